@@ -1,0 +1,41 @@
+"""The ``.lic`` container: reading, writing and describing files (docs/FORMAT.md).
+
+Standard library only; knows nothing of networks, arithmetic or weights.
+"""
+
+from lcodec.container.describe import Description, describe
+from lcodec.container.header import (
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_TILE_EDGE,
+    ENTROPY_MODELS,
+    MAX_SIDE,
+    PROFILE,
+    Header,
+)
+from lcodec.container.reader import LicFile, read
+from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, SIGNATURE, XMP, Section
+from lcodec.container.tile import TilePayload
+from lcodec.container.writer import write, write_to
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "DEFAULT_TILE_EDGE",
+    "ENTROPY_MODELS",
+    "EXIF",
+    "ICC",
+    "MAJOR",
+    "MAX_SIDE",
+    "MINOR",
+    "PROFILE",
+    "SIGNATURE",
+    "XMP",
+    "Description",
+    "Header",
+    "LicFile",
+    "Section",
+    "TilePayload",
+    "describe",
+    "read",
+    "write",
+    "write_to",
+]

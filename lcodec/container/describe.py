@@ -1,0 +1,136 @@
+"""A summary of a ``.lic`` file that needs neither weights nor decoding."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from lcodec.container import sections
+from lcodec.container.header import DEFAULT_MAX_PIXELS, ENTROPY_MODELS, Header
+from lcodec.container.reader import Buffer, as_view, parse
+from lcodec.container.sections import Frame
+from lcodec.container.tile import TileView
+
+
+class HeaderInfo(TypedDict):
+    """Fields of the header; sizes in pixels, ``model_id`` in hexadecimal."""
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    quality: int
+    tile_edge: int
+    tiles_x: int
+    tiles_y: int
+    profile: int
+    entropy_model: str
+    entropy_model_name: str
+    model_id: str
+
+
+class SectionInfo(TypedDict):
+    """One section; sizes in bytes, CRC in hexadecimal or None where there is none."""
+
+    type: str
+    code: int
+    ancillary: bool
+    offset: int
+    size: int
+    payload_size: int
+    crc: str | None
+    crc_ok: bool | None
+
+
+class TileInfo(TypedDict):
+    """One tile: its place in pixels, its checksum in hexadecimal, its streams in bytes."""
+
+    index: int
+    left: int
+    top: int
+    width: int
+    height: int
+    checksum: str
+    hyper_bytes: int
+    latent_bytes: int
+
+
+class Description(TypedDict):
+    """What ``describe`` returns; ready for JSON.
+
+    ``total_bytes`` = ``stream_bytes`` (both streams of all tiles) + ``metadata_bytes`` (ancillary
+    sections with their framing) + ``overhead_bytes`` (all the rest).
+    """
+
+    version: str
+    header: HeaderInfo
+    sections: list[SectionInfo]
+    tiles: list[TileInfo]
+    total_bytes: int
+    stream_bytes: int
+    metadata_bytes: int
+    overhead_bytes: int
+    bpp: float
+
+
+def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Description:
+    """Check a file and return what it holds; raises as ``read`` does."""
+    view = as_view(data)
+    layout = parse(view, max_pixels)
+    streams = sum(len(tile.hyper) + len(tile.latent) for tile in layout.tiles)
+    metadata = sum(frame.size for frame in layout.frames if sections.is_ancillary(frame.type))
+    return Description(
+        version=f"{layout.version[0]}.{layout.version[1]}",
+        header=_header_info(layout.header),
+        sections=[_section_info(frame) for frame in layout.frames],
+        tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
+        total_bytes=len(view),
+        stream_bytes=streams,
+        metadata_bytes=metadata,
+        overhead_bytes=len(view) - streams - metadata,
+        bpp=8 * len(view) / layout.header.pixels,
+    )
+
+
+def _header_info(header: Header) -> HeaderInfo:
+    return HeaderInfo(
+        width=header.width,
+        height=header.height,
+        channels=header.channels,
+        bit_depth=header.bit_depth,
+        quality=header.quality,
+        tile_edge=header.tile_edge,
+        tiles_x=header.tiles_x,
+        tiles_y=header.tiles_y,
+        profile=header.profile,
+        entropy_model=header.entropy_model,
+        entropy_model_name=ENTROPY_MODELS[header.entropy_model],
+        model_id=header.model_id.hex(),
+    )
+
+
+def _section_info(frame: Frame) -> SectionInfo:
+    # A frame exists only once its CRC has been found right.
+    return SectionInfo(
+        type=sections.section_name(frame.type),
+        code=frame.type,
+        ancillary=sections.is_ancillary(frame.type),
+        offset=frame.start,
+        size=frame.size,
+        payload_size=frame.payload_size,
+        crc=None if frame.crc is None else f"{frame.crc:08x}",
+        crc_ok=None if frame.crc is None else True,
+    )
+
+
+def _tile_info(header: Header, index: int, tile: TileView) -> TileInfo:
+    left, top, right, bottom = header.tile_box(index)
+    return TileInfo(
+        index=index,
+        left=left,
+        top=top,
+        width=right - left,
+        height=bottom - top,
+        checksum=f"{tile.checksum:08x}",
+        hyper_bytes=len(tile.hyper),
+        latent_bytes=len(tile.latent),
+    )

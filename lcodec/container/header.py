@@ -1,0 +1,164 @@
+"""The HEAD section: what the picture is and what is needed to decode it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lcodec.container.varint import Cursor, encode_uvarint
+from lcodec.errors import FormatError, InputError, UnsupportedError, UsageError
+
+MAX_SIDE: Final = (1 << 31) - 1
+DEFAULT_MAX_PIXELS: Final = 1 << 28
+DEFAULT_TILE_EDGE: Final = 1024
+TILE_UNIT: Final = 64
+MAX_TILE_EDGE: Final = 255 * TILE_UNIT
+PROFILE: Final = 1
+MODEL_ID_SIZE: Final = 4
+ENTROPY_MODELS: Final = {
+    "gmix": "GroupedMixer",
+    "chkb": "checkerboard",
+    "ectx": "eContextformer",
+    "memp": "MEM++",
+    "hypr": "hyperprior",
+}
+
+Channels = Literal[1, 3]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Header of a ``.lic`` file.
+
+    Attributes:
+        width, height: size in pixels, 1..2^31-1 each.
+        channels: 1 (grey) or 3 (RGB).
+        bit_depth: bits per sample of the source; 8.
+        quality: quality level 0..100.
+        tile_edge: edge of a tile in pixels, a multiple of 64 up to 16320; tiles at the right and
+            bottom edges are smaller.
+        profile: arithmetic profile of the parse path; 1.
+        entropy_model: four-character name, a key of ``ENTROPY_MODELS``.
+        model_id: 4 bytes identifying the weights.
+
+    Raises:
+        UsageError: a value out of its range.
+        UnsupportedError: a bit depth, profile or entropy model this version does not know.
+    """
+
+    width: int
+    height: int
+    channels: Channels
+    bit_depth: int
+    quality: int
+    tile_edge: int
+    profile: int
+    entropy_model: str
+    model_id: bytes
+
+    def __post_init__(self) -> None:
+        _check_range("width", self.width, 1, MAX_SIDE)
+        _check_range("height", self.height, 1, MAX_SIDE)
+        _check_range("quality", self.quality, 0, 100)
+        _check_range("tile edge", self.tile_edge, TILE_UNIT, MAX_TILE_EDGE)
+        if self.tile_edge % TILE_UNIT:
+            raise UsageError(f"tile edge {self.tile_edge} is not a multiple of {TILE_UNIT}")
+        if self.channels not in (1, 3):
+            raise UsageError(f"{self.channels} channels: must be 1 or 3")
+        if len(self.model_id) != MODEL_ID_SIZE:
+            raise UsageError(f"model id of {len(self.model_id)} bytes: must be {MODEL_ID_SIZE}")
+        if self.bit_depth != 8:
+            raise UnsupportedError(f"bit depth {self.bit_depth} is not supported")
+        if self.profile != PROFILE:
+            raise UnsupportedError(f"arithmetic profile {self.profile} is not supported")
+        if self.entropy_model not in ENTROPY_MODELS:
+            raise UnsupportedError(f"unknown entropy model {self.entropy_model!r}")
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    @property
+    def tiles_x(self) -> int:
+        """Tiles in a row."""
+        return -(-self.width // self.tile_edge)
+
+    @property
+    def tiles_y(self) -> int:
+        """Tiles in a column."""
+        return -(-self.height // self.tile_edge)
+
+    @property
+    def tile_count(self) -> int:
+        """Number of tiles, and so of TILE sections."""
+        return self.tiles_x * self.tiles_y
+
+    def tile_box(self, index: int) -> tuple[int, int, int, int]:
+        """Return (left, top, right, bottom) in pixels of tile ``index`` in raster order."""
+        if not 0 <= index < self.tile_count:
+            raise IndexError(f"tile {index} of {self.tile_count}")
+        row, column = divmod(index, self.tiles_x)
+        left, top = column * self.tile_edge, row * self.tile_edge
+        right = min(left + self.tile_edge, self.width)
+        return left, top, right, min(top + self.tile_edge, self.height)
+
+
+def encode_header(header: Header) -> bytes:
+    """Return the payload of the HEAD section."""
+    mode = 0 if header.channels == 1 else 1
+    fields = bytes((mode, header.quality, header.tile_edge // TILE_UNIT, header.profile))
+    size = encode_uvarint(header.width) + encode_uvarint(header.height)
+    return size + fields + header.entropy_model.encode("ascii") + header.model_id
+
+
+def decode_header(cursor: Cursor, max_pixels: int) -> Header:
+    """Read the payload of the HEAD section, all of it.
+
+    Raises:
+        FormatError: a field is missing or out of range, or bytes are left over.
+        UnsupportedError: unknown mode, profile or entropy model.
+        InputError: more than ``max_pixels`` pixels.
+    """
+    width = cursor.uvarint("width", MAX_SIDE)
+    height = cursor.uvarint("height", MAX_SIDE)
+    channels, bit_depth = _decode_mode(cursor.u8("mode"))
+    quality = cursor.u8("quality")
+    tile_edge = cursor.u8("tile edge") * TILE_UNIT
+    profile = cursor.u8("profile")
+    name = bytes(cursor.take(4, "entropy model name"))
+    model_id = bytes(cursor.take(MODEL_ID_SIZE, "model id"))
+    if cursor.remaining:
+        raise FormatError(f"bad header: {cursor.remaining} bytes too many")
+    if not all(0x20 <= byte < 0x7F for byte in name):
+        raise FormatError("bad header: the entropy model name is not printable ASCII")
+    try:
+        header = Header(
+            width=width,
+            height=height,
+            channels=channels,
+            bit_depth=bit_depth,
+            quality=quality,
+            tile_edge=tile_edge,
+            profile=profile,
+            entropy_model=name.decode("ascii"),
+            model_id=model_id,
+        )
+    except UsageError as error:
+        raise FormatError(f"bad header: {error}") from error
+    if header.pixels > max_pixels:
+        raise InputError(f"picture of {width} x {height} is over the limit of {max_pixels} pixels")
+    return header
+
+
+def _decode_mode(mode: int) -> tuple[Channels, int]:
+    if mode == 0:
+        return 1, 8
+    if mode == 1:
+        return 3, 8
+    raise UnsupportedError(f"unknown colour mode 0x{mode:02X}")
+
+
+def _check_range(what: str, value: int, low: int, high: int) -> None:
+    if not isinstance(value, int) or not low <= value <= high:
+        raise UsageError(f"{what} {value!r} is not a whole number in {low}..{high}")

@@ -1,0 +1,104 @@
+"""Reading a whole ``.lic`` file from memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lcodec.container import sections
+from lcodec.container.header import DEFAULT_MAX_PIXELS, Header, decode_header
+from lcodec.container.sections import Frame, Section
+from lcodec.container.tile import TilePayload, TileView, decode_tile
+from lcodec.container.varint import Cursor
+from lcodec.errors import FormatError, UnsupportedError
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True)
+class LicFile:
+    """Contents of a ``.lic`` file.
+
+    Attributes:
+        header: the picture and what is needed to decode it.
+        tiles: one per tile, in raster order.
+        extra: all ancillary sections in file order, known or not, to be kept when rewriting.
+        version: (major, minor) of the format.
+    """
+
+    header: Header
+    tiles: tuple[TilePayload, ...]
+    extra: tuple[Section, ...] = ()
+    version: tuple[int, int] = (sections.MAJOR, sections.MINOR)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A checked file as views into its buffer: every section, and the tiles among them."""
+
+    version: tuple[int, int]
+    header: Header
+    frames: tuple[Frame, ...]
+    tiles: tuple[TileView, ...]
+
+
+def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
+    """Read a file, checking all of it: framing, every CRC, every field, the number of tiles.
+
+    Memory used is at most the size of ``data`` again, whatever lengths the file declares.
+
+    Raises:
+        FormatError: not a ``.lic`` file, truncated or damaged.
+        UnsupportedError: needs a newer version of this program.
+        InputError: more than ``max_pixels`` pixels.
+    """
+    view = as_view(data)
+    layout = parse(view, max_pixels)
+    extra = tuple(
+        Section(frame.type, bytes(view[frame.payload_start : frame.payload_end]))
+        for frame in layout.frames
+        if sections.is_ancillary(frame.type)
+    )
+    tiles = tuple(tile.copy() for tile in layout.tiles)
+    return LicFile(layout.header, tiles, extra, layout.version)
+
+
+def as_view(data: Buffer) -> memoryview:
+    """Return ``data`` as a flat view of bytes, copying only where it is not contiguous."""
+    view = memoryview(data)
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+
+
+def parse(view: memoryview, max_pixels: int) -> Layout:
+    """Check a file and locate its parts without copying; raises as ``read`` does."""
+    version = sections.check_preamble(view)
+    frames = sections.scan(view)
+    head = next(frames)
+    header = decode_header(_payload(view, head), max_pixels)
+    seen = [head]
+    tiles: list[TileView] = []
+    for frame in frames:
+        seen.append(frame)
+        if frame.type == sections.TILE:
+            if len(tiles) == header.tile_count:
+                raise FormatError(f"more tiles than the {header.tile_count} of the picture")
+            tiles.append(decode_tile(_payload(view, frame)))
+        else:
+            _check_other(frame)
+    if len(tiles) != header.tile_count:
+        raise FormatError(f"{len(tiles)} tiles, but the picture has {header.tile_count}")
+    return Layout(version, header, tuple(seen), tuple(tiles))
+
+
+def _payload(view: memoryview, frame: Frame) -> Cursor:
+    return Cursor(view, frame.payload_start, frame.payload_end)
+
+
+def _check_other(frame: Frame) -> None:
+    """Refuse a section that is neither a tile, nor the end, nor one that may be skipped."""
+    if frame.type == sections.HEAD:
+        raise FormatError(f"second header at byte {frame.start}")
+    if frame.type != sections.END and not sections.is_ancillary(frame.type):
+        name = sections.section_name(frame.type)
+        raise UnsupportedError(
+            f"critical section {name} at byte {frame.start} needs a newer version of this program"
+        )

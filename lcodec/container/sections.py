@@ -1,0 +1,172 @@
+"""Signature, version and the framing of sections (docs/FORMAT.md, "File structure")."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from lcodec.container.varint import Cursor, encode_uvarint
+from lcodec.errors import FormatError, UnsupportedError, UsageError
+
+SIGNATURE: Final = b"\x89LIC\r\n\x1a\n"
+MAJOR: Final = 1
+MINOR: Final = 0
+PREAMBLE: Final = SIGNATURE + bytes((MAJOR, MINOR))
+MAX_LENGTH: Final = 1 << 40
+
+END: Final = 0x00
+HEAD: Final = 0x01
+TILE: Final = 0x02
+ALPHA: Final = 0x03
+ICC: Final = 0x81
+EXIF: Final = 0x82
+XMP: Final = 0x83
+
+_ANCILLARY_BIT: Final = 0x80
+_NAMES: Final = {
+    END: "END",
+    HEAD: "HEAD",
+    TILE: "TILE",
+    ALPHA: "ALPHA",
+    ICC: "ICC",
+    EXIF: "EXIF",
+    XMP: "XMP",
+}
+
+
+def is_ancillary(code: int) -> bool:
+    """Whether a reader that does not know section type ``code`` may skip it."""
+    return bool(code & _ANCILLARY_BIT)
+
+
+def section_name(code: int) -> str:
+    """Name of a section type, or its hexadecimal code where it has none."""
+    return _NAMES.get(code, f"0x{code:02X}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """An ancillary section as kept from one file to the next.
+
+    Raises:
+        UsageError: the type is not an ancillary one, or the payload is empty or too long.
+    """
+
+    type: int
+    payload: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.type <= 0xFF or not is_ancillary(self.type):
+            raise UsageError(f"section type {self.type} is not ancillary (128..255)")
+        if not 0 < len(self.payload) <= MAX_LENGTH:
+            raise UsageError(f"ancillary section of {len(self.payload)} bytes: must be 1..2^40")
+
+    @property
+    def name(self) -> str:
+        """Name of the type, or its hexadecimal code."""
+        return section_name(self.type)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where one checked section lies; offsets count bytes from the start of the file."""
+
+    type: int
+    start: int
+    payload_start: int
+    payload_end: int
+    end: int
+    crc: int | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole section, framing included."""
+        return self.end - self.start
+
+    @property
+    def payload_size(self) -> int:
+        """Bytes of the payload alone."""
+        return self.payload_end - self.payload_start
+
+
+def frame_prefix(code: int, length: int) -> bytes:
+    """Return the type and length fields of a section."""
+    return bytes((code,)) + encode_uvarint(length)
+
+
+def check_preamble(view: memoryview) -> tuple[int, int]:
+    """Check signature and version; return (major, minor).
+
+    Raises:
+        FormatError: not a ``.lic`` file, or cut off within the first ten bytes.
+        UnsupportedError: a newer major version.
+    """
+    found = bytes(view[: len(SIGNATURE)])
+    if not found:
+        raise FormatError("the file is empty")
+    if found != SIGNATURE:
+        raise FormatError(_signature_problem(found))
+    if len(view) < len(PREAMBLE):
+        raise FormatError("truncated: the file ends before its version number")
+    major, minor = view[len(SIGNATURE)], view[len(SIGNATURE) + 1]
+    if major > MAJOR:
+        raise UnsupportedError(
+            f"format version {major}.{minor} is newer than this program's {MAJOR}.{MINOR}"
+        )
+    if major < MAJOR:
+        raise FormatError(f"format version {major}.{minor} does not exist")
+    return major, minor
+
+
+def _signature_problem(found: bytes) -> str:
+    if SIGNATURE.startswith(found):
+        return "truncated: the file ends within its signature"
+    if found[1:4] == SIGNATURE[1:4]:
+        return "damaged signature (was the file transferred as text?)"
+    return "not a .lic file"
+
+
+def scan(view: memoryview) -> Iterator[Frame]:
+    """Yield the sections of a file whose preamble is sound, each after its CRC was checked.
+
+    The first one is HEAD and the last one END, after which nothing follows. Payloads are
+    neither copied nor interpreted.
+
+    Raises:
+        FormatError: truncated, damaged, wrong first section, or data after the end.
+    """
+    cursor = Cursor(view, len(PREAMBLE))
+    frame = _next_frame(view, cursor, first=True)
+    yield frame
+    while frame.type != END:
+        frame = _next_frame(view, cursor, first=False)
+        yield frame
+    if cursor.remaining:
+        raise FormatError(f"{cursor.remaining} bytes of other data follow the end of the file")
+
+
+def _next_frame(view: memoryview, cursor: Cursor, *, first: bool) -> Frame:
+    start = cursor.pos
+    if not cursor.remaining:
+        raise FormatError(f"truncated: no end section at byte {start}")
+    code = cursor.u8("section type")
+    if first and code != HEAD:
+        raise FormatError(f"damaged: the first section is {section_name(code)}, not HEAD")
+    length = cursor.uvarint("section length", MAX_LENGTH)
+    if (length == 0) != (code == END):
+        raise FormatError(
+            f"damaged: {section_name(code)} section at byte {start} has {length} bytes"
+        )
+    payload_start = cursor.pos
+    if not length:
+        return Frame(code, start, payload_start, payload_start, payload_start, None)
+    cursor.take(length, f"{section_name(code)} section")
+    payload_end = cursor.pos
+    crc = cursor.u32("section CRC")
+    # The header's CRC also covers signature and version.
+    covered_from = 0 if first else start
+    if zlib.crc32(view[covered_from:payload_end]) != crc:
+        raise FormatError(f"damaged: wrong CRC in {section_name(code)} section at byte {start}")
+    return Frame(code, start, payload_start, payload_end, cursor.pos, crc)

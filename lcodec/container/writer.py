@@ -1,0 +1,76 @@
+"""Writing ``.lic`` files."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable
+from typing import Protocol
+
+from lcodec.container import sections
+from lcodec.container.header import Header, encode_header
+from lcodec.container.sections import Section
+from lcodec.container.tile import TilePayload, encode_tile
+from lcodec.errors import UsageError
+
+
+class BinaryWriter(Protocol):
+    """What ``write_to`` needs of a file: each call takes all bytes given, or raises OSError."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all of ``data``."""
+
+
+def write(header: Header, tiles: Iterable[TilePayload], ancillary: Iterable[Section] = ()) -> bytes:
+    """Return a whole file; arguments and errors as for ``write_to``."""
+    buffer = io.BytesIO()
+    write_to(buffer, header, tiles, ancillary)
+    return buffer.getvalue()
+
+
+def write_to(
+    fo: BinaryWriter,
+    header: Header,
+    tiles: Iterable[TilePayload],
+    ancillary: Iterable[Section] = (),
+) -> int:
+    """Write a file to ``fo`` as the tiles arrive, and return its size in bytes.
+
+    Args:
+        fo: binary file; it need not be seekable.
+        header: the header.
+        tiles: exactly ``header.tile_count`` tiles in raster order; taken one at a time.
+        ancillary: sections to put between the header and the first tile, in this order.
+
+    Raises:
+        UsageError: too few or too many tiles. What was written by then is not a valid file.
+    """
+    fo.write(sections.PREAMBLE)
+    size = len(sections.PREAMBLE)
+    size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(sections.PREAMBLE))
+    for section in ancillary:
+        size += _put(fo, section.type, (section.payload,))
+    count = 0
+    for tile in tiles:
+        count += 1
+        if count > header.tile_count:
+            raise UsageError(f"more tiles than the {header.tile_count} of the picture")
+        size += _put(fo, sections.TILE, encode_tile(tile))
+    if count != header.tile_count:
+        raise UsageError(f"{count} tiles given, but the picture has {header.tile_count}")
+    end = sections.frame_prefix(sections.END, 0)
+    fo.write(end)
+    return size + len(end)
+
+
+def _put(fo: BinaryWriter, code: int, parts: tuple[bytes, ...], crc: int = 0) -> int:
+    """Write one section; ``crc`` is that of the bytes before it which its CRC is to cover."""
+    length = sum(len(part) for part in parts)
+    if length > sections.MAX_LENGTH:
+        raise UsageError(f"{sections.section_name(code)} section of {length} bytes is too long")
+    prefix = sections.frame_prefix(code, length)
+    for part in (prefix, *parts):
+        fo.write(part)
+        crc = zlib.crc32(part, crc)
+    fo.write(crc.to_bytes(4, "little"))
+    return len(prefix) + length + 4
