@@ -1,0 +1,78 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lcodec.errors import OutputError
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Yield a binary file that becomes ``path`` when the block ends without an exception.
+
+    The data goes to a temporary file in the same folder, which is renamed over ``path`` at the
+    end; on any failure, an interrupt included, it is deleted and ``path`` stays as it was. An
+    existing file keeps its permissions, a symbolic link stays and its target is replaced. Devices
+    and pipes cannot be replaced and are written directly. Only write inside the block: every
+    OSError from it is taken for a failure of the output.
+
+    Raises:
+        OutputError: ``path`` exists and ``overwrite`` is false, is a folder, or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        mode = _existing_mode(target)
+        if mode is not None and stat.S_ISDIR(mode):
+            raise OutputError(f"{path}: is a folder")
+        if mode is not None and not stat.S_ISREG(mode):
+            with target.open("wb") as stream:
+                yield stream
+            return
+        if mode is not None and not overwrite:
+            raise _exists(path)
+        with _temporary(target, mode) as (stream, temporary):
+            yield stream
+            stream.close()
+            # Another program may have made the file meanwhile.
+            if not overwrite and _existing_mode(target) is not None:
+                raise _exists(path)
+            os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]]:
+    """An open new file beside ``target``, with its permissions; deleted on any exception."""
+    temporary = target.parent / f".lcodec-{secrets.token_hex(8)}.tmp"
+    # Created with 0666 so that the user's umask decides, as for any new file.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            yield stream, temporary
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _existing_mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _exists(path: str | os.PathLike[str]) -> OutputError:
+    return OutputError(f"{path}: exists already")

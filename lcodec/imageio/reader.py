@@ -1,0 +1,97 @@
+"""Reading pictures from files, streams and standard input."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.errors import InputError, LcodecError
+from lcodec.imageio.convert import from_pil
+from lcodec.imageio.picture import Picture
+
+# Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
+# almost any bytes as a picture.
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
+READ_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".avif", ".tif", ".tiff"),
+        *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
+    )
+)
+"""Lower-case suffixes of the files `load` understands, for those who look through folders."""
+
+_limit_lock = threading.Lock()
+
+
+def load(
+    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Picture:
+    """Read a picture from a path, a binary stream, or standard input (``"-"``).
+
+    The format is found from the content. Pixels are 8-bit gray (H, W) or RGB (H, W, 3), upright;
+    `Picture.notes` lists what was dropped (see `lcodec.imageio.convert`).
+
+    Raises:
+        InputError: missing, unreadable, damaged, of an unsupported kind, or with more than
+            ``max_pixels`` pixels (checked before anything is decoded).
+    """
+    if isinstance(source, (str, os.PathLike)):
+        if os.fspath(source) != "-":
+            return _load_path(Path(source), max_pixels)
+        return _load_stream(io.BytesIO(sys.stdin.buffer.read()), "standard input", max_pixels)
+    stream = source if source.seekable() else io.BytesIO(source.read())
+    return _load_stream(stream, str(getattr(source, "name", "picture")), max_pixels)
+
+
+def _load_path(path: Path, max_pixels: int) -> Picture:
+    try:
+        with path.open("rb") as stream:
+            seekable = stream if stream.seekable() else io.BytesIO(stream.read())
+            return _load_stream(seekable, str(path), max_pixels)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
+    try:
+        with _own_limit():
+            image = Image.open(stream, formats=_FORMATS)
+        with image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise InputError(
+                    f"{width}x{height} is {width * height} pixels, the limit is {max_pixels}"
+                )
+            return from_pil(image)
+    except LcodecError as error:
+        raise InputError(f"{name}: {error}") from error
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not a picture of a known format, or damaged") from None
+    except Exception as error:
+        # Pillow's decoders raise many kinds on damaged data (OSError, SyntaxError, ValueError,
+        # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Lift Pillow's pixel limit, which is lower than ours, while a file's head is read."""
+    with _limit_lock:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
