@@ -1,0 +1,27 @@
+"""Entropy coding: integer symbols to bytes and back, exactly alike on every machine.
+
+It knows nothing of networks or files. A symbol is coded with a mean in sixteenths of a step and
+one of 64 scale levels; `tables` holds the frozen probabilities, `residual` maps symbols to table
+entries, `rangecoder` codes them, `ports` joins the coder to the coding loop.
+"""
+
+from lcodec.coding.checksum import symbol_checksum
+from lcodec.coding.ports import DecodePort, EncodePort, SymbolPort, SymbolSink
+from lcodec.coding.rangecoder import BitCounter, SymbolDecoder, SymbolEncoder, symbol_bits
+from lcodec.coding.residual import SYMBOL_LIMIT
+from lcodec.coding.tables import LEVELS, scale_levels
+
+__all__ = [
+    "LEVELS",
+    "SYMBOL_LIMIT",
+    "BitCounter",
+    "DecodePort",
+    "EncodePort",
+    "SymbolDecoder",
+    "SymbolEncoder",
+    "SymbolPort",
+    "SymbolSink",
+    "scale_levels",
+    "symbol_bits",
+    "symbol_checksum",
+]

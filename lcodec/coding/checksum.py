@@ -1,0 +1,21 @@
+"""The checksum over decoded symbols, which tells a wrong decoding from a right one."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+
+from lcodec.coding.residual import SYMBOL_LIMIT, IntArray, as_int32
+
+
+def symbol_checksum(arrays: Iterable[IntArray]) -> int:
+    """CRC-32 (zlib) over the symbols as little-endian int16, arrays in the order given.
+
+    Each array is taken in C order whatever its memory layout; shapes do not enter. Raises
+    TypeError or ValueError for anything but integers within +-32767.
+    """
+    crc = 0
+    for array in arrays:
+        flat = as_int32("symbols", array, -SYMBOL_LIMIT, SYMBOL_LIMIT)
+        crc = zlib.crc32(flat.astype("<i2").tobytes(), crc)
+    return crc

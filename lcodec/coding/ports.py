@@ -1,0 +1,60 @@
+"""Ports: what takes or gives the symbols in the coding loop.
+
+Encoding, decoding and counting bits run one loop over the groups. In each turn the entropy model
+gives mean and scale index, the port gives back the group's symbols; whether they came from a
+picture or from a stream the loop does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.coding.rangecoder import SymbolDecoder
+from lcodec.coding.residual import IntArray
+
+
+class SymbolSink(Protocol):
+    """What symbols can be put into: SymbolEncoder or BitCounter."""
+
+    def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
+        """Take one group."""
+
+
+class SymbolPort(Protocol):
+    """One side of the coding loop."""
+
+    def exchange(self, group: int, mean: IntArray, index: IntArray) -> NDArray[np.int32]:
+        """Symbols of group number `group`, in the shape of `mean`; call in order, once each.
+
+        mean: integers, sixteenths of a step. index: scale index 0..63, of the same shape.
+        """
+
+
+class EncodePort:
+    """Gives the symbols of known groups and puts them into a sink on the way."""
+
+    def __init__(self, encoder: SymbolSink, groups: Sequence[IntArray]) -> None:
+        """groups: the symbols of each group, within +-32767."""
+        self._encoder = encoder
+        self._groups = groups
+
+    def exchange(self, group: int, mean: IntArray, index: IntArray) -> NDArray[np.int32]:
+        """See SymbolPort. Raises ValueError where the encoder does."""
+        symbols = self._groups[group]
+        self._encoder.put(symbols, mean, index)
+        return np.asarray(symbols, np.int32).reshape(np.shape(mean))
+
+
+class DecodePort:
+    """Takes the symbols out of a stream."""
+
+    def __init__(self, decoder: SymbolDecoder) -> None:
+        self._decoder = decoder
+
+    def exchange(self, group: int, mean: IntArray, index: IntArray) -> NDArray[np.int32]:
+        """See SymbolPort. Raises FormatError if the stream is damaged."""
+        return self._decoder.get(mean, index)
