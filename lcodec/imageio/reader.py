@@ -66,7 +66,7 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
         with _own_limit():
-            image = Image.open(stream, formats=_FORMATS)
+            image = Image.open(stream, formats=_formats())
         with image:
             width, height = image.size
             if width * height > max_pixels:
@@ -83,6 +83,12 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def _formats() -> list[str]:
+    """Those of our formats that the installed Pillow knows: older ones lack some."""
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
 
 
 @contextmanager

@@ -226,6 +226,14 @@ def test_postscript_is_not_handed_to_an_outside_program() -> None:
         load(io.BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"))
 
 
+def test_pillow_without_a_format_reads_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "WEBP")
+    assert np.array_equal(load(encoded(Image.fromarray(RGB), "TIFF")).pixels, RGB)
+    with pytest.raises(InputError, match="not a picture"):
+        load(encoded(Image.fromarray(RGB), "WEBP"))
+
+
 def test_unknown_sample_ranges_are_refused() -> None:
     with pytest.raises(InputError, match="floating-point"):
         load(encoded(Image.fromarray(np.ones((2, 2), np.float32)), "TIFF"))

@@ -1,0 +1,106 @@
+"""Rate-distortion curves: the type, and the published ones that results are compared with."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePath
+
+from lcodec.errors import UsageError
+
+ANCHOR = "vtm"
+"""Name of the curve that BD-rates are given against: VTM-9.1, RGB 4:4:4, as published."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean rate and quality of one codec over a set of pictures, by rising PSNR.
+
+    ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB, ``ms_ssim`` in 0..1 where
+    known; one entry a setting. ``source`` says where the figures come from, ``kind`` is
+    "classical", "learned" or "measured".
+    """
+
+    name: str
+    title: str
+    bpp: tuple[float, ...]
+    psnr: tuple[float, ...]
+    ms_ssim: tuple[float, ...] | None = None
+    source: str = ""
+    kind: str = "measured"
+
+    @classmethod
+    def from_points(
+        cls,
+        name: str,
+        points: Iterable[Sequence[float | None]],
+        *,
+        title: str | None = None,
+        source: str = "",
+        kind: str = "measured",
+    ) -> Curve:
+        """A curve of points (bpp, psnr) or (bpp, psnr, ms_ssim or None) in any order.
+
+        A point without a place on the curve (infinite PSNR: every picture came back exactly) is
+        left out. MS-SSIM is kept if all points have it.
+
+        Raises:
+            UsageError: a rate that is not positive.
+        """
+        triples = [_triple(name, point) for point in points]
+        kept = sorted((t for t in triples if math.isfinite(t[1])), key=lambda t: (t[1], t[0]))
+        structural = [t[2] for t in kept if t[2] is not None]
+        return cls(
+            name=name,
+            title=title or name,
+            bpp=tuple(t[0] for t in kept),
+            psnr=tuple(t[1] for t in kept),
+            ms_ssim=tuple(structural) if kept and len(structural) == len(kept) else None,
+            source=source,
+            kind=kind,
+        )
+
+
+def _triple(name: str, point: Sequence[float | None]) -> tuple[float, float, float | None]:
+    bpp, quality, *rest = point
+    if bpp is None or quality is None or not (0.0 < bpp < math.inf) or math.isnan(quality):
+        raise UsageError(f"curve `{name}`: bad point {tuple(point)}")
+    return bpp, quality, rest[0] if rest else None
+
+
+@cache
+def published_curves() -> dict[str, Curve]:
+    """All curves that come with the package, by name, for the 24 Kodak pictures."""
+    text = resources.files("lcodec.bench").joinpath("data/kodak_curves.json").read_text("utf-8")
+    return {
+        entry["name"]: Curve.from_points(
+            entry["name"],
+            entry["points"],
+            title=entry["title"],
+            source=entry["source"],
+            kind=entry["kind"],
+        )
+        for entry in json.loads(text)["curves"]
+    }
+
+
+def published_curve(name: str) -> Curve:
+    """The published curve ``name``.
+
+    Raises:
+        UsageError: no such curve; the message lists all names.
+    """
+    curves = published_curves()
+    if name not in curves:
+        raise UsageError(f"unknown curve `{name}`, known are: {' '.join(curves)}")
+    return curves[name]
+
+
+def is_kodak(names: Iterable[str]) -> bool:
+    """Whether the file names are those of the 24 Kodak pictures, which the curves are for."""
+    found = sorted(PurePath(name).stem.lower() for name in names)
+    return found == [f"kodim{number:02d}" for number in range(1, 25)]

@@ -1,0 +1,84 @@
+"""Rate-distortion plots (matplotlib, of the extra ``lcodec[bench]``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from lcodec.bench.curves import Curve
+from lcodec.bench.extras import require
+from lcodec.bench.metrics import ms_ssim_db
+from lcodec.errors import UsageError
+from lcodec.imageio import atomic_write
+
+PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
+_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}
+
+Metric = Literal["psnr", "ms_ssim"]
+
+
+def plot_rd(
+    curves: Sequence[Curve],
+    path: str | os.PathLike[str],
+    *,
+    metric: Metric = "psnr",
+    title: str = "Kodak, mean of 24 pictures",
+    overwrite: bool = False,
+) -> None:
+    """Draw the curves to a PNG (or SVG, PDF) file; the first one is the subject, drawn thick.
+
+    Classical codecs are dashed. The rate axis ends a little beyond the subject's highest rate.
+    MS-SSIM is in dB, ``-10 log10(1 - MS-SSIM)``; curves without it are left out.
+
+    Raises:
+        UsageError: unknown suffix, or nothing to draw.
+        MissingExtraError: matplotlib is not installed.
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in PLOT_SUFFIXES:
+        raise UsageError(f"{path}: a plot is one of {' '.join(sorted(PLOT_SUFFIXES))}")
+    drawn = [(curve, _values(curve, metric)) for curve in curves]
+    drawn = [(curve, values) for curve, values in drawn if values]
+    if not drawn:
+        raise UsageError(f"no curve has points of {_LABELS[metric]}")
+    # A Figure of its own, not pyplot: no window system, no global state.
+    figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.add_subplot(xlabel="bits per pixel", ylabel=_LABELS[metric], title=title)
+    for number, (curve, values) in enumerate(drawn):
+        axes.plot(
+            curve.bpp,
+            values,
+            marker=".",
+            linestyle="--" if curve.kind == "classical" else "-",
+            linewidth=1.0 if number else 2.5,
+            zorder=2.0 if number else 3.0,
+            label=curve.title,
+        )
+    axes.set_xlim(0.0, drawn[0][0].bpp[-1] * 1.1)
+    axes.set_ylim(*_visible(drawn))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    with atomic_write(path, overwrite=overwrite) as stream:
+        figure.savefig(stream, format=suffix[1:], dpi=120)
+
+
+def _values(curve: Curve, metric: Metric) -> list[float]:
+    if metric == "psnr":
+        return list(curve.psnr)
+    return [ms_ssim_db(value) for value in curve.ms_ssim or ()]
+
+
+def _visible(drawn: Sequence[tuple[Curve, list[float]]]) -> tuple[float, float]:
+    """Range of the quality axis: that of all points inside the subject's range of rates."""
+    limit = max(drawn[0][0].bpp) * 1.1
+    inside = [
+        value
+        for curve, values in drawn
+        for bpp, value in zip(curve.bpp, values, strict=True)
+        if bpp <= limit
+    ]
+    margin = 0.05 * (max(inside) - min(inside)) or 1.0
+    return min(inside) - margin, max(inside) + margin

@@ -1,0 +1,156 @@
+"""Results of a benchmark as plain data, and their JSON form."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lcodec.bench.curves import Curve
+from lcodec.errors import InputError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class PictureResult:
+    """One picture at one quality. Times in seconds; stages by name; ``ms_ssim`` None if too small.
+
+    ``psnr`` is in dB and infinite if the picture came back exactly (null in JSON).
+    """
+
+    picture: str
+    quality: int
+    width: int
+    height: int
+    channels: int
+    bytes: int
+    sha256: str
+    psnr: float
+    ms_ssim: float | None
+    estimated_bits_y: float
+    estimated_bits_z: float
+    encode_seconds: float
+    decode_seconds: float
+    encode_stages: dict[str, float]
+    decode_stages: dict[str, float]
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return 8.0 * self.bytes / (self.width * self.height)
+
+    @property
+    def estimated_bpp(self) -> float:
+        """Bits per pixel by the entropy model's probabilities alone."""
+        return (self.estimated_bits_y + self.estimated_bits_z) / (self.width * self.height)
+
+
+@dataclass(frozen=True)
+class QualityMean:
+    """Means over all pictures at one quality; ``ms_ssim`` None unless every picture has it."""
+
+    quality: int
+    bpp: float
+    psnr: float
+    ms_ssim: float | None
+    estimated_bpp: float
+    encode_seconds: float
+    decode_seconds: float
+
+    @property
+    def rate_difference(self) -> float:
+        """Percent by which the files' mean rate exceeds the estimated one; nan if that is 0."""
+        if self.estimated_bpp <= 0.0:
+            return math.nan
+        return 100.0 * (self.bpp / self.estimated_bpp - 1.0)
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """All results of one run, in the order measured: picture by picture, quality by quality."""
+
+    name: str
+    qualities: tuple[int, ...]
+    pictures: tuple[str, ...]
+    results: tuple[PictureResult, ...]
+    startup_seconds: float | None
+    machine: dict[str, str]
+
+    def means(self) -> list[QualityMean]:
+        """Means over the pictures, one entry a quality, by rising quality."""
+        return [self._mean(quality) for quality in sorted(self.qualities)]
+
+    def curve(self) -> Curve:
+        """The mean rate-distortion curve: one point a quality, mean bpp against mean PSNR."""
+        points = [(mean.bpp, mean.psnr, mean.ms_ssim) for mean in self.means()]
+        return Curve.from_points(self.name, points, source="measured with real files")
+
+    def _mean(self, quality: int) -> QualityMean:
+        rows = [row for row in self.results if row.quality == quality]
+        structural = [row.ms_ssim for row in rows if row.ms_ssim is not None]
+        return QualityMean(
+            quality=quality,
+            bpp=_mean([row.bpp for row in rows]),
+            psnr=_mean([row.psnr for row in rows]),
+            ms_ssim=_mean(structural) if len(structural) == len(rows) else None,
+            estimated_bpp=_mean([row.estimated_bpp for row in rows]),
+            encode_seconds=_mean([row.encode_seconds for row in rows]),
+            decode_seconds=_mean([row.decode_seconds for row in rows]),
+        )
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def result_to_json(result: BenchResult) -> str:
+    """Strict JSON of all figures, with each picture's bpp beside its size."""
+    tree = {"schema": SCHEMA, **asdict(result)}
+    tree["results"] = [{**asdict(row), "bpp": row.bpp} for row in result.results]
+    return json.dumps(without_infinities(tree), indent=1, allow_nan=False) + "\n"
+
+
+def load_result(path: str | os.PathLike[str]) -> BenchResult:
+    """Read back what `result_to_json` wrote.
+
+    Raises:
+        InputError: missing, or not such a file.
+    """
+    try:
+        tree = json.loads(Path(path).read_text("utf-8"))
+        if tree["schema"] != SCHEMA:
+            raise InputError(f"{path}: benchmark results of another version")
+        return BenchResult(
+            name=str(tree["name"]),
+            qualities=tuple(tree["qualities"]),
+            pictures=tuple(tree["pictures"]),
+            results=tuple(_picture_result(row) for row in tree["results"]),
+            startup_seconds=tree["startup_seconds"],
+            machine=dict(tree["machine"]),
+        )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a file of benchmark results") from error
+
+
+def _picture_result(row: dict[str, Any]) -> PictureResult:
+    values = {field.name: row[field.name] for field in fields(PictureResult)}
+    if values["psnr"] is None:
+        values["psnr"] = math.inf
+    return PictureResult(**values)
+
+
+def without_infinities(tree: Any) -> Any:
+    """The same tree with every infinite or undefined number replaced by None, for strict JSON."""
+    if isinstance(tree, dict):
+        return {key: without_infinities(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [without_infinities(value) for value in tree]
+    if isinstance(tree, float) and not math.isfinite(tree):
+        return None
+    return tree

@@ -1,0 +1,236 @@
+"""Measuring a codec on pictures with real files: rate, quality, time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.bench.metrics import has_ms_ssim, ms_ssim, psnr
+from lcodec.bench.results import BenchResult, PictureResult
+from lcodec.errors import InputError, LcodecError, OutputError, UsageError
+from lcodec.imageio import READ_SUFFIXES, Picture, atomic_write, load
+
+DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
+"""Eight levels evenly spread, the least the protocol asks for."""
+
+_WARMUP_SIDE = 256
+
+_Source = str | os.PathLike[str]
+_Made = TypeVar("_Made")
+
+
+class EncodedFile(Protocol):
+    """What an encoder gives: the bytes of the file, and figures about their making."""
+
+    @property
+    def data(self) -> bytes:
+        """The whole file."""
+
+    @property
+    def estimated_bits_y(self) -> float:
+        """Bits of the latents by the entropy model's probabilities."""
+
+    @property
+    def estimated_bits_z(self) -> float:
+        """Bits of the hyper-latents likewise."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by stage."""
+
+
+class DecodedPicture(Protocol):
+    """What a decoder gives: uint8 pixels (H, W) or (H, W, 3)."""
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The decoded picture."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by stage."""
+
+
+class BenchCodec(Protocol):
+    """A codec with its weights loaded; `lcodec.codec.Codec` is one."""
+
+    def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> EncodedFile:
+        """Encode one picture."""
+
+    def decode_detailed(self, data: bytes) -> DecodedPicture:
+        """Decode one file."""
+
+
+def timed_startup(make: Callable[[], _Made]) -> tuple[_Made, float]:
+    """Make a codec and say how many seconds that took.
+
+    To count all of the start-up, ``make`` should do the heavy imports itself.
+    """
+    start = time.perf_counter()
+    made = make()
+    return made, time.perf_counter() - start
+
+
+def find_pictures(source: _Source | Sequence[_Source]) -> list[Path]:
+    """The pictures of a folder (by suffix, sorted by name, without subfolders), or those named.
+
+    Raises:
+        InputError: the folder or a picture is missing, or there is none.
+    """
+    listed = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    found: list[Path] = []
+    for path in map(Path, listed):
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+            found += [p for p in inside if p.suffix.lower() in READ_SUFFIXES and p.is_file()]
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    if not found:
+        raise InputError(f"{' '.join(map(str, listed)) or 'no source'}: no pictures found")
+    return found
+
+
+def run(
+    codec: BenchCodec,
+    source: _Source | Sequence[_Source],
+    qualities: Sequence[int] = DEFAULT_QUALITIES,
+    *,
+    name: str = "lcodec",
+    keep: _Source | None = None,
+    startup_seconds: float | None = None,
+    progress: Callable[[int, int, PictureResult], None] | None = None,
+) -> BenchResult:
+    """Encode and decode every picture at every quality, through files on the disk.
+
+    The file is written, read back and decoded; its size gives the rate, the decoded pixels
+    give PSNR and MS-SSIM. One small untimed encode and decode goes first, so that one-time work
+    does not count for the first picture. Files are kept in folder ``keep`` if one is given.
+    ``progress(done, total, result)`` is called after each.
+
+    Raises:
+        InputError: no pictures, or one that cannot be read.
+        UsageError: qualities that are none, repeated or outside 0..100, or two pictures of one
+            name.
+        OutputError: a file cannot be written.
+        LcodecError: the codec gives back a picture of another shape, or fails.
+    """
+    _check_qualities(qualities)
+    pictures = find_pictures(source)
+    names = [path.name for path in pictures]
+    if len(set(names)) != len(names):
+        raise UsageError("two of the pictures have the same file name")
+    results: list[PictureResult] = []
+    with _folder(keep) as folder:
+        for number, path in enumerate(pictures):
+            picture = load(path)
+            if number == 0:
+                _warm_up(codec, picture, qualities[0])
+            for quality in qualities:
+                file = folder / f"{path.name}.q{quality:03d}.lic"
+                results.append(_measure(codec, picture, path.name, quality, file))
+                if keep is None:
+                    file.unlink()
+                if progress is not None:
+                    progress(len(results), len(pictures) * len(qualities), results[-1])
+    return BenchResult(
+        name=name,
+        qualities=tuple(qualities),
+        pictures=tuple(names),
+        results=tuple(results),
+        startup_seconds=startup_seconds,
+        machine=_machine(),
+    )
+
+
+@contextmanager
+def _folder(keep: _Source | None) -> Iterator[Path]:
+    """The folder for the files: ``keep``, made if needed, or a temporary one."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="lcodec-bench-") as scratch:
+            yield Path(scratch)
+        return
+    folder = Path(keep)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    yield folder
+
+
+def _measure(
+    codec: BenchCodec, picture: Picture, name: str, quality: int, file: Path
+) -> PictureResult:
+    start = time.perf_counter()
+    encoded = codec.encode_detailed(picture.pixels, quality)
+    encode_seconds = time.perf_counter() - start
+    with atomic_write(file, overwrite=True) as stream:
+        stream.write(encoded.data)
+    data = file.read_bytes()
+    start = time.perf_counter()
+    decoded = codec.decode_detailed(data)
+    decode_seconds = time.perf_counter() - start
+    if decoded.pixels.shape != picture.pixels.shape:
+        raise LcodecError(
+            f"{name}: decoded to shape {decoded.pixels.shape}, not {picture.pixels.shape}"
+        )
+    structural = has_ms_ssim(picture.pixels)
+    return PictureResult(
+        picture=name,
+        quality=quality,
+        width=picture.width,
+        height=picture.height,
+        channels=picture.channels,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        psnr=psnr(picture.pixels, decoded.pixels),
+        ms_ssim=ms_ssim(picture.pixels, decoded.pixels) if structural else None,
+        estimated_bits_y=float(encoded.estimated_bits_y),
+        estimated_bits_z=float(encoded.estimated_bits_z),
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+        encode_stages=dict(encoded.timings),
+        decode_stages=dict(decoded.timings),
+    )
+
+
+def _warm_up(codec: BenchCodec, picture: Picture, quality: int) -> None:
+    corner = np.ascontiguousarray(picture.pixels[:_WARMUP_SIDE, :_WARMUP_SIDE])
+    codec.decode_detailed(codec.encode_detailed(corner, quality).data)
+
+
+def _check_qualities(qualities: Sequence[int]) -> None:
+    if not qualities:
+        raise UsageError("at least one quality is needed")
+    for quality in qualities:
+        if not 0 <= quality <= 100:
+            raise UsageError(f"quality {quality} is not in 0..100")
+    if len(set(qualities)) != len(qualities):
+        raise UsageError("a quality is given twice")
+
+
+def _machine() -> dict[str, str]:
+    """What the times depend on, as far as it is known without looking further."""
+    facts = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": str(os.cpu_count() or "unknown"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        facts["torch"] = str(torch.__version__)
+        facts["threads"] = str(torch.get_num_threads())
+    return facts

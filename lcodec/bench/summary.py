@@ -1,0 +1,176 @@
+"""What a benchmark says, as plain data: means, BD-rates, where the time goes, what is amiss."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from lcodec.bench.bdrate import bd_rate
+from lcodec.bench.curves import ANCHOR, Curve, is_kodak, published_curve
+from lcodec.bench.extras import MissingExtraError
+from lcodec.bench.results import (
+    BenchResult,
+    PictureResult,
+    QualityMean,
+    result_to_json,
+    without_infinities,
+)
+from lcodec.errors import UsageError
+
+STAGES = ("analysis", "entropy network", "range coder", "synthesis")
+"""Stages that a codec times itself; what is left of its time is shown as ``other``."""
+START_UP = "start-up"
+OTHER = "other"
+
+COMPARED = (
+    *(ANCHOR, "hpcm-large", "mlic++", "elic", "cheng2020-anchor", "mbt2018", "av1", "bpg"),
+    *("hyperprior", "avif444_10b_s6_psnr", "avif420_s6", "heic444", "jp2k", "webp", "jpeg420"),
+)
+"""Names of the published curves compared with by default."""
+
+RATE_TOLERANCE = 1.0
+"""Percent by which real and estimated rate may differ; more is a fault of the codec."""
+
+MIN_LEVELS = 8
+"""Quality levels that a rate-distortion figure is to rest on."""
+
+
+@dataclass(frozen=True)
+class BdRow:
+    """BD-rate of the measured codec against one curve, or the reason why there is none."""
+
+    against: str
+    title: str
+    percent: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """Mean seconds per picture of one stage of encoding or decoding.
+
+    ``share`` is in percent of the time with weights loaded (None for the start-up),
+    ``share_once`` in percent of a run for a single picture, start-up included (None if unknown).
+    """
+
+    stage: str
+    seconds: float
+    share: float | None
+    share_once: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that the report shows, as plain data."""
+
+    name: str
+    pictures: int
+    megapixels: float
+    means: tuple[QualityMean, ...]
+    bd_rates: tuple[BdRow, ...]
+    encode_stages: tuple[StageRow, ...]
+    decode_stages: tuple[StageRow, ...]
+    notes: tuple[str, ...]
+
+
+def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Summary:
+    """Everything worth saying about ``result``, compared with the curves ``against``.
+
+    By default these are `COMPARED`. Curves of other sets of pictures compare nothing; a note
+    says so where the pictures are not the 24 of Kodak.
+
+    Raises:
+        MissingExtraError: scipy is not installed.
+    """
+    curves = [published_curve(name) for name in COMPARED] if against is None else list(against)
+    rows = result.results
+    startup = result.startup_seconds
+    return Summary(
+        name=result.name,
+        pictures=len(result.pictures),
+        megapixels=sum(row.width * row.height for row in _once_each(rows)) / 1e6,
+        means=tuple(result.means()),
+        bd_rates=tuple(_bd_row(curve, result.curve()) for curve in curves),
+        encode_stages=_stages([(r.encode_seconds, r.encode_stages) for r in rows], startup),
+        decode_stages=_stages([(r.decode_seconds, r.decode_stages) for r in rows], startup),
+        notes=tuple(_notes(result)),
+    )
+
+
+def report_to_json(result: BenchResult, summary: Summary) -> str:
+    """The JSON of `result_to_json` with the summary beside it, under the key ``summary``."""
+    tree = json.loads(result_to_json(result))
+    tree["summary"] = without_infinities(asdict(summary))
+    means = zip(tree["summary"]["means"], summary.means, strict=True)
+    for entry, mean in means:
+        entry["rate_difference"] = without_infinities(mean.rate_difference)
+    return json.dumps(tree, indent=1, allow_nan=False) + "\n"
+
+
+def _once_each(rows: Sequence[PictureResult]) -> list[PictureResult]:
+    return list({row.picture: row for row in rows}.values())
+
+
+def _bd_row(anchor: Curve, measured: Curve) -> BdRow:
+    try:
+        value = bd_rate(anchor, measured)
+    except MissingExtraError:
+        raise
+    except UsageError as error:
+        return BdRow(anchor.name, anchor.title, None, reason=str(error))
+    return BdRow(anchor.name, anchor.title, value.percent, value.low, value.high)
+
+
+def _stages(
+    times: Sequence[tuple[float, dict[str, float]]], startup: float | None
+) -> tuple[StageRow, ...]:
+    """Mean seconds and shares by stage, of (whole time, time by stage) for each picture."""
+    whole = math.fsum(seconds for seconds, _ in times) / len(times)
+    named = dict.fromkeys((*STAGES, *(stage for _, stages in times for stage in stages)))
+    means = {
+        stage: math.fsum(stages.get(stage, 0.0) for _, stages in times) / len(times)
+        for stage in named
+    }
+    means = {stage: seconds for stage, seconds in means.items() if seconds > 0.0}
+    means[OTHER] = max(0.0, whole - math.fsum(means.values()))
+    once = None if startup is None else startup + whole
+    rows = [
+        StageRow(stage, seconds, _percent(seconds, whole), _percent(seconds, once))
+        for stage, seconds in means.items()
+    ]
+    if startup is not None:
+        rows.insert(0, StageRow(START_UP, startup, None, _percent(startup, once)))
+    return tuple(rows)
+
+
+def _percent(part: float, whole: float | None) -> float | None:
+    return 100.0 * part / whole if whole else None
+
+
+def _notes(result: BenchResult) -> list[str]:
+    notes = []
+    if not is_kodak(result.pictures):
+        notes.append(
+            "the published curves are means over the 24 Kodak pictures; BD-rates on other"
+            " pictures compare nothing"
+        )
+    if len(result.qualities) < MIN_LEVELS:
+        notes.append(
+            f"{len(result.qualities)} quality levels; a BD-rate to report needs {MIN_LEVELS}"
+        )
+    off = [m for m in result.means() if abs(m.rate_difference) > RATE_TOLERANCE]
+    for mean in off:
+        notes.append(
+            f"quality {mean.quality}: the files are {mean.rate_difference:+.2f} % off the"
+            f" estimated rate, more than {RATE_TOLERANCE:g} %"
+        )
+    small = sum(row.ms_ssim is None for row in _once_each(result.results))
+    if small:
+        notes.append(f"{small} pictures are too small for MS-SSIM, so there is no mean of it")
+    if any(math.isinf(mean.psnr) for mean in result.means()):
+        notes.append("levels with infinite PSNR have no place on the curve and are left out")
+    return notes

@@ -1,0 +1,184 @@
+"""The report: figures, notes, tables, plots."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from lcodec.bench import (
+    BenchResult,
+    Curve,
+    PictureResult,
+    plot_rd,
+    print_report,
+    published_curve,
+    report_to_json,
+    summarize,
+)
+from lcodec.bench.extras import MissingExtraError
+from lcodec.errors import OutputError, UsageError
+
+STAGES = {"analysis": 0.1, "entropy network": 0.2, "range coder": 0.05, "synthesis": 0.0}
+QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
+
+
+def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
+    """A result whose curve is VTM's with its rate times ``factor``, on the Kodak names."""
+    vtm = published_curve("vtm")
+    assert vtm.ms_ssim is not None
+    pictures = tuple(f"kodim{number:02d}.png" for number in range(1, 25))
+    rows = []
+    for picture in pictures:
+        for number, quality in enumerate(QUALITIES):
+            size = round(vtm.bpp[number] * factor * 768 * 512 / 8)
+            rows.append(
+                PictureResult(
+                    picture=picture,
+                    quality=quality,
+                    width=768,
+                    height=512,
+                    channels=3,
+                    bytes=size,
+                    sha256="",
+                    psnr=vtm.psnr[number],
+                    ms_ssim=vtm.ms_ssim[number],
+                    estimated_bits_y=8 * size * (1 - slack),
+                    estimated_bits_z=0.0,
+                    encode_seconds=0.4,
+                    decode_seconds=0.5,
+                    encode_stages=dict(STAGES),
+                    decode_stages={**STAGES, "analysis": 0.0, "synthesis": 0.2},
+                )
+            )
+    return BenchResult("lcodec", QUALITIES, pictures, tuple(rows), 1.6, {})
+
+
+def printed(result: BenchResult) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_report(summarize(result), console)
+    return console.export_text()
+
+
+def test_bd_rates_against_the_published_curves() -> None:
+    summary = summarize(made(0.9))
+    rows = {row.against: row for row in summary.bd_rates}
+    vtm = rows["vtm"]
+    assert vtm.percent == pytest.approx(-10.0, abs=0.01)
+    assert (vtm.low, vtm.high) == (published_curve("vtm").psnr[0], published_curve("vtm").psnr[-1])
+    assert {"jpeg420", "mlic++", "elic", "hyperprior"} <= rows.keys()
+    assert rows["jpeg420"].percent is not None and rows["jpeg420"].percent < -60
+    assert summary.notes == ()
+    assert summary.pictures == 24
+    assert summary.megapixels == pytest.approx(24 * 768 * 512 / 1e6)
+
+
+def test_shares_of_time() -> None:
+    summary = summarize(made(), against=[])
+    encode = {row.stage: row for row in summary.encode_stages}
+    assert list(encode) == ["start-up", "analysis", "entropy network", "range coder", "other"]
+    assert encode["entropy network"].share == pytest.approx(50.0)
+    assert encode["entropy network"].share_once == pytest.approx(10.0)
+    assert encode["start-up"].share is None
+    assert encode["start-up"].share_once == pytest.approx(80.0)
+    assert encode["other"].seconds == pytest.approx(0.05)
+    assert sum(row.share or 0 for row in summary.encode_stages) == pytest.approx(100.0)
+    decode = {row.stage: row for row in summary.decode_stages}
+    assert decode["synthesis"].share == pytest.approx(40.0)
+    assert "analysis" not in decode
+    cold = summarize(replace(made(), startup_seconds=None), against=[])
+    assert all(row.share_once is None for row in cold.encode_stages)
+
+
+def test_rates_that_disagree_are_named() -> None:
+    notes = summarize(made(slack=0.02), against=[]).notes
+    assert len(notes) == len(QUALITIES)
+    assert notes[0] == ("quality 0: the files are +2.04 % off the estimated rate, more than 1 %")
+
+
+def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
+    rows = tuple(
+        replace(row, picture=f"x{row.picture}", ms_ssim=None)
+        for row in made().results
+        if row.quality in (0, 14)
+    )
+    pictures = tuple(f"x{name}" for name in made().pictures)
+    result = replace(made(), qualities=(0, 14), pictures=pictures, results=rows)
+    notes = summarize(result, against=[]).notes
+    assert len(notes) == 3
+    assert "Kodak" in notes[0]
+    assert notes[1].startswith("2 quality levels")
+    assert notes[2].startswith("24 pictures are too small")
+
+
+def test_a_curve_that_cannot_be_compared_has_a_reason() -> None:
+    far = Curve.from_points("far", [(0.1, 60.0), (0.2, 70.0)])
+    (row,) = summarize(made(), against=[far]).bd_rates
+    assert row.percent is None
+    assert "share no PSNR range" in row.reason
+
+
+def test_tables_show_the_figures() -> None:
+    text = printed(made(0.9))
+    assert "lcodec: 24 pictures, 9.44 MP" in text
+    assert "VTM 9.1" in text
+    assert "-10.0" in text
+    assert "26.1-46.6" in text
+    assert "start-up" in text
+    assert "+0.50" in text
+    assert "note:" not in text
+    assert "note: quality 0: the files are +2.04 %" in printed(made(slack=0.02))
+
+
+def test_json_is_strict_and_whole() -> None:
+    result = made()
+    rows = tuple(replace(r, psnr=float("inf")) if r.quality == 100 else r for r in result.results)
+    result = replace(result, results=rows)
+    text = report_to_json(result, summarize(result))
+    tree = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
+    assert len(tree["results"]) == 24 * 8
+    assert tree["summary"]["means"][-1]["psnr"] is None
+    assert tree["summary"]["means"][0]["rate_difference"] == pytest.approx(0.5025, abs=1e-3)
+    assert tree["summary"]["bd_rates"][0]["against"] == "vtm"
+
+
+@pytest.mark.parametrize("metric", ["psnr", "ms_ssim"])
+def test_plot_is_written(tmp_path: Path, metric: str) -> None:
+    curves = [made(0.9).curve(), published_curve("vtm"), published_curve("elic")]
+    plot_rd(curves, tmp_path / "rd.png", metric=metric)  # type: ignore[arg-type]
+    with Image.open(tmp_path / "rd.png") as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.width > 500
+        colors = image.convert("RGB").getcolors(1 << 20)
+        assert colors is not None and len(colors) > 50
+    with pytest.raises(OutputError, match="exists"):
+        plot_rd(curves, tmp_path / "rd.png")
+
+
+def test_plot_refuses_what_it_cannot_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vtm, elic = published_curve("vtm"), published_curve("elic")
+    with pytest.raises(UsageError, match=r"one of \.pdf \.png \.svg"):
+        plot_rd([vtm], tmp_path / "rd.gif")
+    with pytest.raises(UsageError, match="no curve has points"):
+        plot_rd([elic], tmp_path / "rd.png", metric="ms_ssim")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r"matplotlib: pip install 'lcodec\[bench\]'"):
+        plot_rd([vtm], tmp_path / "rd.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_extras_and_torch_are_imported_only_when_needed() -> None:
+    code = (
+        "import sys, lcodec.bench\n"
+        "print([m for m in ('matplotlib', 'scipy', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
