@@ -1,0 +1,177 @@
+"""Encode pictures to ``.lic`` files and back, with the networks kept loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lcodec import container
+from lcodec.container import Header, TilePayload
+from lcodec.errors import UsageError, WeightsError
+from lcodec.latents import BitTally, LatentCoder
+from lcodec.loading import load_model
+from lcodec.nets.integer import profile as P
+from lcodec.nets.quality import QUALITY_MAX
+from lcodec.pixels import PixelTransform
+from lcodec.timing import Stopwatch
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_MODEL = "groupedmixer"
+DEFAULT_QUALITY = 50
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A file, and what is known about it."""
+
+    data: bytes
+    estimated_bits_y: float
+    estimated_bits_z: float
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture: uint8 (H, W) or (H, W, 3)."""
+
+    pixels: Pixels
+    header: Header
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def to_image(self) -> Image:
+        """As a Pillow image of mode L or RGB."""
+        from PIL import Image as PillowImage
+
+        return PillowImage.fromarray(self.pixels)
+
+
+def _as_pixels(image: Image | Pixels) -> Pixels:
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8:
+        raise UsageError(f"pixels must be uint8, not {pixels.dtype}")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
+        raise UsageError(f"pixels must be (H, W) or (H, W, 3), not {pixels.shape}")
+    return pixels
+
+
+class Codec:
+    """One model, loaded. Not for use from several threads at once.
+
+    ``carrier`` chooses how integers are multiplied (results are identical); ``cached=False``
+    recomputes the context of every group, for comparison.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        device: str = "auto",
+        carrier: str = "auto",
+        *,
+        cached: bool = True,
+        tile_edge: int = container.DEFAULT_TILE_EDGE,
+        tiles_at_once: int = 1,
+    ) -> None:
+        self.loaded = load_model(model, device, carrier, cached)
+        self.tile_edge = tile_edge
+        self._pixels = PixelTransform(self.loaded.transforms, self.loaded.device)
+        self._latents = LatentCoder(self.loaded, tiles_at_once)
+
+    def encode(self, image: Image | Pixels, quality: int = DEFAULT_QUALITY) -> bytes:
+        """A ``.lic`` file. See `encode_detailed`."""
+        return self.encode_detailed(image, quality).data
+
+    def encode_detailed(self, image: Image | Pixels, quality: int = DEFAULT_QUALITY) -> Encoded:
+        """Encode uint8 pixels (H, W) or (H, W, 3) at a quality level 0..100.
+
+        Raises:
+            UsageError: quality or pixels are not of that kind.
+        """
+        pixels = _as_pixels(image)
+        if not 0 <= quality <= QUALITY_MAX:
+            raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
+        header = self._header(pixels, quality)
+        watch = Stopwatch()
+        tally = BitTally()
+        with watch.stage("analysis"):
+            y = self._pixels.analyse(pixels, quality)
+        tiles = self._latents.encode(header, y, watch, tally)
+        data = container.write(header, tiles)
+        return Encoded(data, tally.bits_y, tally.bits_z, watch.seconds)
+
+    def _header(self, pixels: Pixels, quality: int) -> Header:
+        return Header(
+            width=int(pixels.shape[1]),
+            height=int(pixels.shape[0]),
+            channels=3 if pixels.ndim == 3 else 1,
+            bit_depth=8,
+            quality=int(quality),
+            tile_edge=self.tile_edge,
+            profile=P.PROFILE,
+            entropy_model=self.loaded.entropy.fourcc,
+            model_id=self.loaded.model_id,
+        )
+
+    def decode(
+        self, data: bytes | container.LicFile, max_pixels: int = container.DEFAULT_MAX_PIXELS
+    ) -> Decoded:
+        """Decode a file, or one that `lcodec.container.read` has parsed.
+
+        Raises:
+            FormatError, UnsupportedError: the file is damaged or of another kind.
+            WeightsError: the file was made with other weights.
+            MismatchError: the decoded symbols are not the encoded ones.
+        """
+        file = data if isinstance(data, container.LicFile) else container.read(data, max_pixels=max_pixels)
+        self._check(file.header)
+        watch = Stopwatch()
+        y = self._latents.decode(file.header, file.tiles, watch)
+        with watch.stage("synthesis"):
+            pixels = self._pixels.synthesise(y, file.header)
+        return Decoded(pixels, file.header, watch.seconds)
+
+    def decode_symbols(self, data: bytes) -> tuple[NDArray[np.int16], tuple[TilePayload, ...]]:
+        """The integer latents (M, h, w) of a file without its pixels; for tests and tools."""
+        file = container.read(data)
+        self._check(file.header)
+        return self._latents.decode(file.header, file.tiles, Stopwatch()), file.tiles
+
+    def _check(self, header: Header) -> None:
+        loaded = self.loaded
+        if header.entropy_model != loaded.entropy.fourcc or header.model_id != loaded.model_id:
+            raise WeightsError(
+                f"the file was made with model {header.entropy_model} {header.model_id.hex()}; "
+                f"loaded is {loaded.name}: {loaded.entropy.fourcc} {loaded.model_id.hex()}"
+            )
+
+
+@lru_cache(maxsize=2)
+def shared_codec(model: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
+    """A codec that stays loaded for later calls."""
+    return Codec(model, device)
+
+
+def encode(
+    image: Image | Pixels,
+    quality: int = DEFAULT_QUALITY,
+    *,
+    model: str = DEFAULT_MODEL,
+    device: str = "auto",
+) -> bytes:
+    """Encode a Pillow image (L or RGB) or a uint8 array to a ``.lic`` file."""
+    return shared_codec(model, device).encode(image, quality)
+
+
+def decode(data: bytes, *, model: str = DEFAULT_MODEL, device: str = "auto") -> Decoded:
+    """Decode a ``.lic`` file."""
+    file = container.read(data)
+    return shared_codec(model, device).decode(file)

@@ -1,0 +1,236 @@
+"""GroupedMixer: group-wise autoregressive transformer entropy model (arXiv 2405.01170).
+
+The latent (M, h, w) is split into ``slices`` channel slices x ``rows * columns`` interleaved
+spatial phases. All elements of one group are coded in one step; all phases of slice 0 come first
+(spatial first, as eContextformer, arXiv 2306.14287, found better). One transformer serves all
+groups: inner-group mixers attend over the positions of one group, cross-group mixers attend at one
+position over all groups up to the present one. The keys and values of the latter are cached, so
+decoding costs what one parallel pass costs.
+
+The paper's body was not available; from its abstract we read: token (g, i, j) is the embedding of
+the decoded latents of group g - 1 at coarse position (i, j) plus the hyper features at group g's
+own position plus embeddings of group and quality. Token g thus knows groups < g only, and the
+inner mixer needs no mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
+from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
+
+
+@dataclass(frozen=True)
+class GroupedMixerConfig:
+    """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 4."""
+
+    latent: int = 256
+    hyper_latent: int = 128
+    hyper_width: int = 192
+    slices: int = 4
+    rows: int = 2
+    columns: int = 2
+    width: int = 192
+    depth: int = 4
+    heads: int = 6
+    window: int = 8
+    expansion: int = 4
+    anchors: int = 9
+
+    @property
+    def phases(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def groups(self) -> int:
+        return self.slices * self.phases
+
+    @property
+    def slice_width(self) -> int:
+        return self.latent // self.slices
+
+    @property
+    def order(self) -> list[int]:
+        """Order of the spatial phases: both diagonals in turn, so that the second phase has
+        decoded neighbours on four sides at the smallest even distance."""
+        cells = [(r, c) for r in range(self.rows) for c in range(self.columns)]
+        cells.sort(key=lambda cell: ((cell[0] + cell[1]) % 2, cell))
+        return [r * self.columns + c for r, c in cells]
+
+
+@dataclass
+class CrossCache:
+    """Keys and values of one cross-group mixer: (N, heads, groups so far, head width)."""
+
+    keys: Tensor | None = None
+    values: Tensor | None = None
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Append the new groups and return all of them."""
+        if self.keys is not None and self.values is not None:
+            keys = torch.cat((self.keys, keys), dim=2)
+            values = torch.cat((self.values, values), dim=2)
+        self.keys, self.values = keys, values
+        return keys, values
+
+
+class FeedForward(nn.Module):
+    """Pre-norm feed-forward with a rectifier."""
+
+    def __init__(self, width: int, expansion: int, kit: Any) -> None:
+        super().__init__()
+        self.kit = kit
+        self.norm = kit.norm(width)
+        self.up = kit.linear(width, expansion * width, "relu")
+        self.down = kit.linear(expansion * width, width, "residual", closed=True)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        return self.kit.add(stream, self.down(self.up(self.norm(stream))))  # type: ignore[no-any-return]
+
+
+class InnerMixer(nn.Module):
+    """Windowed self-attention over the positions of each group; tokens (B, g, hc, wc, d)."""
+
+    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Any) -> None:
+        super().__init__()
+        self.kit = kit
+        self.norm = kit.norm(config.width)
+        self.qkv = kit.linear(config.width, 3 * config.width, "act")
+        self.attention = kit.window_attention(config.heads, config.window, shift)
+        self.project = kit.linear(config.width, config.width, "residual", closed=True)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        qkv = self.qkv(self.norm(stream)).flatten(0, 1)
+        mixed = self.attention(qkv).view(*stream.shape[:2], *stream.shape[2:])
+        return self.kit.add(stream, self.project(mixed))  # type: ignore[no-any-return]
+
+
+class CrossMixer(nn.Module):
+    """Causal attention over groups at each coarse position, with its cache."""
+
+    def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
+        super().__init__()
+        self.kit = kit
+        self.heads = config.heads
+        self.norm = kit.norm(config.width)
+        self.qkv = kit.linear(config.width, 3 * config.width, "act")
+        self.attention = kit.causal_attention(config.heads, config.groups)
+        self.project = kit.linear(config.width, config.width, "residual", closed=True)
+
+    def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
+        b, g, h, w, d = stream.shape
+        qkv = self.qkv(self.norm(stream)).view(b, g, h * w, 3, self.heads, d // self.heads)
+        q, k, v = qkv.permute(3, 0, 2, 4, 1, 5).flatten(1, 2)
+        keys, values = cache.append(k, v)
+        mixed = self.attention(q, keys, values, first)  # (B * hw, heads, g, e)
+        mixed = mixed.view(b, h * w, self.heads, g, -1).permute(0, 3, 1, 2, 4)
+        return self.kit.add(stream, self.project(mixed.reshape(b, g, h, w, d)))  # type: ignore[no-any-return]
+
+
+class MixerLayer(nn.Module):
+    """Inner-group mixer, feed-forward, cross-group mixer, feed-forward."""
+
+    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Any) -> None:
+        super().__init__()
+        self.inner = InnerMixer(config, shift, kit)
+        self.inner_forward = FeedForward(config.width, config.expansion, kit)
+        self.cross = CrossMixer(config, kit)
+        self.cross_forward = FeedForward(config.width, config.expansion, kit)
+
+    def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
+        stream = self.inner_forward(self.inner(stream))
+        return self.cross_forward(self.cross(stream, first, cache))  # type: ignore[no-any-return]
+
+
+class GroupedMixer(nn.Module):
+    """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
+
+    def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.kit = kit
+        width = config.width
+        hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
+        self.synthesis = HyperSynthesis(hyper, kit)
+        self.features = kit.linear(config.hyper_width, config.slices * width, "residual")
+        self.embed = nn.ModuleList(
+            kit.embedding(config.slice_width, width) for _ in range(config.slices)
+        )
+        self.group_table = kit.table(config.groups, width)
+        self.quality_table = kit.quality_table(config.anchors, width)
+        shifts = [0 if i % 2 == 0 else config.window // 2 for i in range(config.depth)]
+        self.layers = nn.ModuleList(MixerLayer(config, shift, kit) for shift in shifts)
+        self.norm = kit.norm(width)
+        self.heads = nn.ModuleList(
+            kit.head(width, config.slice_width) for _ in range(config.slices)
+        )
+
+    def group(self, y: Tensor) -> Tensor:
+        """(B, M, h, w) -> (B, G, hc, wc, slice width)."""
+        c = self.config
+        return group_tokens(y, c.slices, c.rows, c.columns, c.order)
+
+    def ungroup(self, groups: Tensor) -> Tensor:
+        """Inverse of `group`."""
+        c = self.config
+        return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
+
+    def side_tokens(self, z_hat: Tensor, quality: Tensor) -> Tensor:
+        """What every token knows before any latent is decoded: (B, G, hc, wc, d).
+
+        ``z_hat`` (B, hyper, h/4, w/4); ``quality`` (B,).
+        """
+        features = self.features(self.synthesis(z_hat))
+        tokens = self.group(features.permute(0, 3, 1, 2))
+        tokens = self.kit.add(tokens, self.group_table(slice(None))[None, :, None, None])
+        return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])  # type: ignore[no-any-return]
+
+    def embed_groups(self, groups: Tensor, first: int) -> Tensor:
+        """Embed decoded groups first.. (B, g, hc, wc, slice width), in units of their deviation."""
+        phases = self.config.phases
+        parts = []
+        start, stop = first, first + groups.shape[1]
+        while start < stop:
+            index = start // phases
+            end = min(stop, (index + 1) * phases)
+            parts.append(self.embed[index](groups[:, start - first : end - first]))
+            start = end
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def advance(self, tokens: Tensor, first: int, caches: list[CrossCache]) -> Tensor:
+        """Run tokens of groups first.. through all layers; returns normed activations."""
+        for layer, cache in zip(self.layers, caches, strict=True):
+            tokens = layer(tokens, first, cache)
+        return self.norm(tokens)  # type: ignore[no-any-return]
+
+    def new_caches(self) -> list[CrossCache]:
+        """Empty caches, one per layer."""
+        return [CrossCache() for _ in self.layers]
+
+    def parallel(
+        self, z_hat: Tensor, normalised: Tensor, quality: Tensor, deviation: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Means (in steps) and scale indices of all groups in one pass, for training.
+
+        ``normalised`` (B, M, h, w): decoded latents in units of their deviation; ``deviation``
+        (B, M): deviations in steps. Returns two tensors (B, M, h, w).
+        """
+        c = self.config
+        tokens = self.side_tokens(z_hat, quality)
+        known = self.group(normalised)[:, :-1]
+        context = self.embed_groups(known, 0)
+        tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context)), dim=1)
+        out = self.advance(tokens, 0, self.new_caches())
+        means, indices = [], []
+        for index, head in enumerate(self.heads):
+            part = slice(index * c.phases, (index + 1) * c.phases)
+            spread = deviation[:, index * c.slice_width : (index + 1) * c.slice_width]
+            mean, scale = head(out[:, part], spread)
+            means.append(mean)
+            indices.append(scale)
+        return self.ungroup(torch.cat(means, 1)), self.ungroup(torch.cat(indices, 1))

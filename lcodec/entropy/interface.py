@@ -1,0 +1,119 @@
+"""The interface every entropy model offers, and the loop that all uses of it share.
+
+An entropy model knows nothing of coders or files. It predicts a mean and a scale index for every
+latent of a group from the hyper-latent and from the groups before it, then absorbs the group's
+symbols. Encoder, decoder and bit counter differ only in the port that gives or takes symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcodec.coding import SymbolPort
+from lcodec.timing import Stopwatch
+
+Symbols = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Latent positions of one tile: ``h`` x ``w`` that are coded, inside a padded grid."""
+
+    h: int
+    w: int
+    padded_h: int
+    padded_w: int
+
+
+class EntropyModel(Protocol):
+    """Integer entropy model on the parse path. ``B`` tiles of one extent go together."""
+
+    fourcc: str
+    groups: int
+
+    def prior(self, quality: int) -> tuple[Symbols, Symbols]:
+        """Mean (sixteenths) and scale index of z per channel, two arrays (hyper,)."""
+        ...
+
+    def begin(self, z_hat: Tensor, quality: int) -> Any:
+        """State before the first group; ``z_hat`` (B, hyper, h/4, w/4) integers."""
+        ...
+
+    def predict(self, state: Any) -> tuple[Tensor, Tensor]:
+        """Mean (sixteenths) and scale index of the next group, int32 (B, ...)."""
+        ...
+
+    def absorb(self, state: Any, symbols: Tensor) -> None:
+        """Take the next group's symbols, int32 of the same shape."""
+        ...
+
+    def group(self, y: Tensor) -> Tensor:
+        """Rearrange (B, M, h, w) into (B, groups, ...)."""
+        ...
+
+    def ungroup(self, groups: Tensor) -> Tensor:
+        """Inverse of `group`."""
+        ...
+
+
+def coded_mask(model: EntropyModel, latent: int, extent: Extent) -> NDArray[np.bool_]:
+    """(groups, ...) mask of the latents inside the picture; the rest is zero and not coded."""
+    grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
+    grid[:, :, : extent.h, : extent.w] = True
+    return np.ascontiguousarray(model.group(grid)[0].numpy())
+
+
+def code_latents(
+    model: EntropyModel,
+    z_hat: Tensor,
+    quality: int,
+    ports: Sequence[SymbolPort],
+    mask: NDArray[np.bool_],
+    watch: Stopwatch,
+) -> Tensor:
+    """Run all groups of ``len(ports)`` tiles through their ports.
+
+    ``z_hat`` (B, hyper, h/4, w/4); ``mask`` from `coded_mask`. Returns the symbols of y, int32
+    (B, M, h, w), zero outside the mask.
+    """
+    device = z_hat.device
+    with watch.stage("entropy network"):
+        state = model.begin(z_hat, quality)
+    groups = []
+    for index in range(model.groups):
+        with watch.stage("entropy network"):
+            mean, scale = (t.cpu().numpy() for t in model.predict(state))
+        symbols = np.zeros(mean.shape, dtype=np.int32)
+        inside = mask[index]
+        with watch.stage("range coder"):
+            for tile, port in enumerate(ports):
+                symbols[tile][inside] = port.exchange(
+                    index, mean[tile][inside], scale[tile][inside]
+                )
+        group = torch.from_numpy(symbols).to(device)
+        groups.append(group)
+        with watch.stage("entropy network"):
+            model.absorb(state, group)
+    return model.ungroup(torch.stack(groups, dim=1))
+
+
+def code_hyper(
+    model: EntropyModel,
+    shape: tuple[int, int, int],
+    quality: int,
+    port: SymbolPort,
+    watch: Stopwatch,
+) -> Symbols:
+    """Run the hyper-latent of one tile, ``shape`` = (hyper, h, w), through its port."""
+    mean, scale = model.prior(quality)
+    area = shape[1] * shape[2]
+    with watch.stage("range coder"):
+        flat = port.exchange(0, np.repeat(mean, area), np.repeat(scale, area))
+    return flat.reshape(shape)

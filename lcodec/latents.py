@@ -1,0 +1,200 @@
+"""Latents to tile payloads and back: hyper-latent, group loop, streams, checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcodec.coding import (
+    BitCounter,
+    DecodePort,
+    EncodePort,
+    SymbolDecoder,
+    SymbolEncoder,
+    SymbolPort,
+    symbol_checksum,
+)
+from lcodec.container import Header, TilePayload
+from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
+from lcodec.errors import MismatchError
+from lcodec.loading import LoadedModel
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.carriers import exact_products
+from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.timing import Stopwatch
+
+
+@dataclass
+class BitTally:
+    """Bits according to the frozen tables, without the coder's rounding."""
+
+    bits_y: float = 0.0
+    bits_z: float = 0.0
+
+
+class CountingEncoder:
+    """Encodes symbols and counts their ideal bits."""
+
+    def __init__(self) -> None:
+        self.encoder = SymbolEncoder()
+        self.counter = BitCounter()
+
+    def put(self, symbols: Symbols, mean: Symbols, index: Symbols) -> None:
+        """Take the symbols of one group."""
+        self.encoder.put(symbols, mean, index)
+        self.counter.put(symbols, mean, index)
+
+
+@dataclass(frozen=True)
+class TileArea:
+    """Position of one tile on the latent grid."""
+
+    number: int
+    rows: slice
+    columns: slice
+
+    @property
+    def extent(self) -> Extent:
+        h, w = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+        s = HYPER_STRIDE
+        return Extent(h, w, -(-h // s) * s, -(-w // s) * s)
+
+
+def tile_areas(header: Header) -> list[TileArea]:
+    """All tiles in the order of the file."""
+    areas = []
+    for number in range(header.tile_count):
+        left, top, right, bottom = header.tile_box(number)
+        rows = slice(top // PATCH, -(-bottom // PATCH))
+        columns = slice(left // PATCH, -(-right // PATCH))
+        areas.append(TileArea(number, rows, columns))
+    return areas
+
+
+class LatentCoder:
+    """Codes latents with one entropy model; ``tiles_at_once`` tiles of equal size run together."""
+
+    def __init__(self, loaded: LoadedModel, tiles_at_once: int = 1) -> None:
+        self.loaded = loaded
+        self.tiles_at_once = tiles_at_once
+        self.latent = loaded.config.transforms.latent
+        self.hyper = loaded.config.transforms.hyper_latent
+
+    def _batches(self, header: Header) -> Iterator[tuple[Extent, list[TileArea]]]:
+        ordered = sorted(tile_areas(header), key=lambda a: (a.extent.h, a.extent.w, a.number))
+        for extent, same in groupby(ordered, key=lambda a: a.extent):
+            tiles = list(same)
+            for start in range(0, len(tiles), self.tiles_at_once):
+                yield extent, tiles[start : start + self.tiles_at_once]
+
+    def _hyper_latent(self, y: Tensor, extent: Extent) -> Tensor:
+        """z of one tile, rounded: (hyper, h/4, w/4)."""
+        below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
+        z = self.loaded.transforms.hyper_analysis(F.pad(y[None], (0, right, 0, below)))[0]
+        return torch.round(z).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int32)
+
+    def encode(
+        self, header: Header, y: NDArray[np.float32], watch: Stopwatch, tally: BitTally
+    ) -> list[TilePayload]:
+        """Payloads of all tiles for y (M, h, w) in steps."""
+        payloads: dict[int, TilePayload] = {}
+        for extent, tiles in self._batches(header):
+            made = self._encode_batch(header, y, extent, tiles, watch, tally)
+            payloads.update(zip((t.number for t in tiles), made, strict=True))
+        return [payloads[number] for number in range(len(payloads))]
+
+    def _encode_batch(
+        self,
+        header: Header,
+        y: NDArray[np.float32],
+        extent: Extent,
+        tiles: Sequence[TileArea],
+        watch: Stopwatch,
+        tally: BitTally,
+    ) -> list[TilePayload]:
+        model, device = self.loaded.entropy, self.loaded.device
+        mask = coded_mask(model, self.latent, extent)
+        z_parts, y_parts = [], []
+        with watch.stage("analysis"), torch.inference_mode():
+            for tile in tiles:
+                part = np.ascontiguousarray(y[:, tile.rows, tile.columns])
+                latents = torch.from_numpy(part).to(device)
+                z_parts.append(self._hyper_latent(latents, extent))
+                rounded = torch.round(latents).clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT)
+                below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
+                y_parts.append(F.pad(rounded.to(torch.int32), (0, right, 0, below)))
+        z = torch.stack(z_parts)
+        grouped = model.group(torch.stack(y_parts)).cpu().numpy()
+        hyper = [CountingEncoder() for _ in tiles]
+        latent = [CountingEncoder() for _ in tiles]
+        with exact_products():
+            for encoder, z_tile in zip(hyper, z.cpu().numpy(), strict=True):
+                port = EncodePort(encoder, [z_tile.ravel()])
+                code_hyper(model, z_tile.shape, header.quality, port, watch)
+            ports: list[SymbolPort] = [
+                EncodePort(encoder, [group[inside] for group, inside in zip(own, mask, strict=True)])
+                for encoder, own in zip(latent, grouped, strict=True)
+            ]
+            symbols = code_latents(model, z, header.quality, ports, mask, watch).cpu().numpy()
+        tally.bits_z += sum(e.counter.bits for e in hyper)
+        tally.bits_y += sum(e.counter.bits for e in latent)
+        return [
+            TilePayload(
+                tile_checksum(z_tile, y_tile, extent), h.encoder.finish(), e.encoder.finish()
+            )
+            for z_tile, y_tile, h, e in zip(z.cpu().numpy(), symbols, hyper, latent, strict=True)
+        ]
+
+    def decode(
+        self, header: Header, payloads: Sequence[TilePayload], watch: Stopwatch
+    ) -> NDArray[np.int16]:
+        """Integer latents (M, h, w) of the whole picture.
+
+        Raises:
+            FormatError: a stream is damaged.
+            MismatchError: the symbols are not those that were encoded.
+        """
+        h, w = -(-header.height // PATCH), -(-header.width // PATCH)
+        y = np.zeros((self.latent, h, w), dtype=np.int16)
+        for extent, tiles in self._batches(header):
+            own = [payloads[t.number] for t in tiles]
+            symbols = self._decode_batch(header, extent, own, watch)
+            for tile, part in zip(tiles, symbols, strict=True):
+                y[:, tile.rows, tile.columns] = part[:, : extent.h, : extent.w]
+        return y
+
+    def _decode_batch(
+        self, header: Header, extent: Extent, payloads: Sequence[TilePayload], watch: Stopwatch
+    ) -> Symbols:
+        model = self.loaded.entropy
+        mask = coded_mask(model, self.latent, extent)
+        shape = (self.hyper, extent.padded_h // HYPER_STRIDE, extent.padded_w // HYPER_STRIDE)
+        z_parts = []
+        for payload in payloads:
+            decoder = SymbolDecoder(payload.hyper)
+            z_parts.append(code_hyper(model, shape, header.quality, DecodePort(decoder), watch))
+            decoder.finish()
+        z = np.stack(z_parts)
+        decoders = [SymbolDecoder(payload.latent) for payload in payloads]
+        ports: list[SymbolPort] = [DecodePort(decoder) for decoder in decoders]
+        with exact_products():
+            z_hat = torch.from_numpy(z).to(self.loaded.device)
+            symbols = code_latents(model, z_hat, header.quality, ports, mask, watch).cpu().numpy()
+        for decoder in decoders:
+            decoder.finish()
+        for payload, z_tile, y_tile in zip(payloads, z, symbols, strict=True):
+            if tile_checksum(z_tile, y_tile, extent) != payload.checksum:
+                raise MismatchError("the decoded symbols are not the ones that were encoded")
+        return symbols
+
+
+def tile_checksum(z: Symbols, y: Symbols, extent: Extent) -> int:
+    """Checksum over the coded symbols of one tile: z, then y without its padding."""
+    return symbol_checksum([z, np.ascontiguousarray(y[:, : extent.h, : extent.w])])

@@ -1,0 +1,124 @@
+"""From released files to networks ready to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from lcodec import weights
+from lcodec.entropy.mixermodel import GroupedMixerModel
+from lcodec.errors import UnsupportedError, UsageError, WeightsError
+from lcodec.modelconfig import ModelConfig
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.carriers import Carrier, make_carrier
+from lcodec.nets.transforms import Transforms
+
+TRANSFORMS_FILE = "transforms.safetensors"
+ENTROPY_FILE = "entropy.safetensors"
+CONFIG_FILE = "config.json"
+MODEL_ID_BYTES = 4
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """Networks of one released model on one device."""
+
+    name: str
+    config: ModelConfig
+    transforms: Transforms
+    entropy: GroupedMixerModel
+    model_id: bytes
+    device: torch.device
+
+
+def canonical_id(*files: dict[str, Tensor]) -> bytes:
+    """First bytes of the SHA-256 over all tensors: name, type, shape, little-endian values.
+
+    Independent of the file format and of the order of the tensors in it.
+    """
+    digest = hashlib.sha256()
+    for tensors in files:
+        for name in sorted(tensors):
+            tensor = tensors[name].contiguous()
+            digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+            digest.update(tensor.numpy().tobytes())
+    return digest.digest()[:MODEL_ID_BYTES]
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes CUDA where it is there.
+
+    Raises:
+        UsageError: unknown name, or CUDA asked for where there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is available; use --device cpu")
+    if name not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device: {name} (auto, cpu, cuda)")
+    return torch.device(name)
+
+
+def default_carrier(device: torch.device) -> str:
+    """The fastest exact carrier that is safe on the device."""
+    return "float32"
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot read weights {path}: {error}") from error
+
+
+def _build(
+    config: ModelConfig, files: dict[str, Path], carrier: Carrier, cached: bool, device: torch.device
+) -> tuple[Transforms, GroupedMixerModel, bytes]:
+    transform_tensors = _read(files[TRANSFORMS_FILE])
+    entropy_tensors = _read(files[ENTROPY_FILE])
+    identity = canonical_id(transform_tensors, entropy_tensors)
+    with torch.device("meta"):
+        transforms = Transforms(config.transforms)
+    floats = {k: v.float() for k, v in transform_tensors.items()}
+    entropy = GroupedMixerModel(config.mixer, carrier, cached)
+    try:
+        transforms.load_state_dict(floats, strict=True, assign=True)
+        entropy.load(entropy_tensors, device)
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise WeightsError(f"weights do not fit their configuration: {first}") from error
+    transforms.to(device, memory_format=torch.channels_last).eval()
+    return transforms, entropy, identity
+
+
+def load_model(
+    name: str, device: str = "auto", carrier: str = "auto", cached: bool = True
+) -> LoadedModel:
+    """Load a released model, checking the hash of every file.
+
+    Raises:
+        WeightsError: files missing, damaged, or not fitting together.
+        UnsupportedError: the model needs another arithmetic profile.
+    """
+    files = weights.load_model_files(name)
+    where = choose_device(device)
+    missing = [f for f in (CONFIG_FILE, TRANSFORMS_FILE, ENTROPY_FILE) if f not in files]
+    if missing:
+        raise WeightsError(f"model {name}: {missing[0]} is not listed in weights.lock")
+    data = json.loads(files[CONFIG_FILE].read_text())
+    if data.get("profile") != P.PROFILE:
+        raise UnsupportedError(
+            f"model {name} needs arithmetic profile {data.get('profile')}, this version has {P.PROFILE}"
+        )
+    config = ModelConfig.from_dict(data)
+    chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
+    transforms, entropy, identity = _build(config, files, chosen, cached, where)
+    return LoadedModel(name, config, transforms, entropy, identity, where)

@@ -1,0 +1,40 @@
+"""Run a transform over a picture of any size block by block, with halos, in bounded memory.
+
+With a halo of at least the receptive field every output is what the whole picture would give, so
+blocks leave no seams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Span:
+    """One block along one axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` read."""
+
+    start: int
+    stop: int
+    outer_start: int
+    outer_stop: int
+
+    @property
+    def inner(self) -> slice:
+        """The wanted part inside what was read."""
+        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+
+
+def spans(length: int, block: int, halo: int) -> list[Span]:
+    """Cut ``length`` into spans of at most ``block``, widened by ``halo`` inside the axis."""
+    return [
+        Span(s, min(length, s + block), max(0, s - halo), min(length, s + block + halo))
+        for s in range(0, length, block)
+    ]
+
+
+def blocks(h: int, w: int, block: int, halo: int) -> Iterator[tuple[Span, Span]]:
+    """All pairs of row and column spans."""
+    for rows in spans(h, block, halo):
+        for columns in spans(w, block, halo):
+            yield rows, columns

@@ -1,0 +1,105 @@
+"""Carriers: number types that compute products of integers exactly.
+
+All give identical integers; they differ in speed. Values on the parse path are integers stored in
+``carrier.dtype``; every sum stays below 2^24 in magnitude (proved at export), so float32 is exact
+in any order of summation, with or without fused multiply-add.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lcodec.errors import UsageError
+from lcodec.nets.integer import profile as P
+
+CarrierName = Literal["int8", "float32", "float64", "int64"]
+
+
+class Carrier(Protocol):
+    """How integers are stored and multiplied."""
+
+    name: str
+    dtype: torch.dtype
+
+    def prepare(self, weight: Tensor) -> Tensor:
+        """Bring an int8 weight (out, in) to the form that the products take."""
+        ...
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """(n, in) 8-bit values times a prepared weight -> (n, out)."""
+        ...
+
+    def wide_linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The same for 12-bit values."""
+        ...
+
+
+class PlainCarrier:
+    """Products in one number type: float32, float64, or int64 (the reference)."""
+
+    def __init__(self, name: str, dtype: torch.dtype) -> None:
+        self.name = name
+        self.dtype = dtype
+
+    def prepare(self, weight: Tensor) -> Tensor:
+        return weight.to(self.dtype)
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.linear(x, weight) if self.dtype.is_floating_point else x @ weight.t()
+
+    wide_linear = linear
+
+
+class Int8Carrier:
+    """int8 operands with int32 sums; values between products travel as float32."""
+
+    name = "int8"
+    dtype = torch.float32
+
+    def prepare(self, weight: Tensor) -> Tensor:
+        return weight.t().contiguous()
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        rows = x.shape[0]
+        narrow = x.to(torch.int8)
+        if x.is_cuda and rows <= 16:  # the CUDA kernel wants more than 16 rows
+            narrow = F.pad(narrow, (0, 0, 0, 17 - rows))
+        return torch._int_mm(narrow, weight)[:rows].to(torch.float32)
+
+    def wide_linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        high = torch.floor((x + P.LIMB // 2) * (1.0 / P.LIMB))
+        low = x - high * P.LIMB
+        return self.linear(high, weight) * P.LIMB + self.linear(low, weight)
+
+
+def make_carrier(name: str) -> Carrier:
+    """Carrier by name.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    match name:
+        case "int8":
+            return Int8Carrier()
+        case "float32" | "float64" | "int64":
+            return PlainCarrier(name, getattr(torch, name))
+        case _:
+            raise UsageError(f"unknown carrier: {name} (int8, float32, float64, int64)")
+
+
+@contextlib.contextmanager
+def exact_products() -> Iterator[None]:
+    """Forbid reduced-precision float32 products (TF32, bfloat16) while integers are carried."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

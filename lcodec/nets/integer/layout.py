@@ -1,0 +1,97 @@
+"""Rearrangements of tokens shared by the twin and the integer layers; no arithmetic."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@lru_cache(maxsize=16)
+def relative_index(window: int, device: torch.device) -> Tensor:
+    """(n, n) index into a table of relative offsets, n = window^2 positions in raster order."""
+    axis = torch.arange(window, device=device)
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
+    positions = torch.stack((rows.flatten(), columns.flatten()))
+    offset = positions[:, :, None] - positions[:, None, :] + window - 1
+    return offset[0] * (2 * window - 1) + offset[1]
+
+
+@lru_cache(maxsize=64)
+def causal_mask(first: int, count: int, total: int, device: torch.device) -> Tensor:
+    """(count, total) mask: group ``first + i`` sees groups 0..first+i."""
+    query = torch.arange(first, first + count, device=device)[:, None]
+    return torch.arange(total, device=device)[None, :] <= query
+
+
+def _padding(size: int, window: int, shift: int) -> int:
+    """Positions to add after the end so that windows offset by ``-shift`` cover the axis."""
+    return -(size + shift) % window
+
+
+@lru_cache(maxsize=64)
+def _valid(h: int, w: int, window: int, shift: int, device: torch.device) -> Tensor | None:
+    below, right = _padding(h, window, shift), _padding(w, window, shift)
+    if not (shift or below or right):
+        return None
+    grid = F.pad(torch.ones(1, h, w, 1, device=device), (0, 0, shift, right, shift, below))
+    return _partition(grid, window).squeeze(-1) > 0
+
+
+def _partition(x: Tensor, window: int) -> Tensor:
+    b, h, w, c = x.shape
+    x = x.view(b, h // window, window, w // window, window, c)
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, window * window, c)
+
+
+def to_windows(x: Tensor, window: int, shift: int) -> tuple[Tensor, Tensor | None]:
+    """Cut (B, h, w, C) into windows (B * count, window^2, C).
+
+    The grid is padded with zeros, by ``shift`` before its start and up to a whole window at its
+    end. The second result (count, window^2) marks real positions; None when all are.
+    """
+    _, h, w, _ = x.shape
+    below, right = _padding(h, window, shift), _padding(w, window, shift)
+    if shift or below or right:
+        x = F.pad(x, (0, 0, shift, right, shift, below))
+    return _partition(x, window), _valid(h, w, window, shift, x.device)
+
+
+def from_windows(x: Tensor, shape: tuple[int, int, int], window: int, shift: int) -> Tensor:
+    """Inverse of `to_windows`: (B * count, window^2, C) -> (B, h, w, C)."""
+    b, h, w = shape
+    rows = (h + shift + _padding(h, window, shift)) // window
+    columns = (w + shift + _padding(w, window, shift)) // window
+    x = x.view(b, rows, columns, window, window, -1).permute(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, rows * window, columns * window, -1)
+    return x[:, shift : shift + h, shift : shift + w]
+
+
+def shuffle_up(x: Tensor) -> Tensor:
+    """(B, h, w, 4C) -> (B, 2h, 2w, C)."""
+    b, h, w, c = x.shape
+    x = x.view(b, h, w, 2, 2, c // 4).permute(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, 2 * h, 2 * w, c // 4)
+
+
+def group_tokens(y: Tensor, slices: int, rows: int, columns: int, order: list[int]) -> Tensor:
+    """Latents (B, M, h, w) -> groups (B, G, h/rows, w/columns, M/slices).
+
+    Group ``c * rows * columns + p`` holds channel slice ``c`` at spatial phase ``order[p]``.
+    """
+    b, m, h, w = y.shape
+    y = y.view(b, slices, m // slices, h // rows, rows, w // columns, columns)
+    y = y.permute(0, 1, 4, 6, 3, 5, 2)
+    y = y.reshape(b, slices, rows * columns, h // rows, w // columns, m // slices)
+    return y[:, :, order].flatten(1, 2)
+
+
+def ungroup_tokens(groups: Tensor, slices: int, rows: int, columns: int, order: list[int]) -> Tensor:
+    """Inverse of `group_tokens`."""
+    b, _, hc, wc, cs = groups.shape
+    inverse = [order.index(i) for i in range(len(order))]
+    y = groups.view(b, slices, rows * columns, hc, wc, cs)[:, :, inverse]
+    y = y.reshape(b, slices, rows, columns, hc, wc, cs).permute(0, 1, 6, 4, 2, 5, 3)
+    return y.reshape(b, slices * cs, hc * rows, wc * columns)

@@ -1,0 +1,282 @@
+"""Trainable float twins of the integer layers (fake quantisation, straight-through gradients).
+
+The twins compute in real units; `lcodec.nets.integer.exact` computes the same in integers. Both
+kits offer the same constructors, so a network's topology is written once over a kit.
+`TwinKit(rounding=False)` gives the float network without quantisation, for measuring what the
+integers cost.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.layout import causal_mask, from_windows, relative_index, to_windows
+from lcodec.nets.quality import QualityTable
+
+_LN2 = math.log(2.0)
+
+
+def straight_through(value: Tensor, scale: float, low: int, high: int) -> Tensor:
+    """Round ``value`` to multiples of ``1 / scale`` in [low, high] / scale; gradient passes inside."""
+    clipped = value.clamp(low / scale, high / scale)
+    return clipped + (torch.round(clipped * scale) / scale - clipped).detach()
+
+
+class Rounding:
+    """Switch shared by all layers of one network."""
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+
+    def __call__(self, value: Tensor, scale: float, low: int, high: int) -> Tensor:
+        return straight_through(value, scale, low, high) if self.enabled else value
+
+
+def weight_steps(weight: Tensor) -> Tensor:
+    """Step per output channel (first axis) that brings the largest weight to the 7-bit limit."""
+    largest = weight.detach().flatten(1).abs().amax(dim=1)
+    return largest.clamp(min=P.WEIGHT_LIMIT * P.MIN_WEIGHT_STEP) / P.WEIGHT_LIMIT
+
+
+def quantised_weight(weight: Tensor, steps: Tensor) -> Tensor:
+    """Integer-valued weights with straight-through gradient (scaled by 1 / steps)."""
+    scaled = weight / steps.reshape(-1, *([1] * (weight.dim() - 1)))
+    return scaled + (torch.round(scaled) - scaled).detach()
+
+
+class TwinLinear(nn.Module):
+    """``x @ w + b`` over the last axis; see `ExactLinear` for the integer form.
+
+    ``kind`` of the output: ``act`` signed 8 bit, ``relu`` rectified 8 bit, ``residual`` 16 bit.
+    """
+
+    def __init__(
+        self,
+        rounding: Rounding,
+        n_in: int,
+        n_out: int,
+        kind: str,
+        input_scale: int = P.ACT_SCALE,
+        closed: bool = False,
+    ) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.kind = kind
+        self.input_scale = input_scale
+        start = 0.0 if closed else 1.0 / math.sqrt(n_in)
+        self.weight = nn.Parameter(torch.randn(n_out, n_in) * start)
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def product(self, x: Tensor) -> Tensor:
+        """The unrounded real output."""
+        if not self.rounding.enabled:
+            return F.linear(x, self.weight, self.bias)
+        steps = weight_steps(self.weight)
+        # Integers up to 255 are exact in bfloat16, so autocast keeps this product faithful.
+        total = F.linear(x * self.input_scale, quantised_weight(self.weight, steps))
+        return total.float() * (steps / self.input_scale) + self.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.rounding.enabled:
+            y = F.linear(x, self.weight, self.bias)
+            return F.relu(y) if self.kind == "relu" else y
+        y = self.product(x)
+        if self.kind == "residual":
+            return y
+        if self.kind == "relu":
+            y = F.relu(y)
+        return self.rounding(y, P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+
+
+class TwinDepthwise(nn.Module):
+    """3x3 depthwise convolution over (B, h, w, C), zero padding, rectified 8-bit output."""
+
+    def __init__(self, rounding: Rounding, width: int) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.weight = nn.Parameter(torch.randn(width, 3, 3) / 3.0)
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight
+        if self.rounding.enabled:
+            steps = weight_steps(weight)
+            weight = quantised_weight(weight, steps) * steps[:, None, None]
+        y = F.conv2d(
+            x.permute(0, 3, 1, 2), weight[:, None], self.bias, padding=1, groups=weight.shape[0]
+        )
+        y = F.relu(y.permute(0, 2, 3, 1))
+        return self.rounding(y, P.ACT_SCALE, 0, P.ACT_LIMIT)
+
+
+class TwinNorm(nn.Module):
+    """Root-mean-square norm of the residual stream over the last axis, to 8-bit activations."""
+
+    def __init__(self, rounding: Rounding) -> None:
+        super().__init__()
+        self.rounding = rounding
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.float()
+        y = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + P.NORM_EPSILON)
+        return self.rounding(y, P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+
+
+class TwinEmbedding(nn.Module):
+    """Linear map of 12-bit latents (in units of their deviation) into the residual stream."""
+
+    def __init__(self, rounding: Rounding, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.linear = TwinLinear(rounding, n_in, n_out, "residual", P.LATENT_SCALE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # 12-bit operands do not fit bfloat16.
+        with torch.autocast(x.device.type, enabled=False):
+            return self.linear(x.float())  # type: ignore[no-any-return]
+
+
+class TwinTable(nn.Module):
+    """Rows of learned vectors in the residual stream."""
+
+    def __init__(self, rows: int, width: int, deviation: float = 0.02) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(rows, width) * deviation)
+
+    def forward(self, index: Tensor | slice) -> Tensor:
+        return self.weight[index]
+
+
+def _softmax_attention(
+    rounding: Rounding, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, mask: Tensor | None
+) -> Tensor:
+    """(..., heads, n, e) x (..., heads, m, e) -> (..., heads, n, e), 8-bit output."""
+    scores = torch.matmul(q, k.transpose(-1, -2)).float() / math.sqrt(q.shape[-1]) + bias
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    mixed = torch.matmul(torch.softmax(scores, dim=-1), v)
+    if not rounding.enabled:
+        return mixed
+    return rounding(mixed.float(), P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+
+
+class TwinWindowAttention(nn.Module):
+    """Unmasked self-attention inside windows of a grid, learned relative position bias.
+
+    Input (B, h, w, 3 * heads * e) holds queries, keys, values; output (B, h, w, heads * e).
+    """
+
+    def __init__(self, rounding: Rounding, heads: int, window: int, shift: int) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.heads, self.window, self.shift = heads, window, shift
+        self.bias = nn.Parameter(torch.zeros(heads, (2 * window - 1) ** 2))
+
+    def forward(self, qkv: Tensor) -> Tensor:
+        b, h, w, width = qkv.shape
+        windows, valid = to_windows(qkv, self.window, self.shift)
+        n = self.window * self.window
+        q, k, v = windows.view(-1, n, 3, self.heads, width // (3 * self.heads)).permute(2, 0, 3, 1, 4)
+        index = relative_index(self.window, qkv.device)
+        bias = self.bias[:, index.flatten()].view(self.heads, n, n)
+        mask = None if valid is None else valid.repeat(b, 1)[:, None, None, :]
+        mixed = _softmax_attention(self.rounding, q, k, v, bias, mask)
+        mixed = mixed.transpose(1, 2).reshape(-1, n, width // 3)
+        return from_windows(mixed, (b, h, w), self.window, self.shift)
+
+
+class TwinCausalAttention(nn.Module):
+    """Attention over groups 0..g at one position, with a bias per pair of groups.
+
+    ``forward(q, k, v, first)``: q (N, heads, g, e) for groups first..first+g-1; k, v (N, heads,
+    first + g, e). Output (N, heads, g, e).
+    """
+
+    def __init__(self, rounding: Rounding, heads: int, groups: int) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.bias = nn.Parameter(torch.zeros(heads, groups, groups))
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, first: int) -> Tensor:
+        count, total = q.shape[2], k.shape[2]
+        bias = self.bias[:, first : first + count, :total]
+        mask = causal_mask(first, count, total, q.device) if count > 1 else None
+        return _softmax_attention(self.rounding, q, k, v, bias, mask)
+
+
+class TwinHead(nn.Module):
+    """Activations -> mean in steps and real scale index, per latent of one channel slice."""
+
+    def __init__(self, rounding: Rounding, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.rounding = rounding
+        self.linear = TwinLinear(rounding, n_in, 2 * n_out, "residual")
+        nn.init.zeros_(self.linear.weight)
+
+    def forward(self, x: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` (B, ..., n_in), ``deviation`` (B, n_out) in steps -> mean, index (B, ..., n_out)."""
+        mean, index = self.linear.product(x).float().chunk(2, dim=-1)
+        shape = (deviation.shape[0], *([1] * (x.dim() - 2)), deviation.shape[1])
+        spread = deviation.view(shape)
+        mean = self.rounding(mean * spread, P.MEAN_SCALE, -P.MEAN_LIMIT, P.MEAN_LIMIT)
+        offset = (spread.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
+        return mean, index * P.HEAD_INDEX_GAIN + offset
+
+
+class TwinKit:
+    """Constructors of the trainable layers."""
+
+    def __init__(self, rounding: bool = True) -> None:
+        self.rounding = Rounding(rounding)
+
+    def linear(
+        self,
+        n_in: int,
+        n_out: int,
+        kind: str,
+        input_scale: int = P.ACT_SCALE,
+        closed: bool = False,
+    ) -> TwinLinear:
+        """A linear layer; ``closed`` starts it at zero, so that its block starts as identity."""
+        return TwinLinear(self.rounding, n_in, n_out, kind, input_scale, closed)
+
+    def depthwise(self, width: int) -> TwinDepthwise:
+        return TwinDepthwise(self.rounding, width)
+
+    def norm(self, width: int) -> TwinNorm:
+        return TwinNorm(self.rounding)
+
+    def embedding(self, n_in: int, n_out: int) -> TwinEmbedding:
+        return TwinEmbedding(self.rounding, n_in, n_out)
+
+    def table(self, rows: int, width: int) -> TwinTable:
+        return TwinTable(rows, width)
+
+    def quality_table(self, anchors: int, width: int) -> QualityTable:
+        return QualityTable(anchors, width)
+
+    def window_attention(self, heads: int, window: int, shift: int) -> TwinWindowAttention:
+        return TwinWindowAttention(self.rounding, heads, window, shift)
+
+    def causal_attention(self, heads: int, groups: int) -> TwinCausalAttention:
+        return TwinCausalAttention(self.rounding, heads, groups)
+
+    def head(self, n_in: int, n_out: int) -> TwinHead:
+        return TwinHead(self.rounding, n_in, n_out)
+
+    def hyper_input(self, z_hat: Tensor) -> Tensor:
+        """Bring hyper-latents to the range of the first layer."""
+        return self.rounding(z_hat / P.HYPER_SCALE, P.HYPER_SCALE, -P.HYPER_LIMIT, P.HYPER_LIMIT)
+
+    def latent_input(self, y_hat: Tensor, deviation: Tensor) -> Tensor:
+        """Latents (B, M, h, w) in steps to 12-bit units of their deviation (B, M)."""
+        scaled = y_hat / deviation[:, :, None, None]
+        return self.rounding(scaled, P.LATENT_SCALE, -P.LATENT_LIMIT, P.LATENT_LIMIT)
+
+    def add(self, stream: Tensor, update: Tensor) -> Tensor:
+        """Add to the residual stream."""
+        return stream + update

@@ -1,0 +1,46 @@
+"""Quality levels 0..100, their Lagrange multipliers, and tables interpolated between anchors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+QUALITY_MAX = 100
+LAMBDA_MIN = 0.0009
+LAMBDA_MAX = 0.115
+
+
+def quality_lambda(quality: float) -> float:
+    """Lagrange multiplier of ``bpp + lambda * 255^2 * MSE`` at ``quality`` in 0..100."""
+    ratio = LAMBDA_MAX / LAMBDA_MIN
+    return float(LAMBDA_MIN * ratio ** (quality / QUALITY_MAX))
+
+
+def quality_lambdas(quality: Tensor) -> Tensor:
+    """`quality_lambda` for a tensor of qualities, any shape."""
+    return LAMBDA_MIN * torch.exp(quality / QUALITY_MAX * math.log(LAMBDA_MAX / LAMBDA_MIN))
+
+
+class QualityTable(nn.Module):
+    """A learned vector per anchor quality, linearly interpolated between anchors.
+
+    The anchors are evenly spaced over the quality levels, that is over log lambda, so one
+    table of a few rows serves all 101 levels (gain units: Cui et al., arXiv 2003.02012).
+    """
+
+    def __init__(self, anchors: int, width: int, initial: Tensor | float = 0.0) -> None:
+        super().__init__()
+        values = torch.empty(anchors, width)
+        values[:] = initial
+        self.values = nn.Parameter(values)
+
+    def forward(self, quality: Tensor) -> Tensor:
+        """Vectors (B, width) for qualities (B,), each in 0..100."""
+        last = self.values.shape[0] - 1
+        position = quality.to(self.values.dtype) * (last / QUALITY_MAX)
+        lower = position.floor().clamp(max=last - 1)
+        weight = (position - lower).unsqueeze(-1)
+        index = lower.long()
+        return torch.lerp(self.values[index], self.values[index + 1], weight)

@@ -1,0 +1,221 @@
+"""Analysis and synthesis transforms, and the hyper-analysis.
+
+All networks work at 1/8 resolution and below. A linear 16x16 transform (the KLT of training
+patches at the start) runs beside each network, whose last layer starts at zero, so that the
+codec begins as a working transform codec (the idea of AuxT, arXiv 2501.13751, with principal
+components in place of wavelets). Blocks follow the DCVC-RT family: 1x1 convolutions, one 3x3
+depthwise convolution, a 1x1 feed-forward. Activations grow at most linearly with their input.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lcodec.nets.quality import QUALITY_MAX, QualityTable, quality_lambda
+
+PATCH = 16  # pixels per latent position
+HYPER_STRIDE = 4  # latent positions per hyper-latent position
+
+
+@dataclass(frozen=True)
+class TransformConfig:
+    """Sizes of the transforms."""
+
+    latent: int = 256
+    width8: int = 192
+    width16: int = 256
+    analysis8: int = 4
+    analysis16: int = 6
+    synthesis16: int = 6
+    synthesis8: int = 6
+    hyper_width: int = 192
+    hyper_latent: int = 128
+    anchors: int = 9
+
+    @property
+    def synthesis_halo(self) -> int:
+        """Receptive field of the synthesis on each side, in latent positions."""
+        return self.synthesis16 + math.ceil((self.synthesis8 + 1) / 2) + 1
+
+    @property
+    def analysis_halo(self) -> int:
+        """Receptive field of the analysis on each side, in latent positions."""
+        return self.analysis16 + math.ceil((self.analysis8 + 1) / 2) + 1
+
+
+class Block(nn.Module):
+    """Residual block: 1x1, activation, 3x3 depthwise, 1x1; then a 1x1 feed-forward."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(width, width, 1)
+        self.spatial = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.project = nn.Conv2d(width, width, 1)
+        self.up = nn.Conv2d(width, 2 * width, 1)
+        self.down = nn.Conv2d(2 * width, width, 1)
+        for last in (self.project, self.down):
+            nn.init.normal_(last.weight, std=0.1 / math.sqrt(last.in_channels))
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.project(self.spatial(F.hardswish(self.expand(x))))
+        return x + self.down(F.hardswish(self.up(x)))
+
+
+def _blocks(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Block(width) for _ in range(count)))
+
+
+class Modulation(nn.Module):
+    """Per-channel scale and shift that depend on the quality."""
+
+    def __init__(self, anchors: int, width: int) -> None:
+        super().__init__()
+        self.scale = QualityTable(anchors, width, 1.0)
+        self.shift = QualityTable(anchors, width, 0.0)
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        scale = self.scale(quality).to(x.dtype)[:, :, None, None]
+        return x * scale + self.shift(quality).to(x.dtype)[:, :, None, None]
+
+
+class Gains(nn.Module):
+    """Quantisation gain per channel and quality, for the encoder and for the decoder.
+
+    Starts at the high-rate optimum ``255 * sqrt(lambda / 26)`` of a uniform quantiser behind an
+    orthonormal transform. ``deviation`` (latent,) holds the standard deviation of each component
+    in pixel units and serves to bring latents to unit size inside the networks.
+    """
+
+    deviation: Tensor
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        last = config.anchors - 1
+        rows = [
+            math.log(255.0 * math.sqrt(quality_lambda(QUALITY_MAX * i / last) / 26.0))
+            for i in range(config.anchors)
+        ]
+        start = torch.tensor(rows)[:, None].expand(-1, config.latent)
+        self.log_gain = QualityTable(config.anchors, config.latent, start)
+        self.log_correction = QualityTable(config.anchors, config.latent, 0.0)
+        self.register_buffer("deviation", torch.ones(config.latent))
+
+    def forward(self, quality: Tensor) -> Tensor:
+        """Encoder gains (B, latent): quantisation steps per pixel unit."""
+        return self.log_gain(quality).exp()
+
+    def inverse(self, quality: Tensor) -> Tensor:
+        """Decoder gains (B, latent): pixel units per quantisation step."""
+        return (self.log_correction(quality) - self.log_gain(quality)).exp()
+
+
+class Analysis(nn.Module):
+    """g_a: pixels (B, 3, H, W) in [0, 1], H and W multiples of 16 -> y (B, latent, H/16, W/16)."""
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(3 * PATCH * PATCH, config.latent, 1, bias=False)
+        self.enter = nn.Conv2d(3 * 64, config.width8, 1)
+        self.blocks8 = _blocks(config.width8, config.analysis8)
+        self.modulation = Modulation(config.anchors, config.width8)
+        self.reduce = nn.Conv2d(4 * config.width8, config.width16, 1)
+        self.blocks16 = _blocks(config.width16, config.analysis16)
+        self.leave = nn.Conv2d(config.width16, config.latent, 1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+
+    def forward(self, pixels: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
+        """Latents in pixel units, before the quantisation gain."""
+        centred = pixels - 0.5
+        h = self.enter(4.0 * F.pixel_unshuffle(centred, 8))
+        h = self.modulation(self.blocks8(h), quality)
+        h = self.blocks16(self.reduce(F.pixel_unshuffle(h, 2)))
+        linear = self.linear(F.pixel_unshuffle(centred, PATCH))
+        return linear.float() + self.leave(h).float() * deviation[:, None, None]
+
+
+class Synthesis(nn.Module):
+    """g_s: latents in pixel units (B, latent, h, w) -> pixels (B, 3, 16h, 16w), unclipped."""
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(config.latent, 3 * PATCH * PATCH, 1, bias=False)
+        self.enter = nn.Conv2d(config.latent, config.width16, 1)
+        self.modulation = Modulation(config.anchors, config.width16)
+        self.blocks16 = _blocks(config.width16, config.synthesis16)
+        self.expand = nn.Conv2d(config.width16, 4 * config.width8, 1)
+        self.blocks8 = _blocks(config.width8, config.synthesis8)
+        self.leave = nn.Conv2d(config.width8, 3 * 64, 1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+
+    def forward(self, latents: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
+        h = self.enter(latents / deviation[:, None, None])
+        h = self.blocks16(self.modulation(h, quality))
+        h = self.blocks8(F.pixel_shuffle(self.expand(h), 2))
+        network = F.pixel_shuffle(self.leave(h), 8).float()
+        return self.linear_only(latents) + 0.25 * network
+
+    def linear_only(self, latents: Tensor) -> Tensor:
+        """The linear branch alone: what the codec would show without its network."""
+        return F.pixel_shuffle(self.linear(latents), PATCH).float() + 0.5
+
+
+class HyperAnalysis(nn.Module):
+    """h_a: y in steps (B, latent, h, w), h and w multiples of 4 -> z (B, hyper, h/4, w/4)."""
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        width = config.hyper_width
+        self.enter = nn.Conv2d(config.latent, width, 1)
+        self.block16 = Block(width)
+        self.reduce32 = nn.Conv2d(4 * width, width, 1)
+        self.block32 = Block(width)
+        self.reduce64 = nn.Conv2d(4 * width, width, 1)
+        self.block64 = Block(width)
+        self.leave = nn.Conv2d(width, config.hyper_latent, 1)
+
+    def forward(self, y: Tensor) -> Tensor:
+        # The logarithm keeps very large latents of unusual pictures from swamping z.
+        h = self.block16(self.enter(y.sign() * y.abs().log1p()))
+        h = self.block32(self.reduce32(F.pixel_unshuffle(h, 2)))
+        h = self.block64(self.reduce64(F.pixel_unshuffle(h, 2)))
+        return self.leave(h).float()
+
+
+class Transforms(nn.Module):
+    """Everything between pixels and latents that is not on the parse path (float)."""
+
+    def __init__(self, config: TransformConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or TransformConfig()
+        self.gains = Gains(self.config)
+        self.analysis = Analysis(self.config)
+        self.synthesis = Synthesis(self.config)
+        self.hyper_analysis = HyperAnalysis(self.config)
+
+    def analyse(self, pixels: Tensor, quality: Tensor) -> Tensor:
+        """y (B, latent, h, w) in quantisation steps."""
+        y = self.analysis(pixels, quality, self.gains.deviation)
+        return y * self.gains(quality)[:, :, None, None]
+
+    def synthesise(self, y_hat: Tensor, quality: Tensor) -> Tensor:
+        """Pixels (B, 3, 16h, 16w), unclipped, from latents in quantisation steps."""
+        latents = y_hat * self.gains.inverse(quality)[:, :, None, None]
+        return self.synthesis(latents, quality, self.gains.deviation)
+
+    @torch.no_grad()
+    def start_from_components(self, components: Tensor, deviation: Tensor) -> None:
+        """Set the linear branches to orthonormal ``components`` (latent, 768) of patches.
+
+        ``deviation`` (latent,): standard deviation of each component, in pixel units.
+        """
+        self.analysis.linear.weight.copy_(components[:, :, None, None])
+        self.synthesis.linear.weight.copy_(components.t()[:, :, None, None])
+        self.gains.deviation.copy_(deviation)

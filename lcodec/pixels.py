@@ -1,0 +1,75 @@
+"""Pixels to latents and back over pictures of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcodec.container import Header
+from lcodec.nets.blockwise import blocks
+from lcodec.nets.transforms import PATCH, Transforms
+
+BLOCK = 96  # latent positions per block side: 1536 pixels
+
+
+class PixelTransform:
+    """Runs analysis and synthesis block by block."""
+
+    def __init__(self, transforms: Transforms, device: torch.device, block: int = BLOCK) -> None:
+        self.transforms = transforms
+        self.device = device
+        self.block = block
+
+    def _load(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> Tensor:
+        """Pixels of a block of latents, edges repeated beyond the picture: (1, 3, H, W) floats."""
+        part = pixels[rows, columns]
+        below = rows.stop - rows.start - part.shape[0]
+        right = columns.stop - columns.start - part.shape[1]
+        tensor = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
+        tensor = tensor[None] if tensor.dim() == 2 else tensor.permute(2, 0, 1)
+        tensor = tensor.float()[None] / 255.0
+        tensor = F.pad(tensor, (0, right, 0, below), mode="replicate")
+        tensor = tensor.expand(-1, 3, -1, -1)
+        return tensor.contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def analyse(self, pixels: NDArray[np.uint8], quality: int) -> NDArray[np.float32]:
+        """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16))."""
+        h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
+        y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
+        level = torch.tensor([float(quality)], device=self.device)
+        for r, c in blocks(h, w, self.block, self.transforms.config.analysis_halo):
+            rows = slice(r.outer_start * PATCH, r.outer_stop * PATCH)
+            columns = slice(c.outer_start * PATCH, c.outer_stop * PATCH)
+            out = self.transforms.analyse(self._load(pixels, rows, columns), level)[0]
+            y[:, r.start : r.stop, c.start : c.stop] = out[:, r.inner, c.inner].cpu().numpy()
+        return y
+
+    @torch.inference_mode()
+    def synthesise(self, y: NDArray[np.int16], header: Header) -> NDArray[np.uint8]:
+        """Pixels (H, W) or (H, W, 3) from integer latents (M, h, w)."""
+        shape = (header.height, header.width)
+        pixels = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=np.uint8)
+        level = torch.tensor([float(header.quality)], device=self.device)
+        h, w = y.shape[1:]
+        for r, c in blocks(h, w, self.block, self.transforms.config.synthesis_halo):
+            part = y[:, r.outer_start : r.outer_stop, c.outer_start : c.outer_stop]
+            latents = torch.from_numpy(part.astype(np.float32))[None].to(self.device)
+            latents = latents.contiguous(memory_format=torch.channels_last)
+            out = self.transforms.synthesise(latents, level)[0]
+            rows = slice(r.inner.start * PATCH, r.inner.stop * PATCH)
+            columns = slice(c.inner.start * PATCH, c.inner.stop * PATCH)
+            self._store(pixels, out[:, rows, columns], r.start * PATCH, c.start * PATCH)
+        return pixels
+
+    def _store(self, pixels: NDArray[np.uint8], block: Tensor, top: int, left: int) -> None:
+        if pixels.ndim == 2:
+            block = block.mean(dim=0, keepdim=True)
+        levels = torch.round(block.clamp(0.0, 1.0) * 255.0).to(torch.uint8)
+        image = levels.permute(1, 2, 0).cpu().numpy()
+        target = pixels[top : top + image.shape[0], left : left + image.shape[1]]
+        image = image[: target.shape[0], : target.shape[1]]
+        target[...] = image[:, :, 0] if pixels.ndim == 2 else image

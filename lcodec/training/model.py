@@ -1,0 +1,85 @@
+"""The whole codec as one trainable model: transforms, hyper-latent prior, entropy twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.entropy.groupedmixer import GroupedMixer
+from lcodec.modelconfig import ModelConfig
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.twin import TwinKit
+from lcodec.nets.likelihood import index_to_sigma, logistic_bits
+from lcodec.nets.quality import QualityTable
+from lcodec.nets.transforms import Transforms
+
+
+class HyperPrior(nn.Module):
+    """Factorised prior of z: one logistic per channel and quality."""
+
+    def __init__(self, channels: int, anchors: int) -> None:
+        super().__init__()
+        self.mean = QualityTable(anchors, channels, 0.0)
+        self.log_sigma = QualityTable(anchors, channels, 0.5)
+
+    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
+        """Bits of every element of z (B, channels, h, w)."""
+        mean = self.mean(quality)[:, :, None, None]
+        index = (self.log_sigma(quality) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
+        return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
+
+
+@dataclass
+class Estimate:
+    """Output of one training pass; bits summed per picture (B,)."""
+
+    bits_y: Tensor
+    bits_z: Tensor
+    pixels: Tensor | None
+
+
+def _round_through(x: Tensor) -> Tensor:
+    return x + (torch.round(x) - x).detach()
+
+
+class TrainingCodec(nn.Module):
+    """Transforms plus one entropy model, differentiable."""
+
+    def __init__(self, config: ModelConfig | None = None, rounding: bool = True) -> None:
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.kit = TwinKit(rounding)
+        self.transforms = Transforms(self.config.transforms)
+        self.prior = HyperPrior(self.config.mixer.hyper_latent, self.config.mixer.anchors)
+        self.mixer = GroupedMixer(self.config.mixer, self.kit)
+
+    def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """y and z before rounding, in steps."""
+        y = self.transforms.analyse(pixels, quality)
+        return y, self.transforms.hyper_analysis(y)
+
+    def forward(self, pixels: Tensor, quality: Tensor, reconstruct: bool = True) -> Estimate:
+        """``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64; ``quality`` (B,)."""
+        y, z = self.latents(pixels, quality)
+        return self.code(y, z, quality, reconstruct)
+
+    def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool) -> Estimate:
+        """Rate of latents, and the picture they give back.
+
+        In training mode the rate sees additive uniform noise, everything downstream the rounded
+        values with straight-through gradients; in evaluation both see the rounded values.
+        """
+        y_hat, z_hat = _round_through(y), _round_through(z)
+        y_rate, z_rate = y_hat, z_hat
+        if self.training:
+            y_rate = y + torch.rand_like(y) - 0.5
+            z_rate = z + torch.rand_like(z) - 0.5
+        deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
+        normalised = self.kit.latent_input(y_hat, deviation)
+        mean, index = self.mixer.parallel(z_hat, normalised, quality, deviation)
+        bits_y = logistic_bits(y_rate.float(), mean, index_to_sigma(index))
+        bits_z = self.prior.bits(z_rate.float(), quality)
+        picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
+        return Estimate(bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1), picture)
