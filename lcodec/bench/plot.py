@@ -47,6 +47,9 @@ def plot_rd(
     # A Figure of its own, not pyplot: no window system, no global state.
     figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot(xlabel="bits per pixel", ylabel=_LABELS[metric], title=title)
+    palette = require("matplotlib", "a plot").colormaps["tab20"].colors
+    # Strong colours first, then the pale ones; black for the subject.
+    axes.set_prop_cycle(color=["black", *palette[0::2], *palette[1::2]])
     for number, (curve, values) in enumerate(drawn):
         axes.plot(
             curve.bpp,
@@ -57,8 +60,9 @@ def plot_rd(
             zorder=2.0 if number else 3.0,
             label=curve.title,
         )
-    axes.set_xlim(0.0, drawn[0][0].bpp[-1] * 1.1)
-    axes.set_ylim(*_visible(drawn))
+    limit = 1.1 * max(drawn[0][0].bpp)
+    axes.set_xlim(0.0, limit)
+    axes.set_ylim(*_quality_range(drawn, limit))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     with atomic_write(path, overwrite=overwrite) as stream:
@@ -71,9 +75,8 @@ def _values(curve: Curve, metric: Metric) -> list[float]:
     return [ms_ssim_db(value) for value in curve.ms_ssim or ()]
 
 
-def _visible(drawn: Sequence[tuple[Curve, list[float]]]) -> tuple[float, float]:
-    """Range of the quality axis: that of all points inside the subject's range of rates."""
-    limit = max(drawn[0][0].bpp) * 1.1
+def _quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:
+    """Ends of the quality axis: all points with rates up to ``limit``, and a margin."""
     inside = [
         value
         for curve, values in drawn
