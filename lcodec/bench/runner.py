@@ -68,7 +68,7 @@ class BenchCodec(Protocol):
     def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> EncodedFile:
         """Encode one picture."""
 
-    def decode_detailed(self, data: bytes) -> DecodedPicture:
+    def decode(self, data: bytes) -> DecodedPicture:
         """Decode one file."""
 
 
@@ -180,7 +180,7 @@ def _measure(
         stream.write(encoded.data)
     data = file.read_bytes()
     start = time.perf_counter()
-    decoded = codec.decode_detailed(data)
+    decoded = codec.decode(data)
     decode_seconds = time.perf_counter() - start
     if decoded.pixels.shape != picture.pixels.shape:
         raise LcodecError(
@@ -208,7 +208,7 @@ def _measure(
 
 def _warm_up(codec: BenchCodec, picture: Picture, quality: int) -> None:
     corner = np.ascontiguousarray(picture.pixels[:_WARMUP_SIDE, :_WARMUP_SIDE])
-    codec.decode_detailed(codec.encode_detailed(corner, quality).data)
+    codec.decode(codec.encode_detailed(corner, quality).data)
 
 
 def _check_qualities(qualities: Sequence[int]) -> None:

@@ -44,7 +44,7 @@ class FakeCodec:
         bits = 8 * len(data) / (1 + self.slack)
         return FakeEncoded(data, bits * 0.9, bits * 0.1, {"analysis": 1e-9, "range coder": 2e-9})
 
-    def decode_detailed(self, data: bytes) -> FakeDecoded:
+    def decode(self, data: bytes) -> FakeDecoded:
         self.calls.append(("decode", len(data)))
         height, width, dimensions, shift = _HEAD.unpack_from(data)
         shape = (height, width) if dimensions == 2 else (height, width, 3)
