@@ -1,0 +1,87 @@
+"""lcodec: a learned image codec.
+
+    data = lcodec.encode(image, quality=50)      # PIL image or uint8 array -> bytes of a .lic file
+    pixels = lcodec.decode(data).pixels          # -> uint8 array (H, W) or (H, W, 3)
+    summary = lcodec.inspect(data)               # header and sizes, without weights
+
+Importing this package imports nothing heavy: every name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lcodec.codec import Codec, Decoded, Encoded, decode, encode
+    from lcodec.container import Description, Header
+    from lcodec.container import describe as inspect
+    from lcodec.errors import (
+        FormatError,
+        InputError,
+        LcodecError,
+        MismatchError,
+        OutputError,
+        UnsupportedError,
+        UsageError,
+        WeightsError,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Codec",
+    "Decoded",
+    "Description",
+    "Encoded",
+    "FormatError",
+    "Header",
+    "InputError",
+    "LcodecError",
+    "MismatchError",
+    "OutputError",
+    "UnsupportedError",
+    "UsageError",
+    "WeightsError",
+    "__version__",
+    "decode",
+    "encode",
+    "inspect",
+]
+
+_CODEC = "lcodec.codec"
+_CONTAINER = "lcodec.container"
+_ERRORS = "lcodec.errors"
+
+# Public name -> (module, name there).
+_HOMES = {
+    "Codec": (_CODEC, "Codec"),
+    "Decoded": (_CODEC, "Decoded"),
+    "Encoded": (_CODEC, "Encoded"),
+    "decode": (_CODEC, "decode"),
+    "encode": (_CODEC, "encode"),
+    "Description": (_CONTAINER, "Description"),
+    "Header": (_CONTAINER, "Header"),
+    "inspect": (_CONTAINER, "describe"),
+    "FormatError": (_ERRORS, "FormatError"),
+    "InputError": (_ERRORS, "InputError"),
+    "LcodecError": (_ERRORS, "LcodecError"),
+    "MismatchError": (_ERRORS, "MismatchError"),
+    "OutputError": (_ERRORS, "OutputError"),
+    "UnsupportedError": (_ERRORS, "UnsupportedError"),
+    "UsageError": (_ERRORS, "UsageError"),
+    "WeightsError": (_ERRORS, "WeightsError"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,129 @@
+"""What the program prints: people read standard error, machines standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lcodec.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PROGRAM = "lcodec"
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> None:
+    """One line on standard error that says what went wrong."""
+    say(f"{PROGRAM}: {' '.join(message.split())}")
+
+
+def warn(name: str, notes: Iterable[str]) -> None:
+    """One line with everything there is to warn about ``name``, or none."""
+    listed = ", ".join(notes)
+    if listed:
+        say(f"{PROGRAM}: warning: {name}: {listed}")
+
+
+def emit(text: str) -> None:
+    """One line of results on standard output.
+
+    Raises:
+        OutputError: nobody reads it any more, or the disk is full.
+    """
+    _write_out((text + "\n").encode("utf-8"))
+
+
+def emit_json(record: Any) -> None:
+    """One record as a line of JSON on standard output; raises as `emit`."""
+    emit(json.dumps(record, allow_nan=False, ensure_ascii=False))
+
+
+def emit_bytes(data: bytes) -> None:
+    """Binary data on standard output; raises as `emit` and as `refuse_terminal_output`."""
+    refuse_terminal_output()
+    _write_out(data)
+
+
+def _write_out(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        silence_stdout()
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def silence_stdout() -> None:
+    """Let what is still buffered for a broken standard output go nowhere, without complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_terminal_output() -> None:
+    """Make sure that binary data on standard output reaches a file or a pipe.
+
+    Raises:
+        UsageError: standard output is a terminal.
+    """
+    if sys.stdout.isatty():
+        raise UsageError(
+            "standard output is a terminal and gets no binary data: name a file or use a pipe"
+        )
+
+
+def refuse_terminal_input() -> None:
+    """Make sure that standard input is something that can hold binary data.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: name a file or use a pipe")
+
+
+@contextmanager
+def progress_bar(*columns: str, shown: bool = True) -> Iterator[Progress | None]:
+    """A progress display on standard error, or None where that is no terminal.
+
+    ``columns`` are formats of fields shown after the bar, such as "{task.fields[note]}".
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    parts = (BarColumn(), MofNCompleteColumn(), Remaining(), *map(TextColumn, columns))
+    console = Console(stderr=True)
+    with Progress(*parts, console=console, transient=True, redirect_stdout=False) as progress:
+        yield progress
+
+
+def align(rows: Iterable[tuple[str, ...]], right: str = "") -> list[str]:
+    """Rows of text as lines with columns two spaces apart; ``right`` has "r" where one is right.
+
+    Missing letters mean left.
+    """
+    table = list(rows)
+    if not table:
+        return []
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    sides = right.ljust(len(widths))
+    return [
+        "  ".join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in table
+    ]

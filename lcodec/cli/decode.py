@@ -1,0 +1,81 @@
+"""``lcodec decode``: one ``.lic`` file to a picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lcodec import container
+from lcodec.cli import console, paths, sniff
+from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
+from lcodec.errors import UsageError
+from lcodec.weights import find_model_by_id
+
+
+def decode(
+    source: Annotated[str, typer.Argument(metavar="IN", help="The .lic file, or `-`.")],
+    output: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="OUT",
+            help="Picture to write (.png .tif .bmp .ppm .webp lossless, .jpg), or `-` for PNG; "
+            "IN with .png if not given.",
+        ),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    force: ForceOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON on standard output.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Decode a .lic file to a picture.
+
+    The format of the picture is that of OUT's suffix.
+    """
+    paths.check_input(source)
+    output = paths.choose_output(source, output, ".png")
+    if as_json and output == paths.STANDARD:
+        raise UsageError("`--json` and the picture cannot both go to standard output")
+    paths.check_output(output, force=force)
+    start = time.perf_counter()
+    data = paths.read_input(source)
+    with paths.about(paths.shown(source)):
+        sniff.refuse_picture(data)
+        file = container.read(data)
+        model = find_model_by_id(file.header.model_id).name
+
+    from lcodec.imageio import WRITE_SUFFIXES, save
+
+    suffix = Path(output).suffix.lower()
+    if output != paths.STANDARD and suffix not in WRITE_SUFFIXES:
+        known = " ".join(sorted(WRITE_SUFFIXES))
+        raise UsageError(f"{output}: unknown picture format `{suffix}`, known are: {known}")
+    from lcodec.codec import Codec
+
+    codec = Codec(model=model, device=device.value)
+    with paths.about(paths.shown(source)):
+        decoded = codec.decode(file)
+    save(decoded.pixels, output, overwrite=force)
+    seconds = time.perf_counter() - start
+    header = decoded.header
+    if as_json:
+        console.emit_json(
+            {
+                "input": source,
+                "output": output,
+                "width": header.width,
+                "height": header.height,
+                "channels": header.channels,
+                "quality": header.quality,
+                "model": model,
+                "seconds": seconds,
+                "stages": dict(decoded.timings),
+            }
+        )
+    if not quiet:
+        size = f"{header.width}x{header.height}"
+        console.say(f"{source} -> {output}: {size}, {seconds:.2f} s")

@@ -1,0 +1,81 @@
+"""``lcodec inspect``: what ``.lic`` files hold, without decoding them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lcodec.cli import console, paths, sniff
+from lcodec.container import MAX_SIDE, Description, describe
+from lcodec.errors import LcodecError
+
+_COLOURS = {1: "gray", 3: "RGB"}
+
+
+def inspect(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help=".lic files, or `-`.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON a file, with all sections.")
+    ] = False,
+) -> None:
+    """Show what .lic files hold.
+
+    They are checked for damage; nothing is decoded and no weights are needed. Of several files,
+    those that fail do not stop the rest; the exit status is that of the first one that failed.
+    """
+    status = 0
+    for name in files:
+        try:
+            description = _describe(name)
+        except LcodecError as error:
+            console.fail(str(error))
+            status = status or error.exit_code
+            if as_json:
+                console.emit_json({"file": name, "error": str(error), "code": error.exit_code})
+            continue
+        if as_json:
+            console.emit_json({"file": name, **description})
+        else:
+            console.emit(_text(name, description))
+    if status:
+        raise typer.Exit(status)
+
+
+def _describe(name: str) -> Description:
+    paths.check_input(name)
+    data = paths.read_input(name)
+    with paths.about(paths.shown(name)):
+        sniff.refuse_picture(data)
+        # Nothing is decoded, so no picture is too large.
+        return describe(data, max_pixels=MAX_SIDE**2)
+
+
+def _text(name: str, description: Description) -> str:
+    header = description["header"]
+    tiles = description["tiles"]
+    hyper = sum(tile["hyper_bytes"] for tile in tiles)
+    latent = sum(tile["latent_bytes"] for tile in tiles)
+    rows = [
+        (
+            "picture",
+            f"{header['width']}x{header['height']} {_COLOURS[header['channels']]}, "
+            f"{header['bit_depth']} bit",
+        ),
+        ("quality", str(header["quality"])),
+        ("size", f"{description['total_bytes']} bytes, {description['bpp']:.4f} bpp"),
+        ("streams", f"{latent} bytes latent, {hyper} hyper"),
+        (
+            "other",
+            f"{description['overhead_bytes']} bytes overhead, "
+            f"{description['metadata_bytes']} metadata",
+        ),
+        ("tiles", f"{len(tiles)} of up to {header['tile_edge']}x{header['tile_edge']} pixels"),
+        (
+            "model",
+            f"{header['entropy_model_name']} ({header['entropy_model']}), "
+            f"id {header['model_id']}, arithmetic profile {header['profile']}",
+        ),
+    ]
+    lines = [f"{name}: .lic format {description['version']}, sound"]
+    return "\n".join([*lines, *(f"  {line}" for line in console.align(rows))])

@@ -1,0 +1,143 @@
+"""The program: its commands, and what becomes of errors (docs/CLI.md)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from lcodec import __version__
+from lcodec.cli.batch import batch
+from lcodec.cli.bench import bench
+from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
+from lcodec.cli.decode import decode
+from lcodec.cli.encode import encode
+from lcodec.cli.inspect import inspect
+from lcodec.cli.train import train
+from lcodec.cli.weights import weights_app
+from lcodec.errors import EXIT_INTERRUPTED, LcodecError, OutputError
+
+EXIT_USAGE = 2
+EXIT_UNEXPECTED = 70
+EXIT_TERMINATED = 143
+DEBUG = "LCODEC_DEBUG"
+
+# \b keeps the help from joining the lines of a paragraph.
+EPILOG = """\b
+Exit status:
+  0    success
+  1    batch: some pictures failed; any other failure
+  2    wrong usage: a bad option or argument
+  3    input missing, unreadable, or too large a picture
+  4    not a .lic file, or a damaged one
+  5    a .lic file that needs a newer lcodec
+  6    weights missing, or not the right ones
+  7    the decoded symbols are not the encoded ones
+  8    output cannot be written, or exists already (see -f)
+  9    batch: nothing to do
+  70   a defect of lcodec; LCODEC_DEBUG=1 shows where
+  130  interrupted
+  143  terminated
+"""
+
+app = typer.Typer(
+    name=PROGRAM,
+    epilog=EPILOG,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        emit(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """A learned image codec: pictures to .lic files and back.
+
+    `-` stands for standard input or output. Results go to standard output, all else to standard
+    error.
+    """
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+        raise typer.Exit(EXIT_USAGE)
+
+
+app.command()(encode)
+app.command()(decode)
+app.command()(batch)
+app.command()(inspect)
+app.command()(bench)
+app.command()(train)
+app.add_typer(weights_app, name="weights")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program with ``arguments`` (without its own name) and return its exit status."""
+    try:
+        status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        # Typer turns an interrupt into a status; older versions raise Abort.
+        if status == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        return status if isinstance(status, int) else 0
+    except LcodecError as error:
+        fail(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        fail("interrupted")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        return _usage_mistake(error) if _is_usage_mistake(error) else _unexpected(error)
+
+
+def _is_usage_mistake(error: Exception) -> bool:
+    # Typer's own classes for bad command lines have no public name that all versions share.
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _usage_mistake(error: Exception) -> int:
+    message = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
+    command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+    fail(f"{message} (see `{command} --help`)")
+    return EXIT_USAGE
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    hint = "" if os.environ.get(DEBUG) else f" ({DEBUG}=1 shows where)"
+    fail(f"unexpected {type(error).__name__}: {error}{hint}")
+    return EXIT_UNEXPECTED
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, so that unfinished output is deleted on the way out.
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def main() -> NoReturn:
+    """Entry point of the command ``lcodec``."""
+    signal.signal(signal.SIGTERM, _terminate)
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
+        status = status or OutputError.exit_code
+    sys.exit(status)

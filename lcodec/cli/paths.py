@@ -1,0 +1,97 @@
+"""Checks of what the user named, made before anything slow is started."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lcodec.cli.console import refuse_terminal_input, refuse_terminal_output
+from lcodec.errors import InputError, LcodecError, OutputError, UsageError
+
+STANDARD = "-"
+
+
+def choose_output(source: str, output: str | None, suffix: str) -> str:
+    """``output``, or where it is not given ``source`` with ``suffix``, or "-" for "-".
+
+    Raises:
+        UsageError: input and output are the same file.
+    """
+    if output is None:
+        output = STANDARD if source == STANDARD else os.fspath(Path(source).with_suffix(suffix))
+    if STANDARD not in (source, output) and _same_file(source, output):
+        raise UsageError(f"{output}: input and output are the same file")
+    return output
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def check_input(source: str) -> None:
+    """Make sure that there is something to read at ``source``.
+
+    Raises:
+        InputError: it is not there or is a folder.
+        UsageError: it is "-" and standard input is a terminal.
+    """
+    if source == STANDARD:
+        refuse_terminal_input()
+    elif not os.path.exists(source):
+        raise InputError(f"{source}: no such file")
+    elif os.path.isdir(source):
+        raise InputError(f"{source}: is a folder, a file is needed")
+
+
+def check_output(output: str, *, force: bool) -> None:
+    """Make sure, as far as can be said beforehand, that ``output`` can be written.
+
+    Raises:
+        OutputError: its folder is missing, it is a folder, or it exists and ``force`` is false.
+        UsageError: it is "-" and standard output is a terminal.
+    """
+    if output == STANDARD:
+        refuse_terminal_output()
+        return
+    folder = os.path.dirname(os.path.realpath(output))
+    if os.path.isdir(output):
+        raise OutputError(f"{output}: is a folder")
+    if os.path.isfile(output) and not force:
+        raise OutputError(f"{output}: exists already; `-f` replaces it")
+    if not os.path.isdir(folder):
+        raise OutputError(f"{output}: there is no folder {folder}")
+
+
+def read_input(source: str, size: int = -1) -> bytes:
+    """All bytes of a file or of standard input, or the first ``size``.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        if source == STANDARD:
+            return sys.stdin.buffer.read(size)
+        with open(source, "rb") as stream:
+            return stream.read(size)
+    except OSError as error:
+        raise InputError(f"{shown(source)}: cannot be read: {error.strerror or error}") from error
+
+
+def shown(name: str) -> str:
+    """How messages call a file."""
+    return "standard input" if name == STANDARD else name
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Put the name of a file before the message of every error of this package."""
+    try:
+        yield
+    except LcodecError as error:
+        raise type(error)(f"{name}: {error}") from error

@@ -1,0 +1,47 @@
+"""Telling kinds of files apart by their first bytes, for messages that help."""
+
+from __future__ import annotations
+
+from lcodec.container import SIGNATURE
+from lcodec.errors import FormatError
+
+HEAD_SIZE = 16
+
+_STARTS = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"BM", "a BMP picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"qoif", "a QOI picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+)
+_BRANDS = {b"avif": "an AVIF picture", b"heic": "a HEIC picture"}
+
+
+def picture_kind(head: bytes) -> str | None:
+    """Words for the kind of picture that starts with ``head``, or None."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP picture"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12])
+    return next((words for start, words in _STARTS if head.startswith(start)), None)
+
+
+def refuse_picture(data: bytes) -> None:
+    """Say so if ``data`` is a picture where a ``.lic`` file is needed.
+
+    Raises:
+        FormatError: it is one.
+    """
+    kind = picture_kind(data)
+    if kind is not None:
+        raise FormatError(f"not a .lic file but {kind}; `lcodec encode` makes .lic files of them")
+
+
+def is_lic(head: bytes) -> bool:
+    """Whether a file that starts with ``head`` is a ``.lic`` file."""
+    return head.startswith(SIGNATURE)

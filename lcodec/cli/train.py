@@ -1,0 +1,196 @@
+"""``lcodec train``: training on a folder of pictures, for a given time."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lcodec.cli import console
+from lcodec.cli.options import Device, DeviceOption, QuietOption
+from lcodec.errors import InputError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from lcodec.modelconfig import ModelConfig
+
+CropSchedule = tuple[tuple[float, int, int], ...]
+
+
+class Stage(StrEnum):
+    """What is trained."""
+
+    TRANSFORMS = "transforms"
+    ENTROPY = "entropy"
+    JOINT = "joint"
+
+
+def train(
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of pictures.")],
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of the run.")],
+    stage: Annotated[Stage, typer.Option("--stage", help="What is trained.")] = Stage.TRANSFORMS,
+    minutes: Annotated[
+        float, typer.Option("--minutes", help="Budget; the learning rate falls to 0 within it.")
+    ] = 60.0,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Budget in steps instead of minutes.")
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="DIR", help="Run whose averaged weights to start from."),
+    ] = None,
+    lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = 2.5e-3,
+    crops: Annotated[
+        str,
+        typer.Option(
+            "--crops",
+            metavar="LIST",
+            help="SHARE:COUNTxSIDE,...: from that share of the budget on, COUNT crops a step.",
+        ),
+    ] = "0:8x128,0.2:8x256",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 1,
+    device: DeviceOption = Device.AUTO,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads; all if not given.")
+    ] = None,
+    compile_: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --run if there is one.")
+    ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=1, help="Mixer pairs; those of --start if not given."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print reports as lines of JSON on standard output.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a model on the pictures of a folder, for a given time.
+
+    The run's folder gets weights, averaged weights, the optimiser's state and a log, every few
+    minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.
+    """
+    schedule = parse_crops(crops)
+    _check(data, run, start, minutes=minutes, lr=lr, resume=resume)
+
+    import torch
+
+    from lcodec.loading import choose_device
+    from lcodec.training.trainer import Trainer, TrainOptions
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    options = TrainOptions(
+        data=data,
+        run=run,
+        stage=stage.value,
+        minutes=minutes,
+        max_steps=steps,
+        start=start,
+        lr=lr,
+        crops=schedule,
+        seed=seed,
+        device=choose_device(device.value).type,
+        compile=compile_,
+        resume=resume,
+    )
+    config = _config(run if resume else None, start, depth)
+    trainer = Trainer(options, config, _reporter(as_json, quiet))
+    try:
+        trainer.run()
+    except (KeyboardInterrupt, SystemExit):
+        trainer.save()
+        console.say(f"{run}: saved after {trainer.steps} steps; `--resume` goes on")
+        raise
+    if not quiet:
+        console.say(f"{run}: {trainer.steps} steps, {trainer.skipped} skipped")
+
+
+def parse_crops(text: str) -> CropSchedule:
+    """The schedule (share of the budget, crops a step, side in pixels) of "0:12x128,0.35:8x256".
+
+    Raises:
+        UsageError: of another form, shares that do not rise from 0 to below 1, or a side that is
+            no multiple of 64.
+    """
+    try:
+        schedule = tuple(_crop(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--crops {text}: SHARE:COUNTxSIDE with commas is needed") from None
+    shares = [share for share, _, _ in schedule]
+    if shares[0] != 0 or shares != sorted(set(shares)) or not shares[-1] < 1:
+        raise UsageError(f"--crops {text}: shares must rise from 0 and stay below 1")
+    if any(count < 1 or side < 64 or side % 64 for _, count, side in schedule):
+        raise UsageError(f"--crops {text}: counts from 1 and sides in multiples of 64 are needed")
+    return schedule
+
+
+def _crop(text: str) -> tuple[float, int, int]:
+    share, _, rest = text.partition(":")
+    count, _, side = rest.partition("x")
+    return float(share), int(count), int(side)
+
+
+def _check(
+    data: Path, run: Path, start: Path | None, *, minutes: float, lr: float, resume: bool
+) -> None:
+    """Refuse what can be seen to be wrong before anything slow is imported."""
+    for name, value in (("--minutes", minutes), ("--lr", lr)):
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} {value}: must be above 0")
+    if start is not None and resume and (run / "run.json").exists():
+        raise UsageError("--start and --resume exclude each other: the run has begun")
+    if not data.is_dir():
+        raise InputError(f"{data}: no such folder")
+    if start is not None and not (start / "run.json").is_file():
+        raise InputError(f"{start}: is not the folder of a run")
+    if (run / "run.json").exists() and not resume:
+        raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
+
+
+def _config(resumed: Path | None, start: Path | None, depth: int | None) -> ModelConfig:
+    """Sizes of the networks: those of the run gone on with or started from, else the default.
+
+    Raises:
+        UsageError: ``depth`` is not that of the run gone on with.
+    """
+    from lcodec.modelconfig import ModelConfig
+    from lcodec.training import checkpoint
+
+    going_on = resumed is not None and (resumed / "run.json").exists()
+    earlier = resumed if going_on else start
+    config = ModelConfig()
+    if earlier is not None:
+        config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
+    if depth is None or depth == config.mixer.depth:
+        return config
+    if going_on:
+        raise UsageError(f"--depth {depth}: the run has {config.mixer.depth} and keeps it")
+    return replace(config, mixer=replace(config.mixer, depth=depth))
+
+
+def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
+    shown = sys.stderr.isatty() and not quiet
+
+    def report(entry: dict[str, Any]) -> None:
+        if as_json:
+            console.emit_json({key: _finite(value) for key, value in entry.items()})
+        event = entry.get("event")
+        if event == "skipped":
+            console.fail(f"warning: step {entry['step']} was not finite and changed nothing")
+        elif event == "fresh":
+            console.fail(f"warning: {len(entry['tensors'])} tensors start afresh")
+        elif shown:
+            console.say("  ".join(f"{key} {value}" for key, value in entry.items()))
+
+    return report
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

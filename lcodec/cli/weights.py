@@ -1,0 +1,108 @@
+"""``lcodec weights``: the pretrained models at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lcodec import weights
+from lcodec.cli import console
+from lcodec.errors import InputError, WeightsError
+
+weights_app = typer.Typer(help="Pretrained models: list, check, export.", rich_markup_mode=None)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a line of JSON each.")]
+
+
+@weights_app.command("list")
+def list_models(as_json: JsonOption = False) -> None:
+    """List the models and where they are."""
+    models = weights.list_models()
+    if as_json:
+        for model in models:
+            console.emit_json(
+                {
+                    "model": model.name,
+                    "files": [file.name for file in model.files],
+                    "missing": [file.name for file in model.missing()],
+                    "bytes": model.size,
+                    "folder": str(model.place.folder),
+                }
+            )
+        return
+    rows = [
+        (
+            model.name,
+            f"{model.size} bytes",
+            f"{len(model.missing())} files missing" if model.missing() else "complete",
+            str(model.place.folder / model.name),
+        )
+        for model in models
+    ]
+    for line in console.align(rows, "lr"):
+        console.emit(line)
+    if not models:
+        console.say("no models; looked in " + _places())
+
+
+@weights_app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model only.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check size and SHA-256 of every file of every model, or of one."""
+    checks = weights.verify(name)
+    if as_json:
+        for check in checks:
+            console.emit_json(
+                {
+                    "model": check.model,
+                    "file": check.name,
+                    "bytes": check.size,
+                    "state": check.state.value,
+                    "path": str(check.path),
+                }
+            )
+    else:
+        rows = [
+            (check.model, check.name, str(check.size), check.state.value, str(check.path))
+            for check in checks
+        ]
+        for line in console.align(rows, "llr"):
+            console.emit(line)
+    if not checks:
+        raise WeightsError("no models; looked in " + _places())
+    bad = [check for check in checks if check.state is not weights.FileState.OK]
+    if bad:
+        raise WeightsError(f"{len(bad)} of {len(checks)} files are missing or wrong")
+
+
+@weights_app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")],
+    models: Annotated[
+        Path | None,
+        typer.Option("--models", metavar="DIR", help="Folder of models to write to."),
+    ] = None,
+) -> None:
+    """Make a model of a training run.
+
+    Its files are entered into the weights.lock beside the folder of models. A model of this
+    name is replaced. The folder of models is the first one found: $LCODEC_MODELS, the installed
+    package, the checkout.
+    """
+    if not run.is_dir():
+        raise InputError(f"{run}: no such folder")
+    folder = models or weights.default_folder()
+    from lcodec.training.export import export_run
+
+    files = export_run(run, folder, name)
+    size = sum(file.size for file in files)
+    console.say(f"{run} -> {folder / name}: {len(files)} files, {size} bytes")
+
+
+def _places() -> str:
+    return ", ".join(str(place) for place in weights.search_places())

@@ -1,0 +1,183 @@
+"""``weights.lock``: the list of all weight files with their sizes and SHA-256, as TOML.
+
+    [[file]]
+    model = "groupedmixer"
+    path = "models/groupedmixer/entropy.safetensors"
+    size = 8421376
+    sha256 = "..."
+
+It lies beside the folder ``models``. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lcodec.errors import UsageError, WeightsError
+
+LOCK_NAME = "weights.lock"
+FOLDER_NAME = "models"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_INTRODUCTION = """\
+# Every file of every pretrained model. Loading checks size and SHA-256.
+# Written by `lcodec weights export`.
+"""
+
+
+@dataclass(frozen=True, order=True)
+class LockedFile:
+    """One file of a model: ``path`` is "models/<model>/...", ``size`` in bytes."""
+
+    model: str
+    path: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        check_model_name(self.model)
+        parts = PurePosixPath(self.path).parts
+        inside = len(parts) > 2 and parts[:2] == (FOLDER_NAME, self.model) and ".." not in parts
+        if not inside or str(PurePosixPath(self.path)) != self.path or "\\" in self.path:
+            raise UsageError(f"path {self.path!r} is not inside {FOLDER_NAME}/{self.model}/")
+        if self.size < 0:
+            raise UsageError(f"size {self.size} of {self.path} is negative")
+        if not _SHA256.fullmatch(self.sha256):
+            raise UsageError(f"SHA-256 of {self.path} is not 64 lower-case hexadecimal digits")
+
+    @property
+    def name(self) -> str:
+        """Path inside the folder of the model, with forward slashes."""
+        return str(PurePosixPath(*PurePosixPath(self.path).parts[2:]))
+
+    def located_in(self, models: Path) -> Path:
+        """Where the file is if ``models`` is the folder of all models."""
+        return models / self.model / self.name
+
+
+def check_model_name(name: str) -> str:
+    """Return ``name`` if it can name a model: letters, digits, ``_.-``.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of a model: letters, digits, `_.-` only")
+    return name
+
+
+def parse_lock(text: str) -> tuple[LockedFile, ...]:
+    """The entries of a lock in file order; keys it does not know are left alone.
+
+    Raises:
+        WeightsError: not TOML, or an entry that lacks a field, has a bad one, or is there twice.
+    """
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WeightsError(f"not valid TOML: {error}") from error
+    tables = tree.get("file", [])
+    if not isinstance(tables, list):
+        raise WeightsError("`file` is not an array of tables")
+    files = tuple(_entry(table, number) for number, table in enumerate(tables, start=1))
+    paths = [file.path for file in files]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise WeightsError(f"{path} is listed twice")
+    return files
+
+
+def _entry(table: Any, number: int) -> LockedFile:
+    kinds = {"model": str, "path": str, "size": int, "sha256": str}
+    for key, kind in kinds.items():
+        value = table.get(key) if isinstance(table, dict) else None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise WeightsError(f"entry {number}: `{key}` is missing or not {_KIND_WORDS[kind]}")
+    try:
+        return LockedFile(**{key: table[key] for key in kinds})
+    except UsageError as error:
+        raise WeightsError(f"entry {number}: {error}") from error
+
+
+_KIND_WORDS: dict[type, str] = {str: "a string", int: "a whole number"}
+
+
+def format_lock(files: Iterable[LockedFile]) -> str:
+    """The text of a lock, sorted by model and path, so that it changes no more than it must."""
+    blocks = [
+        f"[[file]]\nmodel = {json.dumps(file.model)}\npath = {json.dumps(file.path)}\n"
+        f'size = {file.size}\nsha256 = "{file.sha256}"\n'
+        for file in sorted(files)
+    ]
+    return "\n".join([_INTRODUCTION, *blocks])
+
+
+def read_lock(path: Path) -> tuple[LockedFile, ...]:
+    """The entries of the lock at ``path``.
+
+    Raises:
+        FileNotFoundError: there is none.
+        WeightsError: it cannot be read or is damaged.
+    """
+    try:
+        return parse_lock(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path}: cannot be read: {error}") from error
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
+def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
+    """Enter all files of model ``name`` into the lock beside the folder ``models``.
+
+    Entries of other models stay; earlier ones of this model go. Hidden files are left out.
+
+    Returns:
+        The entries of this model.
+
+    Raises:
+        WeightsError: the model has no files, or the lock there is damaged.
+        OutputError: the lock cannot be written.
+    """
+    from lcodec.imageio import atomic_write  # brings in Pillow, which reading a lock never needs
+
+    folder = models / check_model_name(name)
+    files = tuple(_locked(path, models, name) for path in sorted(_visible_files(folder)))
+    if not files:
+        raise WeightsError(f"model `{name}`: no files in {folder}")
+    lock = models.parent / LOCK_NAME
+    others = read_lock(lock) if lock.exists() else ()
+    text = format_lock([*(file for file in others if file.model != name), *files])
+    with atomic_write(lock, overwrite=True) as stream:
+        stream.write(text.encode("utf-8"))
+    return files
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    ]
+
+
+def _locked(path: Path, models: Path, name: str) -> LockedFile:
+    inside = PurePosixPath(FOLDER_NAME, *path.relative_to(models).parts)
+    return LockedFile(name, str(inside), path.stat().st_size, sha256_of(path))
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
