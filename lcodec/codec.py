@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lcodec import container
@@ -131,7 +130,9 @@ class Codec:
             WeightsError: the file was made with other weights.
             MismatchError: the decoded symbols are not the encoded ones.
         """
-        file = data if isinstance(data, container.LicFile) else container.read(data, max_pixels=max_pixels)
+        file = data
+        if not isinstance(file, container.LicFile):
+            file = container.read(file, max_pixels=max_pixels)
         self._check(file.header)
         watch = Stopwatch()
         y = self._latents.decode(file.header, file.tiles, watch)

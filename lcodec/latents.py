@@ -21,6 +21,7 @@ from lcodec.coding import (
     SymbolPort,
     symbol_checksum,
 )
+from lcodec.coding.residual import IntArray
 from lcodec.container import Header, TilePayload
 from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
 from lcodec.errors import MismatchError
@@ -46,7 +47,7 @@ class CountingEncoder:
         self.encoder = SymbolEncoder()
         self.counter = BitCounter()
 
-    def put(self, symbols: Symbols, mean: Symbols, index: Symbols) -> None:
+    def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
         """Take the symbols of one group."""
         self.encoder.put(symbols, mean, index)
         self.counter.put(symbols, mean, index)
@@ -139,7 +140,9 @@ class LatentCoder:
                 port = EncodePort(encoder, [z_tile.ravel()])
                 code_hyper(model, z_tile.shape, header.quality, port, watch)
             ports: list[SymbolPort] = [
-                EncodePort(encoder, [group[inside] for group, inside in zip(own, mask, strict=True)])
+                EncodePort(
+                    encoder, [group[inside] for group, inside in zip(own, mask, strict=True)]
+                )
                 for encoder, own in zip(latent, grouped, strict=True)
             ]
             symbols = code_latents(model, z, header.quality, ports, mask, watch).cpu().numpy()

@@ -80,7 +80,11 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _build(
-    config: ModelConfig, files: dict[str, Path], carrier: Carrier, cached: bool, device: torch.device
+    config: ModelConfig,
+    files: dict[str, Path],
+    carrier: Carrier,
+    cached: bool,
+    device: torch.device,
 ) -> tuple[Transforms, GroupedMixerModel, bytes]:
     transform_tensors = _read(files[TRANSFORMS_FILE])
     entropy_tensors = _read(files[ENTROPY_FILE])
@@ -95,7 +99,8 @@ def _build(
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
         raise WeightsError(f"weights do not fit their configuration: {first}") from error
-    transforms.to(device, memory_format=torch.channels_last).eval()
+    transforms.to(device).eval()
+    transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return transforms, entropy, identity
 
 
@@ -116,7 +121,8 @@ def load_model(
     data = json.loads(files[CONFIG_FILE].read_text())
     if data.get("profile") != P.PROFILE:
         raise UnsupportedError(
-            f"model {name} needs arithmetic profile {data.get('profile')}, this version has {P.PROFILE}"
+            f"model {name} needs arithmetic profile {data.get('profile')}, "
+            f"this version has {P.PROFILE}"
         )
     config = ModelConfig.from_dict(data)
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)

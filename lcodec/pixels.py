@@ -28,7 +28,7 @@ class PixelTransform:
         part = pixels[rows, columns]
         below = rows.stop - rows.start - part.shape[0]
         right = columns.stop - columns.start - part.shape[1]
-        tensor = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
+        tensor = torch.from_numpy(part.copy()).to(self.device)
         tensor = tensor[None] if tensor.dim() == 2 else tensor.permute(2, 0, 1)
         tensor = tensor.float()[None] / 255.0
         tensor = F.pad(tensor, (0, right, 0, below), mode="replicate")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ class GroupedMixerModel(nn.Module):
     the time about (G + 1) / 2 times as long.
     """
 
-    fourcc: ClassVar[str] = "gmix"
+    fourcc = "gmix"
     prior_mean: Tensor
     prior_index: Tensor
     latent_multiplier: Tensor

@@ -21,6 +21,11 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     os.replace(temporary, path)
 
 
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU."""
+    return load_file(path)
+
+
 def save_run(
     folder: Path,
     model: nn.Module,
@@ -32,7 +37,7 @@ def save_run(
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(dict(model.state_dict()), folder / "weights.safetensors")
     save_tensors(average, folder / "average.safetensors")
-    names = {parameter: name for name, parameter in model.named_parameters()}
+    names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
     state = {
         f"{names[parameter]}/{key}": value
         for parameter, entry in optimiser.state.items()

@@ -43,7 +43,9 @@ def _bias(bias: Tensor, unit: Tensor) -> Tensor:
     return torch.round(bias.detach().double() / unit).to(torch.int64)
 
 
-def _finish(name: str, weight: Tensor, bias: Tensor, multiplier: Tensor, limit: int) -> dict[str, Tensor]:
+def _finish(
+    name: str, weight: Tensor, bias: Tensor, multiplier: Tensor, limit: int
+) -> dict[str, Tensor]:
     prove_bound(name, weight, bias, limit)
     return {
         f"{name}.weight": weight,
@@ -106,7 +108,8 @@ def _head(name: str, layer: twin.TwinHead, deviation: Tensor) -> dict[str, Tenso
 
 def _levels(table: QualityTable) -> Tensor:
     quality = torch.arange(LEVELS, dtype=torch.float32, device=table.values.device)
-    return table(quality).detach().double()
+    values: Tensor = table(quality)
+    return values.detach().double()
 
 
 def export_entropy(model: TrainingCodec) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
         x = a * x + (b * gram + c * gram @ gram) @ x
     if transposed:
         x = x.transpose(1, 2)
-    return x.to(update.dtype)
+    result: Tensor = x.to(update.dtype)
+    return result
 
 
 def is_matrix(name: str, parameter: Tensor) -> bool:

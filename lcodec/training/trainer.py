@@ -102,7 +102,7 @@ class Trainer:
             for module in (self.model.transforms, self.model.prior):
                 module.requires_grad_(False)
         self.model.to(self.device)
-        self.model.transforms.to(memory_format=torch.channels_last)
+        self.model.transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = MuonAdam(self.model.named_parameters(), o.lr)
         if o.resume:
             checkpoint.load_optimiser(self.model, self.optimiser, o.run / "optimiser.safetensors")
@@ -110,7 +110,7 @@ class Trainer:
                 group["steps"] = self.steps
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
         if o.resume and (o.run / "average.safetensors").is_file():
-            stored = checkpoint.load_file(o.run / "average.safetensors")
+            stored = checkpoint.load_tensors(o.run / "average.safetensors")
             self.average = {k: v.to(self.device) for k, v in stored.items()}
         self.forward: Callable[..., Any] = self._losses
         if o.compile:

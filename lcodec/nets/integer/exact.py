@@ -109,8 +109,7 @@ class ExactNorm(Prepared):
     def __init__(self, carrier: Carrier, width: int) -> None:
         super().__init__(carrier)
         self.epsilon = round(P.NORM_EPSILON * P.RESIDUAL_SCALE**2) * width
-        ratio = P.ACT_SCALE / P.RESIDUAL_SCALE
-        self.numerator = ratio * math.sqrt(self.PRECISION) * math.sqrt(width)
+        self.numerator = P.ACT_SCALE * math.sqrt(self.PRECISION) * math.sqrt(width)
 
     def forward(self, x: Tensor) -> Tensor:
         squares = x.to(torch.float64).square().sum(-1, keepdim=True)

@@ -88,7 +88,9 @@ def group_tokens(y: Tensor, slices: int, rows: int, columns: int, order: list[in
     return y[:, :, order].flatten(1, 2)
 
 
-def ungroup_tokens(groups: Tensor, slices: int, rows: int, columns: int, order: list[int]) -> Tensor:
+def ungroup_tokens(
+    groups: Tensor, slices: int, rows: int, columns: int, order: list[int]
+) -> Tensor:
     """Inverse of `group_tokens`."""
     b, _, hc, wc, cs = groups.shape
     inverse = [order.index(i) for i in range(len(order))]

@@ -22,7 +22,7 @@ _LN2 = math.log(2.0)
 
 
 def straight_through(value: Tensor, scale: float, low: int, high: int) -> Tensor:
-    """Round ``value`` to multiples of ``1 / scale`` in [low, high] / scale; gradient passes inside."""
+    """Round to multiples of ``1 / scale`` in [low, high] / scale; gradient passes inside."""
     clipped = value.clamp(low / scale, high / scale)
     return clipped + (torch.round(clipped * scale) / scale - clipped).detach()
 
@@ -103,7 +103,7 @@ class TwinDepthwise(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.rounding.enabled:
             steps = weight_steps(weight)
             weight = quantised_weight(weight, steps) * steps[:, None, None]
@@ -180,7 +180,8 @@ class TwinWindowAttention(nn.Module):
         b, h, w, width = qkv.shape
         windows, valid = to_windows(qkv, self.window, self.shift)
         n = self.window * self.window
-        q, k, v = windows.view(-1, n, 3, self.heads, width // (3 * self.heads)).permute(2, 0, 3, 1, 4)
+        split = windows.view(-1, n, 3, self.heads, width // (3 * self.heads))
+        q, k, v = split.permute(2, 0, 3, 1, 4)
         index = relative_index(self.window, qkv.device)
         bias = self.bias[:, index.flatten()].view(self.heads, n, n)
         mask = None if valid is None else valid.repeat(b, 1)[:, None, None, :]
@@ -218,7 +219,7 @@ class TwinHead(nn.Module):
         nn.init.zeros_(self.linear.weight)
 
     def forward(self, x: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` (B, ..., n_in), ``deviation`` (B, n_out) in steps -> mean, index (B, ..., n_out)."""
+        """``x`` (B, ..., n_in), ``deviation`` (B, n_out) in steps -> two (B, ..., n_out)."""
         mean, index = self.linear.product(x).float().chunk(2, dim=-1)
         shape = (deviation.shape[0], *([1] * (x.dim() - 2)), deviation.shape[1])
         spread = deviation.view(shape)

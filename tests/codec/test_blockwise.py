@@ -1,0 +1,37 @@
+"""Blocks with halos give what the whole picture gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lcodec.codec import Codec
+from lcodec.nets.blockwise import spans
+from lcodec.pixels import PixelTransform
+from tests.tinymodel import picture
+
+
+def test_spans_cover_the_axis_once() -> None:
+    found = spans(25, 10, 3)
+    assert [i for s in found for i in range(s.start, s.stop)] == list(range(25))
+    assert [(s.outer_start, s.outer_stop) for s in found] == [(0, 13), (7, 23), (17, 25)]
+    assert all(
+        list(range(s.outer_start, s.outer_stop))[s.inner] == list(range(s.start, s.stop))
+        for s in found
+    )
+
+
+def test_no_seams(tiny_model: Path) -> None:
+    codec = Codec(device="cpu")
+    pixels = picture(230, 300)
+    whole = PixelTransform(codec.loaded.transforms, codec.loaded.device, block=1000)
+    pieces = PixelTransform(codec.loaded.transforms, codec.loaded.device, block=5)
+    y = whole.analyse(pixels, 55)
+    assert np.abs(pieces.analyse(pixels, 55) - y).max() < 1e-3 * np.abs(y).max()
+    header = codec._header(pixels, 55)
+    symbols = np.rint(y).astype(np.int16)
+    one = whole.synthesise(symbols, header).astype(int)
+    other = pieces.synthesise(symbols, header).astype(int)
+    assert np.abs(one - other).max() <= 1
+    assert (one != other).mean() < 0.001

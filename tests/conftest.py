@@ -1,0 +1,30 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RELEASED = ROOT / "models" / "groupedmixer" / "entropy.safetensors"
+
+
+@pytest.fixture(scope="session")
+def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a small random model released as ``groupedmixer``."""
+    from tests.tinymodel import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def tiny_model(tiny_models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make the tiny model the one that is found, here and in subprocesses."""
+    from lcodec.codec import shared_codec
+
+    monkeypatch.setenv("LCODEC_MODELS", str(tiny_models_folder))
+    shared_codec.cache_clear()
+    yield tiny_models_folder
+    shared_codec.cache_clear()

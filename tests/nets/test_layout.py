@@ -1,0 +1,44 @@
+"""Rearrangements lose nothing and put things where they say."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lcodec.nets.integer.layout import (
+    from_windows,
+    group_tokens,
+    shuffle_up,
+    to_windows,
+    ungroup_tokens,
+)
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (8, 8), (5, 13), (16, 7)])
+@pytest.mark.parametrize("shift", [0, 4])
+def test_windows_round_trip_and_mark_padding(h: int, w: int, shift: int) -> None:
+    x = torch.randn(2, h, w, 3) + 10
+    windows, valid = to_windows(x, 8, shift)
+    assert windows.shape[1:] == (64, 3)
+    assert torch.equal(from_windows(windows, (2, h, w), 8, shift), x)
+    if valid is not None:
+        assert int(valid.sum()) == h * w
+        assert bool(valid.any(1).all())  # no window without a real position
+        assert torch.equal(windows.abs().sum(-1) > 0, valid.repeat(2, 1))
+
+
+def test_groups_round_trip_and_order() -> None:
+    y = torch.arange(2 * 8 * 4 * 6).view(2, 8, 4, 6)
+    order = [0, 3, 1, 2]
+    groups = group_tokens(y, 4, 2, 2, order)
+    assert groups.shape == (2, 16, 2, 3, 2)
+    assert torch.equal(ungroup_tokens(groups, 4, 2, 2, order), y)
+    # Group 1 of slice 0 is the phase (1, 1).
+    assert torch.equal(groups[0, 1, :, :, 0], y[0, 0, 1::2, 1::2])
+    # The first group of slice 2 starts with channel 4.
+    assert torch.equal(groups[0, 8, :, :, 1], y[0, 5, 0::2, 0::2])
+
+
+def test_shuffle_up_places_quarters() -> None:
+    x = torch.arange(8).view(1, 1, 1, 8)
+    assert shuffle_up(x)[0, :, :, 0].tolist() == [[0, 2], [4, 6]]

@@ -1,0 +1,98 @@
+"""A small random model for tests: the real networks, a few thousand weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
+from lcodec.modelconfig import ModelConfig
+from lcodec.nets.transforms import TransformConfig
+from lcodec.training.export import write_model
+from lcodec.training.model import TrainingCodec
+from lcodec.weightslock import lock_model
+
+LATENT = 32
+CONFIG = ModelConfig(
+    TransformConfig(
+        latent=LATENT,
+        width8=16,
+        width16=16,
+        analysis8=1,
+        analysis16=1,
+        synthesis16=1,
+        synthesis8=1,
+        hyper_width=16,
+        hyper_latent=8,
+        anchors=3,
+    ),
+    GroupedMixerConfig(
+        latent=LATENT,
+        hyper_latent=8,
+        hyper_width=16,
+        slices=2,
+        width=32,
+        depth=2,
+        heads=2,
+        window=4,
+        anchors=3,
+    ),
+)
+
+
+def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Orthonormal 16x16 cosine components of grey and of two colour differences."""
+    axis = torch.arange(16, dtype=torch.float64)
+    basis = torch.cos(torch.pi * (axis[None] + 0.5) * axis[:, None] / 16) * (2 / 16) ** 0.5
+    basis[0] /= 2**0.5
+    colours = torch.linalg.qr(
+        torch.tensor([[1.0, 1, 0], [1, 0, 1], [1, -1, -1]], dtype=torch.float64)
+    )[0].t()
+    rows = []
+    for order in range(16):
+        for i in range(order + 1):
+            for colour in colours:
+                patch = torch.outer(basis[i], basis[order - i])
+                rows.append((colour[:, None, None] * patch).flatten())
+    deviation = torch.tensor([3.0 / (1 + k // 3) for k in range(count)])
+    return torch.stack(rows[:count]).float(), deviation
+
+
+def tiny_codec(seed: int = 0, rounding: bool = True) -> TrainingCodec:
+    """A model whose heads and closed layers are random too, so that everything matters."""
+    torch.manual_seed(seed)
+    model = TrainingCodec(CONFIG, rounding)
+    model.transforms.start_from_components(*cosine_components(LATENT))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.startswith("mixer") and parameter.abs().max() == 0:
+                parameter.normal_(std=0.1)
+            if "attention.bias" in name:
+                parameter.normal_(std=0.5)
+    return model.eval()
+
+
+def write_tiny_model(root: Path, seed: int = 0) -> Path:
+    """Release a tiny model as ``groupedmixer`` below ``root``; returns its models folder."""
+    models = root / "models"
+    write_model(tiny_codec(seed), models / "groupedmixer")
+    lock_model(models, "groupedmixer")
+    return models
+
+
+def picture(h: int, w: int, seed: int = 0) -> NDArray[np.uint8]:
+    """A smooth colour picture with edges and some noise, uint8 (h, w, 3)."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:h, 0:w].astype(np.float64)
+    out = np.empty((h, w, 3))
+    for channel in range(3):
+        a, b, c = random.uniform(0.005, 0.06, 3)
+        out[..., channel] = (
+            128 + 70 * np.sin(a * rows + c * 20) + 40 * np.cos(b * columns + channel)
+        )
+    out += 50.0 * (((rows // 23 + columns // 31) % 2) > 0)[..., None]
+    out += random.normal(0, 4, out.shape)
+    return out.clip(0, 255).astype(np.uint8)
