@@ -125,7 +125,7 @@ def test_export_refuses_a_model_whose_bias_is_too_large() -> None:
     twin = tiny_codec()
     with torch.no_grad():
         twin.mixer.features.bias += 1e6
-    with pytest.raises(WeightsError, match="mixer.features"):
+    with pytest.raises(WeightsError, match=r"mixer\.features"):
         export_entropy(twin)
 
 

@@ -1,14 +1,15 @@
 """Trainable float twins of the integer layers (fake quantisation, straight-through gradients).
 
-The twins compute in real units; `lcodec.nets.integer.exact` computes the same in integers. Both
-kits offer the same constructors, so a network's topology is written once over a kit.
-`TwinKit(rounding=False)` gives the float network without quantisation, for measuring what the
-integers cost.
+Activations are carried in the units of the integer form (1/16), the residual stream in real units.
+`lcodec.nets.integer.exact` computes the same in integers. Both kits offer the same constructors,
+so a network's topology is written once over a kit. `TwinKit(rounding=False)` gives the float
+network without quantisation, for measuring what the integers cost.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +22,38 @@ from lcodec.nets.quality import QualityTable
 _LN2 = math.log(2.0)
 
 
-def straight_through(value: Tensor, scale: float, low: int, high: int) -> Tensor:
-    """Round to multiples of ``1 / scale`` in [low, high] / scale; gradient passes inside."""
-    clipped = value.clamp(low / scale, high / scale)
-    return clipped + (torch.round(clipped * scale) / scale - clipped).detach()
+class _Round(torch.autograd.Function):
+    """Round and clamp; the gradient passes where the value lies inside the range."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, low: float, high: float) -> Tensor:
+        rounded = torch.round(value)
+        ctx.save_for_backward((rounded >= low) & (rounded <= high))
+        return rounded.clamp_(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (inside,) = ctx.saved_tensors
+        return grads[0] * inside, None, None
+
+
+class _Rescale(torch.autograd.Function):
+    """``clamp(round(total * factor + bias))`` over the last axis, in the type of ``total``."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, total: Tensor, factor: Tensor, bias: Tensor, low: float, high: float
+    ) -> Tensor:
+        rounded = torch.addcmul(bias, total.float(), factor).round_()
+        ctx.save_for_backward((rounded >= low) & (rounded <= high), factor)
+        return rounded.clamp_(low, high).to(total.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
+        inside, factor = ctx.saved_tensors
+        grad = grads[0] * inside
+        to_total = grad * factor.to(grad.dtype)
+        return to_total, None, grad.flatten(0, -2).sum(0).float(), None, None
 
 
 class Rounding:
@@ -33,8 +62,12 @@ class Rounding:
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
 
-    def __call__(self, value: Tensor, scale: float, low: int, high: int) -> Tensor:
-        return straight_through(value, scale, low, high) if self.enabled else value
+    def __call__(self, value: Tensor, low: int, high: int) -> Tensor:
+        """Round to whole numbers in ``[low, high]``."""
+        if not self.enabled:
+            return value
+        result: Tensor = _Round.apply(value, low, high)
+        return result
 
 
 def weight_steps(weight: Tensor) -> Tensor:
@@ -73,24 +106,27 @@ class TwinLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def product(self, x: Tensor) -> Tensor:
-        """The unrounded real output."""
+        """The output in real units, not rounded."""
         if not self.rounding.enabled:
-            return F.linear(x, self.weight, self.bias)
+            return F.linear(x, self.weight / self.input_scale, self.bias)
         steps = weight_steps(self.weight)
         # Integers up to 255 are exact in bfloat16, so autocast keeps this product faithful.
-        total = F.linear(x * self.input_scale, quantised_weight(self.weight, steps))
-        return total.float() * (steps / self.input_scale) + self.bias
+        total = F.linear(x, quantised_weight(self.weight, steps))
+        return torch.addcmul(self.bias, total.float(), steps / self.input_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.rounding.enabled:
-            y = F.linear(x, self.weight, self.bias)
-            return F.relu(y) if self.kind == "relu" else y
-        y = self.product(x)
         if self.kind == "residual":
-            return y
-        if self.kind == "relu":
-            y = F.relu(y)
-        return self.rounding(y, P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+            return self.product(x)
+        low = 0 if self.kind == "relu" else -P.ACT_LIMIT
+        ratio = P.ACT_SCALE / self.input_scale
+        if not self.rounding.enabled:
+            y = F.linear(x, self.weight * ratio, self.bias * P.ACT_SCALE)
+            return F.relu(y) if self.kind == "relu" else y
+        steps = weight_steps(self.weight)
+        total = F.linear(x, quantised_weight(self.weight, steps))
+        bias = self.bias * P.ACT_SCALE
+        result: Tensor = _Rescale.apply(total, steps * ratio, bias, low, P.ACT_LIMIT)
+        return result
 
 
 class TwinDepthwise(nn.Module):
@@ -107,11 +143,11 @@ class TwinDepthwise(nn.Module):
         if self.rounding.enabled:
             steps = weight_steps(weight)
             weight = quantised_weight(weight, steps) * steps[:, None, None]
+        bias = self.bias * P.ACT_SCALE
         y = F.conv2d(
-            x.permute(0, 3, 1, 2), weight[:, None], self.bias, padding=1, groups=weight.shape[0]
+            x.permute(0, 3, 1, 2), weight[:, None], bias, padding=1, groups=weight.shape[0]
         )
-        y = F.relu(y.permute(0, 2, 3, 1))
-        return self.rounding(y, P.ACT_SCALE, 0, P.ACT_LIMIT)
+        return self.rounding(F.relu(y.permute(0, 2, 3, 1)), 0, P.ACT_LIMIT)
 
 
 class TwinNorm(nn.Module):
@@ -123,8 +159,8 @@ class TwinNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float()
-        y = x * torch.rsqrt(x.square().mean(-1, keepdim=True) + P.NORM_EPSILON)
-        return self.rounding(y, P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+        gain = P.ACT_SCALE * torch.rsqrt(x.square().mean(-1, keepdim=True) + P.NORM_EPSILON)
+        return self.rounding(x * gain, -P.ACT_LIMIT, P.ACT_LIMIT)
 
 
 class TwinEmbedding(nn.Module):
@@ -155,13 +191,12 @@ def _softmax_attention(
     rounding: Rounding, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, mask: Tensor | None
 ) -> Tensor:
     """(..., heads, n, e) x (..., heads, m, e) -> (..., heads, n, e), 8-bit output."""
-    scores = torch.matmul(q, k.transpose(-1, -2)).float() / math.sqrt(q.shape[-1]) + bias
+    factor = 1.0 / (P.ACT_SCALE**2 * math.sqrt(q.shape[-1]))
+    scores = torch.matmul(q, k.transpose(-1, -2)).float() * factor + bias
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
     mixed = torch.matmul(torch.softmax(scores, dim=-1), v)
-    if not rounding.enabled:
-        return mixed
-    return rounding(mixed.float(), P.ACT_SCALE, -P.ACT_LIMIT, P.ACT_LIMIT)
+    return rounding(mixed, -P.ACT_LIMIT, P.ACT_LIMIT)
 
 
 class TwinWindowAttention(nn.Module):
@@ -223,7 +258,8 @@ class TwinHead(nn.Module):
         mean, index = self.linear.product(x).float().chunk(2, dim=-1)
         shape = (deviation.shape[0], *([1] * (x.dim() - 2)), deviation.shape[1])
         spread = deviation.view(shape)
-        mean = self.rounding(mean * spread, P.MEAN_SCALE, -P.MEAN_LIMIT, P.MEAN_LIMIT)
+        mean = self.rounding(mean * spread * P.MEAN_SCALE, -P.MEAN_LIMIT, P.MEAN_LIMIT)
+        mean = mean / P.MEAN_SCALE
         offset = (spread.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
         return mean, index * P.HEAD_INDEX_GAIN + offset
 
@@ -271,12 +307,12 @@ class TwinKit:
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:
         """Bring hyper-latents to the range of the first layer."""
-        return self.rounding(z_hat / P.HYPER_SCALE, P.HYPER_SCALE, -P.HYPER_LIMIT, P.HYPER_LIMIT)
+        return self.rounding(z_hat, -P.HYPER_LIMIT, P.HYPER_LIMIT)
 
     def latent_input(self, y_hat: Tensor, deviation: Tensor) -> Tensor:
         """Latents (B, M, h, w) in steps to 12-bit units of their deviation (B, M)."""
-        scaled = y_hat / deviation[:, :, None, None]
-        return self.rounding(scaled, P.LATENT_SCALE, -P.LATENT_LIMIT, P.LATENT_LIMIT)
+        scaled = y_hat * (P.LATENT_SCALE / deviation)[:, :, None, None]
+        return self.rounding(scaled, -P.LATENT_LIMIT, P.LATENT_LIMIT)
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:
         """Add to the residual stream."""

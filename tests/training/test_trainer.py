@@ -1,0 +1,173 @@
+"""The trainer on a tiny model and procedural pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from lcodec.codec import Codec
+from lcodec.errors import InputError
+from lcodec.nets.quality import quality_lambdas
+from lcodec.training import checkpoint
+from lcodec.training.export import export_run, load_run
+from lcodec.training.model import TrainingCodec
+from lcodec.training.trainer import Trainer, TrainOptions, sample_loss
+from tests.tinymodel import CONFIG, picture
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(4):
+        Image.fromarray(picture(150, 200, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def options(pictures: Path, run: Path, **changes: Any) -> TrainOptions:
+    base = TrainOptions(data=pictures, run=run, max_steps=6, crops=((0.0, 4, 64),), warmup=2)
+    return replace(base, **changes)
+
+
+def train(o: TrainOptions) -> tuple[Trainer, list[dict[str, Any]]]:
+    entries: list[dict[str, Any]] = []
+    trainer = Trainer(o, CONFIG, entries.append)
+    trainer.run()
+    return trainer, entries
+
+
+def fixed_loss(trainer: Trainer) -> float:
+    """Loss of the averaged weights on fixed crops at fixed qualities."""
+    model = TrainingCodec(CONFIG, rounding=False).eval()
+    model.load_state_dict(trainer.average)
+    pixels = torch.from_numpy(picture(128, 128, 9)).permute(2, 0, 1)[None].float() / 255
+    quality = torch.tensor([20.0, 50.0, 80.0])
+    with torch.no_grad():
+        out = model(pixels.expand(3, -1, -1, -1), quality)
+        assert out.pixels is not None
+        error = (out.pixels - pixels).square().flatten(1).mean(1)
+        bits = out.bits_y + out.bits_z
+        return float(sample_loss(bits, 128 * 128, error, quality_lambdas(quality)))
+
+
+def test_training_lowers_the_loss(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer(options(pictures, tmp_path, max_steps=40), CONFIG)
+    before = fixed_loss(trainer)
+    for _ in range(40):
+        trainer.step()
+    assert fixed_loss(trainer) < 0.9 * before
+
+
+def test_run_folder_log_and_export(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    train(options(pictures, run))
+    log = [json.loads(line) for line in (run / "log.ndjson").read_text().splitlines()]
+    assert log[-1]["step"] == 6 and math.isfinite(log[-1]["loss"])
+    export_run(run, tmp_path / "models", "groupedmixer")
+    monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
+    codec = Codec(device="cpu")
+    pixels = picture(64, 96)
+    assert codec.decode(codec.encode(pixels, 90)).pixels.shape == pixels.shape
+
+
+def test_same_seed_same_weights(pictures: Path, tmp_path: Path) -> None:
+    first, _ = train(options(pictures, tmp_path / "a"))
+    second, _ = train(options(pictures, tmp_path / "b"))
+    for name, value in first.average.items():
+        assert torch.equal(value, second.average[name]), name
+
+
+def test_resume_continues_where_it_stopped(pictures: Path, tmp_path: Path) -> None:
+    train(options(pictures, tmp_path, max_steps=3))
+    trainer = Trainer(options(pictures, tmp_path, max_steps=5, resume=True), CONFIG)
+    assert trainer.steps == 3
+    stored = checkpoint.load_tensors(tmp_path / "weights.safetensors")
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, stored[name])
+    assert trainer.optimiser.state  # moments came back
+    trainer.run()
+    assert checkpoint.load_info(tmp_path)["steps"] == 5
+
+
+def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Path) -> None:
+    train(options(pictures, tmp_path / "a"))
+    o = options(pictures, tmp_path / "b", stage="entropy", start=tmp_path / "a")
+    trainer, entries = train(o)
+    before = load_run(tmp_path / "a").state_dict()
+    after = trainer.model.state_dict()
+    changed = {n for n in before if not torch.equal(before[n], after[n])}
+    assert changed and all(name.startswith("mixer.") for name in changed)
+    assert trainer.model.kit.rounding.enabled
+    assert entries[-1]["step"] == 6
+
+
+def test_deeper_mixer_starts_where_the_shallow_one_ended(pictures: Path, tmp_path: Path) -> None:
+    shallow = replace(CONFIG, mixer=replace(CONFIG.mixer, depth=1))
+    trainer = Trainer(options(pictures, tmp_path / "a"), shallow)
+    trainer.run()
+    entries: list[dict[str, Any]] = []
+    deep = Trainer(options(pictures, tmp_path / "b", start=tmp_path / "a"), CONFIG, entries.append)
+    assert any(e.get("event") == "fresh" for e in entries)
+    pixels = torch.from_numpy(picture(64, 64)).permute(2, 0, 1)[None].float() / 255
+    quality = torch.tensor([50.0])
+    with torch.no_grad():
+        a = load_run(tmp_path / "a")
+        a.kit.rounding.enabled = False
+        expected = a(pixels, quality)
+        got = deep.model.eval()(pixels, quality)
+    assert torch.allclose(expected.bits_y, got.bits_y, rtol=1e-3)
+
+
+def test_a_step_that_is_not_finite_changes_nothing(pictures: Path, tmp_path: Path) -> None:
+    entries: list[dict[str, Any]] = []
+    trainer = Trainer(options(pictures, tmp_path), CONFIG, entries.append)
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    good = trainer.forward
+    trainer.forward = lambda *a: tuple(v * float("nan") for v in good(*a))
+    trainer.step()
+    assert trainer.skipped == 1 and entries[-1]["event"] == "skipped"
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_rate_warms_up_and_falls_to_zero(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer(options(pictures, tmp_path, max_steps=100, decay=0.5, warmup=10), CONFIG)
+    rates = []
+    for step in range(101):
+        trainer.steps = step
+        rates.append(trainer._rate())
+    assert rates[0] == pytest.approx(0.1 * trainer.options.lr)
+    assert rates[30] == trainer.options.lr
+    assert rates[75] == pytest.approx(0.5 * trainer.options.lr)
+    assert rates[100] == 0.0
+
+
+def test_crop_schedule_follows_the_budget(pictures: Path, tmp_path: Path) -> None:
+    o = options(pictures, tmp_path, max_steps=10, crops=((0.0, 8, 64), (0.5, 2, 128)))
+    trainer = Trainer(o, CONFIG)
+    assert trainer._schedule() == (8, 64)
+    trainer.steps = 5
+    assert trainer._schedule() == (2, 128)
+
+
+def test_loss_weighs_qualities_alike() -> None:
+    bits, error = torch.tensor([100.0, 400.0]), torch.tensor([0.01, 0.0025])
+    lam = torch.tensor([0.001, 0.016])
+    expected = [(100 / 50 + 0.001 * 255**2 * 0.01) / 0.001**0.5]
+    expected.append((400 / 50 + 0.016 * 255**2 * 0.0025) / 0.016**0.5)
+    assert float(sample_loss(bits, 50, error, lam)) == pytest.approx(sum(expected) / 2, rel=1e-5)
+
+
+def test_missing_data_and_runs_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures"):
+        Trainer(options(tmp_path, tmp_path / "run"), CONFIG)
+    with pytest.raises(InputError, match=r"run\.json"):
+        load_run(tmp_path)
