@@ -57,11 +57,14 @@ def fixed_loss(trainer: Trainer) -> float:
 
 
 def test_training_lowers_the_loss(pictures: Path, tmp_path: Path) -> None:
-    trainer = Trainer(options(pictures, tmp_path, max_steps=40), CONFIG)
+    trainer = Trainer(options(pictures, tmp_path, max_steps=40, lr=1e-2), CONFIG)
+    with torch.no_grad():  # something to mend: the decoder's gains are off by half
+        trainer.model.transforms.gains.log_correction.values -= 0.7
+        trainer.average["transforms.gains.log_correction.values"] -= 0.7
     before = fixed_loss(trainer)
     for _ in range(40):
         trainer.step()
-    assert fixed_loss(trainer) < 0.9 * before
+    assert fixed_loss(trainer) < 0.8 * before
 
 
 def test_run_folder_log_and_export(
