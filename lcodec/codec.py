@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.container import Header, TilePayload
 from lcodec.errors import UsageError, WeightsError
+from lcodec.imageio import check_pixels, from_pil
 from lcodec.latents import BitTally, LatentCoder
 from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
@@ -53,14 +54,15 @@ class Decoded:
 
 
 def _as_pixels(image: Image | Pixels) -> Pixels:
-    pixels = np.asarray(image)
-    if pixels.dtype != np.uint8:
-        raise UsageError(f"pixels must be uint8, not {pixels.dtype}")
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] != 3) or not pixels.size:
-        raise UsageError(f"pixels must be (H, W) or (H, W, 3), not {pixels.shape}")
-    return pixels
+    """uint8 (H, W) or (H, W, 3); a Pillow image of another mode is converted.
+
+    Raises:
+        UsageError: an array of another type or shape.
+        InputError: an image that cannot be converted.
+    """
+    if isinstance(image, np.ndarray):
+        return check_pixels(image)
+    return from_pil(image).pixels
 
 
 class Codec:

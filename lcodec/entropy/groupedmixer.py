@@ -90,7 +90,7 @@ class FeedForward(nn.Module):
         self.down = kit.linear(expansion * width, width, "residual", closed=True)
 
     def forward(self, stream: Tensor) -> Tensor:
-        return self.kit.add(stream, self.down(self.up(self.norm(stream))))  # type: ignore[no-any-return]
+        return self.kit.add(stream, self.down(self.up(self.norm(stream))))
 
 
 class InnerMixer(nn.Module):
@@ -107,7 +107,7 @@ class InnerMixer(nn.Module):
     def forward(self, stream: Tensor) -> Tensor:
         qkv = self.qkv(self.norm(stream)).flatten(0, 1)
         mixed = self.attention(qkv).view(*stream.shape[:2], *stream.shape[2:])
-        return self.kit.add(stream, self.project(mixed))  # type: ignore[no-any-return]
+        return self.kit.add(stream, self.project(mixed))
 
 
 class CrossMixer(nn.Module):
@@ -129,7 +129,7 @@ class CrossMixer(nn.Module):
         keys, values = cache.append(k, v)
         mixed = self.attention(q, keys, values, first)  # (B * hw, heads, g, e)
         mixed = mixed.view(b, h * w, self.heads, g, -1).permute(0, 3, 1, 2, 4)
-        return self.kit.add(stream, self.project(mixed.reshape(b, g, h, w, d)))  # type: ignore[no-any-return]
+        return self.kit.add(stream, self.project(mixed.reshape(b, g, h, w, d)))
 
 
 class MixerLayer(nn.Module):
@@ -144,7 +144,7 @@ class MixerLayer(nn.Module):
 
     def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
         stream = self.inner_forward(self.inner(stream))
-        return self.cross_forward(self.cross(stream, first, cache))  # type: ignore[no-any-return]
+        return self.cross_forward(self.cross(stream, first, cache))
 
 
 class GroupedMixer(nn.Module):
@@ -188,7 +188,7 @@ class GroupedMixer(nn.Module):
         features = self.features(self.synthesis(z_hat))
         tokens = self.group(features.permute(0, 3, 1, 2))
         tokens = self.kit.add(tokens, self.group_table(slice(None))[None, :, None, None])
-        return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])  # type: ignore[no-any-return]
+        return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
     def embed_groups(self, groups: Tensor, first: int) -> Tensor:
         """Embed decoded groups first.. (B, g, hc, wc, slice width), in units of their deviation."""
@@ -206,7 +206,7 @@ class GroupedMixer(nn.Module):
         """Run tokens of groups first.. through all layers; returns normed activations."""
         for layer, cache in zip(self.layers, caches, strict=True):
             tokens = layer(tokens, first, cache)
-        return self.norm(tokens)  # type: ignore[no-any-return]
+        return self.norm(tokens)
 
     def new_caches(self) -> list[CrossCache]:
         """Empty caches, one per layer."""

@@ -35,7 +35,7 @@ class HyperBlock(nn.Module):
     def forward(self, stream: Tensor) -> Tensor:
         update = self.project(self.spatial(self.norm_spatial(stream)))
         stream = self.kit.add(stream, update)
-        return self.kit.add(stream, self.down(self.up(self.norm_forward(stream))))  # type: ignore[no-any-return]
+        return self.kit.add(stream, self.down(self.up(self.norm_forward(stream))))
 
 
 class HyperSynthesis(nn.Module):
@@ -59,4 +59,4 @@ class HyperSynthesis(nn.Module):
         stream = self.block64(self.enter(self.kit.hyper_input(z_hat.permute(0, 2, 3, 1))))
         stream = self.block32(shuffle_up(self.expand32(self.norm64(stream))))
         stream = self.block16(shuffle_up(self.expand16(self.norm32(stream))))
-        return self.norm16(stream)  # type: ignore[no-any-return]
+        return self.norm16(stream)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_fakes import FakeCodec, FakeDecoded, write_pictures
 from PIL import Image
 
 from lcodec.bench import (
@@ -22,6 +21,7 @@ from lcodec.bench import (
 from lcodec.bench.results import PictureResult
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.imageio import load
+from tests.bench.bench_fakes import FakeCodec, FakeDecoded, write_pictures
 
 SIZES = {"a.png": (180, 200), "b.png": (40, 60)}
 

@@ -66,7 +66,7 @@ class Rounding:
         """Round to whole numbers in ``[low, high]``."""
         if not self.enabled:
             return value
-        result: Tensor = _Round.apply(value, low, high)
+        result: Tensor = _Round.apply(value, low, high)  # type: ignore[no-untyped-call]
         return result
 
 
@@ -125,7 +125,9 @@ class TwinLinear(nn.Module):
         steps = weight_steps(self.weight)
         total = F.linear(x, quantised_weight(self.weight, steps))
         bias = self.bias * P.ACT_SCALE
-        result: Tensor = _Rescale.apply(total, steps * ratio, bias, low, P.ACT_LIMIT)
+        result: Tensor = _Rescale.apply(  # type: ignore[no-untyped-call]
+            total, steps * ratio, bias, low, P.ACT_LIMIT
+        )
         return result
 
 
@@ -173,7 +175,7 @@ class TwinEmbedding(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # 12-bit operands do not fit bfloat16.
         with torch.autocast(x.device.type, enabled=False):
-            return self.linear(x.float())  # type: ignore[no-any-return]
+            return self.linear(x.float())
 
 
 class TwinTable(nn.Module):
