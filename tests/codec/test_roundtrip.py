@@ -60,7 +60,7 @@ def test_tiles_are_independent_and_batches_change_nothing(codec: Codec) -> None:
     assert len(container.read(one_by_one).tiles) == 3 * 4
 
 
-@pytest.mark.parametrize("carrier", ["int8", "float64"])
+@pytest.mark.parametrize("carrier", ["int8", "float32", "float64"])
 def test_carriers_write_the_same_file(codec: Codec, carrier: str) -> None:
     pixels = picture(100, 120)
     other = Codec(device="cpu", carrier=carrier, tile_edge=128)
