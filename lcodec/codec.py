@@ -19,6 +19,7 @@ from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.pixels import PixelTransform
 from lcodec.timing import Stopwatch
+from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -174,7 +175,12 @@ def encode(
     return shared_codec(model, device).encode(image, quality)
 
 
-def decode(data: bytes, *, model: str = DEFAULT_MODEL, device: str = "auto") -> Decoded:
-    """Decode a ``.lic`` file."""
+def decode(data: bytes, *, device: str = "auto") -> Decoded:
+    """Decode a ``.lic`` file with the released model it names.
+
+    Raises:
+        FormatError, UnsupportedError, MismatchError: see `Codec.decode`.
+        WeightsError: no model here has the file's model id.
+    """
     file = container.read(data)
-    return shared_codec(model, device).decode(file)
+    return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

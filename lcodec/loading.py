@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -69,7 +70,7 @@ def choose_device(name: str) -> torch.device:
 
 def default_carrier(device: torch.device) -> str:
     """The fastest carrier on the device: int8 where the CPU has instructions for its sums."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     fast = ("avx512_vnni", "avx_vnni", "amx_int8")
     if device.type == "cpu" and any(capabilities.get(name) for name in fast):
         return "int8"
