@@ -14,7 +14,7 @@ from lcodec import container
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Outcome, Report, Status, failure
 from lcodec.errors import LcodecError, OutputError
-from lcodec.imageio import atomic_write, load
+from lcodec.imageio import Picture, atomic_write, load
 
 
 class PictureEncoder(Protocol):
@@ -34,7 +34,7 @@ def run(
 ) -> Report:
     """Encode all jobs, one after the other.
 
-    ``make_encoder`` is called when the first picture is to be encoded; what it raises ends the
+    ``make_encoder`` is called when the first picture has been read; what it raises ends the
     batch, as it would befall every picture. Any other failure concerns one picture and is an
     outcome. An output that is there already is skipped if it is a sound ``.lic`` file, and a
     failure if not, unless ``overwrite`` is true. Outputs appear whole or not at all, and folders
@@ -44,12 +44,12 @@ def run(
     encoder: PictureEncoder | None = None
     for job in jobs:
         start = time.perf_counter()
-        outcome = None if overwrite else _existing(job)
-        if outcome is None:
+        found = (None if overwrite else _existing(job)) or _load(job, start)
+        if isinstance(found, Picture):
             encoder = encoder or make_encoder()
-            outcome = _encode(job, encoder, quality, overwrite, start)
-        outcomes.append(outcome)
-        on_outcome(outcome)
+            found = _encode(job, found, encoder, quality, overwrite, start)
+        outcomes.append(found)
+        on_outcome(found)
     return Report(tuple(outcomes))
 
 
@@ -65,16 +65,27 @@ def _existing(job: Job) -> Outcome | None:
     return Outcome(job.source, job.output, Status.SKIPPED)
 
 
+def _load(job: Job, start: float) -> Picture | Outcome:
+    try:
+        return load(job.source)
+    except Exception as error:  # a picture must not take the rest of the batch with it
+        return failure(job.source, job.output, error, time.perf_counter() - start)
+
+
 def _encode(
-    job: Job, encoder: PictureEncoder, quality: int, overwrite: bool, start: float
+    job: Job,
+    picture: Picture,
+    encoder: PictureEncoder,
+    quality: int,
+    overwrite: bool,
+    start: float,
 ) -> Outcome:
     try:
-        picture = load(job.source)
         data = encoder.encode(picture.pixels, quality)
         _make_folder(job.output.parent)
         with atomic_write(job.output, overwrite=overwrite) as stream:
             stream.write(data)
-    except Exception as error:  # a picture must not take the rest of the batch with it
+    except Exception as error:  # as above
         return failure(job.source, job.output, error, time.perf_counter() - start)
     return Outcome(
         job.source,

@@ -37,6 +37,8 @@ def decode(
     The format of the picture is that of OUT's suffix.
     """
     paths.check_input(source)
+    with paths.about(source):  # the likeliest mix-up
+        sniff.refuse_picture(sniff.peek(source))
     output = paths.choose_output(source, output, ".png")
     if as_json and output == paths.STANDARD:
         raise UsageError("`--json` and the picture cannot both go to standard output")
@@ -78,4 +80,4 @@ def decode(
         )
     if not quiet:
         size = f"{header.width}x{header.height}"
-        console.say(f"{source} -> {output}: {size}, {seconds:.2f} s")
+        console.say(f"{paths.journey(source, output)}: {size}, {seconds:.2f} s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,7 @@ from lcodec.cli.options import (
     QualityOption,
     QuietOption,
 )
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import UsageError
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ def encode(
     The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI.
     """
     paths.check_input(source)
-    _refuse_encoded(source)
+    with paths.about(source):  # the likeliest mix-up
+        sniff.refuse_lic(sniff.peek(source))
     output = paths.choose_output(source, output, ".lic")
     if as_json and output == paths.STANDARD:
         raise UsageError("`--json` and the .lic file cannot both go to standard output")
@@ -73,17 +73,11 @@ def encode(
     if as_json:
         console.emit_json(record)
     if not quiet:
+        size = f"{picture.width}x{picture.height}"
         console.say(
-            f"{source} -> {output}: {picture.width}x{picture.height}, quality {quality}, "
+            f"{paths.journey(source, output)}: {size}, quality {quality}, "
             f"{len(encoded.data)} bytes, {record['bpp']:.4f} bpp, {seconds:.2f} s"
         )
-
-
-def _refuse_encoded(source: str) -> None:
-    """Say so early if the input is a ``.lic`` file, the likeliest mix-up."""
-    # Bytes taken from a pipe would be missing later.
-    if os.path.isfile(source) and sniff.is_lic(paths.read_input(source, sniff.HEAD_SIZE)):
-        raise InputError(f"{source}: is a .lic file already; `lcodec decode` gives the picture")
 
 
 def _record(

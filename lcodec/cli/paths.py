@@ -83,9 +83,14 @@ def read_input(source: str, size: int = -1) -> bytes:
         raise InputError(f"{shown(source)}: cannot be read: {error.strerror or error}") from error
 
 
-def shown(name: str) -> str:
-    """How messages call a file."""
-    return "standard input" if name == STANDARD else name
+def shown(name: str, standard: str = "standard input") -> str:
+    """How messages call a file; "-" is ``standard``."""
+    return standard if name == STANDARD else name
+
+
+def journey(source: str, output: str) -> str:
+    """How messages say what was made of what."""
+    return f"{shown(source)} -> {shown(output, 'standard output')}"
 
 
 @contextmanager

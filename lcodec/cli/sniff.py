@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from lcodec.container import SIGNATURE
-from lcodec.errors import FormatError
+import os
 
-HEAD_SIZE = 16
+from lcodec.cli.paths import read_input
+from lcodec.container import SIGNATURE
+from lcodec.errors import FormatError, InputError
+
+_HEAD_SIZE = 16
 
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
@@ -42,6 +45,20 @@ def refuse_picture(data: bytes) -> None:
         raise FormatError(f"not a .lic file but {kind}; `lcodec encode` makes .lic files of them")
 
 
-def is_lic(head: bytes) -> bool:
-    """Whether a file that starts with ``head`` is a ``.lic`` file."""
-    return head.startswith(SIGNATURE)
+def refuse_lic(data: bytes) -> None:
+    """Say so if ``data`` is a ``.lic`` file where a picture is needed.
+
+    Raises:
+        InputError: it is one.
+    """
+    if data.startswith(SIGNATURE):
+        raise InputError("is a .lic file already; `lcodec decode` gives the picture")
+
+
+def peek(source: str) -> bytes:
+    """The first bytes of a regular file; none of anything else, where they would be lost.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return read_input(source, _HEAD_SIZE) if os.path.isfile(source) else b""

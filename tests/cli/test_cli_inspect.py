@@ -1,0 +1,65 @@
+"""``lcodec inspect``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lcodec import inspect
+from lcodec.cli.main import run
+
+from .command import MODEL_ID, PNG_HEAD, lic_file
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_text(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.lic"
+    path.write_bytes(lic_file(2000, 1500))
+    assert run(["inspect", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
+    assert lines[0] == f"{path}: .lic format 1.0, sound"
+    facts = dict(line.split(None, 1) for line in lines[1:])
+    size = path.stat().st_size
+    assert facts["picture"] == "2000x1500 RGB, 8 bit"
+    assert facts["quality"] == "50"
+    assert facts["size"] == f"{size} bytes, {8 * size / 3_000_000:.4f} bpp"
+    assert facts["streams"] == "32 bytes latent, 16 hyper"
+    assert facts["other"] == f"{size - 48} bytes overhead, 0 metadata"
+    assert facts["tiles"] == "4 of up to 1024x1024 pixels"
+    assert facts["model"] == f"GroupedMixer (gmix), id {MODEL_ID.hex()}, arithmetic profile 1"
+
+
+def test_json_is_what_the_library_says(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.lic"
+    path.write_bytes(lic_file())
+    assert run(["inspect", "--json", str(path)]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record.pop("file") == str(path)
+    assert record == json.loads(json.dumps(inspect(lic_file())))
+
+
+def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path, capsys: Capture) -> None:
+    files = {"a.lic": lic_file(), "b.png": PNG_HEAD, "d.lic": lic_file()[:-1], "e.lic": lic_file()}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    names = [str(tmp_path / name) for name in ("a.lic", "b.png", "c.lic", "d.lic", "e.lic")]
+    assert run(["inspect", "--json", *names]) == 4
+    printed = capsys.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
+    assert [record["file"] for record in records] == names
+    assert [record.get("code", 0) for record in records] == [0, 4, 3, 4, 0]
+    errors = [f"lcodec: {record['error']}" for record in records if "error" in record]
+    assert printed.err.splitlines() == errors
+    assert "a PNG picture" in errors[0]
+
+
+def test_no_picture_is_too_large(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.lic"
+    path.write_bytes(lic_file(30_000, 20_000))
+    assert run(["inspect", str(path)]) == 0
+    assert "30000x20000" in capsys.readouterr().out

@@ -1,0 +1,218 @@
+"""The commands that run networks, with a small random model."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lcodec
+from lcodec import container
+from lcodec.cli.main import run
+from lcodec.codec import Codec
+from tests.tinymodel import picture
+
+from .command import TIMEOUT, command, environment
+
+pytestmark = pytest.mark.usefixtures("tiny_model")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A colour picture of 50x70 pixels."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(picture(70, 50)).save(path)
+    return path
+
+
+def test_encode_and_decode_give_what_the_library_gives(photo: Path, capsys: Capture) -> None:
+    assert run(["encode", str(photo), "-q", "70"]) == 0
+    coded = photo.with_suffix(".lic")
+    assert coded.read_bytes() == lcodec.encode(picture(70, 50), 70)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"{photo} -> {coded}: 50x70, quality 70, ")
+    output = photo.with_name("back.png")
+    assert run(["decode", str(coded), str(output)]) == 0
+    pixels = np.asarray(Image.open(output))
+    assert np.array_equal(pixels, lcodec.decode(coded.read_bytes()).pixels)
+    assert capsys.readouterr().err.startswith(f"{coded} -> {output}: 50x70, ")
+
+
+def test_default_output_of_decode_is_png_and_force_replaces(photo: Path, capsys: Capture) -> None:
+    coded = photo.with_suffix(".lic")
+    coded.write_bytes(lcodec.encode(picture(70, 50)))
+    before = photo.read_bytes()
+    assert run(["decode", str(coded)]) == 8
+    assert photo.read_bytes() == before
+    assert run(["decode", str(coded), "-f", "--quiet"]) == 0
+    assert photo.read_bytes() != before
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_json(photo: Path, capsys: Capture) -> None:
+    coded = str(photo.with_suffix(".lic"))
+    assert run(["encode", str(photo), "--json", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    record = json.loads(printed.out)
+    size = Path(coded).stat().st_size
+    assert record["bytes"] == size
+    assert record["bpp"] == pytest.approx(8 * size / 3500)
+    assert (record["width"], record["height"], record["channels"]) == (50, 70, 3)
+    assert (record["input"], record["output"]) == (str(photo), coded)
+    assert (record["quality"], record["model"], record["notes"]) == (50, "groupedmixer", [])
+    bits = record["estimated_bits_y"] + record["estimated_bits_z"]
+    assert 0 < bits < 8 * size
+    assert 0 < sum(record["stages"].values()) <= record["seconds"]
+    assert run(["decode", coded, str(photo.with_name("b.png")), "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["width"], record["height"], record["quality"]) == (50, 70, 50)
+    assert record["model"] == "groupedmixer"
+    assert 0 < sum(record["stages"].values()) <= record["seconds"]
+
+
+def test_gray_stays_gray_and_losses_are_named(tmp_path: Path, capsys: Capture) -> None:
+    gray = Image.fromarray(picture(40, 40)).convert("LA")
+    gray.putpixel((3, 3), (10, 20))
+    gray.save(tmp_path / "gray.png")
+    assert run(["encode", str(tmp_path / "gray.png")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"lcodec: warning: {tmp_path / 'gray.png'}: alpha channel dropped"
+    assert len(said) == 2
+    assert run(["decode", str(tmp_path / "gray.lic"), str(tmp_path / "back.png")]) == 0
+    assert Image.open(tmp_path / "back.png").mode == "L"
+
+
+def test_pipes(photo: Path) -> None:
+    """Two real processes, joined by a pipe; standard output carries nothing but data."""
+    encoder = subprocess.Popen(
+        command("encode", "-", "-q", "20", "--quiet"),
+        stdin=photo.open("rb"),
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    decoder = subprocess.run(
+        command("decode", "-"),
+        stdin=encoder.stdout,
+        capture_output=True,
+        env=environment(),
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert encoder.stdout is not None
+    encoder.stdout.close()
+    assert (encoder.wait(TIMEOUT), decoder.returncode) == (0, 0)
+    assert decoder.stderr.startswith(b"standard input -> standard output: 50x70, ")
+    pixels = np.asarray(Image.open(io.BytesIO(decoder.stdout)))
+    assert np.array_equal(pixels, lcodec.decode(lcodec.encode(picture(70, 50), 20)).pixels)
+
+
+def test_failing_codec_leaves_nothing(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Codec, "encode_detailed", interrupted)
+    assert run(["encode", str(photo)]) == 130
+    assert capsys.readouterr().err == "lcodec: interrupted\n"
+    assert [path.name for path in photo.parent.iterdir()] == ["photo.png"]
+
+
+def test_changed_symbols_are_told_of(photo: Path, capsys: Capture) -> None:
+    file = container.read(lcodec.encode(picture(70, 50)))
+    tile = file.tiles[0]
+    wrong = type(tile)(tile.checksum ^ 1, tile.hyper, tile.latent)
+    coded = photo.with_suffix(".lic")
+    coded.write_bytes(container.write(file.header, [wrong]))
+    assert run(["decode", str(coded), str(photo.with_name("b.png"))]) == 7
+    assert capsys.readouterr().err.startswith(f"lcodec: {coded}: ")
+    assert not photo.with_name("b.png").exists()
+
+
+def test_batch_isolates_failures_and_goes_on_later(tmp_path: Path, capsys: Capture) -> None:
+    source, destination = tmp_path / "in", tmp_path / "out"
+    (source / "deep").mkdir(parents=True)
+    Image.fromarray(picture(40, 40)).save(source / "a.png")
+    Image.fromarray(picture(40, 40, 1)).save(source / "deep" / "b.png")
+    (source / "bad.jpg").write_bytes(b"nothing")
+    arguments = ["batch", str(source), str(destination), "-q", "30"]
+    assert run([*arguments, "--json"]) == 1
+    printed = capsys.readouterr()
+    records = [json.loads(line) for line in printed.out.splitlines()]
+    assert [record["status"] for record in records] == ["done", "failed", "done"]
+    assert records[1]["code"] == 3
+    assert printed.err.splitlines()[-2].startswith(f"lcodec: {source / 'bad.jpg'}: ")
+    assert "2 encoded, 1 failed" in printed.err.splitlines()[-1]
+    coded = destination / "deep" / "b.lic"
+    assert coded.read_bytes() == lcodec.encode(picture(40, 40, 1), 30)
+    assert records[2]["bytes"] == coded.stat().st_size
+
+    (source / "bad.jpg").unlink()
+    assert run(arguments) == 9
+    assert "2 skipped" in capsys.readouterr().err
+    coded.unlink()
+    assert run(arguments) == 0
+    assert "1 encoded, 1 skipped" in capsys.readouterr().err
+    assert run([*arguments, "-f"]) == 0
+    assert "2 encoded" in capsys.readouterr().err
+
+
+def test_batch_of_nothing(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "in").mkdir()
+    assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 9
+    assert "no pictures found" in capsys.readouterr().err
+
+
+def test_bench(tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("scipy")
+    for seed in range(2):
+        Image.fromarray(picture(64, 64, seed)).save(tmp_path / f"{seed}.png")
+    figures, plot = tmp_path / "figures.json", tmp_path / "curve.svg"
+    arguments = ["bench", "--set", str(tmp_path), "-q", "20,80", "--limit", "1"]
+    assert run([*arguments, "--json", str(figures), "--plot", str(plot)]) == 0
+    printed = capsys.readouterr()
+    assert "lcodec groupedmixer: 1 pictures" in printed.out
+    tree = json.loads(figures.read_text())
+    assert tree["pictures"] == ["0.png"]
+    assert [row["quality"] for row in tree["results"]] == [20, 80]
+    assert tree["startup_seconds"] > 0
+    assert plot.read_bytes().startswith(b"<?xml")
+    assert run([*arguments, "--json", str(figures)]) == 8
+    assert run([*arguments, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["qualities"] == [20, 80]
+
+
+@pytest.mark.slow
+def test_train_export_and_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    data, folder = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    Image.fromarray(picture(160, 160)).save(data / "a.png")
+    arguments = ["train", "--data", str(data), "--run", str(folder), "--device", "cpu"]
+    arguments += ["--crops", "0:1x64", "--depth", "1", "--json"]
+    assert run([*arguments, "--steps", "1"]) == 0
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert entries[-1]["step"] == 1
+    assert run([*arguments, "--steps", "2"]) == 8
+    assert run([*arguments, "--steps", "2", "--resume"]) == 0
+    info = json.loads((folder / "run.json").read_text())
+    assert (info["steps"], info["config"]["mixer"]["depth"]) == (2, 1)
+    capsys.readouterr()
+    assert run([*arguments[:-4], "--depth", "2", "--steps", "3", "--resume"]) == 2
+
+    monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
+    assert run(["weights", "export", str(folder), "mine"]) == 0
+    assert run(["weights", "verify", "mine"]) == 0
+    assert capsys.readouterr().out.count(" ok ") == 3
+    assert run(["encode", str(data / "a.png"), "--model", "mine", "--quiet"]) == 0
+    assert run(["decode", str(data / "a.lic"), str(tmp_path / "b.png"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "mine"

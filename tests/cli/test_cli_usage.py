@@ -1,0 +1,114 @@
+"""Mistakes on the command line: one clear line, exit status 2, nothing on standard output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcodec import __version__
+from lcodec.cli.main import EPILOG, run
+from lcodec.errors import LcodecError
+
+from .command import ROOT, lcodec
+
+MISTAKES = [
+    (["frobnicate"], "No such command"),
+    (["encode"], "Missing argument"),
+    (["encode", "a", "b", "c"], "unexpected extra argument"),
+    (["encode", "a", "--frob"], "No such option"),
+    (["encode", "a", "-q", "101"], "--quality"),
+    (["encode", "a", "-q", "-1"], "--quality"),
+    (["encode", "a", "-q", "high"], "--quality"),
+    (["encode", "a", "--device", "abacus"], "--device"),
+    (["decode"], "Missing argument"),
+    (["batch", "a"], "Missing argument"),
+    (["inspect"], "Missing argument"),
+    (["bench"], "--set"),
+    (["bench", "--set", "{folder}", "-q", "10,ten"], "10,ten"),
+    (["bench", "--set", "{folder}", "-q", "10,10"], "only once"),
+    (["bench", "--set", "{folder}", "-q", "101"], "0 to 100"),
+    (["bench", "--set", "{folder}", "--limit", "0"], "--limit"),
+    (["bench", "--set", "{folder}", "--plot", "curve.gif"], "curve.gif"),
+    (["train", "--data", "{folder}"], "--run"),
+    (["train", "--data", "{folder}", "--run", "r", "--stage", "all"], "--stage"),
+    (["train", "--data", "{folder}", "--run", "r", "--minutes", "0"], "--minutes"),
+    (["train", "--data", "{folder}", "--run", "r", "--lr", "nan"], "--lr"),
+    (["train", "--data", "{folder}", "--run", "r", "--crops", "8x128"], "--crops"),
+    (["train", "--data", "{folder}", "--run", "r", "--crops", "0:8x100"], "multiples of 64"),
+    (["train", "--data", "{folder}", "--run", "r", "--crops", "0.1:8x64"], "rise from 0"),
+    (["weights"], "Missing command"),
+    (["weights", "export", "run"], "Missing argument"),
+    (["weights", "verify", "../models"], "name of a model"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISTAKES, ids=lambda v: " ".join(v)[:40])
+def test_mistake_is_one_line_and_status_2(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run([part.format(folder=tmp_path) for part in arguments])
+    printed = capsys.readouterr()
+    assert status == 2
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert printed.err.startswith("lcodec: ")
+    assert words in printed.err
+
+
+def test_mistake_in_a_real_process() -> None:
+    result = lcodec("encode", "a", "--quality", "1000")
+    assert result.status == 2
+    assert result.out == b""
+    assert "`lcodec encode --help`" in result.error_line
+
+
+def test_nothing_asked_shows_help_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Usage: lcodec" in printed.err
+
+
+def test_help_documents_commands_and_every_exit_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name in ("encode", "decode", "batch", "inspect", "bench", "train", "weights"):
+        assert f"  {name} " in text
+    for error in LcodecError.__subclasses__():
+        assert f"\n    {error.exit_code} " in text
+
+
+@pytest.mark.parametrize(
+    "name", ["encode", "decode", "batch", "inspect", "bench", "train", "weights export"]
+)
+def test_every_command_has_help_and_is_documented(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*name.split(), "-h"]) == 0
+    help_text = capsys.readouterr().out
+    manual = (ROOT / "docs" / "CLI.md").read_text()
+    assert f"lcodec {name} " in manual
+    section = manual[manual.index(f"\n## {name.split()[0]}\n") :]
+    section = section[: section.find("\n## ", 1)]
+    shared = manual[: manual.index("\n## decode\n")]
+    for line in help_text.splitlines():
+        option = next((word for word in line.split() if word.startswith("--")), None)
+        if option and option != "--help":
+            known = section if name in ("encode", "train", "bench") else section + shared
+            assert f"{option}" in known, f"{option} is not documented"
+
+
+def test_manual_has_the_same_exit_statuses_as_the_help() -> None:
+    manual = (ROOT / "docs" / "CLI.md").read_text()
+    statuses = [line.split()[0] for line in EPILOG.splitlines() if line.startswith("  ")]
+    assert len(statuses) == 13
+    for status in statuses:
+        assert f"\n| {status} | " in manual
+
+
+def test_version() -> None:
+    result = lcodec("--version")
+    assert (result.status, result.out.decode().strip()) == (0, f"lcodec {__version__}")
