@@ -1,0 +1,366 @@
+"""A slow decoder of the symbols of a file, written from docs/FORMAT.md with NumPy alone.
+
+It shares nothing with the package but the frozen table file, and shows that the page is enough.
+Integers travel as int64; floating point appears only where the page says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from tests.coding.reference import RangeReader, read_group
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float32]
+Tensors: TypeAlias = dict[str, NDArray[Any]]
+
+EXACT = 1 << 24
+RANGES = {"act": (-127, 127), "relu": (0, 127), "residual": (-32767, 32767)}
+
+
+# File structure
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Payload of a TILE section."""
+
+    checksum: int
+    hyper: bytes
+    latent: bytes
+
+
+@dataclass(frozen=True)
+class File:
+    """What HEAD and the TILE sections say."""
+
+    width: int
+    height: int
+    quality: int
+    edge: int
+    model_id: bytes
+    tiles: list[Tile]
+
+
+def uvarint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at offset ``at``, and the offset after it."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def sections(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and payload of every section up to END. Raises ValueError for a wrong CRC."""
+    at, begin = 10, 0  # the CRC of the first section covers the signature and the version too
+    while data[at] != 0:
+        length, start = uvarint(data, at + 1)
+        stop = start + length
+        if zlib.crc32(data[begin:stop]) != int.from_bytes(data[stop : stop + 4], "little"):
+            raise ValueError("wrong CRC")
+        yield data[at], data[start:stop]
+        at = begin = stop + 4
+    if data[at:] != b"\0\0":
+        raise ValueError("bytes after the end")
+
+
+def parse(data: bytes) -> File:
+    """Read the container. Raises ValueError if it is not one of this kind."""
+    if data[:9] != b"\x89LIC\r\n\x1a\n\x01":
+        raise ValueError("not a .lic file of version 1")
+    head, *others = sections(data)
+    width, at = uvarint(head[1], 0)
+    height, at = uvarint(head[1], at)
+    _mode, quality, edge, profile = head[1][at : at + 4]
+    if (head[0], profile, head[1][at + 4 : at + 8]) != (1, 1, b"gmix"):
+        raise ValueError("not profile 1 of gmix")
+    tiles = []
+    for kind, payload in others:
+        if kind == 2:
+            length, start = uvarint(payload, 4)
+            checksum = int.from_bytes(payload[:4], "little")
+            tiles.append(Tile(checksum, payload[start : start + length], payload[start + length :]))
+    return File(width, height, quality, 64 * edge, head[1][at + 8 :], tiles)
+
+
+# Layers
+
+
+def rescale(total: Ints, multiplier: Floats, low: int, high: int) -> Ints:
+    """One binary32 multiplication, rounded to the nearest integer, ties to even; clamped."""
+    assert np.abs(total).max(initial=0) < EXACT
+    product = total.astype(np.float32) * multiplier
+    assert product.dtype == np.float32
+    rounded: Ints = np.clip(np.rint(product), low, high).astype(np.int64)
+    return rounded
+
+
+def add(a: Ints, b: Ints) -> Ints:
+    """Sum of residuals."""
+    total: Ints = np.clip(a + b, -32767, 32767)
+    return total
+
+
+def norm(x: Ints) -> Ints:
+    """Root mean square norm over the last axis."""
+    channels = x.shape[-1]
+    scaled = 4096 * (64 * channels + np.square(x).sum(-1, keepdims=True))
+    root = np.array([math.isqrt(s) for s in scaled.ravel().tolist()]).reshape(scaled.shape)
+    gain = (np.float64(1024 * math.sqrt(channels)) / root.astype(np.float64)).astype(np.float32)
+    return rescale(x, gain, -127, 127)
+
+
+def score_table() -> Ints:
+    """The table T: 255 * 2^(-u / 32) for u = 0 ... 287, then 0."""
+    entries = []
+    for u in range(288):
+        w = 256
+        while (2 * w - 1) ** 32 * 2**u > 510**32:
+            w -= 1
+        entries.append(w)
+    return np.array([*entries, 0])
+
+
+SCORES = score_table()
+
+
+def attend(
+    q: Ints, k: Ints, v: Ints, multiplier: Floats, bias: Ints, seen: NDArray[np.bool_]
+) -> Ints:
+    """Queries (..., n, e) over keys (..., m, e); ``bias`` and ``seen`` fit (..., n, m)."""
+    scores = rescale(q @ k.swapaxes(-1, -2), multiplier, -(1 << 20), 1 << 20) + bias
+    top = np.where(seen, scores, np.iinfo(np.int64).min).max(-1, keepdims=True)
+    steps = np.where(seen, np.minimum(top - scores, 288), 288)
+    weights = SCORES[steps]
+    mixed, total = weights @ v, weights.sum(-1, keepdims=True)
+    assert np.abs(mixed).max(initial=0) < EXACT
+    quotient: Ints = np.rint(mixed.astype(np.float32) / total.astype(np.float32)).astype(np.int64)
+    return quotient
+
+
+def shuffle(x: Ints) -> Ints:
+    """(h, w, 4C) to (2h, 2w, C)."""
+    h, w, c = x.shape[0], x.shape[1], x.shape[2] // 4
+    out = np.empty((2 * h, 2 * w, c), np.int64)
+    for a in range(2):
+        for b in range(2):
+            part = 2 * a + b
+            out[a::2, b::2] = x[:, :, part * c : (part + 1) * c]
+    return out
+
+
+# Model
+
+
+class Model:
+    """The parse path of one model. Grids are (rows, columns, channels)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ValueError if the tensors are not those the configuration names."""
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.tensors: Tensors = load_file(folder / "entropy.safetensors")
+        self.id = model_id(load_file(folder / "transforms.safetensors"), self.tensors)
+        if config["model_id"] != self.id.hex():
+            raise ValueError("wrong model id")
+        sizes: dict[str, int] = config["mixer"]
+        self.latent, self.hyper_latent = sizes["latent"], sizes["hyper_latent"]
+        self.rows, self.columns = sizes["rows"], sizes["columns"]
+        self.width, self.heads = sizes["width"], sizes["heads"]
+        self.depth, self.window = sizes["depth"], sizes["window"]
+        self.slice_width = self.latent // sizes["slices"]
+        places = [(a, b) for a in range(self.rows) for b in range(self.columns)]
+        self.phases = sorted(places, key=lambda place: (sum(place) % 2, place))
+        self.groups = sizes["slices"] * len(self.phases)
+
+    def get(self, name: str) -> Ints:
+        """A tensor of integers."""
+        return self.tensors[name].astype(np.int64)
+
+    def linear(self, name: str, x: Ints, kind: str) -> Ints:
+        """Linear layer over the last axis."""
+        total = x @ self.get(f"{name}.weight").T + self.get(f"{name}.bias")
+        return rescale(total, self.tensors[f"{name}.multiplier"], *RANGES[kind])
+
+    def depthwise(self, name: str, x: Ints) -> Ints:
+        """3x3 depthwise convolution with zeros outside."""
+        h, w = x.shape[:2]
+        weight = self.get(f"{name}.weight")
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        taps = [padded[a : a + h, b : b + w] * weight[:, a, b] for a in range(3) for b in range(3)]
+        total = sum(taps, self.get(f"{name}.bias"))
+        return rescale(total, self.tensors[f"{name}.multiplier"], 0, 127)
+
+    def hyper_block(self, name: str, x: Ints) -> Ints:
+        """One block of the hyper-synthesis."""
+        spatial = self.depthwise(f"{name}.spatial", norm(x))
+        x = add(x, self.linear(f"{name}.project", spatial, "residual"))
+        return self.feed_forward(name, x)
+
+    def feed_forward(self, name: str, x: Ints) -> Ints:
+        """Norm, up, down, added to the stream."""
+        up = self.linear(f"{name}.up", norm(x), "relu")
+        return add(x, self.linear(f"{name}.down", up, "residual"))
+
+    def features(self, z: Ints) -> Ints:
+        """F (hp, wp, K * d) from z (Z, hp / 4, wp / 4)."""
+        prefix = "mixer.synthesis"
+        x = np.clip(z, -127, 127).transpose(1, 2, 0)
+        x = self.hyper_block(f"{prefix}.block64", self.linear(f"{prefix}.enter", x, "residual"))
+        for scale in ("32", "16"):
+            wide = self.linear(f"{prefix}.expand{scale}", norm(x), "residual")
+            x = self.hyper_block(f"{prefix}.block{scale}", shuffle(wide))
+        return self.linear("mixer.features", norm(x), "residual")
+
+    def split(self, qkv: Ints) -> tuple[Ints, Ints, Ints]:
+        """Queries, keys, values, each (heads, positions, e)."""
+        parts = qkv.reshape(-1, 3, self.heads, self.width // self.heads)
+        q, k, v = parts.transpose(1, 2, 0, 3)
+        return q, k, v
+
+    def window_attention(self, name: str, qkv: Ints, shift: int) -> Ints:
+        """Attention inside the windows of one group's grid (hc, wc, 3d)."""
+        h, w = qkv.shape[:2]
+        rows, columns = (axis.ravel() for axis in np.mgrid[0:h, 0:w])
+        window = ((rows + shift) // self.window, (columns + shift) // self.window)
+        seen = np.logical_and(*(part[:, None] == part[None, :] for part in window))
+        edge = self.window - 1
+        down, right = (axis[:, None] - axis[None, :] + edge for axis in (rows, columns))
+        place = np.where(seen, down * (2 * self.window - 1) + right, 0)
+        bias = self.get(f"{name}.bias")[:, place]
+        mixed = attend(*self.split(qkv), self.tensors[f"{name}.multiplier"], bias, seen)
+        return mixed.transpose(1, 0, 2).reshape(h, w, self.width)
+
+    def group_attention(self, name: str, group: int, now: Ints, earlier: list[Ints]) -> Ints:
+        """Attention of group ``group`` over itself and all before; qkv (hc, wc, 3d) of each."""
+        q = self.split(now)[0][:, :, None]
+        pairs = [self.split(qkv)[1:] for qkv in [*earlier, now]]
+        k = np.stack([key for key, _ in pairs], axis=2)  # (heads, positions, groups, e)
+        v = np.stack([value for _, value in pairs], axis=2)
+        bias = self.get(f"{name}.bias")[:, None, None, group, : group + 1]
+        seen = np.ones(group + 1, np.bool_)
+        mixed = attend(q, k, v, self.tensors[f"{name}.multiplier"], bias, seen)
+        return mixed[:, :, 0].transpose(1, 0, 2).reshape(now.shape[0], now.shape[1], self.width)
+
+    def layer(self, number: int, group: int, x: Ints, kept: list[Ints]) -> Ints:
+        """One layer over the tokens of a group; ``kept`` is what the groups before left in it."""
+        name = f"mixer.layers.{number}"
+        shift = 0 if number % 2 == 0 else self.window // 2
+        qkv = self.linear(f"{name}.inner.qkv", norm(x), "act")
+        mixed = self.window_attention(f"{name}.inner.attention", qkv, shift)
+        x = add(x, self.linear(f"{name}.inner.project", mixed, "residual"))
+        x = self.feed_forward(f"{name}.inner_forward", x)
+        qkv = self.linear(f"{name}.cross.qkv", norm(x), "act")
+        mixed = self.group_attention(f"{name}.cross.attention", group, qkv, kept)
+        kept.append(qkv)
+        x = add(x, self.linear(f"{name}.cross.project", mixed, "residual"))
+        return self.feed_forward(f"{name}.cross_forward", x)
+
+    def head(self, part: int, x: Ints, quality: int) -> tuple[Ints, Ints]:
+        """Mean and scale index, each (..., slice width)."""
+        name = f"mixer.heads.{part}"
+        total = x @ self.get(f"{name}.weight").T + self.get(f"{name}.bias")[quality]
+        factor = self.tensors[f"{name}.multiplier"][quality]
+        m = self.slice_width
+        mean = rescale(total[..., :m], factor[:m], -(1 << 19), 1 << 19)
+        return mean, rescale(total[..., m:], factor[m:], 0, 63)
+
+    def context(self, part: int, symbols: Ints, quality: int) -> Ints:
+        """What the symbols (hc, wc, slice width) of a group tell the next one."""
+        channels = slice(part * self.slice_width, (part + 1) * self.slice_width)
+        factor = self.tensors["latent_multiplier"][quality, channels]
+        inputs = rescale(symbols, factor, -2047, 2047)
+        return self.linear(f"mixer.embed.{part}", inputs, "residual")
+
+    def decode_hyper(self, stream: bytes, shape: tuple[int, int, int], quality: int) -> Ints:
+        """z (Z, hp / 4, wp / 4) from the hyper stream."""
+        area = shape[1] * shape[2]
+        mean = np.repeat(self.get("prior_mean")[quality], area)
+        index = np.repeat(self.get("prior_index")[quality], area)
+        reader = RangeReader(stream)
+        symbols = read_group(reader, mean.tolist(), index.tolist())
+        check(not reader.words, "words are left in the hyper stream")
+        return np.array(symbols).reshape(shape)
+
+    def decode_latents(self, stream: bytes, z: Ints, h: int, w: int, quality: int) -> Ints:
+        """y (M, h, w) from the latent stream."""
+        features = self.features(z)
+        y = np.zeros((self.latent, *features.shape[:2]), np.int64)
+        inside = np.zeros(features.shape[:2], np.bool_)
+        inside[:h, :w] = True
+        kept: list[list[Ints]] = [[] for _ in range(self.depth)]
+        reader = RangeReader(stream)
+        context = None
+        for group in range(self.groups):
+            part, place = divmod(group, len(self.phases))
+            a, b = self.phases[place]
+            grid = (slice(a, None, self.rows), slice(b, None, self.columns))
+            x = features[grid][:, :, part * self.width : (part + 1) * self.width]
+            x = add(x, self.get("mixer.group_table.weight")[group])
+            x = add(x, self.get("mixer.quality_table.weight")[quality])
+            if context is not None:
+                x = add(x, context)
+            for number in range(self.depth):
+                x = self.layer(number, group, x, kept[number])
+            mean, index = self.head(part, norm(x), quality)
+            coded = inside[grid]
+            symbols = np.zeros(mean.shape, np.int64)
+            values = read_group(reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist())
+            symbols[coded] = np.array(values, np.int64).reshape(-1, self.slice_width)
+            first = part * self.slice_width
+            y[(slice(first, first + self.slice_width), *grid)] = symbols.transpose(2, 0, 1)
+            context = self.context(part, symbols, quality)
+        check(not reader.words, "words are left in the latent stream")
+        return y[:, :h, :w]
+
+    def decode_tile(self, tile: Tile, h: int, w: int, quality: int) -> Ints:
+        """y (M, h, w) of a tile. Raises ValueError if the symbols are not the encoded ones."""
+        z = self.decode_hyper(tile.hyper, (self.hyper_latent, -(-h // 4), -(-w // 4)), quality)
+        y = self.decode_latents(tile.latent, z, h, w, quality)
+        coded = z.astype("<i2").tobytes() + np.ascontiguousarray(y).astype("<i2").tobytes()
+        check(zlib.crc32(coded) == tile.checksum, "wrong symbol checksum")
+        return y
+
+    def decode(self, data: bytes) -> Ints:
+        """y (M, ceil(height / 16), ceil(width / 16)) of a file. Raises ValueError as above."""
+        file = parse(data)
+        check(file.model_id == self.id, "made with another model")
+        y = np.zeros((self.latent, -(-file.height // 16), -(-file.width // 16)), np.int64)
+        step = file.edge // 16
+        tiles = iter(file.tiles)
+        for top in range(0, y.shape[1], step):
+            for left in range(0, y.shape[2], step):
+                target = y[:, top : top + step, left : left + step]
+                h, w = target.shape[1:]
+                target[...] = self.decode_tile(next(tiles), h, w, file.quality)
+        return y
+
+
+def check(condition: bool, message: str) -> None:
+    """Raises ValueError with the message unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+def model_id(*files: Tensors) -> bytes:
+    """First four bytes of the SHA-256 over all tensors."""
+    text = hashlib.sha256()
+    for tensors in files:
+        for name in sorted(tensors, key=str.encode):
+            tensor = tensors[name]
+            text.update(f"{name}|torch.{tensor.dtype.name}|{tensor.shape}|".encode())
+            text.update(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
+    return text.digest()[:4]

@@ -1,0 +1,92 @@
+"""The format's description is enough: a decoder written from it finds the same symbols."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.container import TilePayload
+from lcodec.latents import BitTally
+from lcodec.timing import Stopwatch
+from lcodec.weightslock import lock_model
+from tests.conformance.pure_decoder import Model, model_id, parse
+from tests.tinymodel import LATENT, picture, write_tiny_model
+
+
+@pytest.fixture
+def pure(tiny_model: Path) -> Model:
+    return Model(tiny_model / "groupedmixer")
+
+
+@pytest.mark.parametrize(
+    ("h", "w", "edge", "quality"),
+    [
+        (100, 150, 128, 70),  # two tiles, both padded, windows cut off at the edges
+        (170, 200, 192, 100),  # several windows in a group; large symbols
+        (17, 1, 64, 0),  # groups without any symbol
+    ],
+)
+def test_same_symbols(pure: Model, h: int, w: int, edge: int, quality: int) -> None:
+    codec = Codec(device="cpu", tile_edge=edge)
+    data = codec.encode(picture(h, w), quality)
+    expected, _ = codec.decode_symbols(data)
+    assert np.array_equal(pure.decode(data), expected)
+    assert parse(data).model_id == codec.loaded.model_id
+    if quality:
+        assert len(np.unique(expected)) > 20
+
+
+def saturate(folder: Path) -> None:
+    """Change a released model so that its clamps are reached.
+
+    All but those of the scores and of the norm, which stay far below with so few channels.
+    """
+    random = np.random.default_rng(3)
+    tensors = load_file(folder / "entropy.safetensors")
+    rows = tensors["mixer.group_table.weight"]
+    rows[...] = random.integers(-32767, 32768, rows.shape) * random.integers(0, 2, rows.shape)
+    factors = {"features": 100, "embed.0": 60, ".qkv": 3, ".project": 50, ".up": 8, "spatial": 8}
+    for name, tensor in tensors.items():
+        for part, factor in factors.items():
+            if name.startswith("mixer.") and name.endswith(f"{part}.multiplier"):
+                tensor *= np.float32(factor)
+    for number in range(2):
+        mean, index = np.split(tensors[f"mixer.heads.{number}.multiplier"], 2, axis=1)
+        mean *= np.float32(400)
+        index *= np.float32(5)
+        tensors[f"mixer.heads.{number}.bias"][:, index.shape[1] :] = 0
+    save_file(tensors, folder / "entropy.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    config["model_id"] = model_id(load_file(folder / "transforms.safetensors"), tensors).hex()
+    (folder / "config.json").write_text(json.dumps(config))
+    lock_model(folder.parent, folder.name)
+
+
+def test_same_symbols_at_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = write_tiny_model(tmp_path)
+    saturate(models / "groupedmixer")
+    monkeypatch.setenv("LCODEC_MODELS", str(models))
+    codec = Codec(device="cpu", tile_edge=64)
+    header = codec._header(np.zeros((60, 100, 3), np.uint8), 90)
+    y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
+    tiles = codec._latents.encode(header, y, Stopwatch(), BitTally())
+    data = container.write(header, tiles)
+    expected = np.rint(y).clip(-32767, 32767)
+    assert np.abs(expected).max() == 32767
+    assert np.array_equal(codec.decode_symbols(data)[0], expected)
+    assert np.array_equal(Model(models / "groupedmixer").decode(data), expected)
+
+
+def test_checksum_is_over_these_symbols(pure: Model) -> None:
+    codec = Codec(device="cpu", tile_edge=64)
+    file = container.read(codec.encode(picture(40, 40), 60))
+    tile = file.tiles[0]
+    wrong = TilePayload(tile.checksum ^ 1, tile.hyper, tile.latent)
+    with pytest.raises(ValueError, match="wrong symbol checksum"):
+        pure.decode(container.write(file.header, [wrong]))
