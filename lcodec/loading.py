@@ -39,17 +39,20 @@ class LoadedModel:
     device: torch.device
 
 
-def canonical_id(*files: dict[str, Tensor]) -> bytes:
-    """First bytes of the SHA-256 over all tensors: name, type, shape, little-endian values.
+def canonical_id(config: ModelConfig, *files: dict[str, Tensor]) -> bytes:
+    """First bytes of the SHA-256 over the sizes and all tensors.
 
-    Independent of the file format and of the order of the tensors in it.
+    Sizes and profile as JSON without spaces, keys sorted; then of each tensor name, type, shape,
+    little-endian values. Independent of the file format and of the order of the tensors in it.
     """
-    digest = hashlib.sha256()
+    sizes = {"profile": P.PROFILE, **config.to_dict()}
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
         for name in sorted(tensors):
             tensor = tensors[name].contiguous()
             digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-            digest.update(tensor.numpy().tobytes())
+            values = tensor.numpy()
+            digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return digest.digest()[:MODEL_ID_BYTES]
 
 
@@ -93,7 +96,7 @@ def _build(
 ) -> tuple[Transforms, GroupedMixerModel, bytes]:
     transform_tensors = _read(files[TRANSFORMS_FILE])
     entropy_tensors = _read(files[ENTROPY_FILE])
-    identity = canonical_id(transform_tensors, entropy_tensors)
+    identity = canonical_id(config, transform_tensors, entropy_tensors)
     with torch.device("meta"):
         transforms = Transforms(config.transforms)
     floats = {k: v.float() for k, v in transform_tensors.items()}
@@ -132,4 +135,6 @@ def load_model(
     config = ModelConfig.from_dict(data)
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
     transforms, entropy, identity = _build(config, files, chosen, cached, where)
+    if data.get("model_id") != identity.hex():
+        raise WeightsError(f"model {name}: {CONFIG_FILE} does not belong to these weights")
     return LoadedModel(name, config, transforms, entropy, identity, where)

@@ -17,6 +17,12 @@ class ModelConfig:
     transforms: TransformConfig = field(default_factory=TransformConfig)
     mixer: GroupedMixerConfig = field(default_factory=GroupedMixerConfig)
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if the parts do not fit together."""
+        own = (self.mixer.latent, self.mixer.hyper_latent)
+        if own != (self.transforms.latent, self.transforms.hyper_latent):
+            raise ValueError("transforms and entropy model differ in latent or hyper_latent")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
         return asdict(self)
@@ -30,5 +36,5 @@ class ModelConfig:
         """
         try:
             return cls(TransformConfig(**data["transforms"]), GroupedMixerConfig(**data["mixer"]))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"model configuration not understood: {error}") from error

@@ -22,7 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
+from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
+from lcodec.nets.transforms import HYPER_STRIDE
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,24 @@ class GroupedMixerConfig:
     window: int = 8
     expansion: int = 4
     anchors: int = 9
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit together, or for which sums would not be exact.
+
+        Raises:
+            ValueError: naming the sizes.
+        """
+        if HYPER_STRIDE % self.rows or HYPER_STRIDE % self.columns:
+            raise ValueError(f"rows and columns must divide {HYPER_STRIDE}")
+        if self.latent % self.slices or self.width % self.heads or self.window % 2:
+            raise ValueError("slices must divide latent, heads width, 2 window")
+        keys = max(self.window**2, self.groups)
+        if P.SCORE_WEIGHT_MAX * P.ACT_LIMIT * keys >= P.FLOAT32_EXACT:
+            raise ValueError(f"attention over {keys} keys is not exact")
+        if P.ACT_LIMIT**2 * (self.width // self.heads) >= P.FLOAT32_EXACT:
+            raise ValueError("heads are too wide for exact scores")
+        if max(self.width, self.hyper_width) >= 2048:
+            raise ValueError("sums of squares of 2048 and more are not exact")
 
     @property
     def phases(self) -> int:

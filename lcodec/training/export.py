@@ -42,7 +42,7 @@ def write_model(model: TrainingCodec, folder: Path) -> bytes:
     """
     entropy: dict[str, Tensor] = export_entropy(model)
     transforms = export_transforms(model.transforms)
-    identity = canonical_id(transforms, entropy)
+    identity = canonical_id(model.config, transforms, entropy)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save_tensors(entropy, folder / ENTROPY_FILE)
     checkpoint.save_tensors(transforms, folder / TRANSFORMS_FILE)

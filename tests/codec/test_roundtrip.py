@@ -13,6 +13,7 @@ from lcodec import container
 from lcodec.codec import Codec, Encoded
 from lcodec.container import LicFile, TilePayload
 from lcodec.errors import MismatchError, UsageError, WeightsError
+from lcodec.weightslock import lock_model
 from tests.tinymodel import picture, write_tiny_model
 
 
@@ -147,3 +148,15 @@ def test_library_functions(tiny_model: Path) -> None:
     data = lcodec.encode(image, 50, device="cpu")
     decoded = lcodec.decode(data, device="cpu")
     assert decoded.to_image().size == (60, 50)
+
+
+def test_a_configuration_of_other_weights_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = write_tiny_model(tmp_path)
+    path = models / "groupedmixer" / "config.json"
+    path.write_text(path.read_text().replace('"window": 4', '"window": 8'))
+    lock_model(models, "groupedmixer")
+    monkeypatch.setenv("LCODEC_MODELS", str(models))
+    with pytest.raises(WeightsError, match="weights"):
+        Codec(device="cpu")

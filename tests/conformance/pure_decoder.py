@@ -173,7 +173,8 @@ class Model:
         """Raises ValueError if the tensors are not those the configuration names."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.tensors: Tensors = load_file(folder / "entropy.safetensors")
-        self.id = model_id(load_file(folder / "transforms.safetensors"), self.tensors)
+        transforms = load_file(folder / "transforms.safetensors")
+        self.id = model_id(config, transforms, self.tensors)
         if config["model_id"] != self.id.hex():
             raise ValueError("wrong model id")
         sizes: dict[str, int] = config["mixer"]
@@ -355,9 +356,10 @@ def check(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def model_id(*files: Tensors) -> bytes:
-    """First four bytes of the SHA-256 over all tensors."""
-    text = hashlib.sha256()
+def model_id(config: dict[str, Any], *files: Tensors) -> bytes:
+    """First four bytes of the SHA-256 over sizes and all tensors."""
+    sizes = {key: config[key] for key in ("mixer", "profile", "transforms")}
+    text = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
         for name in sorted(tensors, key=str.encode):
             tensor = tensors[name]

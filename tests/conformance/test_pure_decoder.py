@@ -63,7 +63,9 @@ def saturate(folder: Path) -> None:
         tensors[f"mixer.heads.{number}.bias"][:, index.shape[1] :] = 0
     save_file(tensors, folder / "entropy.safetensors")
     config = json.loads((folder / "config.json").read_text())
-    config["model_id"] = model_id(load_file(folder / "transforms.safetensors"), tensors).hex()
+    config["model_id"] = model_id(
+        config, load_file(folder / "transforms.safetensors"), tensors
+    ).hex()
     (folder / "config.json").write_text(json.dumps(config))
     lock_model(folder.parent, folder.name)
 

@@ -118,7 +118,8 @@ class ExactNorm(Prepared):
         # Whatever the last bit of the library's square root, this is the integer root.
         root = root - (root * root > scaled).to(torch.float64)
         root = root + ((root + 1) * (root + 1) <= scaled).to(torch.float64)
-        gain = (self.numerator / root).to(torch.float32)
+        # A scalar divided by a tensor would be a reciprocal and a product, two roundings.
+        gain = torch.div(torch.full_like(root, self.numerator), root).to(torch.float32)
         return rescale(x, gain, -P.ACT_LIMIT, P.ACT_LIMIT, self.carrier.dtype)
 
 
