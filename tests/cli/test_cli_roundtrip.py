@@ -40,8 +40,8 @@ def test_encode_and_decode_give_what_the_library_gives(photo: Path, capsys: Capt
     assert said.err.startswith(f"{photo} -> {coded}: 50x70, quality 70, ")
     output = photo.with_name("back.png")
     assert run(["decode", str(coded), str(output)]) == 0
-    pixels = np.asarray(Image.open(output))
-    assert np.array_equal(pixels, lcodec.decode(coded.read_bytes()).pixels)
+    with Image.open(output) as back:
+        assert np.array_equal(np.asarray(back), lcodec.decode(coded.read_bytes()).pixels)
     assert capsys.readouterr().err.startswith(f"{coded} -> {output}: 50x70, ")
 
 
@@ -87,17 +87,19 @@ def test_gray_stays_gray_and_losses_are_named(tmp_path: Path, capsys: Capture) -
     assert said[0] == f"lcodec: warning: {tmp_path / 'gray.png'}: alpha channel dropped"
     assert len(said) == 2
     assert run(["decode", str(tmp_path / "gray.lic"), str(tmp_path / "back.png")]) == 0
-    assert Image.open(tmp_path / "back.png").mode == "L"
+    with Image.open(tmp_path / "back.png") as back:
+        assert back.mode == "L"
 
 
 def test_pipes(photo: Path) -> None:
     """Two real processes, joined by a pipe; standard output carries nothing but data."""
-    encoder = subprocess.Popen(
-        command("encode", "-", "-q", "20", "--quiet"),
-        stdin=photo.open("rb"),
-        stdout=subprocess.PIPE,
-        env=environment(),
-    )
+    with photo.open("rb") as source:
+        encoder = subprocess.Popen(
+            command("encode", "-", "-q", "20", "--quiet"),
+            stdin=source,
+            stdout=subprocess.PIPE,
+            env=environment(),
+        )
     decoder = subprocess.run(
         command("decode", "-"),
         stdin=encoder.stdout,
@@ -110,8 +112,9 @@ def test_pipes(photo: Path) -> None:
     encoder.stdout.close()
     assert (encoder.wait(TIMEOUT), decoder.returncode) == (0, 0)
     assert decoder.stderr.startswith(b"standard input -> standard output: 50x70, ")
-    pixels = np.asarray(Image.open(io.BytesIO(decoder.stdout)))
-    assert np.array_equal(pixels, lcodec.decode(lcodec.encode(picture(70, 50), 20)).pixels)
+    expected = lcodec.decode(lcodec.encode(picture(70, 50), 20)).pixels
+    with Image.open(io.BytesIO(decoder.stdout)) as back:
+        assert np.array_equal(np.asarray(back), expected)
 
 
 def test_failing_codec_leaves_nothing(
