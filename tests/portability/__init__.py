@@ -1,0 +1,1 @@
+"""One file, many ways to compute: all must give the same integers."""

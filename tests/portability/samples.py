@@ -1,0 +1,87 @@
+"""Files that the portability tests decode: of the tiny model, and of the released one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.portability.jobs import Coded, Job, Report, Setting, Source, run_worker
+from tests.tinymodel import picture
+
+TILE_EDGE = 64
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures, the files made of them under the default setting, and their symbols' hashes."""
+
+    sources: tuple[Source, ...]
+    files: tuple[Coded, ...]
+    hashes: dict[str, str]
+    default: Report
+
+    def sources_under(self, folder: Path) -> tuple[Source, ...]:
+        """The same pictures, to be encoded into ``folder``."""
+        return tuple(replace(s, stem=str(folder / Path(s.stem).name)) for s in self.sources)
+
+
+def noise(h: int, w: int) -> NDArray[np.uint8]:
+    """Uniform noise: large latents, many escapes."""
+    return np.random.default_rng(4).integers(0, 256, (h, w, 3), np.uint8)
+
+
+def photograph(h: int, w: int) -> NDArray[np.uint8]:
+    """A face and its background, out of a real photograph."""
+    from skimage import data
+
+    pixels: NDArray[np.uint8] = data.astronaut()[64 : 64 + h, 160 : 160 + w]  # type: ignore[no-untyped-call]
+    return pixels
+
+
+# Name, pixels, quality. Several tiles each, not all of one size.
+def few_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
+    """For the tiny model in the normal suite."""
+    return [("colour", picture(60, 128), 70), ("noise", noise(20, 24), 100)]
+
+
+def more_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
+    """For the tiny model in the full matrix."""
+    return [
+        *few_pictures(),
+        ("large", picture(160, 230), 85),
+        ("gray", picture(50, 70, seed=3)[:, :, 0], 25),
+        ("pixel", picture(1, 1), 50),
+        ("coarse", picture(90, 130, seed=5), 0),
+    ]
+
+
+def few_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
+    """For the released model in the normal suite."""
+    return [("photograph", photograph(64, 96), 45)]
+
+
+def more_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
+    """For the released model in the full matrix."""
+    return [
+        ("photograph fine", photograph(128, 192), 90),
+        ("photograph coarse", photograph(128, 192), 15),
+        ("photograph noise", noise(48, 40), 100),
+    ]
+
+
+def make_samples(
+    folder: Path, sets: list[tuple[Path, list[tuple[str, NDArray[np.uint8], int]]]]
+) -> Samples:
+    """Encode and decode everything once under the default setting; ``sets``: models, pictures."""
+    sources = []
+    for models, pictures in sets:
+        for name, pixels, quality in pictures:
+            stem = folder / name.replace(" ", "_")
+            np.save(f"{stem}.npy", pixels)
+            sources.append(Source(str(models), f"{stem}.npy", quality, TILE_EDGE, str(stem)))
+    report = run_worker(Job(threads=1, encode=tuple(sources), decode_written=True), Setting())
+    hashes = {path: next(iter(ways.values())) for path, ways in report.symbols.items()}
+    return Samples(tuple(sources), tuple(report.written), hashes, report)
