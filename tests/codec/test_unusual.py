@@ -1,0 +1,230 @@
+"""Pictures unlike photographs: coding stays finite, decodable, and no worse than without networks.
+
+The linear branch (`Synthesis.linear_only` over latents of `Analysis.linear` alone) is a plain
+transform codec that no picture can upset. The networks beside it are trained on photographs; here
+they must not spoil what they were not trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from lcodec.codec import Codec
+from lcodec.nets.integer.profile import SYMBOL_LIMIT
+from lcodec.nets.transforms import PATCH
+from lcodec.weights import ENVIRONMENT
+from tests.conftest import RELEASED, ROOT
+
+Pixels = NDArray[np.uint8]
+
+SIDE = 96
+EVERY_TENTH = range(0, 101, 10)
+LOSS_LIMIT = 1.0  # dB that the networks may cost
+PEAK = 48.13  # dB of an error of one level everywhere; better than that counts as that
+
+released = pytest.mark.skipif(
+    not RELEASED.is_file(), reason="the released weights (models/groupedmixer) are not here"
+)
+
+
+def flat(*colour: int) -> Pixels:
+    """One colour everywhere."""
+    return np.broadcast_to(np.array(colour, np.uint8), (SIDE, SIDE, 3)).copy()
+
+
+def noise() -> Pixels:
+    """Every sample uniform and independent."""
+    return np.random.default_rng(11).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+
+
+def checkerboard(first: Pixels, second: Pixels) -> Pixels:
+    """Two pictures in alternate pixels."""
+    rows, columns = np.indices((SIDE, SIDE))
+    return np.where(((rows + columns) % 2 == 0)[..., None], first, second)
+
+
+def stripes() -> Pixels:
+    """Black and white columns of one pixel."""
+    columns = np.arange(SIDE)[None, :, None] % 2 == 0
+    return np.where(columns, flat(255, 255, 255), flat(0, 0, 0))
+
+
+def primaries() -> Pixels:
+    """Blocks of the eight corners of the RGB cube, not aligned to any patch."""
+    cells = np.add.outer(np.arange(SIDE) // 19 * 3, np.arange(SIDE) // 19 * 5) % 8
+    return (np.stack([cells >> 2 & 1, cells >> 1 & 1, cells & 1], -1) * 255).astype(np.uint8)
+
+
+def lone_pixel() -> Pixels:
+    """White on black."""
+    pixels = flat(0, 0, 0)
+    pixels[41, 50] = 255
+    return pixels
+
+
+def tiny() -> Pixels:
+    """A picture of one pixel."""
+    return np.array([[[250, 3, 180]]], np.uint8)
+
+
+def text() -> Pixels:
+    """Small black letters on white."""
+    image = Image.new("RGB", (SIDE, SIDE), "white")
+    draw = ImageDraw.Draw(image)
+    for line, words in enumerate(("The quick brown", "fox jumps over", "the lazy dog 0123")):
+        draw.text((2, 4 + 30 * line), words, fill="black")
+        draw.text((2, 18 + 30 * line), words[::-1], fill=(0, 0, 160))
+    return np.asarray(image)
+
+
+def gradient() -> Pixels:
+    """A slow ramp in each channel, each in its own direction."""
+    ramp = np.linspace(0, 255, SIDE)
+    across, down = np.meshgrid(ramp, ramp)
+    return np.stack([across, down, 255 - across], -1).round().astype(np.uint8)
+
+
+def screenshot() -> Pixels:
+    """A window with a title bar, buttons, text, thin lines and a noisy picture in it."""
+    image = Image.new("RGB", (SIDE, SIDE), (0, 120, 215))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((5, 7, 90, 88), fill=(240, 240, 240), outline=(60, 60, 60))
+    draw.rectangle((5, 7, 90, 17), fill=(45, 45, 48))
+    draw.rectangle((82, 9, 88, 15), fill=(232, 17, 35))
+    draw.text((8, 6), "lcodec", fill="white")
+    for row in range(24, 60, 6):
+        draw.line((9, row, 20 + 7 * row % 30, row), fill=(30, 30, 30))
+    draw.rectangle((50, 70, 84, 82), fill=(225, 225, 225), outline=(0, 120, 215))
+    draw.text((60, 70), "OK", fill="black")
+    pixels = np.array(image)
+    pixels[24:60, 56:86] = np.random.default_rng(2).normal((90, 140, 60), 25, (36, 30, 3)).clip(0)
+    return pixels
+
+
+PICTURES: dict[str, Callable[[], Pixels]] = {
+    "noise": noise,
+    "checkerboard": lambda: checkerboard(flat(0, 0, 0), flat(255, 255, 255)),
+    "coloured checkerboard": lambda: checkerboard(flat(255, 0, 0), flat(0, 255, 255)),
+    "stripes": stripes,
+    "primaries": primaries,
+    "lone pixel": lone_pixel,
+    "one pixel": tiny,
+    "text": text,
+    "gradient": gradient,
+    "black": lambda: flat(0, 0, 0),
+    "white": lambda: flat(255, 255, 255),
+    "screenshot": screenshot,
+}
+
+
+def psnr(shown: Pixels, pixels: Pixels) -> float:
+    """Decibels over all samples, at most `PEAK`."""
+    mse = float(np.square(shown.astype(np.float64) - pixels).mean())
+    return min(PEAK, 10 * np.log10(255**2 / mse)) if mse else PEAK
+
+
+@torch.inference_mode()
+def linear_alone(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
+    """What the codec would show with its networks left out: same gains, same rounding."""
+    transforms = codec.loaded.transforms
+    below, right = (-side % PATCH for side in pixels.shape[:2])
+    padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+    levels = torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255.0
+    latents = transforms.analysis.linear(F.pixel_unshuffle(levels - 0.5, PATCH))
+    setting = torch.tensor([float(quality)])
+    steps = latents * transforms.gains(setting)[:, :, None, None]
+    steps = torch.round(steps).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
+    shown = transforms.synthesis.linear_only(
+        steps * transforms.gains.inverse(setting)[:, :, None, None]
+    )
+    image = torch.round(shown[0].clamp(0.0, 1.0) * 255.0).to(torch.uint8).permute(1, 2, 0)
+    return image[: pixels.shape[0], : pixels.shape[1]].numpy()
+
+
+@torch.inference_mode()
+def check_finite(codec: Codec, pixels: Pixels, quality: int) -> NDArray[np.int16]:
+    """Latents and pixels before clipping are finite and of sane size; gives the symbols."""
+    y = codec._pixels.analyse(pixels, quality)
+    assert np.isfinite(y).all()
+    assert np.abs(y).max() < SYMBOL_LIMIT  # nothing is clamped away
+    symbols = np.rint(y).astype(np.int16)
+    setting = torch.tensor([float(quality)])
+    latents = torch.from_numpy(symbols.astype(np.float32))[None]
+    shown = codec.loaded.transforms.synthesise(latents, setting)
+    assert torch.isfinite(shown).all()
+    assert float(shown.abs().max()) < 100.0  # white is 1
+    return symbols
+
+
+def shown_after_coding(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
+    """Encode and decode."""
+    decoded = codec.decode(codec.encode(pixels, quality))
+    assert decoded.pixels.shape == pixels.shape
+    assert decoded.header.quality == quality
+    return decoded.pixels
+
+
+@cache
+def _loaded(models: str) -> Codec:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENVIRONMENT, models)
+        return Codec(device="cpu")
+
+
+@pytest.fixture
+def small(tiny_models_folder: Path) -> Codec:
+    return _loaded(str(tiny_models_folder))
+
+
+@pytest.fixture
+def full() -> Codec:
+    return _loaded(str(ROOT / "models"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unload() -> Iterator[None]:
+    yield
+    _loaded.cache_clear()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_finite_and_decodable(small: Codec, name: str) -> None:
+    pixels = PICTURES[name]()
+    for quality in EVERY_TENTH:
+        symbols = check_finite(small, pixels, quality)
+        if quality in (0, 60, 100):
+            decoded, _ = small.decode_symbols(small.encode(pixels, quality))
+            assert np.array_equal(decoded, symbols)
+
+
+@pytest.mark.parametrize("name", ["text", "primaries", "one pixel"])
+def test_linear_branch_is_what_a_codec_without_networks_shows(small: Codec, name: str) -> None:
+    """The tiny model's networks end in layers of zeros: it must agree with the yardstick."""
+    pixels = PICTURES[name]()
+    for quality in (0, 50, 100):
+        shown = shown_after_coding(small, pixels, quality).astype(int)
+        assert np.abs(shown - linear_alone(small, pixels, quality)).max() <= 1
+
+
+def check_against_linear(codec: Codec, pixels: Pixels, shown: Pixels, quality: int) -> None:
+    found, least = psnr(shown, pixels), psnr(linear_alone(codec, pixels, quality), pixels)
+    assert found >= least - LOSS_LIMIT, f"quality {quality}: {found:.2f} dB, linear {least:.2f} dB"
+
+
+@released
+@pytest.mark.parametrize("name", PICTURES)
+def test_released_model(full: Codec, name: str) -> None:
+    pixels = PICTURES[name]()
+    for quality in EVERY_TENTH:
+        check_finite(full, pixels, quality)
+        shown = shown_after_coding(full, pixels, quality)
+        check_against_linear(full, pixels, shown, quality)
