@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Pictures for `bench`, and the one for `demo`; scikit-image brings a photograph along.
 SET ?= kodak
+PICTURE ?= $(shell $(BIN)/python -c \
+	"import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data/chelsea.png')")
+DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install lint unit test portability slow bench
+.PHONY: help install demo lint unit test portability slow bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +21,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
 	touch $@
+
+demo: $(INSTALLED) ## Encode and decode a photograph, PICTURE=photo.png for one of your own
+	mkdir -p $(DEMO)
+	$(BIN)/lcodec encode -f "$(PICTURE)" $(DEMO)/photo.lic
+	$(BIN)/lcodec inspect $(DEMO)/photo.lic
+	$(BIN)/lcodec decode -f $(DEMO)/photo.lic $(DEMO)/photo.png
 
 lint: $(INSTALLED) ## Style and types: ruff check, ruff format --check, mypy
 	$(BIN)/ruff check .
