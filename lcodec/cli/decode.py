@@ -37,8 +37,9 @@ def decode(
     The format of the picture is that of OUT's suffix.
     """
     paths.check_input(source)
+    head = sniff.peek(source)
     with paths.about(source):  # the likeliest mix-up
-        sniff.refuse_picture(sniff.peek(source))
+        sniff.refuse_picture(head)
     output = paths.choose_output(source, output, ".png")
     if as_json and output == paths.STANDARD:
         raise UsageError("`--json` and the picture cannot both go to standard output")

@@ -46,8 +46,9 @@ def encode(
     The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI.
     """
     paths.check_input(source)
+    head = sniff.peek(source)
     with paths.about(source):  # the likeliest mix-up
-        sniff.refuse_lic(sniff.peek(source))
+        sniff.refuse_lic(head)
     output = paths.choose_output(source, output, ".lic")
     if as_json and output == paths.STANDARD:
         raise UsageError("`--json` and the .lic file cannot both go to standard output")

@@ -1,0 +1,70 @@
+"""``lcodec weights list`` and ``verify``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lcodec.cli.main import run
+
+from .command import hollow_model
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of the model ``mine``, which has one file."""
+    models = hollow_model(tmp_path, "mine")
+    monkeypatch.setenv("LCODEC_MODELS", str(models))
+    return models / "mine"
+
+
+def test_list(folder: Path, capsys: Capture) -> None:
+    size = (folder / "config.json").stat().st_size
+    assert run(["weights", "list"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["mine", str(size), "bytes", "complete", str(folder)] in rows
+    assert run(["weights", "list", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {
+        "model": "mine",
+        "files": ["config.json"],
+        "missing": [],
+        "bytes": size,
+        "folder": str(folder.parent),
+    } in records
+    (folder / "config.json").unlink()
+    assert run(["weights", "list"]) == 0
+    assert "1 files missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "state"), [(" " * 3, "wrong size"), (None, "missing"), ("x" * 24, "wrong hash")]
+)
+def test_verify(damage: str | None, state: str, folder: Path, capsys: Capture) -> None:
+    path = folder / "config.json"
+    assert path.stat().st_size == 24
+    assert run(["weights", "verify", "mine"]) == 0
+    assert capsys.readouterr().out == f"mine  config.json  24  ok  {path}\n"
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_text(damage)
+    assert run(["weights", "verify", "mine", "--json"]) == 6
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {
+        "model": "mine",
+        "file": "config.json",
+        "bytes": 24,
+        "state": state,
+        "path": str(path),
+    }
+    assert printed.err == "lcodec: 1 of 1 files are missing or wrong\n"
+
+
+def test_verify_of_an_unknown_model(folder: Path, capsys: Capture) -> None:
+    assert run(["weights", "verify", "other"]) == 6
+    assert "`other`: not found" in capsys.readouterr().err
