@@ -60,15 +60,15 @@ def more_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
 
 def few_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
     """For the released model in the normal suite."""
-    return [("photograph", photograph(64, 96), 45)]
+    return [("photograph", photograph(32, 128), 45)]
 
 
 def more_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
     """For the released model in the full matrix."""
     return [
-        ("photograph fine", photograph(128, 192), 90),
-        ("photograph coarse", photograph(128, 192), 15),
-        ("photograph noise", noise(48, 40), 100),
+        ("photograph fine", photograph(128, 128), 90),
+        ("photograph coarse", photograph(70, 96), 15),
+        ("photograph noise", noise(20, 24), 100),
     ]
 
 
