@@ -18,6 +18,7 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write safetensors atomically."""
     temporary = path.with_suffix(".tmp")
     save_file({k: v.detach().contiguous().cpu() for k, v in tensors.items()}, temporary)
+    temporary.chmod(0o644)  # safetensors makes files that only their owner can read
     os.replace(temporary, path)
 
 
