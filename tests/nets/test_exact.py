@@ -136,12 +136,16 @@ def test_score_table_is_the_rounded_power_of_two() -> None:
     assert all(abs(w - 255 * 2 ** (-u / 32)) <= 0.5 + 1e-9 for u, w in enumerate(table[:-1]))
 
 
-def test_reduced_precision_products_are_switched_off_and_restored() -> None:
+def test_settings_of_torch_are_restored() -> None:
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
-        with exact_products():
-            assert torch.get_float32_matmul_precision() == "highest"
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            with exact_products():
+                assert not torch.is_autocast_enabled("cpu")
+                x = torch.full((1, 257), 127.0)
+                assert float((x @ x.t()).item()) == 257 * 127.0**2
+            assert torch.is_autocast_enabled("cpu")
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)

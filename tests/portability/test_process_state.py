@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from lcodec.codec import Codec
-from lcodec.errors import FormatError
 from tests.tinymodel import picture
 
 State = Callable[[], AbstractContextManager[object]]
@@ -87,21 +86,12 @@ def reduced_precision() -> AbstractContextManager[object]:
                 pytest.mark.skipif(
                     not hasattr(torch.backends, "fp32_precision"), reason="this torch lacks it"
                 ),
-                pytest.mark.xfail(
-                    raises=RuntimeError,
-                    reason="exact_products asks for the old switch's state, which torch refuses",
-                ),
             ],
         ),
         double_by_default,
         flushed_denormals,
         two_threads,
-        pytest.param(
-            reduced_precision,
-            marks=pytest.mark.xfail(
-                raises=FormatError, reason="exact_products leaves autocast in force"
-            ),
-        ),
+        reduced_precision,
         torch.enable_grad,
     ],
 )

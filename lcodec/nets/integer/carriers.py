@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -95,11 +95,37 @@ def make_carrier(name: str) -> Carrier:
 
 @contextlib.contextmanager
 def exact_products() -> Iterator[None]:
-    """Forbid reduced-precision float32 products (TF32, bfloat16) while integers are carried."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.inference_mode():
+    """Keep float32 products exact whatever the program has told torch before.
+
+    Forbids TF32 and bfloat16 in place of float32, and autocast, for the time of the block.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_full_float32())
+        for device in ("cpu", "cuda"):
+            if device == "cpu" or torch.cuda.is_available():
+                stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(torch.inference_mode())
+        yield
+
+
+@contextlib.contextmanager
+def _full_float32() -> Iterator[None]:
+    """Products of float32 in float32."""
+    if not hasattr(torch.backends, "fp32_precision"):  # torch before 2.9 has one switch
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
             yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+        return
+    backends: Any = torch.backends
+    switches = (backends.mkldnn.matmul, backends.cuda.matmul)
+    settings = [switch.fp32_precision for switch in switches]
+    try:
+        for switch in switches:
+            switch.fp32_precision = "ieee"
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        for switch, setting in zip(switches, settings, strict=True):
+            switch.fp32_precision = setting
