@@ -45,6 +45,9 @@ def train(
         typer.Option("--start", metavar="DIR", help="Run whose averaged weights to start from."),
     ] = None,
     lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = 2.5e-3,
+    decay: Annotated[
+        float, typer.Option("--decay", help="Last share of the budget, in which the rate falls.")
+    ] = 0.7,
     crops: Annotated[
         str,
         typer.Option(
@@ -77,7 +80,7 @@ def train(
     minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.
     """
     schedule = parse_crops(crops)
-    _check(data, run, start, minutes=minutes, lr=lr, resume=resume)
+    _check(data, run, start, minutes=minutes, lr=lr, decay=decay, resume=resume)
 
     import torch
 
@@ -94,6 +97,7 @@ def train(
         max_steps=steps,
         start=start,
         lr=lr,
+        decay=decay,
         crops=schedule,
         seed=seed,
         device=choose_device(device.value).type,
@@ -138,12 +142,21 @@ def _crop(text: str) -> tuple[float, int, int]:
 
 
 def _check(
-    data: Path, run: Path, start: Path | None, *, minutes: float, lr: float, resume: bool
+    data: Path,
+    run: Path,
+    start: Path | None,
+    *,
+    minutes: float,
+    lr: float,
+    decay: float,
+    resume: bool,
 ) -> None:
     """Refuse what can be seen to be wrong before anything slow is imported."""
-    for name, value in (("--minutes", minutes), ("--lr", lr)):
+    for name, value in (("--minutes", minutes), ("--lr", lr), ("--decay", decay)):
         if not (math.isfinite(value) and value > 0):
             raise UsageError(f"{name} {value}: must be above 0")
+    if decay > 1:
+        raise UsageError(f"--decay {decay}: must be at most 1")
     if start is not None and resume and (run / "run.json").exists():
         raise UsageError("--start and --resume exclude each other: the run has begun")
     if not data.is_dir():

@@ -85,8 +85,8 @@ def test_options_reach_the_trainer(
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     start = a_run(tmp_path / "start", depth=2)
-    words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --seed 4 --compile"
-    words += " --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
+    words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
+    words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     assert run([*base, *words.split()]) == 0
     assert Notes.made[0].options == TrainOptions(
         data=tmp_path / "data",
@@ -96,6 +96,7 @@ def test_options_reach_the_trainer(
         max_steps=9,
         start=Path(start),
         lr=0.001,
+        decay=0.5,
         crops=((0.0, 12, 128), (0.35, 8, 256)),
         seed=4,
         device="cpu",
