@@ -149,10 +149,10 @@ class LatentCoder:
         tally.bits_z += sum(e.counter.bits for e in hyper)
         tally.bits_y += sum(e.counter.bits for e in latent)
         return [
-            TilePayload(
-                tile_checksum(z_tile, y_tile, extent), h.encoder.finish(), e.encoder.finish()
+            TilePayload(tile_checksum(tile, z_tile, y_tile), h.encoder.finish(), e.encoder.finish())
+            for tile, z_tile, y_tile, h, e in zip(
+                tiles, z.cpu().numpy(), symbols, hyper, latent, strict=True
             )
-            for z_tile, y_tile, h, e in zip(z.cpu().numpy(), symbols, hyper, latent, strict=True)
         ]
 
     def decode(
@@ -168,15 +168,19 @@ class LatentCoder:
         y = np.zeros((self.latent, h, w), dtype=np.int16)
         for extent, tiles in self._batches(header):
             own = [payloads[t.number] for t in tiles]
-            symbols = self._decode_batch(header, extent, own, watch)
+            symbols = self._decode_batch(header, tiles, own, watch)
             for tile, part in zip(tiles, symbols, strict=True):
                 y[:, tile.rows, tile.columns] = part[:, : extent.h, : extent.w]
         return y
 
     def _decode_batch(
-        self, header: Header, extent: Extent, payloads: Sequence[TilePayload], watch: Stopwatch
+        self,
+        header: Header,
+        tiles: Sequence[TileArea],
+        payloads: Sequence[TilePayload],
+        watch: Stopwatch,
     ) -> Symbols:
-        model = self.loaded.entropy
+        model, extent = self.loaded.entropy, tiles[0].extent
         mask = coded_mask(model, self.latent, extent)
         shape = (self.hyper, extent.padded_h // HYPER_STRIDE, extent.padded_w // HYPER_STRIDE)
         z_parts = []
@@ -192,12 +196,13 @@ class LatentCoder:
             symbols = code_latents(model, z_hat, header.quality, ports, mask, watch).cpu().numpy()
         for decoder in decoders:
             decoder.finish()
-        for payload, z_tile, y_tile in zip(payloads, z, symbols, strict=True):
-            if tile_checksum(z_tile, y_tile, extent) != payload.checksum:
+        for tile, payload, z_tile, y_tile in zip(tiles, payloads, z, symbols, strict=True):
+            if tile_checksum(tile, z_tile, y_tile) != payload.checksum:
                 raise MismatchError("the decoded symbols are not the ones that were encoded")
         return symbols
 
 
-def tile_checksum(z: Symbols, y: Symbols, extent: Extent) -> int:
-    """Checksum over the coded symbols of one tile: z, then y without its padding."""
-    return symbol_checksum([z, np.ascontiguousarray(y[:, : extent.h, : extent.w])])
+def tile_checksum(tile: TileArea, z: Symbols, y: Symbols) -> int:
+    """Checksum over a tile's number and its coded symbols: z, then y without its padding."""
+    inside = np.ascontiguousarray(y[:, : tile.extent.h, : tile.extent.w])
+    return symbol_checksum([z, inside], tile.number.to_bytes(4, "little"))

@@ -25,6 +25,7 @@ from lcodec.errors import UsageError, WeightsError
 
 LOCK_NAME = "weights.lock"
 FOLDER_NAME = "models"
+CARD_NAME = "README.md"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -141,7 +142,8 @@ def read_lock(path: Path) -> tuple[LockedFile, ...]:
 def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
     """Enter all files of model ``name`` into the lock beside the folder ``models``.
 
-    Entries of other models stay; earlier ones of this model go. Hidden files are left out.
+    Entries of other models stay; earlier ones of this model go. Hidden files and the model card
+    are left out.
 
     Returns:
         The entries of this model.
@@ -168,7 +170,9 @@ def _visible_files(folder: Path) -> list[Path]:
     return [
         path
         for path in folder.rglob("*")
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+        if path.is_file()
+        and path.name != CARD_NAME
+        and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]
 
 

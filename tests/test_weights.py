@@ -92,6 +92,7 @@ def test_locking_a_model_keeps_the_others(tmp_path: Path) -> None:
     (models / "one" / "config.json").unlink()
     (models / "one" / "new.bin").write_bytes(b"12345")
     (models / "one" / ".part").write_bytes(b"unfinished")
+    (models / "one" / "README.md").write_text("a model card")
     assert [file.name for file in lock_model(models, "one")] == [
         "new.bin",
         "parts/net.safetensors",

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from lcodec.coding.residual import SYMBOL_LIMIT, IntArray, as_int32
 
 
-def symbol_checksum(arrays: Iterable[IntArray]) -> int:
-    """CRC-32 (zlib) over the symbols as little-endian int16, arrays in the order given.
+def symbol_checksum(arrays: Iterable[IntArray], prefix: bytes = b"") -> int:
+    """CRC-32 (zlib) over a prefix, then the symbols as little-endian int16 in the order given.
 
     Each array is taken in C order whatever its memory layout; shapes do not enter. Raises
     TypeError or ValueError for anything but integers within +-32767.
     """
-    crc = 0
+    crc = zlib.crc32(prefix)
     for array in arrays:
         flat = as_int32("symbols", array, -SYMBOL_LIMIT, SYMBOL_LIMIT)
         crc = zlib.crc32(flat.astype("<i2").tobytes(), crc)

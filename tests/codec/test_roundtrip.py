@@ -160,3 +160,10 @@ def test_a_configuration_of_other_weights_is_refused(
     monkeypatch.setenv("LCODEC_MODELS", str(models))
     with pytest.raises(WeightsError, match="weights"):
         Codec(device="cpu")
+
+
+def test_exchanged_tiles_are_noticed(codec: Codec) -> None:
+    file = container.read(codec.encode(picture(128, 256), 50))
+    data = container.write(file.header, file.tiles[::-1])
+    with pytest.raises(MismatchError):
+        codec.decode(data)

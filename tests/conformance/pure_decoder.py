@@ -327,11 +327,12 @@ class Model:
         check(not reader.words, "words are left in the latent stream")
         return y[:, :h, :w]
 
-    def decode_tile(self, tile: Tile, h: int, w: int, quality: int) -> Ints:
+    def decode_tile(self, number: int, tile: Tile, h: int, w: int, quality: int) -> Ints:
         """y (M, h, w) of a tile. Raises ValueError if the symbols are not the encoded ones."""
         z = self.decode_hyper(tile.hyper, (self.hyper_latent, -(-h // 4), -(-w // 4)), quality)
         y = self.decode_latents(tile.latent, z, h, w, quality)
-        coded = z.astype("<i2").tobytes() + np.ascontiguousarray(y).astype("<i2").tobytes()
+        coded = number.to_bytes(4, "little") + z.astype("<i2").tobytes()
+        coded += np.ascontiguousarray(y).astype("<i2").tobytes()
         check(zlib.crc32(coded) == tile.checksum, "wrong symbol checksum")
         return y
 
@@ -341,12 +342,12 @@ class Model:
         check(file.model_id == self.id, "made with another model")
         y = np.zeros((self.latent, -(-file.height // 16), -(-file.width // 16)), np.int64)
         step = file.edge // 16
-        tiles = iter(file.tiles)
+        tiles = iter(enumerate(file.tiles))
         for top in range(0, y.shape[1], step):
             for left in range(0, y.shape[2], step):
                 target = y[:, top : top + step, left : left + step]
                 h, w = target.shape[1:]
-                target[...] = self.decode_tile(next(tiles), h, w, file.quality)
+                target[...] = self.decode_tile(*next(tiles), h, w, file.quality)
         return y
 
 
