@@ -51,10 +51,10 @@ def more_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
     """For the tiny model in the full matrix."""
     return [
         *few_pictures(),
-        ("large", picture(160, 230), 85),
+        ("large", picture(80, 130), 85),
         ("gray", picture(50, 70, seed=3)[:, :, 0], 25),
         ("pixel", picture(1, 1), 50),
-        ("coarse", picture(90, 130, seed=5), 0),
+        ("coarse", picture(50, 70, seed=5), 0),
     ]
 
 
@@ -66,8 +66,8 @@ def few_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
 def more_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
     """For the released model in the full matrix."""
     return [
-        ("photograph fine", photograph(128, 128), 90),
-        ("photograph coarse", photograph(70, 96), 15),
+        ("photograph fine", photograph(64, 96), 90),
+        ("photograph coarse", photograph(40, 64), 15),
         ("photograph noise", noise(20, 24), 100),
     ]
 
