@@ -95,10 +95,9 @@ class LatentCoder:
             for start in range(0, len(tiles), self.tiles_at_once):
                 yield extent, tiles[start : start + self.tiles_at_once]
 
-    def _hyper_latent(self, y: Tensor, extent: Extent) -> Tensor:
-        """z of one tile, rounded: (hyper, h/4, w/4)."""
-        below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
-        z = self.loaded.transforms.hyper_analysis(F.pad(y[None], (0, right, 0, below)))[0]
+    def _hyper_latent(self, y: Tensor) -> Tensor:
+        """z, rounded (hyper, h/4, w/4), of one padded tile (M, h, w)."""
+        z = self.loaded.transforms.hyper_analysis(y[None])[0]
         return torch.round(z).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int32)
 
     def encode(
@@ -122,21 +121,22 @@ class LatentCoder:
     ) -> list[TilePayload]:
         model, device = self.loaded.entropy, self.loaded.device
         mask = coded_mask(model, self.latent, extent)
+        below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
         z_parts, y_parts = [], []
         with watch.stage("analysis"), torch.inference_mode():
             for tile in tiles:
                 part = np.ascontiguousarray(y[:, tile.rows, tile.columns])
-                latents = torch.from_numpy(part).to(device)
-                z_parts.append(self._hyper_latent(latents, extent))
+                latents = F.pad(torch.from_numpy(part).to(device), (0, right, 0, below))
+                z_parts.append(self._hyper_latent(latents))
                 rounded = torch.round(latents).clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT)
-                below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
-                y_parts.append(F.pad(rounded.to(torch.int32), (0, right, 0, below)))
+                y_parts.append(rounded.to(torch.int32))
         z = torch.stack(z_parts)
+        z_tiles = z.cpu().numpy()
         grouped = model.group(torch.stack(y_parts)).cpu().numpy()
         hyper = [CountingEncoder() for _ in tiles]
         latent = [CountingEncoder() for _ in tiles]
         with exact_products():
-            for encoder, z_tile in zip(hyper, z.cpu().numpy(), strict=True):
+            for encoder, z_tile in zip(hyper, z_tiles, strict=True):
                 port = EncodePort(encoder, [z_tile.ravel()])
                 code_hyper(model, z_tile.shape, header.quality, port, watch)
             ports: list[SymbolPort] = [
@@ -151,7 +151,7 @@ class LatentCoder:
         return [
             TilePayload(tile_checksum(tile, z_tile, y_tile), h.encoder.finish(), e.encoder.finish())
             for tile, z_tile, y_tile, h, e in zip(
-                tiles, z.cpu().numpy(), symbols, hyper, latent, strict=True
+                tiles, z_tiles, symbols, hyper, latent, strict=True
             )
         ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,6 @@ from torch import Tensor
 
 from lcodec.errors import UsageError
 from lcodec.nets.integer import profile as P
-
-CarrierName = Literal["int8", "float32", "float64", "int64"]
 
 
 class Carrier(Protocol):

@@ -40,7 +40,6 @@ SYMBOL_LIMIT = 32767
 NORM_EPSILON = 2.0**-10  # added to the mean square, in real units squared
 
 FLOAT32_EXACT = 1 << 24  # integers below this add exactly in float32, in any order
-FLOAT64_EXACT = 1 << 53
 
 
 def score_table() -> list[int]:
