@@ -42,7 +42,7 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--start", metavar="DIR", help="Run whose averaged weights to start from."),
+        typer.Option("--start", metavar="DIR", help="Run or released model to start from."),
     ] = None,
     lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = 2.5e-3,
     decay: Annotated[
@@ -161,8 +161,8 @@ def _check(
         raise UsageError("--start and --resume exclude each other: the run has begun")
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
-    if start is not None and not (start / "run.json").is_file():
-        raise InputError(f"{start}: is not the folder of a run")
+    if start is not None and not any((start / f).is_file() for f in ("run.json", "config.json")):
+        raise InputError(f"{start}: is not the folder of a run or of a released model")
     if (run / "run.json").exists() and not resume:
         raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
 
@@ -174,12 +174,14 @@ def _config(resumed: Path | None, start: Path | None, depth: int | None) -> Mode
         UsageError: ``depth`` is not that of the run gone on with.
     """
     from lcodec.modelconfig import ModelConfig
-    from lcodec.training import checkpoint
+    from lcodec.training import checkpoint, restore
 
     going_on = resumed is not None and (resumed / "run.json").exists()
     earlier = resumed if going_on else start
     config = ModelConfig()
-    if earlier is not None:
+    if earlier is not None and restore.is_released(earlier):
+        config = restore.released_config(earlier)
+    elif earlier is not None:
         config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
     if depth is None or depth == config.mixer.depth:
         return config

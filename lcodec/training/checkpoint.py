@@ -60,7 +60,11 @@ def load_info(folder: Path) -> dict[str, Any]:
 
 def load_weights(model: nn.Module, path: Path) -> list[str]:
     """Load all tensors of equal name and shape; returns the names in the model that stay fresh."""
-    stored = load_file(path)
+    return take_tensors(model, load_file(path))
+
+
+def take_tensors(model: nn.Module, stored: dict[str, Tensor]) -> list[str]:
+    """`load_weights` for tensors in memory."""
     own = model.state_dict()
     taken = {k: v for k, v in stored.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict(taken, strict=False)

@@ -112,6 +112,12 @@ def _levels(table: QualityTable) -> Tensor:
     return values.detach().double()
 
 
+def released_deviation(model: TrainingCodec) -> Tensor:
+    """Deviation of the latents in steps at every quality level: (levels, latent)."""
+    gains = model.transforms.gains
+    return _levels(gains.log_gain).exp() * gains.deviation.detach().double()
+
+
 def export_entropy(model: TrainingCodec) -> dict[str, Tensor]:
     """All integers of the parse path, named as in `lcodec.entropy.mixermodel`.
 
@@ -119,8 +125,7 @@ def export_entropy(model: TrainingCodec) -> dict[str, Tensor]:
         WeightsError: a layer's accumulator bound cannot be proved.
     """
     config = model.config.mixer
-    gains = model.transforms.gains
-    deviation = _levels(gains.log_gain).exp() * gains.deviation.double()
+    deviation = released_deviation(model)
     out: dict[str, Tensor] = {}
     for name, layer in model.mixer.named_modules():
         full = f"mixer.{name}"

@@ -20,6 +20,7 @@ from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.model import TrainingCodec
 from lcodec.training.optim import MuonAdam
+from lcodec.training.restore import load_start
 
 STAGES = ("transforms", "entropy", "joint")
 
@@ -88,7 +89,7 @@ class Trainer:
             info = checkpoint.load_info(o.run)
             self.steps, self.elapsed = info["steps"], info["elapsed"]
         elif o.start is not None:
-            fresh = checkpoint.load_weights(self.model, o.start / "average.safetensors")
+            fresh = load_start(self.model, o.start)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
         else:
@@ -114,7 +115,8 @@ class Trainer:
             self.average = {k: v.to(self.device) for k, v in stored.items()}
         self.forward: Callable[..., Any] = self._losses
         if o.compile:
-            self.forward = torch.compile(self._losses)
+            # One compilation per crop size: dynamic shapes give slower code.
+            self.forward = torch.compile(self._losses, dynamic=False)
 
     def _losses(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         entropy_only = self.options.stage == "entropy"

@@ -1,0 +1,130 @@
+"""From a released model back to trainable weights: the inverse of `lcodec.training.integers`.
+
+The integers are a rounded copy of the float twin, so training goes on from them nearly where it
+stopped: exporting a restored model gives the released integers again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.errors import InputError
+from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE
+from lcodec.modelconfig import ModelConfig
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer import twin
+from lcodec.nets.quality import QUALITY_MAX, QualityTable
+from lcodec.training import checkpoint
+from lcodec.training.integers import LEVELS, released_deviation
+from lcodec.training.model import TrainingCodec
+
+Tensors = dict[str, Tensor]
+
+
+def is_released(folder: Path) -> bool:
+    """Whether ``folder`` holds a released model (rather than a run)."""
+    return (folder / CONFIG_FILE).is_file()
+
+
+def released_config(folder: Path) -> ModelConfig:
+    """Sizes of a released model."""
+    return ModelConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text()))
+
+
+def _anchors(levels: Tensor, count: int) -> Tensor:
+    """Anchor rows whose interpolation comes nearest to the rows of all quality levels."""
+    basis = QualityTable(count, count)
+    with torch.no_grad():
+        basis.values.copy_(torch.eye(count))
+        weights = basis(torch.linspace(0, QUALITY_MAX, LEVELS)).double()
+    return torch.linalg.lstsq(weights, levels.double()).solution.float()
+
+
+def _linear(stored: Tensors, name: str, layer: twin.TwinLinear) -> None:
+    scale = P.RESIDUAL_SCALE if layer.kind == "residual" else P.ACT_SCALE
+    unit = stored[f"{name}.multiplier"].double() / scale
+    weight = stored[f"{name}.weight"].double() * (unit * layer.input_scale)[:, None]
+    layer.weight.copy_(weight)
+    layer.bias.copy_(stored[f"{name}.bias"].double() * unit)
+
+
+def _depthwise(stored: Tensors, name: str, layer: twin.TwinDepthwise) -> None:
+    unit = stored[f"{name}.multiplier"].double() / P.ACT_SCALE
+    layer.weight.copy_(stored[f"{name}.weight"] * (unit * P.ACT_SCALE)[:, None, None])
+    layer.bias.copy_(stored[f"{name}.bias"] * unit)
+
+
+def _head(stored: Tensors, name: str, layer: twin.TwinHead, deviation: Tensor) -> None:
+    """``deviation`` (levels, n_out) in steps."""
+    mean_step, index_step = stored[f"{name}.multiplier"].double().chunk(2, dim=1)
+    mean_unit = (mean_step / (deviation * P.MEAN_SCALE)).mean(0)
+    index_unit = index_step.mean(0) / P.HEAD_INDEX_GAIN
+    unit = torch.cat((mean_unit, index_unit))
+    mean_bias, index_bias = stored[f"{name}.bias"].double().chunk(2, dim=1)
+    offset = (deviation.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
+    index_bias = (index_bias * index_step - offset).mean(0) / P.HEAD_INDEX_GAIN
+    weight = stored[f"{name}.weight"].double() * (unit * P.ACT_SCALE)[:, None]
+    layer.linear.weight.copy_(weight)
+    layer.linear.bias.copy_(torch.cat((mean_bias.mean(0) * mean_unit, index_bias)))
+
+
+def _restore_entropy(model: TrainingCodec, stored: Tensors) -> None:
+    config = model.config.mixer
+    deviation = released_deviation(model)
+    for name, layer in model.mixer.named_modules():
+        full = f"mixer.{name}"
+        match layer:
+            case twin.TwinEmbedding():
+                _linear(stored, full, layer.linear)
+            case twin.TwinHead():
+                part = int(name.rsplit(".", 1)[1]) * config.slice_width
+                _head(stored, full, layer, deviation[:, part : part + config.slice_width])
+            case twin.TwinLinear() if not name.endswith(".linear"):
+                _linear(stored, full, layer)
+            case twin.TwinDepthwise():
+                _depthwise(stored, full, layer)
+            case twin.TwinTable():
+                layer.weight.copy_(stored[f"{full}.weight"] / P.RESIDUAL_SCALE)
+            case QualityTable():
+                rows = stored[f"{full}.weight"] / P.RESIDUAL_SCALE
+                layer.values.copy_(_anchors(rows, layer.values.shape[0]))
+            case twin.TwinWindowAttention() | twin.TwinCausalAttention():
+                layer.bias.copy_(stored[f"{full}.bias"] * (math.log(2.0) / P.OCTAVE))
+    prior = model.prior
+    anchors = prior.mean.values.shape[0]
+    prior.mean.values.copy_(_anchors(stored["prior_mean"] / P.MEAN_SCALE, anchors))
+    sigma = stored["prior_index"] * P.LOG_SIGMA_STEP + P.LOG_SIGMA_MIN
+    prior.log_sigma.values.copy_(_anchors(sigma, anchors))
+
+
+def restore_model(folder: Path) -> TrainingCodec:
+    """A trainable model with the weights of the released model in ``folder``.
+
+    Raises:
+        InputError: files are missing or do not belong together.
+    """
+    model = TrainingCodec(released_config(folder))
+    try:
+        transforms = checkpoint.load_tensors(folder / TRANSFORMS_FILE)
+        stored = checkpoint.load_tensors(folder / ENTROPY_FILE)
+        model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
+        with torch.no_grad():
+            _restore_entropy(model, stored)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"{folder}: not a complete released model: {error}") from error
+    return model
+
+
+def load_start(model: nn.Module, folder: Path) -> list[str]:
+    """Take what fits from a run's averaged weights or from a released model.
+
+    Returns the names of the tensors that stay fresh.
+    """
+    if is_released(folder):
+        return checkpoint.take_tensors(model, dict(restore_model(folder).state_dict()))
+    return checkpoint.load_weights(model, folder / "average.safetensors")
