@@ -13,9 +13,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec, Decoded, Encoded, decode, encode
+    from lcodec.codec import Codec, Decoded, decode, encode
     from lcodec.container import Description, Header
     from lcodec.container import describe as inspect
+    from lcodec.encoder import Encoded
     from lcodec.errors import (
         FormatError,
         InputError,
@@ -51,13 +52,14 @@ __all__ = [
 
 _CODEC = "lcodec.codec"
 _CONTAINER = "lcodec.container"
+_ENCODER = "lcodec.encoder"
 _ERRORS = "lcodec.errors"
 
 # Public name -> (module, name there).
 _HOMES = {
     "Codec": (_CODEC, "Codec"),
     "Decoded": (_CODEC, "Decoded"),
-    "Encoded": (_CODEC, "Encoded"),
+    "Encoded": (_ENCODER, "Encoded"),
     "decode": (_CODEC, "decode"),
     "encode": (_CODEC, "encode"),
     "Description": (_CONTAINER, "Description"),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.container import Header, TilePayload
+from lcodec.encoder import Encoded, Encoder, Source
 from lcodec.errors import UsageError, WeightsError
 from lcodec.imageio import check_pixels, from_pil
-from lcodec.latents import BitTally, LatentCoder
+from lcodec.latents import LatentCoder
 from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "groupedmixer"
 DEFAULT_QUALITY = 50
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A file, and what is known about it."""
-
-    data: bytes
-    estimated_bits_y: float
-    estimated_bits_z: float
-    timings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,14 +92,8 @@ class Codec:
         pixels = _as_pixels(image)
         if not 0 <= quality <= QUALITY_MAX:
             raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
-        header = self._header(pixels, quality)
-        watch = Stopwatch()
-        tally = BitTally()
-        with watch.stage("analysis"):
-            y = self._pixels.analyse(pixels, quality)
-        tiles = self._latents.encode(header, y, watch, tally)
-        data = container.write(header, tiles)
-        return Encoded(data, tally.bits_y, tally.bits_z, watch.seconds)
+        source = Source(pixels, self._header(pixels, quality))
+        return Encoder(self._pixels, self._latents, source).encode(quality)
 
     def _header(self, pixels: Pixels, quality: int) -> Header:
         return Header(

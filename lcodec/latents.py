@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,6 +80,21 @@ def tile_areas(header: Header) -> list[TileArea]:
     return areas
 
 
+@dataclass(frozen=True)
+class PictureSymbols:
+    """What is coded: y int16 (M, h, w), and z int16 (hyper, h/4, w/4) of every tile."""
+
+    y: NDArray[np.int16]
+    z: list[NDArray[np.int16]]
+
+
+def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:
+    """The part of y (M, h, w) in one tile, with zeros up to the padded extent."""
+    part = torch.from_numpy(np.ascontiguousarray(y[:, tile.rows, tile.columns])).to(device)
+    extent = tile.extent
+    return F.pad(part, (0, extent.padded_w - extent.w, 0, extent.padded_h - extent.h))
+
+
 class LatentCoder:
     """Codes latents with one entropy model; ``tiles_at_once`` tiles of equal size run together."""
 
@@ -100,20 +116,32 @@ class LatentCoder:
         z = self.loaded.transforms.hyper_analysis(y[None])[0]
         return torch.round(z).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int32)
 
+    def quantise(self, header: Header, y: NDArray[np.float32], watch: Stopwatch) -> PictureSymbols:
+        """Plain rounding of y (M, h, w) in steps, and of the z of each tile."""
+        areas = tile_areas(header)
+        z = []
+        with watch.stage("analysis"), torch.inference_mode():
+            for tile in areas:
+                padded = padded_tile(y, tile, self.loaded.device)
+                z.append(self._hyper_latent(padded).cpu().numpy().astype(np.int16))
+            rounded = np.rint(y)
+            rounded.clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT, out=rounded)
+        return PictureSymbols(rounded.astype(np.int16), z)
+
     def encode(
-        self, header: Header, y: NDArray[np.float32], watch: Stopwatch, tally: BitTally
+        self, header: Header, symbols: PictureSymbols, watch: Stopwatch, tally: BitTally
     ) -> list[TilePayload]:
-        """Payloads of all tiles for y (M, h, w) in steps."""
+        """Payloads of all tiles."""
         payloads: dict[int, TilePayload] = {}
         for extent, tiles in self._batches(header):
-            made = self._encode_batch(header, y, extent, tiles, watch, tally)
+            made = self._encode_batch(header, symbols, extent, tiles, watch, tally)
             payloads.update(zip((t.number for t in tiles), made, strict=True))
         return [payloads[number] for number in range(len(payloads))]
 
     def _encode_batch(
         self,
         header: Header,
-        y: NDArray[np.float32],
+        symbols: PictureSymbols,
         extent: Extent,
         tiles: Sequence[TileArea],
         watch: Stopwatch,
@@ -121,18 +149,10 @@ class LatentCoder:
     ) -> list[TilePayload]:
         model, device = self.loaded.entropy, self.loaded.device
         mask = coded_mask(model, self.latent, extent)
-        below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
-        z_parts, y_parts = [], []
-        with watch.stage("analysis"), torch.inference_mode():
-            for tile in tiles:
-                part = np.ascontiguousarray(y[:, tile.rows, tile.columns])
-                latents = F.pad(torch.from_numpy(part).to(device), (0, right, 0, below))
-                z_parts.append(self._hyper_latent(latents))
-                rounded = torch.round(latents).clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT)
-                y_parts.append(rounded.to(torch.int32))
-        z = torch.stack(z_parts)
-        z_tiles = z.cpu().numpy()
-        grouped = model.group(torch.stack(y_parts)).cpu().numpy()
+        y_parts = torch.stack([padded_tile(symbols.y, tile, device) for tile in tiles])
+        grouped = model.group(y_parts.to(torch.int32)).cpu().numpy()
+        z_tiles = [symbols.z[tile.number].astype(np.int32) for tile in tiles]
+        z = torch.from_numpy(np.stack(z_tiles)).to(device)
         hyper = [CountingEncoder() for _ in tiles]
         latent = [CountingEncoder() for _ in tiles]
         with exact_products():
@@ -145,14 +165,12 @@ class LatentCoder:
                 )
                 for encoder, own in zip(latent, grouped, strict=True)
             ]
-            symbols = code_latents(model, z, header.quality, ports, mask, watch).cpu().numpy()
+            coded = code_latents(model, z, header.quality, ports, mask, watch).cpu().numpy()
         tally.bits_z += sum(e.counter.bits for e in hyper)
         tally.bits_y += sum(e.counter.bits for e in latent)
         return [
             TilePayload(tile_checksum(tile, z_tile, y_tile), h.encoder.finish(), e.encoder.finish())
-            for tile, z_tile, y_tile, h, e in zip(
-                tiles, z_tiles, symbols, hyper, latent, strict=True
-            )
+            for tile, z_tile, y_tile, h, e in zip(tiles, z_tiles, coded, hyper, latent, strict=True)
         ]
 
     def decode(

@@ -22,7 +22,7 @@ from lcodec.errors import UsageError
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
-    from lcodec.codec import Encoded
+    from lcodec.encoder import Encoded
     from lcodec.imageio import Picture
 
 

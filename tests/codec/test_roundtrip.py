@@ -10,8 +10,9 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec, Encoded
+from lcodec.codec import Codec
 from lcodec.container import LicFile, TilePayload
+from lcodec.encoder import Encoded
 from lcodec.errors import MismatchError, UsageError, WeightsError
 from lcodec.weightslock import lock_model
 from tests.tinymodel import picture, write_tiny_model

@@ -77,7 +77,9 @@ def test_same_symbols_at_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     codec = Codec(device="cpu", tile_edge=64)
     header = codec._header(np.zeros((60, 100, 3), np.uint8), 90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
-    tiles = codec._latents.encode(header, y, Stopwatch(), BitTally())
+    watch = Stopwatch()
+    symbols = codec._latents.quantise(header, y, watch)
+    tiles = codec._latents.encode(header, symbols, watch, BitTally())
     data = container.write(header, tiles)
     expected = np.rint(y).clip(-32767, 32767)
     assert np.abs(expected).max() == 32767
