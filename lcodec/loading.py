@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lcodec import weights
-from lcodec.entropy.mixermodel import GroupedMixerModel
+from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.errors import UnsupportedError, UsageError, WeightsError
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.carriers import Carrier, make_carrier
+from lcodec.nets.integer.carriers import make_carrier
 from lcodec.nets.transforms import Transforms
 
 TRANSFORMS_FILE = "transforms.safetensors"
@@ -34,7 +34,7 @@ class LoadedModel:
     name: str
     config: ModelConfig
     transforms: Transforms
-    entropy: GroupedMixerModel
+    entropy: IntegerEntropyModel
     model_id: bytes
     device: torch.device
 
@@ -89,18 +89,15 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _build(
     config: ModelConfig,
-    files: dict[str, Path],
-    carrier: Carrier,
-    cached: bool,
+    transform_tensors: dict[str, Tensor],
+    entropy_tensors: dict[str, Tensor],
+    entropy: IntegerEntropyModel,
     device: torch.device,
-) -> tuple[Transforms, GroupedMixerModel, bytes]:
-    transform_tensors = _read(files[TRANSFORMS_FILE])
-    entropy_tensors = _read(files[ENTROPY_FILE])
-    identity = canonical_id(config, transform_tensors, entropy_tensors)
+) -> Transforms:
+    """Load the tensors into ``entropy`` and into transforms, which are returned."""
     with torch.device("meta"):
         transforms = Transforms(config.transforms)
     floats = {k: v.float() for k, v in transform_tensors.items()}
-    entropy = GroupedMixerModel(config.mixer, carrier, cached)
     try:
         transforms.load_state_dict(floats, strict=True, assign=True)
         entropy.load(entropy_tensors, device)
@@ -109,7 +106,36 @@ def _build(
         raise WeightsError(f"weights do not fit their configuration: {first}") from error
     transforms.to(device).eval()
     transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return transforms, entropy, identity
+    return transforms
+
+
+def read_config(folder: Path) -> tuple[ModelConfig, str]:
+    """Sizes of the model in ``folder``, and the name of its transforms, which lie beside it.
+
+    Raises:
+        UnsupportedError: the model needs another arithmetic profile.
+        WeightsError: the configuration cannot be understood.
+    """
+    try:
+        data = json.loads((folder / CONFIG_FILE).read_text())
+        profile, transforms = data["profile"], data["transforms"]
+        if profile != P.PROFILE:
+            raise UnsupportedError(
+                f"model {folder.name} needs arithmetic profile {profile}, "
+                f"this version has {P.PROFILE}"
+            )
+        sizes = json.loads((folder.parent / transforms / CONFIG_FILE).read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"model {folder.name}: {CONFIG_FILE} not understood: {error}") from error
+    return ModelConfig.from_dict({**data, **sizes}), transforms
+
+
+def _files(name: str, *needed: str) -> dict[str, Path]:
+    files = weights.load_model_files(name)
+    for file in needed:
+        if file not in files:
+            raise WeightsError(f"model {name}: {file} is not listed in weights.lock")
+    return files
 
 
 def load_model(
@@ -121,20 +147,16 @@ def load_model(
         WeightsError: files missing, damaged, or not fitting together.
         UnsupportedError: the model needs another arithmetic profile.
     """
-    files = weights.load_model_files(name)
+    files = _files(name, CONFIG_FILE, ENTROPY_FILE)
     where = choose_device(device)
-    missing = [f for f in (CONFIG_FILE, TRANSFORMS_FILE, ENTROPY_FILE) if f not in files]
-    if missing:
-        raise WeightsError(f"model {name}: {missing[0]} is not listed in weights.lock")
-    data = json.loads(files[CONFIG_FILE].read_text())
-    if data.get("profile") != P.PROFILE:
-        raise UnsupportedError(
-            f"model {name} needs arithmetic profile {data.get('profile')}, "
-            f"this version has {P.PROFILE}"
-        )
-    config = ModelConfig.from_dict(data)
-    chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
-    transforms, entropy, identity = _build(config, files, chosen, cached, where)
-    if data.get("model_id") != identity.hex():
+    config, transforms_name = read_config(files[CONFIG_FILE].parent)
+    transform_files = _files(transforms_name, CONFIG_FILE, TRANSFORMS_FILE)
+    transform_tensors = _read(transform_files[TRANSFORMS_FILE])
+    entropy_tensors = _read(files[ENTROPY_FILE])
+    identity = canonical_id(config, transform_tensors, entropy_tensors)
+    if json.loads(files[CONFIG_FILE].read_text()).get("model_id") != identity.hex():
         raise WeightsError(f"model {name}: {CONFIG_FILE} does not belong to these weights")
+    chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
+    entropy = IntegerEntropyModel(config.entropy, chosen, cached)
+    transforms = _build(config, transform_tensors, entropy_tensors, entropy, where)
     return LoadedModel(name, config, transforms, entropy, identity, where)

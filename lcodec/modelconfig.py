@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
+from lcodec.entropy.network import EntropyConfig
+from lcodec.entropy.registry import make_config
 from lcodec.errors import WeightsError
 from lcodec.nets.transforms import TransformConfig
 
@@ -15,17 +17,21 @@ class ModelConfig:
     """Sizes of all networks."""
 
     transforms: TransformConfig = field(default_factory=TransformConfig)
-    mixer: GroupedMixerConfig = field(default_factory=GroupedMixerConfig)
+    entropy: EntropyConfig = field(default_factory=GroupedMixerConfig)
 
     def __post_init__(self) -> None:
         """Raises ValueError if the parts do not fit together."""
-        own = (self.mixer.latent, self.mixer.hyper_latent)
+        own = (self.entropy.latent, self.entropy.hyper_latent)
         if own != (self.transforms.latent, self.transforms.hyper_latent):
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
-        return asdict(self)
+        return {
+            "transforms": asdict(self.transforms),
+            "kind": self.entropy.kind,
+            "entropy": asdict(self.entropy),
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ModelConfig:
@@ -35,6 +41,7 @@ class ModelConfig:
             WeightsError: unknown or missing entries.
         """
         try:
-            return cls(TransformConfig(**data["transforms"]), GroupedMixerConfig(**data["mixer"]))
+            entropy = make_config(data["kind"], data["entropy"])
+            return cls(TransformConfig(**data["transforms"]), entropy)
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"model configuration not understood: {error}") from error

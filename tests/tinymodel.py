@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import TransformConfig
-from lcodec.training.export import write_model
+from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import lock_model
 
@@ -68,9 +68,9 @@ def tiny_codec(seed: int = 0, rounding: bool = True) -> TrainingCodec:
     model.transforms.start_from_components(*cosine_components(LATENT))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.startswith("mixer") and parameter.abs().max() == 0:
+            if name.startswith("network") and parameter.abs().max() == 0:
                 parameter.normal_(std=0.1)
-            if "attention.bias" in name:
+            if "scores.bias" in name:
                 parameter.normal_(std=0.5)
     return model.eval()
 
@@ -78,8 +78,9 @@ def tiny_codec(seed: int = 0, rounding: bool = True) -> TrainingCodec:
 def write_tiny_model(root: Path, seed: int = 0) -> Path:
     """Release a tiny model as ``groupedmixer`` below ``root``; returns its models folder."""
     models = root / "models"
-    write_model(tiny_codec(seed), models / "groupedmixer")
-    lock_model(models, "groupedmixer")
+    write_model(tiny_codec(seed), models, "groupedmixer", TRANSFORMS_NAME)
+    for name in ("groupedmixer", TRANSFORMS_NAME):
+        lock_model(models, name)
     return models
 
 

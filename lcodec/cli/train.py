@@ -17,6 +17,7 @@ from lcodec.cli.options import Device, DeviceOption, QuietOption
 from lcodec.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from lcodec.entropy.network import EntropyConfig
     from lcodec.modelconfig import ModelConfig
 
 CropSchedule = tuple[tuple[float, int, int], ...]
@@ -65,9 +66,13 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run if there is one.")
     ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="Entropy model; as --start if not given."),
+    ] = None,
     depth: Annotated[
         int | None,
-        typer.Option("--depth", min=1, help="Mixer pairs; those of --start if not given."),
+        typer.Option("--depth", min=1, help="Its layers; those of --start if not given."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print reports as lines of JSON on standard output.")
@@ -104,7 +109,7 @@ def train(
         compile=compile_,
         resume=resume,
     )
-    config = _config(run if resume else None, start, depth)
+    config = _config(run if resume else None, start, model, depth)
     trainer = Trainer(options, config, _reporter(as_json, quiet))
     try:
         trainer.run()
@@ -167,12 +172,19 @@ def _check(
         raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
 
 
-def _config(resumed: Path | None, start: Path | None, depth: int | None) -> ModelConfig:
+def _config(
+    resumed: Path | None, start: Path | None, model: str | None, depth: int | None
+) -> ModelConfig:
     """Sizes of the networks: those of the run gone on with or started from, else the default.
 
+    ``model`` puts the entropy model of that name over the same transforms.
+
     Raises:
-        UsageError: ``depth`` is not that of the run gone on with.
+        UsageError: ``model`` or ``depth`` are not those of the run gone on with, or ``depth`` is
+            asked for where there is none.
     """
+    from lcodec.entropy.registry import preset
+    from lcodec.loading import read_config
     from lcodec.modelconfig import ModelConfig
     from lcodec.training import checkpoint, restore
 
@@ -180,14 +192,25 @@ def _config(resumed: Path | None, start: Path | None, depth: int | None) -> Mode
     earlier = resumed if going_on else start
     config = ModelConfig()
     if earlier is not None and restore.is_released(earlier):
-        config = restore.released_config(earlier)
+        config = read_config(earlier)[0]
     elif earlier is not None:
         config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
-    if depth is None or depth == config.mixer.depth:
-        return config
-    if going_on:
-        raise UsageError(f"--depth {depth}: the run has {config.mixer.depth} and keeps it")
-    return replace(config, mixer=replace(config.mixer, depth=depth))
+    if model is not None:
+        config = _changed(config, preset(model), going_on, f"--model {model}")
+    if depth is not None:
+        if not hasattr(config.entropy, "depth"):
+            raise UsageError(f"--depth {depth}: {config.entropy.kind} has none")
+        deeper = replace(config.entropy, depth=depth)  # type: ignore[call-arg]
+        config = _changed(config, deeper, going_on, f"--depth {depth}")
+    return config
+
+
+def _changed(
+    config: ModelConfig, entropy: EntropyConfig, going_on: bool, option: str
+) -> ModelConfig:
+    if going_on and entropy != config.entropy:
+        raise UsageError(f"{option}: the run has another one and keeps it")
+    return replace(config, entropy=entropy)
 
 
 def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:

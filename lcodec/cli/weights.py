@@ -9,6 +9,7 @@ import typer
 
 from lcodec import weights
 from lcodec.cli import console
+from lcodec.cli.options import ForceOption
 from lcodec.errors import InputError, WeightsError
 
 weights_app = typer.Typer(help="Pretrained models: list, check, export.", rich_markup_mode=None)
@@ -87,19 +88,24 @@ def export(
         Path | None,
         typer.Option("--models", metavar="DIR", help="Folder of models to write to."),
     ] = None,
+    transforms: Annotated[
+        str, typer.Option("--transforms", metavar="NAME", help="Name of the transforms.")
+    ] = "transforms",
+    force: ForceOption = False,
 ) -> None:
     """Make a model of a training run.
 
-    Its files are entered into the weights.lock beside the folder of models. A model of this
-    name is replaced. The folder of models is the first one found: $LCODEC_MODELS, the installed
-    package, the checkout.
+    A model of this name is replaced. The transforms go to a folder of their own, for all entropy
+    models over them; those that other models use are only replaced with -f, and these models must
+    then be made anew. All files are entered into the weights.lock beside the folder of models,
+    which is the first one found: $LCODEC_MODELS, the installed package, the checkout.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no such folder")
     folder = models or weights.default_folder()
     from lcodec.training.export import export_run
 
-    files = export_run(run, folder, name)
+    files = export_run(run, folder, name, transforms, force)
     size = sum(file.size for file in files)
     console.say(f"{run} -> {folder / name}: {len(files)} files, {size} bytes")
 

@@ -15,25 +15,27 @@ inner mixer needs no mask.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
+from lcodec.nets.attention import CausalAttention, WindowAttention
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
-from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
 from lcodec.nets.transforms import HYPER_STRIDE
 
 
 @dataclass(frozen=True)
-class GroupedMixerConfig:
+class GroupedMixerConfig(EntropyConfig):
     """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 4."""
 
-    latent: int = 256
-    hyper_latent: int = 128
-    hyper_width: int = 192
+    kind: ClassVar[str] = "groupedmixer"
+    fourcc: ClassVar[str] = "gmix"
+
     slices: int = 4
     rows: int = 2
     columns: int = 2
@@ -42,24 +44,15 @@ class GroupedMixerConfig:
     heads: int = 6
     window: int = 8
     expansion: int = 4
-    anchors: int = 9
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not fit together, or for which sums would not be exact.
-
-        Raises:
-            ValueError: naming the sizes.
-        """
+        super().__post_init__()
         if HYPER_STRIDE % self.rows or HYPER_STRIDE % self.columns:
             raise ValueError(f"rows and columns must divide {HYPER_STRIDE}")
         if self.latent % self.slices or self.width % self.heads or self.window % 2:
             raise ValueError("slices must divide latent, heads width, 2 window")
-        keys = max(self.window**2, self.groups)
-        if P.SCORE_WEIGHT_MAX * P.ACT_LIMIT * keys >= P.FLOAT32_EXACT:
-            raise ValueError(f"attention over {keys} keys is not exact")
-        if P.ACT_LIMIT**2 * (self.width // self.heads) >= P.FLOAT32_EXACT:
-            raise ValueError("heads are too wide for exact scores")
-        if max(self.width, self.hyper_width) >= 2048:
+        check_attention(max(self.window**2, self.groups), self.width // self.heads)
+        if self.width >= 2048:
             raise ValueError("sums of squares of 2048 and more are not exact")
 
     @property
@@ -121,7 +114,7 @@ class InnerMixer(nn.Module):
         self.kit = kit
         self.norm = kit.norm(config.width)
         self.qkv = kit.linear(config.width, 3 * config.width, "act")
-        self.attention = kit.window_attention(config.heads, config.window, shift)
+        self.attention = WindowAttention(kit, config.heads, config.width, config.window, shift)
         self.project = kit.linear(config.width, config.width, "residual", closed=True)
 
     def forward(self, stream: Tensor) -> Tensor:
@@ -139,7 +132,7 @@ class CrossMixer(nn.Module):
         self.heads = config.heads
         self.norm = kit.norm(config.width)
         self.qkv = kit.linear(config.width, 3 * config.width, "act")
-        self.attention = kit.causal_attention(config.heads, config.groups)
+        self.attention = CausalAttention(kit, config.heads, config.width, config.groups)
         self.project = kit.linear(config.width, config.width, "residual", closed=True)
 
     def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
@@ -167,13 +160,23 @@ class MixerLayer(nn.Module):
         return self.cross_forward(self.cross(stream, first, cache))
 
 
-class GroupedMixer(nn.Module):
+@dataclass
+class MixerState:
+    """What the network remembers of the tiles it is coding."""
+
+    condition: Condition
+    side: Tensor  # (B, G, hc, wc, d)
+    caches: list[CrossCache] | None  # None: recompute all groups at every step
+    tokens: list[Tensor] = field(default_factory=list)  # only without caches
+    context: Tensor | None = None  # embedding of the group absorbed last
+    next_group: int = 0
+
+
+class GroupedMixer(EntropyNetwork):
     """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
 
     def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
-        super().__init__()
-        self.config = config
-        self.kit = kit
+        super().__init__(config, kit)
         width = config.width
         hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
         self.synthesis = HyperSynthesis(hyper, kit)
@@ -187,7 +190,8 @@ class GroupedMixer(nn.Module):
         self.layers = nn.ModuleList(MixerLayer(config, shift, kit) for shift in shifts)
         self.norm = kit.norm(width)
         self.heads = nn.ModuleList(
-            kit.head(width, config.slice_width) for _ in range(config.slices)
+            kit.head(width, index * config.slice_width, config.slice_width)
+            for index in range(config.slices)
         )
 
     def group(self, y: Tensor) -> Tensor:
@@ -199,6 +203,10 @@ class GroupedMixer(nn.Module):
         """Inverse of `group`."""
         c = self.config
         return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
+
+    def channels(self, index: int) -> slice:
+        first = index // self.config.phases * self.config.slice_width
+        return slice(first, first + self.config.slice_width)
 
     def side_tokens(self, z_hat: Tensor, quality: Tensor) -> Tensor:
         """What every token knows before any latent is decoded: (B, G, hc, wc, d).
@@ -232,16 +240,34 @@ class GroupedMixer(nn.Module):
         """Empty caches, one per layer."""
         return [CrossCache() for _ in self.layers]
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, quality: Tensor, deviation: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Means (in steps) and scale indices of all groups in one pass, for training.
+    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MixerState:
+        side = self.side_tokens(z_hat, condition.quality)
+        return MixerState(condition, side, self.new_caches() if cached else None)
 
-        ``normalised`` (B, M, h, w): decoded latents in units of their deviation; ``deviation``
-        (B, M): deviations in steps. Returns two tensors (B, M, h, w).
-        """
+    def predict(self, state: MixerState) -> tuple[Tensor, Tensor]:
+        index = state.next_group
+        token = state.side[:, index : index + 1]
+        if state.context is not None:
+            token = self.kit.add(token, state.context)
+        if state.caches is not None:
+            out = self.advance(token, index, state.caches)
+        else:
+            state.tokens.append(token)
+            out = self.advance(torch.cat(state.tokens, 1), 0, self.new_caches())
+        head = self.heads[index // self.config.phases]
+        mean, scale = head(out[:, -1], state.condition)
+        return mean, scale
+
+    def absorb(self, state: MixerState, inputs: Tensor) -> None:
+        if state.next_group + 1 < self.config.groups:
+            state.context = self.embed_groups(inputs[:, None], state.next_group)
+        state.next_group += 1
+
+    def parallel(
+        self, z_hat: Tensor, normalised: Tensor, condition: Condition
+    ) -> tuple[Tensor, Tensor]:
         c = self.config
-        tokens = self.side_tokens(z_hat, quality)
+        tokens = self.side_tokens(z_hat, condition.quality)
         known = self.group(normalised)[:, :-1]
         context = self.embed_groups(known, 0)
         tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context)), dim=1)
@@ -249,8 +275,7 @@ class GroupedMixer(nn.Module):
         means, indices = [], []
         for index, head in enumerate(self.heads):
             part = slice(index * c.phases, (index + 1) * c.phases)
-            spread = deviation[:, index * c.slice_width : (index + 1) * c.slice_width]
-            mean, scale = head(out[:, part], spread)
+            mean, scale = head(out[:, part], condition)
             means.append(mean)
             indices.append(scale)
         return self.ungroup(torch.cat(means, 1)), self.ungroup(torch.cat(indices, 1))

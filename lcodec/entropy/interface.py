@@ -36,7 +36,6 @@ class EntropyModel(Protocol):
     """Integer entropy model on the parse path. ``B`` tiles of one extent go together."""
 
     fourcc: str
-    groups: int
 
     def prior(self, quality: int) -> tuple[Symbols, Symbols]:
         """Mean (sixteenths) and scale index of z per channel, two arrays (hyper,)."""
@@ -87,11 +86,10 @@ def code_latents(
     with watch.stage("entropy network"):
         state = model.begin(z_hat, quality)
     groups = []
-    for index in range(model.groups):
+    for index, inside in enumerate(mask):
         with watch.stage("entropy network"):
             mean, scale = (t.cpu().numpy() for t in model.predict(state))
         symbols = np.zeros(mean.shape, dtype=np.int32)
-        inside = mask[index]
         with watch.stage("range coder"):
             for tile, port in enumerate(ports):
                 symbols[tile][inside] = port.exchange(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, canonical_id
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
@@ -15,6 +17,9 @@ from lcodec.training import checkpoint
 from lcodec.training.integers import export_entropy, export_transforms
 from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import LockedFile, check_model_name, lock_model
+
+TRANSFORMS_NAME = "transforms"
+"""Name of the transforms that the released models share."""
 
 
 def load_run(run: Path, average: bool = True) -> TrainingCodec:
@@ -34,29 +39,70 @@ def load_run(run: Path, average: bool = True) -> TrainingCodec:
     return model.eval()
 
 
-def write_model(model: TrainingCodec, folder: Path) -> bytes:
-    """Write the files of a released model into ``folder``; returns the model id.
+def write_model(model: TrainingCodec, models: Path, name: str, transforms: str) -> bytes:
+    """Write ``models/name`` and, where they differ, its transforms ``models/transforms``.
+
+    Returns the model id.
 
     Raises:
         WeightsError: an accumulator bound cannot be proved.
     """
     entropy: dict[str, Tensor] = export_entropy(model)
-    transforms = export_transforms(model.transforms)
-    identity = canonical_id(model.config, transforms, entropy)
+    shared = export_transforms(model.transforms)
+    identity = canonical_id(model.config, shared, entropy)
+    sizes = model.config.to_dict()
+    set_folder, folder = models / transforms, models / name
+    _write_json(set_folder, {"transforms": sizes.pop("transforms")})
+    if not _same_tensors(shared, set_folder / TRANSFORMS_FILE):
+        checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.save_tensors(entropy, folder / ENTROPY_FILE)
-    checkpoint.save_tensors(transforms, folder / TRANSFORMS_FILE)
-    config = {"profile": P.PROFILE, "model_id": identity.hex(), **model.config.to_dict()}
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n")
+    own = {"profile": P.PROFILE, "model_id": identity.hex(), "transforms": transforms, **sizes}
+    _write_json(folder, own)
     return identity
 
 
-def export_run(run: Path, models: Path, name: str) -> tuple[LockedFile, ...]:
+def _write_json(folder: Path, data: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(data, indent=1) + "\n")
+
+
+def _same_tensors(tensors: dict[str, Tensor], path: Path) -> bool:
+    if not path.is_file():
+        return False
+    stored = checkpoint.load_tensors(path)
+    return stored.keys() == tensors.keys() and all(
+        stored[k].dtype == v.dtype and torch.equal(stored[k], v) for k, v in tensors.items()
+    )
+
+
+def models_over(models: Path, transforms: str) -> list[str]:
+    """Names of the models in folder ``models`` that use the transforms of that name."""
+    found = []
+    for path in sorted(models.glob(f"*/{CONFIG_FILE}")):
+        if json.loads(path.read_text()).get("transforms") == transforms:
+            found.append(path.parent.name)
+    return found
+
+
+def export_run(
+    run: Path, models: Path, name: str, transforms: str = TRANSFORMS_NAME, replace: bool = False
+) -> tuple[LockedFile, ...]:
     """Release the averaged weights of ``run`` as ``models/name`` and enter them into the lock.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
+        OutputError: other models use the transforms, this run has other ones, and ``replace`` is
+            false.
     """
     check_model_name(name)
-    write_model(load_run(run), models / name)
-    return lock_model(models, name)
+    check_model_name(transforms)
+    if name == transforms:
+        raise UsageError(f"{name}: a model and its transforms need different names")
+    model = load_run(run)
+    others = [other for other in models_over(models, transforms) if other != name]
+    same = _same_tensors(export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE)
+    if others and not same and not replace:
+        raise OutputError(f"{models / transforms}: other transforms, used by {', '.join(others)}")
+    write_model(model, models, name, transforms)
+    return *lock_model(models, name), *lock_model(models, transforms)

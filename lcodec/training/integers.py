@@ -119,22 +119,20 @@ def released_deviation(model: TrainingCodec) -> Tensor:
 
 
 def export_entropy(model: TrainingCodec) -> dict[str, Tensor]:
-    """All integers of the parse path, named as in `lcodec.entropy.mixermodel`.
+    """All integers of the parse path, named as in `lcodec.entropy.model`.
 
     Raises:
         WeightsError: a layer's accumulator bound cannot be proved.
     """
-    config = model.config.mixer
     deviation = released_deviation(model)
     out: dict[str, Tensor] = {}
-    for name, layer in model.mixer.named_modules():
-        full = f"mixer.{name}"
+    for name, layer in model.network.named_modules():
+        full = f"network.{name}"
         match layer:
             case twin.TwinEmbedding():
                 out |= _linear(full, layer.linear)
             case twin.TwinHead():
-                part = int(name.rsplit(".", 1)[1]) * config.slice_width
-                out |= _head(full, layer, deviation[:, part : part + config.slice_width])
+                out |= _head(full, layer, deviation[:, layer.channels])
             case twin.TwinLinear() if not name.endswith(".linear"):
                 out |= _linear(full, layer)
             case twin.TwinDepthwise():
@@ -143,8 +141,8 @@ def export_entropy(model: TrainingCodec) -> dict[str, Tensor]:
                 out |= _table(full, layer.weight)
             case QualityTable():
                 out |= _table(full, _levels(layer))
-            case twin.TwinWindowAttention() | twin.TwinCausalAttention():
-                out |= _attention(full, layer.bias, config.width // config.heads)
+            case twin.TwinAttention():
+                out |= _attention(full, layer.bias, layer.head_width)
     prior = model.prior
     mean = torch.round(_levels(prior.mean) * P.MEAN_SCALE)
     index = torch.round((_levels(prior.log_sigma) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.groupedmixer import GroupedMixer
+from lcodec.entropy.registry import make_network
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.twin import TwinKit
 from lcodec.nets.likelihood import index_to_sigma, logistic_bits
 from lcodec.nets.quality import QualityTable
@@ -52,8 +53,8 @@ class TrainingCodec(nn.Module):
         self.config = config or ModelConfig()
         self.kit = TwinKit(rounding)
         self.transforms = Transforms(self.config.transforms)
-        self.prior = HyperPrior(self.config.mixer.hyper_latent, self.config.mixer.anchors)
-        self.mixer = GroupedMixer(self.config.mixer, self.kit)
+        self.prior = HyperPrior(self.config.entropy.hyper_latent, self.config.entropy.anchors)
+        self.network = make_network(self.config.entropy, self.kit)
 
     def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """y and z before rounding, in steps."""
@@ -78,7 +79,8 @@ class TrainingCodec(nn.Module):
             z_rate = z + torch.rand_like(z) - 0.5
         deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
         normalised = self.kit.latent_input(y_hat, deviation)
-        mean, index = self.mixer.parallel(z_hat, normalised, quality, deviation)
+        condition = Condition(quality, deviation=deviation)
+        mean, index = self.network.parallel(z_hat, normalised, condition)
         bits_y = logistic_bits(y_rate.float(), mean, index_to_sigma(index))
         bits_z = self.prior.bits(z_rate.float(), quality)
         picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None

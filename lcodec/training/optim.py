@@ -35,7 +35,7 @@ def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
 
 def is_matrix(name: str, parameter: Tensor) -> bool:
     """Whether a parameter is updated by Muon: dense matrices and 1x1 convolutions."""
-    if any(part in name for part in ("values", "table", "spatial", "attention.bias")):
+    if any(part in name for part in ("values", "table", "spatial", "scores")):
         return False
     shape = parameter.shape
     if len(shape) == 4:

@@ -6,16 +6,14 @@ stopped: exporting a restored model gives the released integers again.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.errors import InputError
-from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE
-from lcodec.modelconfig import ModelConfig
+from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, read_config
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer import twin
 from lcodec.nets.quality import QUALITY_MAX, QualityTable
@@ -29,11 +27,6 @@ Tensors = dict[str, Tensor]
 def is_released(folder: Path) -> bool:
     """Whether ``folder`` holds a released model (rather than a run)."""
     return (folder / CONFIG_FILE).is_file()
-
-
-def released_config(folder: Path) -> ModelConfig:
-    """Sizes of a released model."""
-    return ModelConfig.from_dict(json.loads((folder / CONFIG_FILE).read_text()))
 
 
 def _anchors(levels: Tensor, count: int) -> Tensor:
@@ -74,16 +67,14 @@ def _head(stored: Tensors, name: str, layer: twin.TwinHead, deviation: Tensor) -
 
 
 def _restore_entropy(model: TrainingCodec, stored: Tensors) -> None:
-    config = model.config.mixer
     deviation = released_deviation(model)
-    for name, layer in model.mixer.named_modules():
-        full = f"mixer.{name}"
+    for name, layer in model.network.named_modules():
+        full = f"network.{name}"
         match layer:
             case twin.TwinEmbedding():
                 _linear(stored, full, layer.linear)
             case twin.TwinHead():
-                part = int(name.rsplit(".", 1)[1]) * config.slice_width
-                _head(stored, full, layer, deviation[:, part : part + config.slice_width])
+                _head(stored, full, layer, deviation[:, layer.channels])
             case twin.TwinLinear() if not name.endswith(".linear"):
                 _linear(stored, full, layer)
             case twin.TwinDepthwise():
@@ -93,7 +84,7 @@ def _restore_entropy(model: TrainingCodec, stored: Tensors) -> None:
             case QualityTable():
                 rows = stored[f"{full}.weight"] / P.RESIDUAL_SCALE
                 layer.values.copy_(_anchors(rows, layer.values.shape[0]))
-            case twin.TwinWindowAttention() | twin.TwinCausalAttention():
+            case twin.TwinAttention():
                 layer.bias.copy_(stored[f"{full}.bias"] * (math.log(2.0) / P.OCTAVE))
     prior = model.prior
     anchors = prior.mean.values.shape[0]
@@ -108,9 +99,10 @@ def restore_model(folder: Path) -> TrainingCodec:
     Raises:
         InputError: files are missing or do not belong together.
     """
-    model = TrainingCodec(released_config(folder))
+    config, transforms_name = read_config(folder)
+    model = TrainingCodec(config)
     try:
-        transforms = checkpoint.load_tensors(folder / TRANSFORMS_FILE)
+        transforms = checkpoint.load_tensors(folder.parent / transforms_name / TRANSFORMS_FILE)
         stored = checkpoint.load_tensors(folder / ENTROPY_FILE)
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
         with torch.no_grad():
@@ -120,11 +112,19 @@ def restore_model(folder: Path) -> TrainingCodec:
     return model
 
 
-def load_start(model: nn.Module, folder: Path) -> list[str]:
+def load_start(model: TrainingCodec, folder: Path) -> list[str]:
     """Take what fits from a run's averaged weights or from a released model.
 
-    Returns the names of the tensors that stay fresh.
+    From an entropy model of another kind only the hyper-synthesis is taken. Returns the names of
+    the tensors that stay fresh.
     """
     if is_released(folder):
-        return checkpoint.take_tensors(model, dict(restore_model(folder).state_dict()))
-    return checkpoint.load_weights(model, folder / "average.safetensors")
+        source = restore_model(folder)
+        stored, kind = dict(source.state_dict()), source.config.entropy.kind
+    else:
+        stored = checkpoint.load_tensors(folder / "average.safetensors")
+        kind = str(checkpoint.load_info(folder)["config"]["kind"])
+    if kind != model.config.entropy.kind:
+        own = ("transforms.", "prior.", "network.synthesis.")
+        stored = {k: v for k, v in stored.items() if k.startswith(own)}
+    return checkpoint.take_tensors(model, stored)

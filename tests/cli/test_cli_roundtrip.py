@@ -208,7 +208,7 @@ def test_train_export_and_use(
     assert run([*arguments, "--steps", "2"]) == 8
     assert run([*arguments, "--steps", "2", "--resume"]) == 0
     info = json.loads((folder / "run.json").read_text())
-    assert (info["steps"], info["config"]["mixer"]["depth"]) == (2, 1)
+    assert (info["steps"], info["config"]["entropy"]["depth"]) == (2, 1)
     capsys.readouterr()
     assert run([*arguments[:-4], "--depth", "2", "--steps", "3", "--resume"]) == 2
 

@@ -63,7 +63,7 @@ def base(tmp_path: Path) -> list[str]:
 def a_run(folder: Path, depth: int) -> str:
     """A folder that looks like a run of a model of this depth."""
     config = ModelConfig().to_dict()
-    config["mixer"]["depth"] = depth
+    config["entropy"]["depth"] = depth
     folder.mkdir()
     (folder / "run.json").write_text(json.dumps({"config": config}))
     return str(folder)
@@ -103,7 +103,7 @@ def test_options_reach_the_trainer(
         compile=True,
         resume=True,
     )
-    assert Notes.made[0].config.mixer.depth == 2
+    assert Notes.made[0].config.entropy.depth == 2
     assert threads == [3]
     covered = set(inspect.signature(train).parameters) - {"depth", "as_json", "quiet"}
     assert {f"--{name.rstrip('_')}" for name in covered} <= {*base, *words.split()}
@@ -112,10 +112,10 @@ def test_options_reach_the_trainer(
 def test_depth(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     start = a_run(tmp_path / "start", depth=1)
     assert run([*base, "--start", start, "--depth", "5"]) == 0
-    assert Notes.made[-1].config.mixer.depth == 5
+    assert Notes.made[-1].config.entropy.depth == 5
     a_run(tmp_path / "run", depth=3)
     assert run([*base, "--resume"]) == 0
-    assert Notes.made[-1].config.mixer.depth == 3
+    assert Notes.made[-1].config.entropy.depth == 3
     assert run([*base, "--resume", "--depth", "4"]) == 2
     assert "the run has 3 and keeps it" in capsys.readouterr().err
 

@@ -173,11 +173,13 @@ class Model:
         """Raises ValueError if the tensors are not those the configuration names."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.tensors: Tensors = load_file(folder / "entropy.safetensors")
-        transforms = load_file(folder / "transforms.safetensors")
+        shared = folder.parent / config["transforms"]
+        config |= json.loads((shared / "config.json").read_text(encoding="utf-8"))
+        transforms = load_file(shared / "transforms.safetensors")
         self.id = model_id(config, transforms, self.tensors)
         if config["model_id"] != self.id.hex():
             raise ValueError("wrong model id")
-        sizes: dict[str, int] = config["mixer"]
+        sizes: dict[str, int] = config["entropy"]
         self.latent, self.hyper_latent = sizes["latent"], sizes["hyper_latent"]
         self.rows, self.columns = sizes["rows"], sizes["columns"]
         self.width, self.heads = sizes["width"], sizes["heads"]
@@ -218,13 +220,13 @@ class Model:
 
     def features(self, z: Ints) -> Ints:
         """F (hp, wp, K * d) from z (Z, hp / 4, wp / 4)."""
-        prefix = "mixer.synthesis"
+        prefix = "network.synthesis"
         x = np.clip(z, -127, 127).transpose(1, 2, 0)
         x = self.hyper_block(f"{prefix}.block64", self.linear(f"{prefix}.enter", x, "residual"))
         for scale in ("32", "16"):
             wide = self.linear(f"{prefix}.expand{scale}", norm(x), "residual")
             x = self.hyper_block(f"{prefix}.block{scale}", shuffle(wide))
-        return self.linear("mixer.features", norm(x), "residual")
+        return self.linear("network.features", norm(x), "residual")
 
     def split(self, qkv: Ints) -> tuple[Ints, Ints, Ints]:
         """Queries, keys, values, each (heads, positions, e)."""
@@ -241,8 +243,8 @@ class Model:
         edge = self.window - 1
         down, right = (axis[:, None] - axis[None, :] + edge for axis in (rows, columns))
         place = np.where(seen, down * (2 * self.window - 1) + right, 0)
-        bias = self.get(f"{name}.bias")[:, place]
-        mixed = attend(*self.split(qkv), self.tensors[f"{name}.multiplier"], bias, seen)
+        bias = self.get(f"{name}.scores.bias")[:, place]
+        mixed = attend(*self.split(qkv), self.tensors[f"{name}.scores.multiplier"], bias, seen)
         return mixed.transpose(1, 0, 2).reshape(h, w, self.width)
 
     def group_attention(self, name: str, group: int, now: Ints, earlier: list[Ints]) -> Ints:
@@ -251,14 +253,16 @@ class Model:
         pairs = [self.split(qkv)[1:] for qkv in [*earlier, now]]
         k = np.stack([key for key, _ in pairs], axis=2)  # (heads, positions, groups, e)
         v = np.stack([value for _, value in pairs], axis=2)
-        bias = self.get(f"{name}.bias")[:, None, None, group, : group + 1]
+        pairs_before = group * self.groups
+        bias = self.get(f"{name}.scores.bias")[:, pairs_before : pairs_before + group + 1]
+        bias = bias[:, None, None]
         seen = np.ones(group + 1, np.bool_)
-        mixed = attend(q, k, v, self.tensors[f"{name}.multiplier"], bias, seen)
+        mixed = attend(q, k, v, self.tensors[f"{name}.scores.multiplier"], bias, seen)
         return mixed[:, :, 0].transpose(1, 0, 2).reshape(now.shape[0], now.shape[1], self.width)
 
     def layer(self, number: int, group: int, x: Ints, kept: list[Ints]) -> Ints:
         """One layer over the tokens of a group; ``kept`` is what the groups before left in it."""
-        name = f"mixer.layers.{number}"
+        name = f"network.layers.{number}"
         shift = 0 if number % 2 == 0 else self.window // 2
         qkv = self.linear(f"{name}.inner.qkv", norm(x), "act")
         mixed = self.window_attention(f"{name}.inner.attention", qkv, shift)
@@ -272,7 +276,7 @@ class Model:
 
     def head(self, part: int, x: Ints, quality: int) -> tuple[Ints, Ints]:
         """Mean and scale index, each (..., slice width)."""
-        name = f"mixer.heads.{part}"
+        name = f"network.heads.{part}"
         total = x @ self.get(f"{name}.weight").T + self.get(f"{name}.bias")[quality]
         factor = self.tensors[f"{name}.multiplier"][quality]
         m = self.slice_width
@@ -284,7 +288,7 @@ class Model:
         channels = slice(part * self.slice_width, (part + 1) * self.slice_width)
         factor = self.tensors["latent_multiplier"][quality, channels]
         inputs = rescale(symbols, factor, -2047, 2047)
-        return self.linear(f"mixer.embed.{part}", inputs, "residual")
+        return self.linear(f"network.embed.{part}", inputs, "residual")
 
     def decode_hyper(self, stream: bytes, shape: tuple[int, int, int], quality: int) -> Ints:
         """z (Z, hp / 4, wp / 4) from the hyper stream."""
@@ -310,8 +314,8 @@ class Model:
             a, b = self.phases[place]
             grid = (slice(a, None, self.rows), slice(b, None, self.columns))
             x = features[grid][:, :, part * self.width : (part + 1) * self.width]
-            x = add(x, self.get("mixer.group_table.weight")[group])
-            x = add(x, self.get("mixer.quality_table.weight")[quality])
+            x = add(x, self.get("network.group_table.weight")[group])
+            x = add(x, self.get("network.quality_table.weight")[quality])
             if context is not None:
                 x = add(x, context)
             for number in range(self.depth):
@@ -359,7 +363,7 @@ def check(condition: bool, message: str) -> None:
 
 def model_id(config: dict[str, Any], *files: Tensors) -> bytes:
     """First four bytes of the SHA-256 over sizes and all tensors."""
-    sizes = {key: config[key] for key in ("mixer", "profile", "transforms")}
+    sizes = {key: config[key] for key in ("entropy", "kind", "profile", "transforms")}
     text = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
         for name in sorted(tensors, key=str.encode):

@@ -49,23 +49,24 @@ def saturate(folder: Path) -> None:
     """
     random = np.random.default_rng(3)
     tensors = load_file(folder / "entropy.safetensors")
-    rows = tensors["mixer.group_table.weight"]
+    rows = tensors["network.group_table.weight"]
     rows[...] = random.integers(-32767, 32768, rows.shape) * random.integers(0, 2, rows.shape)
     factors = {"features": 100, "embed.0": 60, ".qkv": 3, ".project": 50, ".up": 8, "spatial": 8}
     for name, tensor in tensors.items():
         for part, factor in factors.items():
-            if name.startswith("mixer.") and name.endswith(f"{part}.multiplier"):
+            if name.startswith("network.") and name.endswith(f"{part}.multiplier"):
                 tensor *= np.float32(factor)
     for number in range(2):
-        mean, index = np.split(tensors[f"mixer.heads.{number}.multiplier"], 2, axis=1)
+        mean, index = np.split(tensors[f"network.heads.{number}.multiplier"], 2, axis=1)
         mean *= np.float32(400)
         index *= np.float32(5)
-        tensors[f"mixer.heads.{number}.bias"][:, index.shape[1] :] = 0
+        tensors[f"network.heads.{number}.bias"][:, index.shape[1] :] = 0
     save_file(tensors, folder / "entropy.safetensors")
     config = json.loads((folder / "config.json").read_text())
-    config["model_id"] = model_id(
-        config, load_file(folder / "transforms.safetensors"), tensors
-    ).hex()
+    shared = folder.parent / "transforms"
+    sizes = config | json.loads((shared / "config.json").read_text())
+    transforms = load_file(shared / "transforms.safetensors")
+    config["model_id"] = model_id(sizes, transforms, tensors).hex()
     (folder / "config.json").write_text(json.dumps(config))
     lock_model(folder.parent, folder.name)
 

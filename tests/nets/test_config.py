@@ -19,14 +19,14 @@ def test_configuration_round_trips() -> None:
 @pytest.mark.parametrize(
     ("part", "changes"),
     [
-        ("mixer", {"rows": 3}),
-        ("mixer", {"slices": 3}),
-        ("mixer", {"heads": 5}),
-        ("mixer", {"window": 24}),
-        ("mixer", {"window": 7}),
-        ("mixer", {"width": 2048, "heads": 64}),
-        ("mixer", {"width": 1100, "heads": 1}),
-        ("mixer", {"latent": 128}),
+        ("entropy", {"rows": 3}),
+        ("entropy", {"slices": 3}),
+        ("entropy", {"heads": 5}),
+        ("entropy", {"window": 24}),
+        ("entropy", {"window": 7}),
+        ("entropy", {"width": 2048, "heads": 64}),
+        ("entropy", {"width": 1100, "heads": 1}),
+        ("entropy", {"latent": 128}),
         ("transforms", {"hyper_latent": 64}),
         ("transforms", {"unknown": 1}),
     ],
@@ -38,5 +38,5 @@ def test_impossible_sizes_are_refused(part: str, changes: dict[str, Any]) -> Non
 
 
 def test_missing_parts_are_refused() -> None:
-    with pytest.raises(WeightsError, match="mixer"):
+    with pytest.raises(WeightsError, match="kind"):
         ModelConfig.from_dict({"transforms": DEFAULT["transforms"]})

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcodec.entropy.mixermodel import GroupedMixerModel
+from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.errors import WeightsError
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products, make_carrier
+from lcodec.nets.integer.condition import Condition
 from lcodec.training.integers import export_entropy, prove_bound
 from tests.tinymodel import CONFIG, tiny_codec
 
@@ -21,8 +22,8 @@ def integers() -> dict[str, Tensor]:
     return export_entropy(tiny_codec())
 
 
-def build(integers: dict[str, Tensor], carrier: str, cached: bool = True) -> GroupedMixerModel:
-    model = GroupedMixerModel(CONFIG.mixer, make_carrier(carrier), cached)
+def build(integers: dict[str, Tensor], carrier: str, cached: bool = True) -> IntegerEntropyModel:
+    model = IntegerEntropyModel(CONFIG.entropy, make_carrier(carrier), cached)
     model.load(integers, torch.device("cpu"))
     return model
 
@@ -30,13 +31,15 @@ def build(integers: dict[str, Tensor], carrier: str, cached: bool = True) -> Gro
 def inputs(batch: int, h: int = 12, w: int = 20, spread: int = 6) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(5)
     z = torch.randint(
-        -9, 10, (batch, CONFIG.mixer.hyper_latent, h // 4, w // 4), generator=generator
+        -9, 10, (batch, CONFIG.entropy.hyper_latent, h // 4, w // 4), generator=generator
     )
-    y = torch.randint(-spread, spread + 1, (batch, CONFIG.mixer.latent, h, w), generator=generator)
+    y = torch.randint(
+        -spread, spread + 1, (batch, CONFIG.entropy.latent, h, w), generator=generator
+    )
     return z.int(), y.int()
 
 
-def predictions(model: GroupedMixerModel, z: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
+def predictions(model: IntegerEntropyModel, z: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
     with exact_products():
         state = model.begin(z, QUALITY)
         out = []
@@ -103,7 +106,9 @@ def test_twin_and_integers_agree() -> None:
     with torch.no_grad():
         deviation = gains(quality) * gains.deviation
         normalised = twin.kit.latent_input(y.float(), deviation)
-        mean, index = twin.mixer.parallel(z.float(), normalised, quality, deviation)
+        mean, index = twin.network.parallel(
+            z.float(), normalised, Condition(quality, deviation=deviation)
+        )
     exact = predictions(model, z, y)
     exact_mean = model.ungroup(torch.stack([m for m, _ in exact], 1)).float() / P.MEAN_SCALE
     exact_index = model.ungroup(torch.stack([s for _, s in exact], 1)).float()
@@ -124,8 +129,8 @@ def test_export_refuses_what_could_overflow() -> None:
 def test_export_refuses_a_model_whose_bias_is_too_large() -> None:
     twin = tiny_codec()
     with torch.no_grad():
-        twin.mixer.features.bias += 1e6
-    with pytest.raises(WeightsError, match=r"mixer\.features"):
+        twin.network.features.bias += 1e6
+    with pytest.raises(WeightsError, match=r"network\.features"):
         export_entropy(twin)
 
 

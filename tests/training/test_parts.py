@@ -46,10 +46,10 @@ def test_orthogonalise_evens_out_singular_values() -> None:
 
 def test_parameters_go_to_the_right_rule() -> None:
     assert is_matrix("analysis.blocks8.0.up.weight", torch.zeros(8, 4, 1, 1))
-    assert is_matrix("mixer.heads.0.linear.weight", torch.zeros(8, 4))
+    assert is_matrix("network.heads.0.linear.weight", torch.zeros(8, 4))
     assert not is_matrix("analysis.blocks8.0.spatial.weight", torch.zeros(8, 1, 3, 3))
     assert not is_matrix("gains.log_gain.values", torch.zeros(9, 4))
-    assert not is_matrix("mixer.group_table.weight", torch.zeros(9, 4))
+    assert not is_matrix("network.group_table.weight", torch.zeros(9, 4))
 
 
 def test_optimiser_minimises_both_kinds() -> None:

@@ -16,9 +16,9 @@ from tests.tinymodel import tiny_codec
 
 
 def test_exporting_a_restored_model_gives_the_released_integers(tmp_path: Path) -> None:
-    write_model(tiny_codec(seed=5), tmp_path)
-    released = load_tensors(tmp_path / "entropy.safetensors")
-    again = export_entropy(restore_model(tmp_path))
+    write_model(tiny_codec(seed=5), tmp_path, "tiny", "shared")
+    released = load_tensors(tmp_path / "tiny" / "entropy.safetensors")
+    again = export_entropy(restore_model(tmp_path / "tiny"))
     assert again.keys() == released.keys()
     for name, tensor in released.items():
         difference = (again[name].double() - tensor.double()).abs()
@@ -33,15 +33,15 @@ def test_exporting_a_restored_model_gives_the_released_integers(tmp_path: Path) 
 
 def test_a_run_starts_from_a_released_model(tmp_path: Path) -> None:
     source = tiny_codec(seed=5)
-    write_model(source, tmp_path)
+    write_model(source, tmp_path, "tiny", "shared")
     target = tiny_codec(seed=6)
-    assert load_start(target, tmp_path) == []
+    assert load_start(target, tmp_path / "tiny") == []
     weight = source.transforms.analysis.enter.weight
     assert torch.allclose(target.transforms.analysis.enter.weight, weight, atol=1e-3)
 
 
 def test_an_incomplete_released_model_is_refused(tmp_path: Path) -> None:
-    write_model(tiny_codec(), tmp_path)
-    (tmp_path / "entropy.safetensors").unlink()
+    write_model(tiny_codec(), tmp_path, "tiny", "shared")
+    (tmp_path / "tiny" / "entropy.safetensors").unlink()
     with pytest.raises(InputError, match="not a complete released model"):
-        restore_model(tmp_path)
+        restore_model(tmp_path / "tiny")

@@ -107,13 +107,13 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     before = load_run(tmp_path / "a").state_dict()
     after = trainer.model.state_dict()
     changed = {n for n in before if not torch.equal(before[n], after[n])}
-    assert changed and all(name.startswith("mixer.") for name in changed)
+    assert changed and all(name.startswith("network.") for name in changed)
     assert trainer.model.kit.rounding.enabled
     assert entries[-1]["step"] == 6
 
 
 def test_deeper_mixer_starts_where_the_shallow_one_ended(pictures: Path, tmp_path: Path) -> None:
-    shallow = replace(CONFIG, mixer=replace(CONFIG.mixer, depth=1))
+    shallow = replace(CONFIG, entropy=replace(CONFIG.entropy, depth=1))
     trainer = Trainer(options(pictures, tmp_path / "a"), shallow)
     trainer.run()
     entries: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import Carrier
-from lcodec.nets.integer.layout import causal_mask, from_windows, relative_index, to_windows
+from lcodec.nets.integer.condition import Condition
 
 LIMITS = {
     "act": (-P.ACT_LIMIT, P.ACT_LIMIT),
@@ -140,25 +140,32 @@ class ExactTable(Prepared):
 
 
 class ExactAttention(Prepared):
-    """Integer softmax attention: scores in 1/32 octaves, weights from a table, one division."""
+    """Integer softmax attention: scores in 1/32 octaves, weights from a table, one division.
 
+    See `TwinAttention` for the shapes.
+    """
+
+    bias: Tensor
     multiplier: Tensor
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Carrier, heads: int, entries: int) -> None:
         super().__init__(carrier)
+        self._store("bias", (heads, entries), torch.int32)
         self._store("multiplier", (1,), torch.float32)
 
     def prepare(self) -> None:
+        self._bias = self.bias.to(torch.float32)
         self._table = torch.tensor(
             P.score_table(), dtype=self.carrier.dtype, device=self.multiplier.device
         )
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """(..., n, e) x (..., m, e) -> (..., n, e) 8-bit."""
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, index: Tensor, mask: Tensor | None
+    ) -> Tensor:
         dtype = self.carrier.dtype
         products = torch.matmul(q, k.transpose(-1, -2))
         scores = rescale(products, self.multiplier, -P.SCORE_LIMIT, P.SCORE_LIMIT, torch.float32)
-        scores = scores + bias
+        scores = scores + self._bias[:, index.flatten()].view(-1, *index.shape)
         if mask is not None:
             scores = scores.masked_fill(~mask, -4.0 * P.SCORE_LIMIT)
         below = scores.amax(dim=-1, keepdim=True) - scores
@@ -167,53 +174,6 @@ class ExactAttention(Prepared):
         total = weights.sum(-1, keepdim=True, dtype=dtype).to(torch.float32)
         mixed = torch.matmul(weights, v).to(torch.float32)
         return torch.round(mixed / total).to(dtype)
-
-
-class ExactWindowAttention(ExactAttention):
-    """See `TwinWindowAttention`."""
-
-    bias: Tensor
-
-    def __init__(self, carrier: Carrier, heads: int, window: int, shift: int) -> None:
-        super().__init__(carrier)
-        self.heads, self.window, self.shift = heads, window, shift
-        self._store("bias", (heads, (2 * window - 1) ** 2), torch.int32)
-
-    def prepare(self) -> None:
-        super().prepare()
-        n = self.window**2
-        index = relative_index(self.window, self.bias.device)
-        self._bias = self.bias[:, index.flatten()].view(self.heads, n, n).to(torch.float32)
-
-    def forward(self, qkv: Tensor) -> Tensor:
-        b, h, w, width = qkv.shape
-        windows, valid = to_windows(qkv, self.window, self.shift)
-        n = self.window * self.window
-        split = windows.view(-1, n, 3, self.heads, width // (3 * self.heads))
-        q, k, v = split.permute(2, 0, 3, 1, 4)
-        mask = None if valid is None else valid.repeat(b, 1)[:, None, None, :]
-        mixed = self.attend(q, k, v, self._bias, mask).transpose(1, 2)
-        return from_windows(mixed.reshape(-1, n, width // 3), (b, h, w), self.window, self.shift)
-
-
-class ExactCausalAttention(ExactAttention):
-    """See `TwinCausalAttention`."""
-
-    bias: Tensor
-
-    def __init__(self, carrier: Carrier, heads: int, groups: int) -> None:
-        super().__init__(carrier)
-        self._store("bias", (heads, groups, groups), torch.int32)
-
-    def prepare(self) -> None:
-        super().prepare()
-        self._bias = self.bias.to(torch.float32)
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, first: int) -> Tensor:
-        count, total = q.shape[2], k.shape[2]
-        bias = self._bias[:, first : first + count, :total]
-        mask = causal_mask(first, count, total, q.device) if count > 1 else None
-        return self.attend(q, k, v, bias, mask)
 
 
 class ExactHead(Prepared):
@@ -232,12 +192,13 @@ class ExactHead(Prepared):
     def prepare(self) -> None:
         self._weight = self.carrier.prepare(self.weight)
 
-    def forward(self, x: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
         """(..., n_in) -> int32 mean and index (..., n_out)."""
+        level = condition.level
         total = self.carrier.linear(x.reshape(-1, x.shape[-1]), self._weight)
-        total = total + self.bias[quality].to(total.dtype)
+        total = total + self.bias[level].to(total.dtype)
         mean, index = total.view(*x.shape[:-1], -1).chunk(2, dim=-1)
-        mean_factor, index_factor = self.multiplier[quality].chunk(2)
+        mean_factor, index_factor = self.multiplier[level].chunk(2)
         return (
             rescale(mean, mean_factor, -P.MEAN_LIMIT, P.MEAN_LIMIT, torch.int32),
             rescale(index, index_factor, 0, P.SCALE_LEVELS - 1, torch.int32),
@@ -276,13 +237,10 @@ class ExactKit:
     def quality_table(self, anchors: int, width: int) -> ExactTable:
         return ExactTable(self.carrier, self.levels, width)
 
-    def window_attention(self, heads: int, window: int, shift: int) -> ExactWindowAttention:
-        return ExactWindowAttention(self.carrier, heads, window, shift)
+    def attention(self, heads: int, head_width: int, entries: int) -> ExactAttention:
+        return ExactAttention(self.carrier, heads, entries)
 
-    def causal_attention(self, heads: int, groups: int) -> ExactCausalAttention:
-        return ExactCausalAttention(self.carrier, heads, groups)
-
-    def head(self, n_in: int, n_out: int) -> ExactHead:
+    def head(self, n_in: int, first: int, n_out: int) -> ExactHead:
         return ExactHead(self.carrier, n_in, n_out, self.levels)
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(mode=False)  # kept for training, too
 def relative_index(window: int, device: torch.device) -> Tensor:
     """(n, n) index into a table of relative offsets, n = window^2 positions in raster order."""
     axis = torch.arange(window, device=device)
@@ -20,6 +21,7 @@ def relative_index(window: int, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
 def causal_mask(first: int, count: int, total: int, device: torch.device) -> Tensor:
     """(count, total) mask: group ``first + i`` sees groups 0..first+i."""
     query = torch.arange(first, first + count, device=device)[:, None]
@@ -32,6 +34,7 @@ def _padding(size: int, window: int, shift: int) -> int:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
 def _valid(h: int, w: int, window: int, shift: int, device: torch.device) -> Tensor | None:
     below, right = _padding(h, window, shift), _padding(w, window, shift)
     if not (shift or below or right):

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.layout import causal_mask, from_windows, relative_index, to_windows
+from lcodec.nets.integer.condition import Condition
 from lcodec.nets.quality import QualityTable
 
 _LN2 = math.log(2.0)
@@ -189,75 +189,46 @@ class TwinTable(nn.Module):
         return self.weight[index]
 
 
-def _softmax_attention(
-    rounding: Rounding, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, mask: Tensor | None
-) -> Tensor:
-    """(..., heads, n, e) x (..., heads, m, e) -> (..., heads, n, e), 8-bit output."""
-    factor = 1.0 / (P.ACT_SCALE**2 * math.sqrt(q.shape[-1]))
-    scores = torch.matmul(q, k.transpose(-1, -2)).float() * factor + bias
-    if mask is not None:
-        scores = scores.masked_fill(~mask, float("-inf"))
-    mixed = torch.matmul(torch.softmax(scores, dim=-1), v)
-    return rounding(mixed, -P.ACT_LIMIT, P.ACT_LIMIT)
+class TwinAttention(nn.Module):
+    """Softmax attention with a learned bias per head and entry of a table.
 
-
-class TwinWindowAttention(nn.Module):
-    """Unmasked self-attention inside windows of a grid, learned relative position bias.
-
-    Input (B, h, w, 3 * heads * e) holds queries, keys, values; output (B, h, w, heads * e).
+    ``forward(q, k, v, index, mask)``: q (N, heads, n, e), k and v (N, heads, m, e); ``index``
+    (n, m) names the table's entry of each pair; ``mask`` broadcasts to (N, heads, n, m), true
+    where a key is seen (at least one for each query). Output (N, heads, n, e), 8 bit.
     """
 
-    def __init__(self, rounding: Rounding, heads: int, window: int, shift: int) -> None:
+    def __init__(self, rounding: Rounding, heads: int, head_width: int, entries: int) -> None:
         super().__init__()
         self.rounding = rounding
-        self.heads, self.window, self.shift = heads, window, shift
-        self.bias = nn.Parameter(torch.zeros(heads, (2 * window - 1) ** 2))
+        self.head_width = head_width
+        self.bias = nn.Parameter(torch.zeros(heads, entries))
 
-    def forward(self, qkv: Tensor) -> Tensor:
-        b, h, w, width = qkv.shape
-        windows, valid = to_windows(qkv, self.window, self.shift)
-        n = self.window * self.window
-        split = windows.view(-1, n, 3, self.heads, width // (3 * self.heads))
-        q, k, v = split.permute(2, 0, 3, 1, 4)
-        index = relative_index(self.window, qkv.device)
-        bias = self.bias[:, index.flatten()].view(self.heads, n, n)
-        mask = None if valid is None else valid.repeat(b, 1)[:, None, None, :]
-        mixed = _softmax_attention(self.rounding, q, k, v, bias, mask)
-        mixed = mixed.transpose(1, 2).reshape(-1, n, width // 3)
-        return from_windows(mixed, (b, h, w), self.window, self.shift)
-
-
-class TwinCausalAttention(nn.Module):
-    """Attention over groups 0..g at one position, with a bias per pair of groups.
-
-    ``forward(q, k, v, first)``: q (N, heads, g, e) for groups first..first+g-1; k, v (N, heads,
-    first + g, e). Output (N, heads, g, e).
-    """
-
-    def __init__(self, rounding: Rounding, heads: int, groups: int) -> None:
-        super().__init__()
-        self.rounding = rounding
-        self.bias = nn.Parameter(torch.zeros(heads, groups, groups))
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, first: int) -> Tensor:
-        count, total = q.shape[2], k.shape[2]
-        bias = self.bias[:, first : first + count, :total]
-        mask = causal_mask(first, count, total, q.device) if count > 1 else None
-        return _softmax_attention(self.rounding, q, k, v, bias, mask)
+    def forward(
+        self, q: Tensor, k: Tensor, v: Tensor, index: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        bias = self.bias[:, index.flatten()].view(-1, *index.shape)
+        factor = 1.0 / (P.ACT_SCALE**2 * math.sqrt(self.head_width))
+        scores = torch.matmul(q, k.transpose(-1, -2)).float() * factor + bias
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        mixed = torch.matmul(torch.softmax(scores, dim=-1), v)
+        return self.rounding(mixed, -P.ACT_LIMIT, P.ACT_LIMIT)
 
 
 class TwinHead(nn.Module):
-    """Activations -> mean in steps and real scale index, per latent of one channel slice."""
+    """Activations -> mean in steps and real scale index, for latents first..first + n_out."""
 
-    def __init__(self, rounding: Rounding, n_in: int, n_out: int) -> None:
+    def __init__(self, rounding: Rounding, n_in: int, first: int, n_out: int) -> None:
         super().__init__()
         self.rounding = rounding
+        self.channels = slice(first, first + n_out)
         self.linear = TwinLinear(rounding, n_in, 2 * n_out, "residual")
         nn.init.zeros_(self.linear.weight)
 
-    def forward(self, x: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` (B, ..., n_in), ``deviation`` (B, n_out) in steps -> two (B, ..., n_out)."""
+    def forward(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        """``x`` (B, ..., n_in) -> two (B, ..., n_out)."""
         mean, index = self.linear.product(x).float().chunk(2, dim=-1)
+        deviation = condition.deviation[:, self.channels]
         shape = (deviation.shape[0], *([1] * (x.dim() - 2)), deviation.shape[1])
         spread = deviation.view(shape)
         mean = self.rounding(mean * spread * P.MEAN_SCALE, -P.MEAN_LIMIT, P.MEAN_LIMIT)
@@ -298,14 +269,11 @@ class TwinKit:
     def quality_table(self, anchors: int, width: int) -> QualityTable:
         return QualityTable(anchors, width)
 
-    def window_attention(self, heads: int, window: int, shift: int) -> TwinWindowAttention:
-        return TwinWindowAttention(self.rounding, heads, window, shift)
+    def attention(self, heads: int, head_width: int, entries: int) -> TwinAttention:
+        return TwinAttention(self.rounding, heads, head_width, entries)
 
-    def causal_attention(self, heads: int, groups: int) -> TwinCausalAttention:
-        return TwinCausalAttention(self.rounding, heads, groups)
-
-    def head(self, n_in: int, n_out: int) -> TwinHead:
-        return TwinHead(self.rounding, n_in, n_out)
+    def head(self, n_in: int, first: int, n_out: int) -> TwinHead:
+        return TwinHead(self.rounding, n_in, first, n_out)
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:
         """Bring hyper-latents to the range of the first layer."""

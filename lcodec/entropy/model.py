@@ -1,0 +1,85 @@
+"""Any entropy network on the parse path: integers in, means and scale indices out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lcodec.entropy.interface import Symbols
+from lcodec.entropy.network import EntropyConfig
+from lcodec.entropy.registry import make_network
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.carriers import Carrier
+from lcodec.nets.integer.condition import Condition
+from lcodec.nets.integer.exact import ExactKit, prepare_all, rescale
+from lcodec.nets.quality import QUALITY_MAX
+
+LEVELS = QUALITY_MAX + 1
+
+
+@dataclass
+class Progress:
+    """How far the coding of some tiles has come."""
+
+    level: int
+    state: Any
+    next_group: int = 0
+
+
+class IntegerEntropyModel(nn.Module):
+    """`EntropyModel` over an integer network.
+
+    With ``cached=False`` every step recomputes what it needs of the groups before it, for
+    comparison; the integers are the same.
+    """
+
+    prior_mean: Tensor
+    prior_index: Tensor
+    latent_multiplier: Tensor
+
+    def __init__(self, config: EntropyConfig, carrier: Carrier, cached: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.fourcc = config.fourcc
+        self.carrier = carrier
+        self.cached = cached
+        self.network = make_network(config, ExactKit(carrier, LEVELS))
+        hyper = (LEVELS, config.hyper_latent)
+        self.register_buffer("prior_mean", torch.zeros(hyper, dtype=torch.int32))
+        self.register_buffer("prior_index", torch.zeros(hyper, dtype=torch.uint8))
+        self.register_buffer("latent_multiplier", torch.zeros(LEVELS, config.latent))
+
+    def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
+        """Load exported integers (strictly) and prepare the layers."""
+        self.load_state_dict(tensors, strict=True)
+        self.to(device).eval()
+        prepare_all(self)
+
+    def prior(self, quality: int) -> tuple[Symbols, Symbols]:
+        mean = self.prior_mean[quality].cpu().numpy().astype(np.int32)
+        return mean, self.prior_index[quality].cpu().numpy().astype(np.int32)
+
+    def group(self, y: Tensor) -> Tensor:
+        return self.network.group(y)
+
+    def ungroup(self, groups: Tensor) -> Tensor:
+        return self.network.ungroup(groups)
+
+    def begin(self, z_hat: Tensor, quality: int) -> Progress:
+        level = torch.tensor([quality], device=z_hat.device)
+        condition = Condition(level, quality)
+        return Progress(quality, self.network.begin(z_hat, condition, self.cached))
+
+    def predict(self, state: Progress) -> tuple[Tensor, Tensor]:
+        return self.network.predict(state.state)
+
+    def absorb(self, state: Progress, symbols: Tensor) -> None:
+        channels = self.network.channels(state.next_group)
+        multiplier = self.latent_multiplier[state.level, channels]
+        inputs = rescale(symbols, multiplier, -P.LATENT_LIMIT, P.LATENT_LIMIT, self.carrier.dtype)
+        self.network.absorb(state.state, inputs)
+        state.next_group += 1

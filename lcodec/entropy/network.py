@@ -1,0 +1,110 @@
+"""What the networks of all entropy models have in common.
+
+A network is written once, over the layers of a kit: `TwinKit` trains it, `ExactKit` runs it in
+integers. It codes the latents group by group and never sees coders, files or symbols out of range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.condition import Condition
+
+
+@dataclass(frozen=True)
+class EntropyConfig:
+    """Sizes every entropy model has; each adds its own.
+
+    Attributes:
+        latent, hyper_latent: channels of y and of z.
+        hyper_width: channels of the hyper-synthesis.
+        anchors: rows of the tables that are interpolated over the quality.
+    """
+
+    kind: ClassVar[str]
+    fourcc: ClassVar[str]
+
+    latent: int = 256
+    hyper_latent: int = 128
+    hyper_width: int = 192
+    anchors: int = 9
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit together, or for which sums would not be exact.
+
+        Raises:
+            ValueError: naming the sizes.
+        """
+        if self.hyper_width >= 2048:
+            raise ValueError("sums of squares of 2048 and more are not exact")
+
+
+def check_attention(keys: int, head_width: int) -> None:
+    """Raise ValueError if attention over so many keys with heads so wide is not exact."""
+    if P.SCORE_WEIGHT_MAX * P.ACT_LIMIT * keys >= P.FLOAT32_EXACT:
+        raise ValueError(f"attention over {keys} keys is not exact")
+    if P.ACT_LIMIT**2 * head_width >= P.FLOAT32_EXACT:
+        raise ValueError("heads are too wide for exact scores")
+
+
+class EntropyNetwork(nn.Module):
+    """Base of all entropy networks.
+
+    The parse path calls `begin`, then for each group `predict` and `absorb`. Groups are what
+    `group` makes of the latents; group ``g`` holds the channels ``channels(g)``, last axis.
+    """
+
+    def __init__(self, config: EntropyConfig, kit: Any) -> None:
+        super().__init__()
+        self.config: Any = config
+        self.kit = kit
+
+    def group(self, y: Tensor) -> Tensor:
+        """(B, M, h, w) -> (B, groups, ..., channels of a group)."""
+        raise NotImplementedError
+
+    def ungroup(self, groups: Tensor) -> Tensor:
+        """Inverse of `group`."""
+        raise NotImplementedError
+
+    def channels(self, index: int) -> slice:
+        """Channels of the latents that group ``index`` holds."""
+        raise NotImplementedError
+
+    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> Any:
+        """State before the first group; ``z_hat`` (B, hyper, h/4, w/4).
+
+        With ``cached=False`` every step computes anew what it needs of earlier groups; the
+        integers are the same.
+        """
+        raise NotImplementedError
+
+    def predict(self, state: Any) -> tuple[Tensor, Tensor]:
+        """Mean and scale index of the next group (B, ..., channels): what the kit's head gives."""
+        raise NotImplementedError
+
+    def absorb(self, state: Any, inputs: Tensor) -> None:
+        """Take the group just predicted, (B, ..., channels) in units of the deviations."""
+        raise NotImplementedError
+
+    def parallel(
+        self, z_hat: Tensor, normalised: Tensor, condition: Condition
+    ) -> tuple[Tensor, Tensor]:
+        """Means (in steps) and scale indices of all groups, for training: two (B, M, h, w).
+
+        ``normalised`` (B, M, h, w): the latents in units of their deviations. Networks that can
+        do all groups in one pass do so in place of this.
+        """
+        state = self.begin(z_hat, condition)
+        means, indices = [], []
+        for inputs in self.group(normalised).unbind(1):
+            mean, index = self.predict(state)
+            means.append(mean)
+            indices.append(index)
+            self.absorb(state, inputs)
+        return self.ungroup(torch.stack(means, 1)), self.ungroup(torch.stack(indices, 1))

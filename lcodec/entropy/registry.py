@@ -1,0 +1,47 @@
+"""All entropy models: networks by kind, and the released sizes by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lcodec.entropy.groupedmixer import GroupedMixer, GroupedMixerConfig
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork
+from lcodec.errors import UsageError, WeightsError
+
+_KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
+    config.kind: (config, network) for config, network in ((GroupedMixerConfig, GroupedMixer),)
+}
+
+PRESETS: dict[str, EntropyConfig] = {
+    "groupedmixer": GroupedMixerConfig(),
+}
+
+
+def preset(name: str) -> EntropyConfig:
+    """Sizes of the entropy model released as ``name``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no entropy model `{name}`; there are: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def make_network(config: EntropyConfig, kit: Any) -> EntropyNetwork:
+    """The network of a configuration over a kit."""
+    return _KINDS[config.kind][1](config, kit)
+
+
+def make_config(kind: str, sizes: dict[str, Any]) -> EntropyConfig:
+    """A configuration from its stored form.
+
+    Raises:
+        WeightsError: the kind is unknown to this version, or the sizes are not its own.
+    """
+    if kind not in _KINDS:
+        raise WeightsError(f"unknown kind of entropy model: {kind}")
+    try:
+        return _KINDS[kind][0](**sizes)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"configuration of {kind} not understood: {error}") from error
