@@ -16,6 +16,17 @@ from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import lock_model
 
 LATENT = 32
+ENTROPY = GroupedMixerConfig(
+    latent=LATENT,
+    hyper_latent=8,
+    hyper_width=16,
+    slices=2,
+    width=32,
+    depth=2,
+    heads=2,
+    window=4,
+    anchors=3,
+)
 CONFIG = ModelConfig(
     TransformConfig(
         latent=LATENT,
@@ -29,17 +40,7 @@ CONFIG = ModelConfig(
         hyper_latent=8,
         anchors=3,
     ),
-    GroupedMixerConfig(
-        latent=LATENT,
-        hyper_latent=8,
-        hyper_width=16,
-        slices=2,
-        width=32,
-        depth=2,
-        heads=2,
-        window=4,
-        anchors=3,
-    ),
+    ENTROPY,
 )
 
 

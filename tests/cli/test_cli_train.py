@@ -103,19 +103,26 @@ def test_options_reach_the_trainer(
         compile=True,
         resume=True,
     )
-    assert Notes.made[0].config.entropy.depth == 2
+    assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
     assert threads == [3]
-    covered = set(inspect.signature(train).parameters) - {"depth", "as_json", "quiet"}
+    covered = set(inspect.signature(train).parameters) - {"model", "depth", "as_json", "quiet"}
     assert {f"--{name.rstrip('_')}" for name in covered} <= {*base, *words.split()}
+
+
+def test_model_over_the_same_transforms(base: list[str], tmp_path: Path) -> None:
+    start = a_run(tmp_path / "start", depth=1)
+    assert run([*base, "--start", start, "--model", "groupedmixer"]) == 0
+    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 4
+    assert run([*base, "--start", start, "--model", "unheard-of"]) == 2
 
 
 def test_depth(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     start = a_run(tmp_path / "start", depth=1)
     assert run([*base, "--start", start, "--depth", "5"]) == 0
-    assert Notes.made[-1].config.entropy.depth == 5
+    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 5
     a_run(tmp_path / "run", depth=3)
     assert run([*base, "--resume"]) == 0
-    assert Notes.made[-1].config.entropy.depth == 3
+    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 3
     assert run([*base, "--resume", "--depth", "4"]) == 2
     assert "the run has 3 and keeps it" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ from lcodec.errors import WeightsError
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products, make_carrier
 from lcodec.nets.integer.condition import Condition
+from lcodec.nets.integer.twin import TwinLinear
 from lcodec.training.integers import export_entropy, prove_bound
 from tests.tinymodel import CONFIG, tiny_codec
 
@@ -128,8 +129,10 @@ def test_export_refuses_what_could_overflow() -> None:
 
 def test_export_refuses_a_model_whose_bias_is_too_large() -> None:
     twin = tiny_codec()
+    features = twin.network.get_submodule("features")
+    assert isinstance(features, TwinLinear)
     with torch.no_grad():
-        twin.network.features.bias += 1e6
+        features.bias += 1e6
     with pytest.raises(WeightsError, match=r"network\.features"):
         export_entropy(twin)
 

@@ -19,7 +19,7 @@ from lcodec.training import checkpoint
 from lcodec.training.export import export_run, load_run
 from lcodec.training.model import TrainingCodec
 from lcodec.training.trainer import Trainer, TrainOptions, sample_loss
-from tests.tinymodel import CONFIG, picture
+from tests.tinymodel import CONFIG, ENTROPY, picture
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
 
 
 def test_deeper_mixer_starts_where_the_shallow_one_ended(pictures: Path, tmp_path: Path) -> None:
-    shallow = replace(CONFIG, entropy=replace(CONFIG.entropy, depth=1))
+    shallow = replace(CONFIG, entropy=replace(ENTROPY, depth=1))
     trainer = Trainer(options(pictures, tmp_path / "a"), shallow)
     trainer.run()
     entries: list[dict[str, Any]] = []
