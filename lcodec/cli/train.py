@@ -209,7 +209,7 @@ def _changed(
     config: ModelConfig, entropy: EntropyConfig, going_on: bool, option: str
 ) -> ModelConfig:
     if going_on and entropy != config.entropy:
-        raise UsageError(f"{option}: the run has another one and keeps it")
+        raise UsageError(f"{option}: the run has other sizes and keeps them")
     return replace(config, entropy=entropy)
 
 

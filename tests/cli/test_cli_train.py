@@ -124,7 +124,7 @@ def test_depth(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     assert run([*base, "--resume"]) == 0
     assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 3
     assert run([*base, "--resume", "--depth", "4"]) == 2
-    assert "the run has 3 and keeps it" in capsys.readouterr().err
+    assert "the run has other sizes and keeps them" in capsys.readouterr().err
 
 
 def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:

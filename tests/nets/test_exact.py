@@ -132,7 +132,7 @@ def test_export_refuses_a_model_whose_bias_is_too_large() -> None:
     features = twin.network.get_submodule("features")
     assert isinstance(features, TwinLinear)
     with torch.no_grad():
-        features.bias += 1e6
+        features.bias.add_(1e6)
     with pytest.raises(WeightsError, match=r"network\.features"):
         export_entropy(twin)
 
