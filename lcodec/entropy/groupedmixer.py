@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
 from lcodec.nets.attention import CausalAttention, WindowAttention
+from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
@@ -90,20 +91,6 @@ class CrossCache:
             values = torch.cat((self.values, values), dim=2)
         self.keys, self.values = keys, values
         return keys, values
-
-
-class FeedForward(nn.Module):
-    """Pre-norm feed-forward with a rectifier."""
-
-    def __init__(self, width: int, expansion: int, kit: Any) -> None:
-        super().__init__()
-        self.kit = kit
-        self.norm = kit.norm(width)
-        self.up = kit.linear(width, expansion * width, "relu")
-        self.down = kit.linear(expansion * width, width, "residual", closed=True)
-
-    def forward(self, stream: Tensor) -> Tensor:
-        return self.kit.add(stream, self.down(self.up(self.norm(stream))))
 
 
 class InnerMixer(nn.Module):

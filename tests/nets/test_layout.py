@@ -8,6 +8,7 @@ import torch
 from lcodec.nets.integer.layout import (
     from_windows,
     group_tokens,
+    neighbourhood,
     shuffle_up,
     to_windows,
     ungroup_tokens,
@@ -42,3 +43,28 @@ def test_groups_round_trip_and_order() -> None:
 def test_shuffle_up_places_quarters() -> None:
     x = torch.arange(8).view(1, 1, 1, 8)
     assert shuffle_up(x)[0, :, :, 0].tolist() == [[0, 2], [4, 6]]
+
+
+@pytest.mark.parametrize("offsets", [[(-1, 2), (0, 0), (2, -1)], [(-2, -1)], [(1, 3)]])
+def test_neighbourhood_gathers_by_offset(offsets: list[tuple[int, int]]) -> None:
+    x = torch.randn(2, 3, 5, 4)
+    out = neighbourhood(x, offsets)
+    assert out.shape == (2, 3, 5, len(offsets) * 4)
+    for tap, (down, right) in enumerate(offsets):
+        for i in range(3):
+            for j in range(5):
+                inside = 0 <= i + down < 3 and 0 <= j + right < 5
+                expected = x[:, i + down, j + right] if inside else torch.zeros(2, 4)
+                assert torch.equal(out[:, i, j, 4 * tap : 4 * tap + 4], expected)
+
+
+def test_neighbourhood_and_product_are_a_masked_convolution() -> None:
+    x, weight = torch.randn(1, 6, 7, 3), torch.randn(4, 3, 5, 5)
+    offsets = [(r, c) for r in range(-2, 3) for c in range(-2, 3) if (r + c) % 2]
+    mask = torch.zeros(5, 5)
+    for r, c in offsets:
+        mask[r + 2, c + 2] = 1
+    expected = torch.conv2d(x.permute(0, 3, 1, 2), weight * mask, padding=2)
+    taps = torch.cat([weight[:, :, r + 2, c + 2] for r, c in offsets], dim=1)
+    out = neighbourhood(x, offsets) @ taps.t()
+    assert torch.allclose(out.permute(0, 3, 1, 2), expected, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -70,6 +71,21 @@ def from_windows(x: Tensor, shape: tuple[int, int, int], window: int, shift: int
     x = x.view(b, rows, columns, window, window, -1).permute(0, 1, 3, 2, 4, 5)
     x = x.reshape(b, rows * window, columns * window, -1)
     return x[:, shift : shift + h, shift : shift + w]
+
+
+def neighbourhood(x: Tensor, offsets: Sequence[tuple[int, int]]) -> Tensor:
+    """Gather neighbours of every position: (B, h, w, C) -> (B, h, w, len(offsets) * C).
+
+    Channels ``t * C ... (t + 1) * C - 1`` at (i, j) are those of ``x`` at (i, j) plus the (row,
+    column) ``offsets[t]``, zeros outside the grid. With a linear layer behind it this is a
+    convolution whose kernel has these taps alone, and no algorithm that is not exact.
+    """
+    h, w = x.shape[1:3]
+    rows, columns = zip(*offsets, strict=True)
+    above, left = max(0, -min(rows)), max(0, -min(columns))
+    padded = F.pad(x, (0, 0, left, max(0, *columns), above, max(0, *rows)))
+    taps = [padded[:, above + r : above + r + h, left + c : left + c + w] for r, c in offsets]
+    return torch.cat(taps, dim=-1)
 
 
 def shuffle_up(x: Tensor) -> Tensor:
