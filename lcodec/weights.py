@@ -162,7 +162,7 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
     """
     known: list[str] = []
     for model in list_models():
-        found = _stated_id(model)
+        found = stated_id(model)
         if found == model_id.hex():
             return require_model(model.name)
         known.append(f"`{model.name}` {found or 'without id'}")
@@ -173,8 +173,8 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
     )
 
 
-def _stated_id(model: ModelInfo) -> str | None:
-    """``model_id`` in the configuration of a model, None where there is none to be read."""
+def stated_id(model: ModelInfo) -> str | None:
+    """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
     try:
         config = json.loads((model.place.folder / model.name / CONFIG_NAME).read_bytes())
     except (OSError, ValueError):

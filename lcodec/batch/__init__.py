@@ -1,11 +1,6 @@
-"""Encoding whole folders: what is to be done, doing it, and the report.
+"""Whole folders and lists of files, encoded or decoded.
 
-jobs, problems = plan(source, destination)
-report = run(jobs, lambda: Codec(), quality=50)
+`lcodec.batch.plan` finds out what is to be made, `check` what of it is there already, `engine`
+has the rest made by an executor of `pool`, in which the workers of `work` run; `manifest` keeps
+the record. The command is in `lcodec.cli.batch`.
 """
-
-from lcodec.batch.engine import PictureEncoder, run
-from lcodec.batch.plan import Job, Plan, plan
-from lcodec.batch.report import Outcome, Report, Status
-
-__all__ = ["Job", "Outcome", "PictureEncoder", "Plan", "Report", "Status", "plan", "run"]

@@ -1,106 +1,107 @@
-"""Working through a batch with one encoder; what fails, fails alone."""
+"""Going through a batch: check everything, make what is missing, try failures once more."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lcodec import container
+from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
-from lcodec.batch.report import Outcome, Report, Status, failure
-from lcodec.errors import LcodecError, OutputError
-from lcodec.imageio import Picture, atomic_write, load
+from lcodec.batch.pool import Executor
+from lcodec.batch.report import Outcome, Status
+from lcodec.batch.work import Failed, Made, Task
+from lcodec.errors import OutputError
+
+OnOutcome = Callable[[Outcome], None]
 
 
-class PictureEncoder(Protocol):
-    """What encodes: `lcodec.codec.Codec` is one."""
+def survey(
+    jobs: Iterable[Job], check: Checker, on_outcome: OnOutcome, *, dry_run: bool = False
+) -> list[Decision]:
+    """Check all jobs and return those to make; the others are outcomes at once.
 
-    def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
-        """A ``.lic`` file of uint8 pixels (H, W) or (H, W, 3) at a quality of 0..100."""
-
-
-def run(
-    jobs: Iterable[Job],
-    make_encoder: Callable[[], PictureEncoder],
-    *,
-    quality: int,
-    overwrite: bool = False,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
-) -> Report:
-    """Encode all jobs, one after the other.
-
-    ``make_encoder`` is called when the first picture has been read; what it raises ends the
-    batch, as it would befall every picture. Any other failure concerns one picture and is an
-    outcome. An output that is there already is skipped if it is a sound ``.lic`` file, and a
-    failure if not, unless ``overwrite`` is true. Outputs appear whole or not at all, and folders
-    are made as needed. ``on_outcome`` is called after each picture.
+    In a dry run those to make are outcomes too, of status planned.
     """
-    outcomes: list[Outcome] = []
-    encoder: PictureEncoder | None = None
+    todo = []
     for job in jobs:
-        start = time.perf_counter()
-        found = (None if overwrite else _existing(job)) or _load(job, start)
-        if isinstance(found, Picture):
-            encoder = encoder or make_encoder()
-            found = _encode(job, found, encoder, quality, overwrite, start)
-        outcomes.append(found)
-        on_outcome(found)
-    return Report(tuple(outcomes))
+        decision = check(job)
+        if decision.action is Action.MAKE:
+            todo.append(decision)
+            if dry_run:
+                on_outcome(_outcome(decision, Status.PLANNED))
+        else:
+            on_outcome(_settled(decision))
+    return todo
 
 
-def _existing(job: Job) -> Outcome | None:
-    """The outcome if the output is there already, else None."""
-    try:
-        if not job.output.exists():
-            return None
-        container.describe(job.output.read_bytes(), max_pixels=container.MAX_SIDE**2)
-    except (LcodecError, OSError) as error:
-        reason = OutputError(f"{job.output}: exists and is not a sound .lic file: {error}")
-        return failure(job.source, job.output, reason)
-    return Outcome(job.source, job.output, Status.SKIPPED)
+def work(
+    todo: Iterable[Decision],
+    executor: Executor,
+    check: Checker,
+    on_outcome: OnOutcome,
+    settings: dict[str, Any],
+) -> None:
+    """Make all files, each an outcome as soon as it is finished.
+
+    What fails is tried once more at the end, after it has been checked again: first what may run
+    beside others, then, one at a time, what ended its process or lacked memory.
+
+    Raises:
+        LcodecError: what would befall every file, such as damaged weights.
+    """
+    decisions = {decision.job: decision for decision in todo}
+    first: list[tuple[Job, Failed]] = []
+    for job, result in _results(decisions, executor, alone=False):
+        if isinstance(result, Made):
+            on_outcome(_made(decisions[job], result, settings, attempts=1))
+        else:
+            first.append((job, result))
+    for alone in (False, True):
+        again = {}
+        for job in (job for job, failed in first if failed.alone is alone):
+            decision = check(job)
+            if decision.action is Action.MAKE:
+                again[job] = decision
+            else:
+                on_outcome(_settled(decision))
+        for job, result in _results(again, executor, alone=alone):
+            if isinstance(result, Made):
+                on_outcome(_made(again[job], result, settings, attempts=2))
+            else:
+                on_outcome(
+                    _outcome(
+                        again[job], Status.FAILED, error=result.error, code=result.code, attempts=2
+                    )
+                )
 
 
-def _load(job: Job, start: float) -> Picture | Outcome:
-    try:
-        return load(job.source)
-    except Exception as error:  # a picture must not take the rest of the batch with it
-        return failure(job.source, job.output, error, time.perf_counter() - start)
+def _results(
+    decisions: dict[Job, Decision], executor: Executor, *, alone: bool
+) -> Iterator[tuple[Job, Made | Failed]]:
+    tasks = (Task(job.source, job.output, d.replace) for job, d in decisions.items())
+    for task, result in executor.run(tasks, alone=alone):
+        if isinstance(result, Failed) and result.fatal is not None:
+            raise result.fatal
+        yield Job(task.source, task.output), result
 
 
-def _encode(
-    job: Job,
-    picture: Picture,
-    encoder: PictureEncoder,
-    quality: int,
-    overwrite: bool,
-    start: float,
-) -> Outcome:
-    try:
-        data = encoder.encode(picture.pixels, quality)
-        _make_folder(job.output.parent)
-        with atomic_write(job.output, overwrite=overwrite) as stream:
-            stream.write(data)
-    except Exception as error:  # as above
-        return failure(job.source, job.output, error, time.perf_counter() - start)
-    return Outcome(
-        job.source,
-        job.output,
-        Status.DONE,
-        width=picture.width,
-        height=picture.height,
-        bytes=len(data),
-        seconds=time.perf_counter() - start,
-        notes=picture.notes,
+def _settled(decision: Decision) -> Outcome:
+    if decision.action is Action.SKIP:
+        return _outcome(decision, Status.SKIPPED, bytes=decision.bytes)
+    return _outcome(
+        decision, Status.FAILED, error=decision.reason, code=OutputError.exit_code, reason=None
     )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+def _made(decision: Decision, made: Made, settings: dict[str, Any], attempts: int) -> Outcome:
+    values = vars(made) | {"settings": settings, "attempts": attempts, "reason": None}
+    return _outcome(decision, Status.DONE, **values)
+
+
+def _outcome(decision: Decision, status: Status, **values: Any) -> Outcome:
+    known = {
+        "reason": decision.reason if status is Status.PLANNED else None,
+        "width": decision.width,
+        "height": decision.height,
+    }
+    return Outcome(decision.job.source, decision.job.output, status, **(known | values))

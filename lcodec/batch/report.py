@@ -1,8 +1,8 @@
-"""What became of each picture of a batch, and of all of them."""
+"""What became of each file of a batch, and the sums over all of them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,50 @@ from lcodec.errors import LcodecError
 
 
 class Status(StrEnum):
-    """What became of one picture."""
+    """What became of one file, or in a dry run would become of it."""
 
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Size in bytes and time of change of a source: when they differ, it was changed."""
+
+    source_bytes: int
+    source_mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """The stamp of a file as it is now.
+
+        Raises:
+            OSError: there is none.
+        """
+        state = path.stat()
+        return cls(state.st_size, state.st_mtime_ns)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One picture after its turn.
+    """One file after its turn.
 
     Attributes:
-        source: the picture, or a folder that could not be read.
-        output: its ``.lic`` file, None for a folder.
-        status: done, skipped (the output is there already) or failed.
-        error: why it failed, one line; ``code`` is the exit status `lcodec encode` would give.
-        width, height: size in pixels, of a finished picture.
-        bytes: size of the output of a finished picture.
-        seconds: time its turn took.
-        notes: what of the picture the output does not hold.
+        source: the file, or a folder that could not be read.
+        output: what is made of it, None for a folder.
+        status: done, skipped (finished before), failed, or planned (in a dry run).
+        error: why it failed, one line; ``code`` is the exit status the command for a single file
+            would give.
+        reason: why a planned file has to be made.
+        width, height: size of the picture in pixels.
+        bytes: size of the ``.lic`` file.
+        seconds: time the work took.
+        attempts: how often it was tried; 0 for what was skipped.
+        notes: what of the source the output does not hold.
+        stamp: the source as it was read.
+        settings: options the output was made with (`lcodec.batch.options.settings`).
     """
 
     source: Path
@@ -38,18 +62,25 @@ class Outcome:
     status: Status
     error: str | None = None
     code: int = 0
+    reason: str | None = None
     width: int | None = None
     height: int | None = None
     bytes: int | None = None
     seconds: float = 0.0
+    attempts: int = 0
     notes: tuple[str, ...] = ()
+    stamp: Stamp | None = None
+    settings: dict[str, Any] | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the picture, 0 if its size is not known."""
+        return (self.width or 0) * (self.height or 0)
 
     @property
     def bpp(self) -> float | None:
-        """Bits per pixel of the output of a finished picture."""
-        if self.bytes is None or self.width is None or self.height is None:
-            return None
-        return 8 * self.bytes / (self.width * self.height)
+        """Bits of the ``.lic`` file per pixel, None if a size is not known."""
+        return 8 * self.bytes / self.pixels if self.bytes is not None and self.pixels else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what is not known is left out."""
@@ -60,39 +91,51 @@ class Outcome:
             "bpp": self.bpp,
             "notes": list(self.notes),
         }
+        record |= record.pop("stamp") or {}
         return {key: value for key, value in record.items() if value is not None}
 
 
-def failure(source: Path, output: Path | None, error: Exception, seconds: float = 0.0) -> Outcome:
-    """The outcome of a picture whose turn ended with ``error``."""
+def failure(source: Path, output: Path | None, error: Exception, attempts: int = 0) -> Outcome:
+    """The outcome of a file that failed with ``error``."""
+    message, code = explain(error)
+    return Outcome(source, output, Status.FAILED, error=message, code=code, attempts=attempts)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One line for an exception, and the exit status that belongs to it."""
     if isinstance(error, LcodecError):
         message, code = str(error), error.exit_code
     else:
         message, code = f"unexpected {type(error).__name__}: {error}", LcodecError.exit_code
-    message = " ".join(message.split())
-    return Outcome(source, output, Status.FAILED, error=message, code=code, seconds=seconds)
+    return " ".join(message.split()), code
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """All outcomes, in the order of the work."""
+    """Sums over all outcomes so far; only the failures are kept one by one."""
 
-    outcomes: tuple[Outcome, ...]
+    done: int = 0
+    skipped: int = 0
+    planned: int = 0
+    failures: list[Outcome] = field(default_factory=list)
+    bytes: int = 0
+    pixels: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome; bytes and pixels are those of files made now."""
+        match outcome.status:
+            case Status.DONE:
+                self.done += 1
+                self.bytes += outcome.bytes or 0
+                self.pixels += outcome.pixels
+            case Status.SKIPPED:
+                self.skipped += 1
+            case Status.PLANNED:
+                self.planned += 1
+            case Status.FAILED:
+                self.failures.append(outcome)
 
     @property
-    def done(self) -> list[Outcome]:
-        """Pictures encoded now."""
-        return self._with(Status.DONE)
-
-    @property
-    def skipped(self) -> list[Outcome]:
-        """Pictures whose output was there already."""
-        return self._with(Status.SKIPPED)
-
-    @property
-    def failed(self) -> list[Outcome]:
-        """Pictures, and folders, that failed."""
-        return self._with(Status.FAILED)
-
-    def _with(self, status: Status) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.status is status]
+    def total(self) -> int:
+        """Number of outcomes."""
+        return self.done + self.skipped + self.planned + len(self.failures)

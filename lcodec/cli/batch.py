@@ -1,7 +1,9 @@
-"""``lcodec batch``: a folder of pictures to a folder of ``.lic`` files."""
+"""``lcodec batch``: many pictures to ``.lic`` files, or back."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,102 +20,172 @@ from lcodec.cli.options import (
     QualityOption,
     QuietOption,
 )
-from lcodec.errors import InputError
-from lcodec.weights import require_model
+from lcodec.cli.paths import STANDARD
+from lcodec.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from lcodec.batch import Outcome, PictureEncoder, Report
-
-EXIT_SOME_FAILED = 1
-EXIT_NOTHING_TO_DO = 9
+    from lcodec.batch.check import Decision
+    from lcodec.batch.options import Options
+    from lcodec.batch.plan import Plan
+    from lcodec.batch.pool import Executor
 
 
 def batch(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures.")],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder for .lic files.")],
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="Folder, or `-` for a list on standard input.")
+    ],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the results.")],
     quality: QualityOption = DEFAULT_QUALITY,
     model: ModelOption = DEFAULT_MODEL,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode .lic files instead of encoding pictures.")
+    ] = False,
+    picture_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="With --decode: png (default), tif, ..."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="Processes that work at the same time; by cores, memory and work if not given.",
+        ),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="With SRC `-`: paths end with NUL, not a newline.")
+    ] = False,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="With SRC `-`: the folder whose tree is mirrored."),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append a line of JSON for each file as it is done."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Say what would be done and do nothing.")
+    ] = False,
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
     _recursive: Annotated[
         bool, typer.Option("-r", "--recursive", help="Accepted; folders are always gone through.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON a picture on standard output.")
+        bool, typer.Option("--json", help="Print a line of JSON a file on standard output.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Encode a folder of pictures.
+    """Encode or decode many files.
 
-    All pictures below SRC are encoded into the same tree of folders below DST. Those whose
-    output is there already are skipped, so that a batch can be taken up again. What fails does
-    not stop the rest and is listed at the end. Exit status: 0 all done, 1 some failed, 9
-    nothing to do.
+    All pictures below SRC are encoded into the same tree of folders below DST. What is finished
+    is checked and skipped, so the same command takes up a batch that was stopped. What fails is
+    tried twice, does not stop the rest, and is listed at the end. Exit status: 0 all done, 1 some
+    failed, 9 nothing to do.
     """
-    if not source.is_dir():
-        raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
-    from lcodec.batch import Report, plan, run
+    _check_usage(context, source, decode, picture_format, null, base)
+    # Only now: a wrong command line is told of at once.
+    from lcodec.batch.check import Check
+    from lcodec.batch.engine import survey, work
+    from lcodec.batch.manifest import Manifest
+    from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
+    from lcodec.cli.batchview import View
 
-    planned = plan(source, destination)
-
-    def make_encoder() -> PictureEncoder:
-        require_model(model)
-        from lcodec.codec import Codec
-
-        return Codec(model=model, device=device.value)
-
-    for problem in planned.problems:
-        _show(problem, as_json, quiet)
-    total = len(planned.jobs)
-    with console.progress_bar("{task.fields[name]}", shown=not quiet) as progress:
-        task = progress.add_task("", total=total, name="") if progress else None
-
-        def on_outcome(outcome: Outcome) -> None:
-            if progress and task is not None:
-                progress.update(task, advance=1, name=outcome.source.name)
-            _show(outcome, as_json, quiet)
-
-        report = run(
-            planned.jobs, make_encoder, quality=quality, overwrite=force, on_outcome=on_outcome
-        )
-    report = Report((*planned.problems, *report.outcomes))
-    _conclude(report, source, quiet)
-
-
-def _show(outcome: Outcome, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        console.emit_json(outcome.to_dict())
-    if not quiet:
-        console.warn(str(outcome.source), outcome.notes)
-
-
-def _conclude(report: Report, source: Path, quiet: bool) -> None:
-    """List the failures, sum up, and exit with the status."""
-    for outcome in report.failed:
-        message = outcome.error or ""
-        named = message.startswith(f"{outcome.source}:")
-        console.fail(message if named else f"{outcome.source}: {message}")
-    if not quiet:
-        console.say(_summary(report, source))
-    if report.failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
-    if not report.done:
-        raise typer.Exit(EXIT_NOTHING_TO_DO)
+    options: Options
+    if decode:
+        options = DecodeOptions(_suffix(picture_format), device.value)
+    else:
+        options = EncodeOptions(model, quality, device.value)
+    plan = _plan(source, destination, options, null=null, base=base)
+    with ExitStack() as stack:
+        record = None
+        if manifest is not None:
+            record = stack.enter_context(Manifest(manifest, read_only=dry_run))
+        check = Check(options, force=force, manifest=record)
+        name = "list" if source == STANDARD else source
+        verb = "decode" if decode else "encode"
+        view = View(name, verb, manifest=None if dry_run else record, as_json=as_json, quiet=quiet)
+        try:
+            for problem in plan.problems:
+                view(problem)
+            with view.checking(plan.jobs) as planned:
+                todo = survey(planned, check, view, dry_run=dry_run)
+            if todo and not dry_run:
+                with view.working(todo), _executor(options, jobs, todo) as executor:
+                    work(todo, executor, check, view, settings(options))
+        except (KeyboardInterrupt, SystemExit):
+            view.stopped(len(plan.problems) + len(plan.jobs))
+            raise
+    view.conclude()
 
 
-def _summary(report: Report, source: Path) -> str:
-    if not report.outcomes:
-        return f"{source}: no pictures found"
-    parts = [
-        f"{len(outcomes)} {word}"
-        for outcomes, word in (
-            (report.done, "encoded"),
-            (report.skipped, "skipped (output exists)"),
-            (report.failed, "failed"),
-        )
-        if outcomes
-    ]
-    size = sum(outcome.bytes or 0 for outcome in report.done)
-    pixels = sum((outcome.width or 0) * (outcome.height or 0) for outcome in report.done)
-    figures = f"; {size} bytes, {8 * size / pixels:.4f} bpp" if pixels else ""
-    return f"{source}: {', '.join(parts)}{figures}"
+def _check_usage(
+    context: typer.Context,
+    source: str,
+    decode: bool,
+    picture_format: str | None,
+    null: bool,
+    base: Path | None,
+) -> None:
+    """Refuse options that do not go together, and a source that is not there."""
+    given = {
+        name
+        for name in ("quality", "model")
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
+    if decode and given:
+        raise UsageError(f"`--{min(given)}` is for encoding and excludes `--decode`")
+    if picture_format is not None and not decode:
+        raise UsageError("`--format` needs `--decode`")
+    if source == STANDARD:
+        console.refuse_terminal_input()
+        return
+    if null or base is not None:
+        raise UsageError(f"`{'--null' if null else '--base'}` needs `-` as SRC")
+    if not Path(source).is_dir():
+        known = Path(source).exists()
+        raise InputError(f"{source}: {'is not a folder' if known else 'no such folder'}")
+
+
+def _suffix(picture_format: str | None) -> str:
+    """The suffix of a format named on the command line, with or without its dot."""
+    from lcodec.imageio import format_of_suffix
+
+    suffix = "." + (picture_format or "png").lower().removeprefix(".")
+    format_of_suffix(suffix)
+    return suffix
+
+
+def _plan(
+    source: str, destination: Path, options: Options, *, null: bool, base: Path | None
+) -> Plan:
+    from lcodec.batch.options import DecodeOptions
+    from lcodec.batch.plan import LIC, parse_list, plan_list, plan_tree
+    from lcodec.imageio import READ_SUFFIXES
+
+    decode = isinstance(options, DecodeOptions)
+    output = options.suffix if isinstance(options, DecodeOptions) else LIC
+    if source == STANDARD:
+        sources = parse_list(sys.stdin.buffer.read(), null=null)
+        return plan_list(sources, destination, base=base, output=output)
+    inputs = {LIC} if decode else READ_SUFFIXES
+    return plan_tree(Path(source), destination, inputs=inputs, output=output)
+
+
+def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Executor:
+    """As many processes as asked for or as there is room for; one is this process itself."""
+    from lcodec.batch.pool import InProcess, Processes
+    from lcodec.batch.resources import cores, default_jobs
+    from lcodec.batch.work import CodecRecipe
+
+    count = min(jobs or default_jobs(d.pixels for d in todo), len(todo))
+    if jobs is None and count > 1:
+        from lcodec.loading import choose_device
+
+        if choose_device(options.device).type == "cuda":
+            count = 1  # several would share one GPU and its memory
+    recipe = CodecRecipe(options)
+    return InProcess(recipe) if count == 1 else Processes(recipe, count, max(1, cores() // count))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lcodec.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 PROGRAM = "lcodec"
@@ -45,7 +46,12 @@ def emit(text: str) -> None:
 
 def emit_json(record: Any) -> None:
     """One record as a line of JSON on standard output; raises as `emit`."""
-    emit(json.dumps(record, allow_nan=False, ensure_ascii=False))
+    text = json.dumps(record, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a file name that is no text
+        text = json.dumps(record, allow_nan=False)
+    emit(text)
 
 
 def emit_bytes(data: bytes) -> None:
@@ -91,22 +97,34 @@ def refuse_terminal_input() -> None:
         raise UsageError("standard input is a terminal: name a file or use a pipe")
 
 
+def is_terminal() -> bool:
+    """Whether standard error is one, so that progress can be shown."""
+    return sys.stderr.isatty()
+
+
+def error_console() -> Console:
+    """Standard error for rich."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
 @contextmanager
 def progress_bar(*columns: str, shown: bool = True) -> Iterator[Progress | None]:
     """A progress display on standard error, or None where that is no terminal.
 
     ``columns`` are formats of fields shown after the bar, such as "{task.fields[note]}".
     """
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and is_terminal()):
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
     parts = (BarColumn(), MofNCompleteColumn(), Remaining(), *map(TextColumn, columns))
-    console = Console(stderr=True)
-    with Progress(*parts, console=console, transient=True, redirect_stdout=False) as progress:
+    with Progress(
+        *parts, console=error_console(), transient=True, redirect_stdout=False
+    ) as progress:
         yield progress
 
 

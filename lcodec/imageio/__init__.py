@@ -7,8 +7,9 @@ and turns every failure into one clear error.
 from lcodec.imageio.atomic import atomic_write
 from lcodec.imageio.convert import from_pil
 from lcodec.imageio.picture import Picture, check_pixels
+from lcodec.imageio.probe import is_whole, probe
 from lcodec.imageio.reader import READ_SUFFIXES, load
-from lcodec.imageio.writer import WRITE_SUFFIXES, save
+from lcodec.imageio.writer import WRITE_SUFFIXES, format_of_suffix, save
 
 __all__ = [
     "READ_SUFFIXES",
@@ -16,7 +17,10 @@ __all__ = [
     "Picture",
     "atomic_write",
     "check_pixels",
+    "format_of_suffix",
     "from_pil",
+    "is_whole",
     "load",
+    "probe",
     "save",
 ]

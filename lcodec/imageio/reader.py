@@ -65,9 +65,7 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
 
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with _own_limit():
-            image = Image.open(stream, formats=_formats())
-        with image:
+        with open_image(stream) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise InputError(
@@ -83,6 +81,12 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def open_image(stream: BinaryIO) -> Image.Image:
+    """A picture of which only the head has been read; raises whatever Pillow does."""
+    with _own_limit():
+        return Image.open(stream, formats=_formats())
 
 
 def _formats() -> list[str]:

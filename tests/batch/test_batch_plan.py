@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.batch import plan
+from lcodec.batch.plan import parse_list, plan_list, plan_tree
 from lcodec.errors import InputError, OutputError
+from lcodec.imageio import READ_SUFFIXES
 
 
 def outputs(root: Path, *names: str) -> dict[str, str]:
@@ -18,7 +19,7 @@ def outputs(root: Path, *names: str) -> dict[str, str]:
     for name in names:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).touch()
-    planned = plan(source, root / "out")
+    planned = plan_tree(source, root / "out", inputs=READ_SUFFIXES)
     assert planned.problems == ()
     assert list(planned.jobs) == sorted(planned.jobs)
     return {
@@ -84,7 +85,7 @@ def test_unreadable_folder_is_a_problem_of_its_own(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    planned = plan(tmp_path / "in", tmp_path / "out")
+    planned = plan_tree(tmp_path / "in", tmp_path / "out", inputs=READ_SUFFIXES)
     assert [job.source.name for job in planned.jobs] == ["a.png"]
     assert len(planned.problems) == 1
     assert (planned.problems[0].source, planned.problems[0].code) == (closed, 3)
@@ -92,9 +93,84 @@ def test_unreadable_folder_is_a_problem_of_its_own(
 
 def test_wrong_folders(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        plan(tmp_path / "none", tmp_path)
+        plan_tree(tmp_path / "none", tmp_path, inputs=READ_SUFFIXES)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is not a folder"):
-        plan(tmp_path / "file", tmp_path)
+        plan_tree(tmp_path / "file", tmp_path, inputs=READ_SUFFIXES)
     with pytest.raises(OutputError, match="is not a folder"):
-        plan(tmp_path, tmp_path / "file")
+        plan_tree(tmp_path, tmp_path / "file", inputs=READ_SUFFIXES)
+
+
+def listed(root: Path, names: list[str], **options: Path) -> dict[str, str]:
+    """Sources and outputs of a list of which nothing is a problem."""
+    planned = plan_list([Path(name) for name in names], root / "out", **options)
+    assert planned.problems == ()
+    return {
+        str(job.source): job.output.relative_to(root / "out").as_posix() for job in planned.jobs
+    }
+
+
+def test_decoding_takes_lic_files_only(tmp_path: Path) -> None:
+    for name in ("a.png.lic", "b.LIC", "c.png"):
+        (tmp_path / name).touch()
+    planned = plan_tree(tmp_path, tmp_path / "out", inputs={".lic"}, output=".tif")
+    names = [(job.source.name, job.output.name) for job in planned.jobs]
+    assert names == [("a.png.lic", "a.png.tif"), ("b.LIC", "b.tif")]
+
+
+def test_relative_paths_are_mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["x/a.png", "./b.dat", "x/a.png", "x/../c.png"]
+    assert listed(tmp_path, names) == {
+        "x/a.png": "x/a.lic",
+        "b.dat": "b.lic",
+        "x/../c.png": "c.lic",
+    }
+
+
+def test_other_paths_are_mirrored_from_their_common_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    one, two = str(tmp_path / "p" / "q" / "a.png"), str(tmp_path / "p" / "b.png")
+    assert listed(tmp_path, [one, two]) == {one: "q/a.lic", two: "b.lic"}
+    assert listed(tmp_path, [one]) == {one: "a.lic"}
+    assert listed(tmp_path, ["../p/b.png", "c.png"]) == {
+        "../p/b.png": "p/b.lic",
+        "c.png": "here/c.lic",
+    }
+
+
+def test_base_is_the_folder_that_is_mirrored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = str(tmp_path / "p" / "q" / "a.png")
+    assert listed(tmp_path, [one, "p/b.png"], base=tmp_path / "p") == {
+        one: "q/a.lic",
+        "p/b.png": "b.lic",
+    }
+    planned = plan_list([Path("c.png")], tmp_path / "out", base=Path("p"))
+    assert planned.jobs == ()
+    assert [(p.error, p.code) for p in planned.problems] == [("c.png: is not below p", 2)]
+
+
+def test_an_output_is_never_an_input(tmp_path: Path) -> None:
+    names = [tmp_path / "a.png", tmp_path / "a.lic"]
+    planned = plan_list(names, tmp_path)
+    # The two would meet in a.lic and so keep their suffixes.
+    assert [job.output.name for job in planned.jobs] == ["a.lic.lic", "a.png.lic"]
+    planned = plan_list([tmp_path / "b.lic"], tmp_path)
+    assert planned.jobs == ()
+    assert "is an input and an output" in (planned.problems[0].error or "")
+
+
+def test_lists() -> None:
+    assert parse_list(b"a b.png\n\nc.png\r\nd.png") == [
+        Path("a b.png"),
+        Path("c.png"),
+        Path("d.png"),
+    ]
+    assert parse_list(b"a\nb.png\0\0c\0", null=True) == [Path("a\nb.png"), Path("c")]
+    assert os.fsencode(parse_list(b"\xff.png\n")[0]) == b"\xff.png"

@@ -1,0 +1,124 @@
+"""The manifest of a batch: a line of JSON for each file, written as the file is finished."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from lcodec.batch.report import Outcome, Stamp, Status
+from lcodec.errors import OutputError
+
+Record = dict[str, Any]
+_START = b'{"source": '
+
+
+class Manifest:
+    """A manifest that is being continued, or begun if there is none yet.
+
+    What an earlier run wrote is read first, to tell which outputs are known. A last line that was
+    cut off by a kill is dropped when writing begins. Of several lines for one output the last one
+    counts. Every line goes to the file at once and in one piece.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Read what is there already, and open it for writing unless ``read_only``.
+
+        Raises:
+            OutputError: the file cannot be read or written, or is something else than a manifest.
+        """
+        self.path = path
+        self._known: dict[str, Record] = {}
+        self._cut: int | None = None  # where a line begins that was cut off
+        self._stream: BinaryIO | None = None
+        try:
+            with path.open("rb") as stream:
+                self._read(stream)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        if not read_only:
+            self._open()
+
+    def _read(self, stream: BinaryIO) -> None:
+        end = 0
+        for line in stream:
+            record = _parse(line)
+            if record is None:
+                if line.endswith(b"\n") or not line.startswith(_START):
+                    raise OutputError(f"{self.path}: exists and is not a manifest")
+                self._cut = end
+                return
+            end += len(line)
+            if record["status"] in (Status.DONE, Status.SKIPPED) and "output" in record:
+                self._known[_key(record["output"])] = record
+            elif "output" in record:
+                self._known.pop(_key(record["output"]), None)
+
+    def known(self, output: Path) -> Record | None:
+        """The record of an output that is finished as far as the manifest knows."""
+        return self._known.get(_key(output))
+
+    def known_stamp(self, output: Path) -> Stamp | None:
+        """The source of a finished output as it was read."""
+        record = self.known(output)
+        if record is None or not {"source_bytes", "source_mtime_ns"} <= record.keys():
+            return None
+        return Stamp(record["source_bytes"], record["source_mtime_ns"])
+
+    def write(self, outcome: Outcome) -> None:
+        """Append a line, except for what was finished before and is known.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        finished_before = outcome.status is Status.SKIPPED
+        if finished_before and outcome.output is not None and self.known(outcome.output):
+            return
+        assert self._stream is not None, "the manifest was opened for reading"
+        try:
+            self._stream.write(json.dumps(outcome.to_dict()).encode("ascii") + b"\n")
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _open(self) -> None:
+        try:
+            if self._cut is not None:
+                os.truncate(self.path, self._cut)
+            # Unbuffered: a line is one call of the operating system.
+            self._stream = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: cannot be written: {error.strerror or error}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _parse(line: bytes) -> Record | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    usable = isinstance(record, dict) and "source" in record and "status" in record
+    return record if usable else None
+
+
+def _key(output: str | Path) -> str:
+    return os.path.abspath(output)

@@ -1,0 +1,239 @@
+"""Running workers: in this process, or in several others of which any may die."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from multiprocessing import connection, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import FrameType, TracebackType
+from typing import NoReturn, Protocol, Self
+
+from lcodec.batch.work import Failed, Recipe, Result, Task, Worker, attempt
+from lcodec.errors import LcodecError
+
+EXIT_TERMINATED = 143
+PATIENCE = 10.0
+"""Seconds a worker has to delete its unfinished file when it is told to stop."""
+DEATHS_IN_A_ROW = 3
+"""So many deaths per worker without any result between them end the batch."""
+
+
+class Executor(Protocol):
+    """Something that has tasks done."""
+
+    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
+        """Results as they come; ``alone`` means one at a time.
+
+        ``tasks`` is drawn from only when a worker is free.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class InProcess:
+    """Does all tasks here, one after the other."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._worker: Worker | None = None
+
+    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
+        """See `Executor`; here tasks are always alone."""
+        for task in tasks:
+            self._worker = self._worker or self._recipe.open()
+            yield task, attempt(self._worker, task)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker = None
+
+
+class Processes:
+    """Up to ``jobs`` processes, started when there is work for them, each with its own worker.
+
+    A process gets one task at a time, so nothing piles up on either side. One that dies is
+    replaced and its task fails. Leaving the block by an exception stops all of them at once and
+    lets them delete their unfinished files.
+    """
+
+    def __init__(self, recipe: Recipe, jobs: int, threads: int) -> None:
+        self._recipe = recipe
+        self._jobs = jobs
+        self._threads = threads
+        self._idle: list[_Process] = []
+        self._busy: dict[Connection, tuple[_Process, Task]] = {}
+        self._deaths = 0
+
+    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
+        """See `Executor`.
+
+        Raises:
+            LcodecError: the processes die one after the other before they finish anything.
+        """
+        width = 1 if alone else self._jobs
+        if alone:
+            self._keep(1)
+        waiting = iter(tasks)
+        while True:
+            while len(self._busy) < width and (task := next(waiting, None)) is not None:
+                self._assign(task)
+            if not self._busy:
+                return
+            for ready in connection.wait(list(self._busy)):
+                assert isinstance(ready, Connection)
+                yield self._collect(ready)
+
+    def _assign(self, task: Task) -> None:
+        while self._idle:
+            process = self._idle.pop()
+            if process.send(task):
+                break
+            process.stop()
+        else:
+            process = _Process(self._recipe, self._threads)
+            process.send(task)  # if it has died already, reading from it will tell
+        self._busy[process.connection] = process, task
+
+    def _collect(self, ready: Connection) -> tuple[Task, Result]:
+        process, task = self._busy.pop(ready)
+        result = process.receive()
+        if result is not None:
+            self._deaths = 0
+            self._idle.append(process)
+            return task, result
+        ending = process.stop()
+        self._deaths += 1
+        if self._deaths >= DEATHS_IN_A_ROW * self._jobs:
+            raise LcodecError(f"the worker processes die before they finish anything: {ending}")
+        return task, Failed(f"its worker process ended: {ending}", LcodecError.exit_code, True)
+
+    def _keep(self, count: int) -> None:
+        """Stop idle processes but ``count``, to give their memory back."""
+        for process in self._idle[count:]:
+            process.stop()
+        del self._idle[count:]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        processes = [*self._idle, *(process for process, _ in self._busy.values())]
+        self._idle, self._busy = [], {}
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.stop()
+
+
+class _Process:
+    """One process and the connection to it."""
+
+    def __init__(self, recipe: Recipe, threads: int) -> None:
+        # "spawn": a copy of a process in which torch has threads is not safe to use.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(
+            target=_serve, args=(theirs, recipe, threads), daemon=True
+        )
+        with _interrupts_blocked():
+            self._process.start()
+        # Now the other side is theirs alone, and its end shows here as the end of the data.
+        theirs.close()
+
+    def send(self, task: Task) -> bool:
+        """Hand over a task; False if nobody is there any more."""
+        try:
+            self.connection.send(task)
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> Result | None:
+        """The result of the task, None if the process died."""
+        try:
+            result: Result = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return result
+
+    def terminate(self) -> None:
+        """Tell it to stop at once."""
+        with contextlib.suppress(OSError):
+            self._process.terminate()
+
+    def stop(self) -> str:
+        """Wait for its end, which closing the connection brings about, and say how it ended."""
+        self.connection.close()
+        self._process.join(PATIENCE)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+        code = self._process.exitcode or 0
+        self._process.close()
+        return _ending(code)
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name} (out of memory?)" if name == "SIGKILL" else name
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Start processes with SIGINT blocked: Ctrl-C reaches them too, but this process decides."""
+    if sys.platform == "win32":
+        yield
+        return
+    # It is started with the first process, and would unblock the signal in between.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
+    """Main function of a process: results for tasks until the connection ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    if "torch" in sys.modules:  # imported by the user's main module, with another setting
+        sys.modules["torch"].set_num_threads(threads)
+    worker = recipe.open()
+    while True:
+        try:
+            task = tasks.recv()
+        except (EOFError, OSError):
+            return
+        result = attempt(worker, task)
+        try:
+            tasks.send(result)
+        except OSError:
+            return
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # An exception, so that the unfinished file is deleted on the way out.
+    raise SystemExit(EXIT_TERMINATED)

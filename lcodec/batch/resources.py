@@ -1,0 +1,75 @@
+"""How many workers a machine has room for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+# Measured with the released model: resident memory of an encoding or decoding process.
+BASE_BYTES = 420 << 20
+BLOCK_PIXELS = 1536**2  # the networks run over blocks of this size
+BYTES_PER_BLOCK_PIXEL = 190
+BYTES_PER_PIXEL = 24
+MEMORY_SHARE = 0.8
+
+WORTHWHILE_PIXELS = 4 << 20
+"""A worker with less to do than this spends most of its time on loading the networks."""
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_bytes(pixels: int) -> int:
+    """Estimated memory of a worker on a picture of so many pixels."""
+    block = min(pixels, BLOCK_PIXELS)
+    return BASE_BYTES + BYTES_PER_BLOCK_PIXEL * block + BYTES_PER_PIXEL * pixels
+
+
+def default_jobs(pixels: Iterable[int]) -> int:
+    """Workers for pictures of these sizes: as many as cores, memory and work suffice for."""
+    sizes = list(pixels)
+    if not sizes:
+        return 1
+    limits = [cores(), len(sizes), -(-sum(sizes) // WORTHWHILE_PIXELS)]
+    free = available_bytes()
+    if free is not None:
+        limits.append(int(free * MEMORY_SHARE) // worker_bytes(max(sizes)))
+    return max(1, min(limits))
+
+
+def available_bytes() -> int | None:
+    """Memory that can be used without swapping, None where that cannot be found out."""
+    known = [value for value in (_from_meminfo(), _from_cgroup()) if value is not None]
+    return min(known, default=None)
+
+
+def _from_meminfo(path: Path = Path("/proc/meminfo")) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return None
+
+
+def _from_cgroup() -> int | None:
+    """What the limit of a container leaves (control groups, version 2 or 1)."""
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            values = [int((_CGROUP / name).read_text()) for name in (limit, used)]
+        except (OSError, ValueError):  # no such file, or "max" for no limit
+            continue
+        return max(0, values[0] - values[1])
+    return None

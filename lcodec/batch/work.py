@@ -1,0 +1,221 @@
+"""What is done with one file of a batch, in whatever process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lcodec import container
+from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
+from lcodec.batch.report import Stamp, explain
+from lcodec.errors import InputError, LcodecError, OutputError
+from lcodec.imageio import atomic_write, load, save
+from lcodec.weights import find_model_by_id
+
+if TYPE_CHECKING:
+    from lcodec.codec import Codec
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to make; ``replace`` allows that it exists."""
+
+    source: Path
+    output: Path
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made; fields as those of `lcodec.batch.report.Outcome`."""
+
+    width: int
+    height: int
+    bytes: int
+    stamp: Stamp
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a file was not made.
+
+    Attributes:
+        error, code: as those of `lcodec.batch.report.Outcome`.
+        alone: it may go well when nothing else takes memory.
+        fatal: set if no other file would fare better; it ends the batch.
+    """
+
+    error: str
+    code: int
+    alone: bool = False
+    fatal: LcodecError | None = None
+
+
+Result = Made | Failed
+
+
+class Worker(Protocol):
+    """Makes one file after the other."""
+
+    def make(self, task: Task) -> Made:
+        """Make a file; any exception concerns this file alone, but `Unusable`."""
+
+
+class Recipe(Protocol):
+    """How to get a `Worker` in any process; has to be picklable."""
+
+    def open(self) -> Worker:
+        """A new worker."""
+
+
+class Unusable(Exception):
+    """The worker can make nothing at all; the cause says why."""
+
+
+def attempt(worker: Worker, task: Task) -> Result:
+    """Let a worker make a file; what goes wrong becomes a result."""
+    start = time.perf_counter()
+    try:
+        made = worker.make(task)
+    except Unusable as error:
+        cause = error.__cause__
+        assert isinstance(cause, LcodecError)
+        return Failed(*explain(cause), fatal=cause)
+    except Exception as error:  # a file must not take the rest of the batch with it
+        return Failed(*explain(error), alone=_lacks_memory(error))
+    return Made(**(vars(made) | {"seconds": time.perf_counter() - start}))
+
+
+def _lacks_memory(error: Exception) -> bool:
+    # torch raises a RuntimeError on the CPU and a class of its own on a GPU.
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+
+
+@dataclass(frozen=True)
+class CodecRecipe:
+    """Workers that encode or decode with the released models."""
+
+    options: Options
+
+    def open(self) -> Worker:
+        """A worker whose model is loaded with its first file."""
+        if isinstance(self.options, EncodeOptions):
+            return EncodeWorker(self.options)
+        return DecodeWorker(self.options)
+
+
+class EncodeWorker:
+    """Pictures to ``.lic`` files."""
+
+    def __init__(self, options: EncodeOptions) -> None:
+        self.options = options
+        self._codec: Codec | None = None
+
+    def make(self, task: Task) -> Made:
+        """Encode one picture.
+
+        Raises:
+            Unusable: the model cannot be loaded.
+            InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
+        """
+        stamp = _stamp(task.source)
+        _refuse_lic(task.source)
+        picture = load(task.source)
+        data = self._loaded().encode(picture.pixels, self.options.quality)
+        _refuse_change(task.source, stamp)
+        _make_folder(task.output.parent)
+        with atomic_write(task.output, overwrite=task.replace) as stream:
+            stream.write(data)
+        return Made(picture.width, picture.height, len(data), stamp, picture.notes)
+
+    def _loaded(self) -> Codec:
+        if self._codec is None:
+            self._codec = _load(self.options.model, self.options.device)
+        return self._codec
+
+
+class DecodeWorker:
+    """``.lic`` files to pictures; each file says which model it needs."""
+
+    def __init__(self, options: DecodeOptions) -> None:
+        self.options = options
+        self._model = ""
+        self._codec: Codec | None = None
+
+    def make(self, task: Task) -> Made:
+        """Decode one file.
+
+        Raises:
+            Unusable: a model that is there cannot be loaded.
+            InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
+                `lcodec.codec.Codec.decode` and `lcodec.imageio.save`.
+        """
+        stamp = _stamp(task.source)
+        try:
+            data = task.source.read_bytes()
+        except OSError as error:
+            raise _unreadable(task.source, error) from error
+        try:
+            file = container.read(data)
+            decoded = self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
+        except LcodecError as error:
+            raise type(error)(f"{task.source}: {error}") from error
+        _refuse_change(task.source, stamp)
+        _make_folder(task.output.parent)
+        save(decoded.pixels, task.output, overwrite=task.replace)
+        return Made(file.header.width, file.header.height, len(data), stamp)
+
+    def _loaded(self, model: str) -> Codec:
+        if self._codec is None or model != self._model:
+            self._codec = None  # two at once would take twice the memory
+            self._codec = _load(model, self.options.device)
+            self._model = model
+        return self._codec
+
+
+def _load(model: str, device: str) -> Codec:
+    from lcodec.codec import Codec  # only now: batches without work need no torch
+
+    try:
+        return Codec(model=model, device=device)
+    except LcodecError as error:
+        raise Unusable from error
+
+
+def _stamp(source: Path) -> Stamp:
+    try:
+        return Stamp.of(source)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{source}: no such file")
+    return InputError(f"{source}: cannot be read: {error.strerror or error}")
+
+
+def _refuse_change(source: Path, stamp: Stamp) -> None:
+    if _stamp(source) != stamp:
+        raise InputError(f"{source}: changed while it was being read")
+
+
+def _refuse_lic(source: Path) -> None:
+    try:
+        with source.open("rb") as stream:
+            head = stream.read(len(container.SIGNATURE))
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    if head == container.SIGNATURE:
+        raise InputError(f"{source}: is a .lic file already; `--decode` gives the picture")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error

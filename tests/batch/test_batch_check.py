@@ -1,0 +1,165 @@
+"""What is recognised as finished, what is made anew, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lcodec.batch.check import Action, Check, Decision
+from lcodec.batch.manifest import Manifest
+from lcodec.batch.options import DecodeOptions, settings
+from lcodec.batch.plan import Job
+from lcodec.batch.report import Outcome, Stamp, Status
+from lcodec.batch.work import Task
+from lcodec.imageio import save
+
+from .conftest import MakeBatch
+from .fakes import OPTIONS, FakeWorker
+
+
+@pytest.fixture
+def job(make_batch: MakeBatch) -> Job:
+    """A picture that has been encoded, an hour old."""
+    job = make_batch("a.png").jobs[0]
+    age(job.source)
+    FakeWorker(OPTIONS).make(Task(job.source, job.output))
+    return job
+
+
+def age(path: Path, hours: float = 1) -> None:
+    then = path.stat().st_mtime - 3600 * hours
+    os.utime(path, (then, then))
+
+
+def short(decision: Decision) -> tuple[Action, bool, str]:
+    return decision.action, decision.replace, decision.reason
+
+
+def test_finished(job: Job) -> None:
+    decision = Check(OPTIONS)(job)
+    assert short(decision) == (Action.SKIP, False, "finished")
+    assert (decision.width, decision.height) == (12, 8)
+    assert decision.bytes == job.output.stat().st_size
+
+
+def test_force(job: Job) -> None:
+    assert short(Check(OPTIONS, force=True)(job)) == (Action.MAKE, True, "forced")
+
+
+@pytest.mark.parametrize("size", [0, 5, 30, -1])
+def test_cut_off_output_is_made_anew(size: int, job: Job) -> None:
+    job.output.write_bytes(job.output.read_bytes()[:size])
+    reason = "damaged" if size else "empty"
+    assert short(Check(OPTIONS)(job)) == (Action.MAKE, True, reason)
+
+
+def test_damaged_output_is_made_anew(job: Job) -> None:
+    data = bytearray(job.output.read_bytes())
+    data[-20] ^= 1
+    job.output.write_bytes(data)
+    assert short(Check(OPTIONS)(job)) == (Action.MAKE, True, "damaged")
+
+
+def test_foreign_outputs_are_left_alone(job: Job) -> None:
+    sound = job.output.read_bytes()
+    job.output.write_bytes(b"letters to my aunt")
+    decision = Check(OPTIONS)(job)
+    assert decision.action is Action.REFUSE
+    assert decision.reason == f"{job.output}: exists, not a .lic file; `-f` replaces it"
+    job.output.write_bytes(sound[:8] + b"\x09" + sound[9:])  # a later version of the format
+    assert Check(OPTIONS)(job).action is Action.REFUSE
+    job.output.unlink()
+    job.output.mkdir()
+    assert Check(OPTIONS, force=True)(job).action is Action.REFUSE
+
+
+def test_other_options_are_a_refusal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    decision = Check(replace(OPTIONS, quality=41))(job)
+    assert decision.action is Action.REFUSE
+    assert "exists, made with quality 40, not 41; `-f` replaces it" in decision.reason
+    monkeypatch.setattr("lcodec.batch.check.stated_id", lambda model: "00000000")
+    decision = Check(OPTIONS)(job)
+    assert decision.action is Action.REFUSE
+    assert "made with other weights" in decision.reason
+
+
+def test_newer_source_is_made_anew_whatever_the_options(job: Job) -> None:
+    age(job.source, -3)
+    for options in (OPTIONS, replace(OPTIONS, quality=41)):
+        expected = (Action.MAKE, True, "its source has changed")
+        assert short(Check(options)(job)) == expected
+    job.output.write_bytes(b"letters to my aunt")
+    assert Check(OPTIONS)(job).action is Action.REFUSE
+
+
+def test_older_picture_of_another_size_is_a_refusal(job: Job) -> None:
+    Image.new("L", (12, 9)).save(job.source)
+    age(job.source)
+    decision = Check(OPTIONS)(job)
+    assert decision.action is Action.REFUSE
+    assert "holds a picture of 12x8, not 12x9" in decision.reason
+    Image.new("L", (8, 12)).save(job.source)  # as an EXIF orientation can turn it
+    age(job.source)
+    assert Check(OPTIONS)(job).action is Action.SKIP
+
+
+def test_manifest_knows_a_source_that_was_replaced_by_an_older_one(
+    job: Job, tmp_path: Path
+) -> None:
+    outcome = Outcome(
+        job.source,
+        job.output,
+        Status.DONE,
+        stamp=Stamp.of(job.source),
+        settings=settings(OPTIONS),
+    )
+    with Manifest(tmp_path / "m") as manifest:
+        manifest.write(outcome)
+    known = Manifest(tmp_path / "m", read_only=True)
+    assert Check(OPTIONS, manifest=known)(job).action is Action.SKIP
+    age(job.source)
+    assert Check(OPTIONS)(job).action is Action.SKIP
+    assert short(Check(OPTIONS, manifest=known)(job))[2] == "its source has changed"
+
+
+def test_manifest_knows_options_that_the_file_does_not_show(job: Job, tmp_path: Path) -> None:
+    made = settings(OPTIONS) | {"model": "other"}
+    with Manifest(tmp_path / "m") as manifest:
+        manifest.write(Outcome(job.source, job.output, Status.DONE, settings=made))
+    decision = Check(OPTIONS, manifest=Manifest(tmp_path / "m", read_only=True))(job)
+    assert decision.action is Action.REFUSE
+    assert "made with model other, not groupedmixer" in decision.reason
+
+
+def test_unreadable_source_is_left_to_the_worker(job: Job) -> None:
+    job.source.write_bytes(b"nothing")
+    assert short(Check(OPTIONS)(job)) == (Action.MAKE, False, "cannot be read")
+
+
+def test_decoded_pictures(job: Job, tmp_path: Path) -> None:
+    back = Job(job.output, tmp_path / "a.png")
+    check = Check(DecodeOptions(".png"))
+    assert short(check(back)) == (Action.MAKE, False, "new")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 12), dtype=np.uint8)
+    save(noise, back.output)
+    decision = check(back)
+    assert short(decision) == (Action.SKIP, False, "finished")
+    assert decision.bytes == job.output.stat().st_size
+    whole = back.output.read_bytes()
+    back.output.write_bytes(whole[:80])
+    assert short(check(back)) == (Action.MAKE, True, "damaged")
+    back.output.write_bytes(b"")
+    assert short(check(back)) == (Action.MAKE, True, "empty")
+    back.output.write_bytes(b"letters")
+    assert check(back).action is Action.REFUSE
+    save(noise[:7], back.output, overwrite=True)
+    assert "a picture of 12x7, not 12x8" in check(back).reason
+    save(noise, back.output, overwrite=True, suffix=".bmp")
+    assert "another format (BMP)" in check(back).reason
+    age(back.source, -3)
+    assert short(check(back)) == (Action.MAKE, True, "its source has changed")

@@ -1,0 +1,170 @@
+"""Checking and making: isolation, second attempts, atomic outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lcodec import container
+from lcodec.batch.check import Check
+from lcodec.batch.engine import survey, work
+from lcodec.batch.options import settings
+from lcodec.batch.plan import Plan
+from lcodec.batch.pool import InProcess
+from lcodec.batch.report import Outcome, Stamp
+from lcodec.batch.work import CodecRecipe, Made, Task, Worker
+from lcodec.errors import InputError, WeightsError
+
+from .conftest import MakeBatch
+from .fakes import OPTIONS, FakeRecipe, FakeWorker
+
+
+def go(plan: Plan, recipe: FakeRecipe | None = None, *, force: bool = False) -> list[Outcome]:
+    """All outcomes of a batch in this process."""
+    recipe = recipe or FakeRecipe()
+    outcomes: list[Outcome] = []
+    check = Check(recipe.options, force=force)
+    todo = survey(plan.jobs, check, outcomes.append)
+    work(todo, InProcess(recipe), check, outcomes.append, settings(recipe.options))
+    return outcomes
+
+
+def shown(outcomes: list[Outcome]) -> list[tuple[str, str, int]]:
+    return [(o.source.name, o.status.value, o.attempts) for o in outcomes]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_all_done(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "b.png", "deep/c.png")
+    outcomes = go(plan)
+    assert files(tmp_path / "out") == ["a.lic", "b.lic", "deep/c.lic"]
+    assert shown(outcomes) == [(n, "done", 1) for n in ("a.png", "b.png", "c.png")]
+    first = outcomes[0]
+    data = (tmp_path / "out" / "a.lic").read_bytes()
+    assert container.read(data).tiles[0].latent == bytes([10, 0, 0, 0])
+    assert (first.width, first.height, first.bytes) == (12, 8, len(data))
+    assert first.bpp == 8 * len(data) / 96
+    record = first.to_dict()
+    assert record["bpp"] == first.bpp
+    assert record["settings"] == {"model": "groupedmixer", "quality": 40}
+    assert record["source_bytes"] == first.source.stat().st_size
+    assert record["seconds"] > 0
+
+
+def test_failures_are_tried_twice_and_leave_the_others_alone(
+    make_batch: MakeBatch, tmp_path: Path
+) -> None:
+    plan = make_batch("a.png", "fails.png", "fails-once.png", "lacks-once.png", "z.png")
+    (tmp_path / "in" / "bad.png").write_bytes(b"nothing")
+    plan = make_batch()
+    outcomes = go(plan)
+    assert shown(outcomes) == [
+        ("a.png", "done", 1),
+        ("z.png", "done", 1),
+        ("bad.png", "failed", 2),
+        ("fails-once.png", "done", 2),
+        ("fails.png", "failed", 2),
+        ("lacks-once.png", "done", 2),
+    ]
+    failed = {o.source.name: (o.error, o.code) for o in outcomes if o.error}
+    assert failed["fails.png"] == ("fails.png: no luck", 1)
+    assert failed["bad.png"][1] == 3
+    assert files(tmp_path / "out") == ["a.lic", "fails-once.lic", "lacks-once.lic", "z.lic"]
+
+
+def test_unexpected_errors_are_one_line() -> None:
+    class Broken(FakeWorker):
+        def make(self, task: Task) -> Made:
+            raise RuntimeError("two\nlines")
+
+    result = next(InProcess(_Fixed(Broken(OPTIONS))).run([Task(Path("a"), Path("b"))]))[1]
+    assert getattr(result, "error", "") == "unexpected RuntimeError: two lines"
+
+
+class _Fixed:
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def open(self) -> Worker:
+        return self._worker
+
+
+def test_output_folder_that_cannot_be_made(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "deep/c.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "deep").touch()
+    outcomes = go(plan)
+    assert [(o.status.value, o.code) for o in outcomes] == [("done", 0), ("failed", 8)]
+
+
+def test_second_run_makes_only_what_is_missing(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "b.png")
+    go(plan)
+    kept = (tmp_path / "out" / "a.lic").stat()
+    (tmp_path / "out" / "b.lic").unlink()
+    assert shown(go(plan)) == [("a.png", "skipped", 0), ("b.png", "done", 1)]
+    assert (tmp_path / "out" / "a.lic").stat() == kept
+    skipped = go(plan)[0]
+    assert (skipped.width, skipped.bytes) == (12, kept.st_size)
+    assert shown(go(plan, force=True)) == [("a.png", "done", 1), ("b.png", "done", 1)]
+
+
+def test_what_another_process_has_finished_meanwhile_is_skipped(
+    make_batch: MakeBatch, tmp_path: Path
+) -> None:
+    plan = make_batch("a.png")
+    check = Check(OPTIONS)
+    todo = survey(plan.jobs, check, lambda outcome: None)
+    go(plan)
+    outcomes: list[Outcome] = []
+    work(todo, InProcess(FakeRecipe()), check, outcomes.append, {})
+    assert shown(outcomes) == [("a.png", "skipped", 0)]
+
+
+def test_dry_run_changes_nothing(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "b.png")
+    go(plan)
+    (tmp_path / "out" / "b.lic").unlink()
+    outcomes: list[Outcome] = []
+    survey(plan.jobs, Check(OPTIONS), outcomes.append, dry_run=True)
+    assert shown(outcomes) == [("a.png", "skipped", 0), ("b.png", "planned", 0)]
+    assert outcomes[1].to_dict()["reason"] == "new"
+    assert files(tmp_path / "out") == ["a.lic"]
+
+
+def test_model_that_cannot_be_loaded_ends_the_batch(
+    make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise WeightsError("no weights")
+
+    monkeypatch.setattr("lcodec.codec.load_model", refuse)
+    plan = make_batch("a.png", "b.png")
+    check = Check(OPTIONS)
+    todo = survey(plan.jobs, check, lambda outcome: None)
+    with pytest.raises(WeightsError, match="no weights"):
+        work(todo, InProcess(CodecRecipe(OPTIONS)), check, lambda outcome: None, {})
+
+
+def test_source_that_changes_while_it_is_read(
+    make_batch: MakeBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_batch("a.png")
+    stamps = iter([Stamp(1, 1), Stamp(1, 2)])
+    monkeypatch.setattr(Stamp, "of", lambda path: next(stamps))
+    with pytest.raises(InputError, match="changed while it was being read"):
+        FakeWorker(OPTIONS).make(Task(plan.jobs[0].source, plan.jobs[0].output))
+    assert not (tmp_path / "out").exists()
+
+
+def test_lic_file_is_not_encoded(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png")
+    go(plan)
+    task = Task(tmp_path / "out" / "a.lic", tmp_path / "b.lic")
+    with pytest.raises(InputError, match=r"is a \.lic file already"):
+        FakeWorker(replace(OPTIONS, quality=1)).make(task)
