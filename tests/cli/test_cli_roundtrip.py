@@ -140,40 +140,6 @@ def test_changed_symbols_are_told_of(photo: Path, capsys: Capture) -> None:
     assert not photo.with_name("b.png").exists()
 
 
-def test_batch_isolates_failures_and_goes_on_later(tmp_path: Path, capsys: Capture) -> None:
-    source, destination = tmp_path / "in", tmp_path / "out"
-    (source / "deep").mkdir(parents=True)
-    Image.fromarray(picture(40, 40)).save(source / "a.png")
-    Image.fromarray(picture(40, 40, 1)).save(source / "deep" / "b.png")
-    (source / "bad.jpg").write_bytes(b"nothing")
-    arguments = ["batch", str(source), str(destination), "-q", "30"]
-    assert run([*arguments, "--json"]) == 1
-    printed = capsys.readouterr()
-    records = [json.loads(line) for line in printed.out.splitlines()]
-    assert [record["status"] for record in records] == ["done", "failed", "done"]
-    assert records[1]["code"] == 3
-    assert printed.err.splitlines()[-2].startswith(f"lcodec: {source / 'bad.jpg'}: ")
-    assert "2 encoded, 1 failed" in printed.err.splitlines()[-1]
-    coded = destination / "deep" / "b.lic"
-    assert coded.read_bytes() == lcodec.encode(picture(40, 40, 1), 30)
-    assert records[2]["bytes"] == coded.stat().st_size
-
-    (source / "bad.jpg").unlink()
-    assert run(arguments) == 9
-    assert "2 skipped" in capsys.readouterr().err
-    coded.unlink()
-    assert run(arguments) == 0
-    assert "1 encoded, 1 skipped" in capsys.readouterr().err
-    assert run([*arguments, "-f"]) == 0
-    assert "2 encoded" in capsys.readouterr().err
-
-
-def test_batch_of_nothing(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "in").mkdir()
-    assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 9
-    assert "no pictures found" in capsys.readouterr().err
-
-
 def test_bench(tmp_path: Path, capsys: Capture) -> None:
     pytest.importorskip("scipy")
     for seed in range(2):

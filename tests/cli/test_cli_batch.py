@@ -1,0 +1,346 @@
+"""``lcodec batch`` as a command: what it does, shows and leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import lcodec
+from lcodec import container
+from lcodec.cli.main import run
+from tests.tinymodel import picture
+
+from .command import ROOT, TIMEOUT, command, environment
+from .command import lcodec as real
+
+Capture = pytest.CaptureFixture[str]
+FAKE = [sys.executable, "-m", "tests.batch.fakes", "batch"]
+"""The command with a codec that takes no time."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures in ``in``, one of them in a folder of its own, and a broken one."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    Image.fromarray(picture(40, 40)).save(tmp_path / "in" / "a.png")
+    Image.fromarray(picture(40, 40, 1)).save(tmp_path / "in" / "deep" / "b.png")
+    Image.fromarray(picture(30, 50, 2)[..., 0]).save(tmp_path / "in" / "c.jpg")
+    (tmp_path / "in" / "bad.jpg").write_bytes(b"nothing")
+    return tmp_path
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def fake(*arguments: str | Path, **changes: str) -> subprocess.Popen[str]:
+    """Start the command with the fake codec, in a process group of its own."""
+    return subprocess.Popen(
+        [*FAKE, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_real_command_encodes_resumes_and_decodes(folder: Path, tiny_model: Path) -> None:
+    source, coded, back = folder / "in", folder / "out", folder / "back"
+    manifest = folder / "log.ndjson"
+    result = real("batch", source, coded, "-q", "30", "-j", "2", "--manifest", manifest, "--json")
+    assert result.status == 1
+    assert files(coded) == ["a.lic", "c.lic", "deep/b.lic"]
+    # One rounding differs between machines and threads at most; the header never does.
+    header = container.read((coded / "deep" / "b.lic").read_bytes()).header
+    assert (header.width, header.height, header.quality) == (40, 40, 30)
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    assert sorted(lines, key=lambda r: r["source"]) == sorted(
+        map(json.loads, manifest.read_text().splitlines()), key=lambda r: r["source"]
+    )
+    assert {Path(r["source"]).name: (r["status"], r["attempts"]) for r in lines} == {
+        "a.png": ("done", 1),
+        "b.png": ("done", 1),
+        "c.jpg": ("done", 1),
+        "bad.jpg": ("failed", 2),
+    }
+    for record in lines:
+        if record["status"] == "done":
+            assert record["bytes"] == Path(record["output"]).stat().st_size
+            assert record["bpp"] > 0
+        else:
+            assert record["code"] == 3
+    assert result.err.splitlines()[-2].startswith(f"lcodec: {source / 'bad.jpg'}: ")
+    assert "3 encoded, 1 failed; " in result.err.splitlines()[-1]
+
+    result = real("batch", "--decode", coded, back, "--format", "tif", "--quiet")
+    assert (result.status, result.out, result.err) == (0, b"", "")
+    assert files(back) == ["a.tif", "c.tif", "deep/b.tif"]
+    with Image.open(back / "deep" / "b.tif") as image:
+        data = (coded / "deep" / "b.lic").read_bytes()
+        assert image.tobytes() == lcodec.decode(data).pixels.tobytes()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_runs_one_after_the_other(folder: Path, capsys: Capture) -> None:
+    source, coded = folder / "in", folder / "out"
+    arguments = ["batch", str(source), str(coded), "-q", "30"]
+    assert run([*arguments, "-j", "1"]) == 1
+    (source / "bad.jpg").unlink()
+    assert (coded / "a.lic").read_bytes() == lcodec.encode(picture(40, 40), 30)
+    capsys.readouterr()
+    assert run(arguments) == 9
+    assert "3 skipped (finished before)" in capsys.readouterr().err
+    (coded / "c.lic").write_bytes((coded / "c.lic").read_bytes()[:-1])
+    assert run([*arguments, "--dry-run"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"encode {source / 'c.jpg'} -> {coded / 'c.lic'} (damaged)\n"
+    assert "1 to encode, 2 skipped" in printed.err
+    assert run(arguments) == 0
+    assert "1 encoded, 2 skipped" in capsys.readouterr().err
+    assert run(["batch", str(source), str(coded), "-q", "31"]) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 4
+    assert shown[0] == (
+        f"lcodec: {coded / 'a.lic'}: exists, made with quality 30, not 31; `-f` replaces it"
+    )
+    assert run([*arguments, "-f", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_list_on_standard_input(folder: Path, tmp_path: Path) -> None:
+    names = ["in/a.png", "in/deep/b.png", "in/none.png"]
+    odd = "in/line\nbreak.png"
+    shutil.copy(folder / "in" / "a.png", folder / odd)
+
+    def listed(data: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*FAKE, "-", "out", "--json", "--dry-run", *options],
+            input=data,
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+
+    done = listed("\n".join(names).encode())
+    assert done.returncode == 0
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["output"] for r in records] == [
+        "out/in/a.lic",
+        "out/in/deep/b.lic",
+        "out/in/none.lic",
+    ]
+    assert [r["reason"] for r in records] == ["new", "new", "cannot be read"]
+    done = listed("\0".join([odd, names[0]]).encode(), "-0", "--base", "in")
+    outputs = [json.loads(line)["output"] for line in done.stdout.splitlines()]
+    assert outputs == ["out/a.lic", "out/line\nbreak.lic"]
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--decode", "-q", "3"], 2, "`--quality` is for encoding"),
+        (["--decode", "--model", "x"], 2, "`--model` is for encoding"),
+        (["--decode", "--format", "gif"], 2, "unknown picture format `.gif`"),
+        (["--format", "png"], 2, "`--format` needs `--decode`"),
+        (["-0"], 2, "`--null` needs `-`"),
+        (["--base", "x"], 2, "`--base` needs `-`"),
+        (["-j", "0"], 2, "--jobs"),
+        (["--model", "none"], 6, "model `none`: not found"),
+        (["--manifest", "in/bad.jpg"], 8, "exists and is not a manifest"),
+        (["--manifest", "none/m"], 8, "none/m: cannot be written"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str],
+    status: int,
+    words: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    monkeypatch.chdir(folder)
+    assert run(["batch", "in", "out", *arguments]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
+    assert words in printed.err
+    assert not (folder / "out").exists()
+
+
+def test_batch_of_nothing(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "in").mkdir()
+    assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 9
+    assert "nothing found to encode" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_it_cleanly_and_a_second_run_finishes(
+    sent: signal.Signals, jobs: int, tmp_path: Path
+) -> None:
+    source, coded = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for number in range(20):
+        Image.new("L", (8, 8), number).save(source / f"{number}.png")
+    arguments = (source, coded, "-j", str(jobs))
+    process = fake(*arguments, FAKE_WRITE_SECONDS="0.2")
+    wait_for(process, coded, 3)
+    if sent is signal.SIGINT:
+        os.killpg(process.pid, sent)  # Ctrl-C reaches all processes
+    else:
+        process.send_signal(sent)
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + sent
+    lines = err.splitlines()
+    assert " stopped; " in lines[-2 if sent is signal.SIGINT else -1]
+    assert "Traceback" not in err
+    assert group(process.pid) == []
+    left = files(coded)
+    assert 3 <= len(left) < 20
+    assert all(name.endswith(".lic") for name in left), "unfinished files"
+    for name in left:
+        container.read((coded / name).read_bytes())
+    assert fake(*arguments).wait(TIMEOUT) == 0
+    assert len(files(coded)) == 20
+
+
+def wait_for(process: subprocess.Popen[str], folder: Path, count: int) -> None:
+    """Until so many files are finished."""
+    deadline = time.monotonic() + TIMEOUT
+    while len(list(folder.rglob("*.lic"))) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def group(leader: int) -> list[int]:
+    """Processes left in a process group, but those that have ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == leader and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_progress_on_a_terminal_only(tmp_path: Path) -> None:
+    import pty
+
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        Image.new("RGB", (300, 200)).save(tmp_path / "in" / f"{number}.png")
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*FAKE, str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1"],
+        cwd=ROOT,
+        env=environment(TERM="xterm", COLUMNS="120", FAKE_SECONDS="0.3"),
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while chunk := os.read(controller, 4096):
+            shown += chunk
+    except OSError:  # Linux: the other side has closed
+        pass
+    os.close(controller)
+    assert process.wait(TIMEOUT) == 0
+    assert b"2/3" in shown
+    assert b"MP/s" in shown
+    assert b"files/s" in shown
+    process_without = fake(tmp_path / "in", tmp_path / "other")
+    _, err = process_without.communicate(timeout=TIMEOUT)
+    assert process_without.returncode == 0
+    assert "MP/s" not in err
+
+
+@pytest.mark.slow
+def test_500_mixed_files_killed_and_resumed(tmp_path: Path, tiny_model: Path) -> None:
+    source, coded = tmp_path / "in", tmp_path / "out"
+    broken = mixed_files(source, 500)
+    manifest = tmp_path / "log.ndjson"
+    arguments = command("batch", source, coded, "-q", "20", "-j", "2", "--manifest", manifest)
+    process = subprocess.Popen(
+        arguments, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(process, coded, 220)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + TIMEOUT
+    while group(process.pid):  # they finish the picture they have
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    before = set(files(coded))
+    assert 220 <= len(before) < 480
+    recorded = [json.loads(line) for line in manifest.read_text().splitlines()]
+    done_first = [r for r in recorded if r["status"] == "done"]
+    assert len(before) - 2 <= len(done_first) <= len(before)
+
+    done = subprocess.run(
+        arguments, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert done.returncode == 1
+    failures = [line for line in done.stderr.splitlines() if not line.startswith(str(source))]
+    listed = {line.split(": ")[1] for line in failures if "warning" not in line}
+    assert listed == {str(path) for path in broken}
+    last = {r["source"]: r for r in map(json.loads, manifest.read_text().splitlines())}
+    assert len(last) == 500
+    for path, record in last.items():
+        if Path(path) in broken:
+            assert (record["status"], record["attempts"], record["code"]) == ("failed", 2, 3)
+        else:
+            header = container.read(Path(record["output"]).read_bytes()).header
+            assert (header.width, header.height) == (record["width"], record["height"])
+    assert len(files(coded)) == 500 - len(broken)
+    assert f"{500 - len(broken) - len(before)} encoded" in done.stderr
+    with_sizes = [r for r in last.values() if "bytes" in r]
+    assert len(with_sizes) == 500 - len(broken)
+
+
+def mixed_files(root: Path, count: int) -> set[Path]:
+    """Tiny pictures of many kinds in a tree; returns those that are broken."""
+    broken = set()
+    for number in range(count):
+        folder = root / f"{number % 7}"
+        folder.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(picture(16 + number % 23, 16 + number % 31, number))
+        kind = number % 10
+        path = folder / f"{number}{'.jpg' if kind in (1, 7) else '.png'}"
+        if kind == 2:
+            image = image.convert("L")
+        elif kind == 3:
+            image = image.quantize(16)
+        elif kind == 4:
+            image = image.convert("RGBA")
+        elif kind == 5:
+            image = image.convert("1")
+        image.save(path)
+        if kind == 8:
+            path.write_bytes(path.read_bytes()[: 60 + number % 40])
+            broken.add(path)
+        elif kind == 9 and number % 20 == 9:
+            path.write_bytes(b"no picture at all" * (number % 3))
+            broken.add(path)
+    return broken
