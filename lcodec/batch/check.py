@@ -107,13 +107,14 @@ class Check:
     def __call__(self, job: Job) -> Decision:
         """The decision on one job."""
         try:
+            stamp = Stamp.of(job.source)  # what is no file is not opened: a pipe never answers
             size = self._direction.size(job.source)
         except LcodecError:
             # It fails when it is worked on, like everything that looks sound at first.
             return Decision(job, Action.MAKE, "cannot be read", replace=self._force)
-        return replace(self._decide(job, size), width=size[0], height=size[1])
+        return replace(self._decide(job, stamp, size), width=size[0], height=size[1])
 
-    def _decide(self, job: Job, size: tuple[int, int]) -> Decision:
+    def _decide(self, job: Job, stamp: Stamp, size: tuple[int, int]) -> Decision:
         output = job.output
         try:
             if output.is_dir():
@@ -123,7 +124,7 @@ class Check:
             if self._force:
                 return Decision(job, Action.MAKE, "forced", replace=True)
             finding = self._direction.find(job, size)
-            changed = self._has_changed(job)
+            changed = self._has_changed(job, stamp)
         except OSError as error:
             reason = f"{output}: exists and cannot be read: {error.strerror or error}"
             return Decision(job, Action.REFUSE, reason)
@@ -138,11 +139,11 @@ class Check:
                 return Decision(job, Action.SKIP, "finished", bytes=finding.bytes)
         return Decision(job, Action.REFUSE, f"{output}: exists, {reason}; `-f` replaces it")
 
-    def _has_changed(self, job: Job) -> bool:
-        if job.source.stat().st_mtime_ns > job.output.stat().st_mtime_ns:
+    def _has_changed(self, job: Job, source: Stamp) -> bool:
+        if source.source_mtime_ns > job.output.stat().st_mtime_ns:
             return True
         known = self._manifest.known_stamp(job.output) if self._manifest else None
-        return known is not None and known != Stamp.of(job.source)
+        return known is not None and known != source
 
     def _other_settings(self, output: Path) -> str:
         """How the options in the manifest differ from those asked for, "" if they do not."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from lcodec.errors import LcodecError
+from lcodec.errors import InputError, LcodecError
 
 
 class Status(StrEnum):
@@ -31,9 +32,17 @@ class Stamp:
         """The stamp of a file as it is now.
 
         Raises:
-            OSError: there is none.
+            InputError: it cannot be read, or is no file, such as a folder or a pipe.
         """
-        state = path.stat()
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+        if not stat.S_ISREG(state.st_mode):
+            folder = stat.S_ISDIR(state.st_mode)
+            raise InputError(f"{path}: is {'a folder' if folder else 'neither file nor folder'}")
         return cls(state.st_size, state.st_mtime_ns)
 
 

@@ -122,7 +122,7 @@ class EncodeWorker:
             Unusable: the model cannot be loaded.
             InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
         """
-        stamp = _stamp(task.source)
+        stamp = Stamp.of(task.source)
         _refuse_lic(task.source)
         picture = load(task.source)
         data = self._loaded().encode(picture.pixels, self.options.quality)
@@ -154,7 +154,7 @@ class DecodeWorker:
             InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
                 `lcodec.codec.Codec.decode` and `lcodec.imageio.save`.
         """
-        stamp = _stamp(task.source)
+        stamp = Stamp.of(task.source)
         try:
             data = task.source.read_bytes()
         except OSError as error:
@@ -186,21 +186,12 @@ def _load(model: str, device: str) -> Codec:
         raise Unusable from error
 
 
-def _stamp(source: Path) -> Stamp:
-    try:
-        return Stamp.of(source)
-    except OSError as error:
-        raise _unreadable(source, error) from error
-
-
 def _unreadable(source: Path, error: OSError) -> InputError:
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"{source}: no such file")
     return InputError(f"{source}: cannot be read: {error.strerror or error}")
 
 
 def _refuse_change(source: Path, stamp: Stamp) -> None:
-    if _stamp(source) != stamp:
+    if Stamp.of(source) != stamp:
         raise InputError(f"{source}: changed while it was being read")
 
 

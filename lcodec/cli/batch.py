@@ -182,7 +182,7 @@ def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Execu
     from lcodec.batch.work import CodecRecipe
 
     count = min(jobs or default_jobs(d.pixels for d in todo), len(todo))
-    if jobs is None and count > 1:
+    if jobs is None and count > 1 and options.device != Device.CPU:
         from lcodec.loading import choose_device
 
         if choose_device(options.device).type == "cuda":

@@ -7,9 +7,9 @@ and turns every failure into one clear error.
 from lcodec.imageio.atomic import atomic_write
 from lcodec.imageio.convert import from_pil
 from lcodec.imageio.picture import Picture, check_pixels
-from lcodec.imageio.probe import is_whole, probe
+from lcodec.imageio.probe import format_of_suffix, is_whole, probe
 from lcodec.imageio.reader import READ_SUFFIXES, load
-from lcodec.imageio.writer import WRITE_SUFFIXES, format_of_suffix, save
+from lcodec.imageio.writer import WRITE_SUFFIXES, save
 
 __all__ = [
     "READ_SUFFIXES",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
-from lcodec.errors import InputError
+from PIL import Image
+
+from lcodec.errors import InputError, UsageError
 from lcodec.imageio.reader import open_image
+from lcodec.imageio.writer import WRITE_SUFFIXES
 
 
 def probe(path: str | os.PathLike[str]) -> tuple[int, int, str]:
@@ -31,3 +34,17 @@ def is_whole(path: str | os.PathLike[str]) -> bool:
     except Exception:  # Pillow raises many kinds on damaged data
         return False
     return True
+
+
+def format_of_suffix(suffix: str) -> str:
+    """The format, as Pillow names it, of the pictures `lcodec.imageio.save` writes under a suffix.
+
+    Raises:
+        UsageError: unknown suffix.
+    """
+    suffix = suffix.lower()
+    if suffix not in WRITE_SUFFIXES:
+        known = " ".join(sorted(WRITE_SUFFIXES))
+        raise UsageError(f"unknown picture format `{suffix}`, known are: {known}")
+    Image.init()
+    return Image.registered_extensions()[suffix]

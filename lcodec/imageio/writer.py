@@ -34,18 +34,6 @@ WRITE_SUFFIXES = frozenset(_WRITERS)
 """Lower-case suffixes `save` knows."""
 
 
-def format_of_suffix(suffix: str) -> str:
-    """The format, as Pillow names it, of the pictures `save` writes under a suffix.
-
-    Raises:
-        UsageError: unknown suffix.
-    """
-    if suffix.lower() not in _WRITERS:
-        known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"unknown picture format `{suffix}`, known are: {known}")
-    return _WRITERS[suffix.lower()][0]
-
-
 def save(
     picture: Picture | NDArray[np.uint8],
     path: str | os.PathLike[str],

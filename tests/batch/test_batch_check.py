@@ -16,6 +16,7 @@ from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.work import Task
+from lcodec.errors import InputError
 from lcodec.imageio import save
 
 from .conftest import MakeBatch
@@ -139,6 +140,19 @@ def test_manifest_knows_options_that_the_file_does_not_show(job: Job, tmp_path: 
 def test_unreadable_source_is_left_to_the_worker(job: Job) -> None:
     job.source.write_bytes(b"nothing")
     assert short(Check(OPTIONS)(job)) == (Action.MAKE, False, "cannot be read")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_source_that_is_no_file(job: Job, tmp_path: Path) -> None:
+    job.source.unlink()
+    os.mkfifo(job.source)
+    assert short(Check(OPTIONS)(job)) == (Action.MAKE, False, "cannot be read")
+    with pytest.raises(InputError, match="neither file nor folder"):
+        FakeWorker(OPTIONS).make(Task(job.source, job.output))
+    with pytest.raises(InputError, match="is a folder"):
+        FakeWorker(OPTIONS).make(Task(tmp_path, job.output))
+    with pytest.raises(InputError, match="no such file"):
+        FakeWorker(OPTIONS).make(Task(tmp_path / "none", job.output))
 
 
 def test_decoded_pictures(job: Job, tmp_path: Path) -> None:
