@@ -101,9 +101,9 @@ def test_wrong_folders(tmp_path: Path) -> None:
         plan_tree(tmp_path, tmp_path / "file", inputs=READ_SUFFIXES)
 
 
-def listed(root: Path, names: list[str], **options: Path) -> dict[str, str]:
+def listed(root: Path, names: list[str], base: Path | None = None) -> dict[str, str]:
     """Sources and outputs of a list of which nothing is a problem."""
-    planned = plan_list([Path(name) for name in names], root / "out", **options)
+    planned = plan_list([Path(name) for name in names], root / "out", base=base)
     assert planned.problems == ()
     return {
         str(job.source): job.output.relative_to(root / "out").as_posix() for job in planned.jobs

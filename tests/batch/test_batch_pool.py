@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from lcodec.batch.engine import survey, work
 from lcodec.batch.plan import plan_tree
 from lcodec.batch.pool import Processes
 from lcodec.batch.report import Outcome, Stamp, Status
-from lcodec.batch.work import Failed, Made, Task, Unusable, Worker
+from lcodec.batch.work import Failed, Made, Result, Task, Unusable, Worker
 from lcodec.errors import LcodecError, WeightsError
 
 from .conftest import MakeBatch
@@ -132,16 +132,19 @@ def test_thousands_of_pictures_leave_nothing_behind(make_batch: MakeBatch, tmp_p
         there.setdefault(pid, []).append(tuple(map(int, held)))
         here.append(tuple(map(int, holdings().split())))
 
-    with Processes(FakeRecipe(), jobs, 1) as pool:
-        run = pool.run
+    class Counting(Processes):
+        def run(
+            self, tasks: Iterable[Task], *, alone: bool = False
+        ) -> Iterator[tuple[Task, Result]]:
+            return super().run(counted(tasks), alone=alone)
 
-        def counted(sources: Iterator[Task]) -> Iterator[Task]:
-            nonlocal drawn
-            for task in sources:
-                drawn += 1
-                yield task
+    def counted(sources: Iterable[Task]) -> Iterator[Task]:
+        nonlocal drawn
+        for task in sources:
+            drawn += 1
+            yield task
 
-        pool.run = lambda sources, alone=False: run(counted(iter(sources)), alone=alone)  # type: ignore[method-assign]
+    with Counting(FakeRecipe(), jobs, 1) as pool:
         todo = survey(plan.jobs, check, on_outcome)
         work(todo, pool, check, on_outcome, {})
     assert finished == count
