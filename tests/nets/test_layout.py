@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from lcodec.nets.integer.layout import (
+    checker_latents,
+    checker_neighbours,
+    checker_tokens,
     from_windows,
     group_tokens,
     neighbourhood,
@@ -68,3 +71,22 @@ def test_neighbourhood_and_product_are_a_masked_convolution() -> None:
     taps = torch.cat([weight[:, :, r + 2, c + 2] for r, c in offsets], dim=1)
     out = neighbourhood(x, offsets) @ taps.t()
     assert torch.allclose(out.permute(0, 3, 1, 2), expected, atol=1e-5)
+
+
+def test_checkerboard_halves_hold_one_parity_each() -> None:
+    y = torch.arange(2 * 6 * 4 * 8).view(2, 6, 4, 8)
+    groups = checker_tokens(y, 3)
+    assert groups.shape == (2, 6, 4, 4, 2)
+    assert torch.equal(checker_latents(groups, 3), y)
+    # Row 1 of the first group starts with column 1, of the second with column 0.
+    assert torch.equal(groups[:, 2, 1, 3], y[:, 2:4, 1, 7])
+    assert torch.equal(groups[:, 3, 1, 3], y[:, 2:4, 1, 6])
+
+
+def test_checkerboard_neighbours_are_those_of_the_grid() -> None:
+    grid = torch.randn(1, 4, 6, 1) + 10
+    offsets = ((-2, 1), (-1, 0), (0, -1), (0, 1), (1, 2))
+    index, inside = checker_neighbours(4, 6, offsets, torch.device("cpu"))
+    anchors = checker_tokens(grid.permute(0, 3, 1, 2), 1)[0, 0].flatten()
+    gathered = checker_tokens(neighbourhood(grid, offsets).permute(0, 3, 1, 2), 1)[0, 1]
+    assert torch.equal(anchors[index] * inside, gathered.flatten(0, 1))

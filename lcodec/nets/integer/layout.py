@@ -116,3 +116,43 @@ def ungroup_tokens(
     y = groups.view(b, slices, rows * columns, hc, wc, cs)[:, :, inverse]
     y = y.reshape(b, slices, rows, columns, hc, wc, cs).permute(0, 1, 6, 4, 2, 5, 3)
     return y.reshape(b, slices * cs, hc * rows, wc * columns)
+
+
+def checker_tokens(y: Tensor, segments: int) -> Tensor:
+    """Latents (B, M, h, w) -> checkerboard groups (B, 2 * segments, h, w/2, M/segments).
+
+    Group ``2 * k + p`` holds channel segment ``k`` where row + column has parity ``p``; its
+    position (i, j) is the latent at row i, column ``2 * j + (i + p) % 2``.
+    """
+    b, m, h, w = y.shape
+    y = y.view(b, segments, m // segments, h // 2, 2, w // 2, 2)
+    even, odd = y.permute(0, 1, 6, 3, 4, 5, 2).unbind(4)  # (B, K, parity of the column, h/2, ...)
+    return torch.stack((even, odd.flip(2)), dim=4).reshape(b, 2 * segments, h, w // 2, -1)
+
+
+def checker_latents(groups: Tensor, segments: int) -> Tensor:
+    """Inverse of `checker_tokens`."""
+    b, _, h, half, width = groups.shape
+    even, odd = groups.view(b, segments, 2, h // 2, 2, half, width).unbind(4)
+    y = torch.stack((even, odd.flip(2)), dim=4)
+    return y.permute(0, 1, 6, 3, 4, 5, 2).reshape(b, segments * width, h, 2 * half)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
+def checker_neighbours(
+    h: int, w: int, offsets: tuple[tuple[int, int], ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Where the neighbours of each position of parity 1 lie among those of parity 0.
+
+    ``offsets`` (row, column) have odd sums. Two (h * w / 2, len(offsets)), positions in the order
+    of `checker_tokens`: indices into the positions of parity 0, 0 where the neighbour lies outside
+    the grid, and whether it lies inside.
+    """
+    row = torch.arange(h, device=device)[:, None, None]
+    column = 2 * torch.arange(w // 2, device=device)[:, None] + (row + 1) % 2
+    down, along = torch.tensor(offsets, device=device).unbind(1)
+    row, column = row + down, column + along
+    inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+    index = torch.where(inside, row * (w // 2) + column // 2, 0)
+    return index.flatten(0, 1), inside.flatten(0, 1)
