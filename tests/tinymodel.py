@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import lock_model
+from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
 
-LATENT = 32
-ENTROPY = GroupedMixerConfig(
-    latent=LATENT,
-    hyper_latent=8,
-    hyper_width=16,
-    slices=2,
-    width=32,
-    depth=2,
-    heads=2,
-    window=4,
-    anchors=3,
-)
+DEFAULT = "groupedmixer"
+ENTROPY = TINY[DEFAULT]
 CONFIG = ModelConfig(
     TransformConfig(
         latent=LATENT,
@@ -37,7 +28,7 @@ CONFIG = ModelConfig(
         synthesis16=1,
         synthesis8=1,
         hyper_width=16,
-        hyper_latent=8,
+        hyper_latent=HYPER_LATENT,
         anchors=3,
     ),
     ENTROPY,
@@ -62,10 +53,13 @@ def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(rows[:count]).float(), deviation
 
 
-def tiny_codec(seed: int = 0, rounding: bool = True) -> TrainingCodec:
-    """A model whose heads and closed layers are random too, so that everything matters."""
+def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = DEFAULT) -> TrainingCodec:
+    """A model whose heads and closed layers are random too, so that everything matters.
+
+    The transforms depend on the seed alone, so those of all kinds are the same.
+    """
     torch.manual_seed(seed)
-    model = TrainingCodec(CONFIG, rounding)
+    model = TrainingCodec(replace(CONFIG, entropy=TINY[kind]), rounding)
     model.transforms.start_from_components(*cosine_components(LATENT))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -76,12 +70,15 @@ def tiny_codec(seed: int = 0, rounding: bool = True) -> TrainingCodec:
     return model.eval()
 
 
-def write_tiny_model(root: Path, seed: int = 0) -> Path:
-    """Release a tiny model as ``groupedmixer`` below ``root``; returns its models folder."""
+def write_tiny_model(
+    root: Path, seed: int = 0, kind: str = DEFAULT, name: str | None = None
+) -> Path:
+    """Release a tiny model below ``root``, by default under its kind; returns its models folder."""
     models = root / "models"
-    write_model(tiny_codec(seed), models, "groupedmixer", TRANSFORMS_NAME)
-    for name in ("groupedmixer", TRANSFORMS_NAME):
-        lock_model(models, name)
+    name = name or kind
+    write_model(tiny_codec(seed, kind=kind), models, name, TRANSFORMS_NAME)
+    lock_model(models, name)
+    lock_model(models, TRANSFORMS_NAME)
     return models
 
 

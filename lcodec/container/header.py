@@ -18,6 +18,7 @@ MODEL_ID_SIZE: Final = 4
 ENTROPY_MODELS: Final = {
     "gmix": "GroupedMixer",
     "chkb": "checkerboard",
+    "serl": "serial context model",
     "ectx": "eContextformer",
     "memp": "MEM++",
     "hypr": "hyperprior",

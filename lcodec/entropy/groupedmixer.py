@@ -186,8 +186,7 @@ class GroupedMixer(EntropyNetwork):
         c = self.config
         return group_tokens(y, c.slices, c.rows, c.columns, c.order)
 
-    def ungroup(self, groups: Tensor) -> Tensor:
-        """Inverse of `group`."""
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
         c = self.config
         return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
 
@@ -265,4 +264,8 @@ class GroupedMixer(EntropyNetwork):
             mean, scale = head(out[:, part], condition)
             means.append(mean)
             indices.append(scale)
-        return self.ungroup(torch.cat(means, 1)), self.ungroup(torch.cat(indices, 1))
+        h, w = normalised.shape[2:]
+        return (
+            self.ungroup(torch.cat(means, 1), h, w),
+            self.ungroup(torch.cat(indices, 1), h, w),
+        )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.coding import SymbolPort
+from lcodec.nets.transforms import HYPER_STRIDE
 from lcodec.timing import Stopwatch
 
 Symbols = NDArray[np.int32]
@@ -57,8 +58,8 @@ class EntropyModel(Protocol):
         """Rearrange (B, M, h, w) into (B, groups, ...)."""
         ...
 
-    def ungroup(self, groups: Tensor) -> Tensor:
-        """Inverse of `group`."""
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        """Inverse of `group`, for a grid of ``h`` x ``w`` positions."""
         ...
 
 
@@ -99,7 +100,8 @@ def code_latents(
         groups.append(group)
         with watch.stage("entropy network"):
             model.absorb(state, group)
-    return model.ungroup(torch.stack(groups, dim=1))
+    h, w = (HYPER_STRIDE * side for side in z_hat.shape[2:])
+    return model.ungroup(torch.stack(groups, dim=1), h, w)
 
 
 def code_hyper(

@@ -66,8 +66,8 @@ class IntegerEntropyModel(nn.Module):
     def group(self, y: Tensor) -> Tensor:
         return self.network.group(y)
 
-    def ungroup(self, groups: Tensor) -> Tensor:
-        return self.network.ungroup(groups)
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        return self.network.ungroup(groups, h, w)
 
     def begin(self, z_hat: Tensor, quality: int) -> Progress:
         level = torch.tensor([quality], device=z_hat.device)

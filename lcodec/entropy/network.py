@@ -56,7 +56,8 @@ class EntropyNetwork(nn.Module):
     """Base of all entropy networks.
 
     The parse path calls `begin`, then for each group `predict` and `absorb`. Groups are what
-    `group` makes of the latents; group ``g`` holds the channels ``channels(g)``, last axis.
+    `group` makes of the latents; group ``g`` holds the channels ``channels(g)``, last axis. Their
+    number may depend on the grid, whose sides are multiples of 4.
     """
 
     def __init__(self, config: EntropyConfig, kit: Any) -> None:
@@ -68,8 +69,8 @@ class EntropyNetwork(nn.Module):
         """(B, M, h, w) -> (B, groups, ..., channels of a group)."""
         raise NotImplementedError
 
-    def ungroup(self, groups: Tensor) -> Tensor:
-        """Inverse of `group`."""
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        """Inverse of `group`: (B, M, h, w)."""
         raise NotImplementedError
 
     def channels(self, index: int) -> slice:
@@ -107,4 +108,8 @@ class EntropyNetwork(nn.Module):
             means.append(mean)
             indices.append(index)
             self.absorb(state, inputs)
-        return self.ungroup(torch.stack(means, 1)), self.ungroup(torch.stack(indices, 1))
+        h, w = normalised.shape[2:]
+        return (
+            self.ungroup(torch.stack(means, 1), h, w),
+            self.ungroup(torch.stack(indices, 1), h, w),
+        )

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
+from lcodec.entropy.checkerboard import Checkerboard, CheckerboardConfig
 from lcodec.entropy.groupedmixer import GroupedMixer, GroupedMixerConfig
+from lcodec.entropy.hyperprior import Hyperprior, HyperpriorConfig
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork
+from lcodec.entropy.serial import Serial, SerialConfig
 from lcodec.errors import UsageError, WeightsError
 
 _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
-    config.kind: (config, network) for config, network in ((GroupedMixerConfig, GroupedMixer),)
+    config.kind: (config, network)
+    for config, network in (
+        (GroupedMixerConfig, GroupedMixer),
+        (CheckerboardConfig, Checkerboard),
+        (SerialConfig, Serial),
+        (HyperpriorConfig, Hyperprior),
+    )
 }
 
 PRESETS: dict[str, EntropyConfig] = {
     "groupedmixer": GroupedMixerConfig(),
+    "checkerboard": CheckerboardConfig(),
+    "serial": SerialConfig(),
+    "hyperprior": HyperpriorConfig(),
 }
+
+
+def kinds() -> tuple[str, ...]:
+    """All kinds of entropy models."""
+    return tuple(_KINDS)
 
 
 def preset(name: str) -> EntropyConfig:

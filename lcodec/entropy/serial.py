@@ -1,0 +1,90 @@
+"""Raster-scan context model (Minnen et al., NeurIPS 2018, arXiv 1809.02736), one position a step.
+
+The model that `checkerboard` replaced, with the same layers: the 5x5 convolution is masked to the
+twelve positions before the present one in raster order, and every position, padding of the tile
+included, is a group of its own. Coding takes as many steps as a tile has positions. A step costs
+the same wherever it is: the twelve tokens are read from a grid that keeps them. In training all
+positions go together.
+
+Chosen here: what a neighbour tells and the parameters network, see `lcodec.entropy.pointwise`.
+``cached`` has no meaning here: a token is made once, when its position has been coded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from lcodec.entropy.pointwise import MaskedContext, PointwiseConfig, PointwiseNetwork
+from lcodec.nets.integer.condition import Condition
+from lcodec.nets.integer.layout import neighbourhood
+
+OFFSETS = tuple((r, c) for r in range(-2, 1) for c in range(-2, 3) if (r, c) < (0, 0))
+"""The neighbours (row, column) that come before a position, in raster order."""
+
+
+@dataclass(frozen=True)
+class SerialConfig(PointwiseConfig):
+    """Sizes; see the base class."""
+
+    kind: ClassVar[str] = "serial"
+    fourcc: ClassVar[str] = "serl"
+
+
+@dataclass
+class SerialState:
+    """What the network knows of the tiles it is coding."""
+
+    condition: Condition
+    side: Tensor  # (B, h, w, width)
+    tokens: Tensor  # (B, h + 2, w + 4, width): two rows above, two columns on either side are zero
+    next_group: int = 0
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Row and column of the next group."""
+        return divmod(self.next_group, self.side.shape[2])
+
+
+class Serial(PointwiseNetwork):
+    """The network of one step."""
+
+    def __init__(self, config: SerialConfig, kit: Any) -> None:
+        super().__init__(config, kit)
+        self.context = MaskedContext(config.latent, config.width, len(OFFSETS), kit)
+
+    def group(self, y: Tensor) -> Tensor:
+        """(B, M, h, w) -> (B, h * w, M)."""
+        return y.permute(0, 2, 3, 1).flatten(1, 2)
+
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        return groups.unflatten(1, (h, w)).permute(0, 3, 1, 2)
+
+    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> SerialState:
+        side = self.side(z_hat, condition)
+        b, h, w, width = side.shape
+        return SerialState(condition, side, side.new_zeros(b, h + 2, w + 4, width))
+
+    def predict(self, state: SerialState) -> tuple[Tensor, Tensor]:
+        row, column = state.position
+        window = state.tokens[:, row : row + 3, column : column + 5].flatten(1, 2)
+        near = window[:, : len(OFFSETS)].flatten(1)  # the rest lies ahead
+        stream = self.context(state.side[:, row, column], near)
+        return self.parameters_of(stream, state.condition)
+
+    def absorb(self, state: SerialState, inputs: Tensor) -> None:
+        row, column = state.position
+        token = self.context.tokens(state.side[:, row, column], inputs)
+        state.tokens[:, row + 2, column + 2] = token
+        state.next_group += 1
+
+    def parallel(
+        self, z_hat: Tensor, normalised: Tensor, condition: Condition
+    ) -> tuple[Tensor, Tensor]:
+        side = self.side(z_hat, condition)
+        tokens = self.context.tokens(side, normalised.permute(0, 2, 3, 1))
+        stream = self.context(side, neighbourhood(tokens, OFFSETS))
+        mean, index = self.parameters_of(stream, condition)
+        return mean.permute(0, 3, 1, 2), index.permute(0, 3, 1, 2)

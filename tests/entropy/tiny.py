@@ -1,0 +1,30 @@
+"""Small sizes of every kind of entropy model, for tests. A new kind adds its own here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lcodec.entropy.checkerboard import CheckerboardConfig
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
+from lcodec.entropy.hyperprior import HyperpriorConfig
+from lcodec.entropy.network import EntropyConfig
+from lcodec.entropy.serial import SerialConfig
+
+LATENT = 32
+HYPER_LATENT = 8
+COMMON: dict[str, Any] = {
+    "latent": LATENT,
+    "hyper_latent": HYPER_LATENT,
+    "hyper_width": 16,
+    "anchors": 3,
+}
+
+TINY: dict[str, EntropyConfig] = {
+    config.kind: config
+    for config in (
+        GroupedMixerConfig(**COMMON, slices=2, width=32, depth=2, heads=2, window=4),
+        CheckerboardConfig(**COMMON, width=24, depth=2, expansion=2),
+        SerialConfig(**COMMON, width=24, depth=2, expansion=2),
+        HyperpriorConfig(**COMMON, width=24, depth=2, expansion=2),
+    )
+}
