@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from lcodec.container import Header, TilePayload
 from lcodec.encoder import Encoded, Encoder, Source
 from lcodec.errors import UsageError, WeightsError
 from lcodec.imageio import check_pixels, from_pil
-from lcodec.latents import LatentCoder
+from lcodec.latents import BitTally, LatentCoder, PictureSymbols
 from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
@@ -123,16 +123,24 @@ class Codec:
             file = container.read(file, max_pixels=max_pixels)
         self._check(file.header)
         watch = Stopwatch()
-        y = self._latents.decode(file.header, file.tiles, watch)
+        y = self._latents.decode(file.header, file.tiles, watch).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header)
         return Decoded(pixels, file.header, watch.seconds)
 
-    def decode_symbols(self, data: bytes) -> tuple[NDArray[np.int16], tuple[TilePayload, ...]]:
-        """The integer latents (M, h, w) of a file without its pixels; for tests and tools."""
-        file = container.read(data)
+    def decode_symbols(self, data: bytes | container.LicFile) -> PictureSymbols:
+        """The integer latents of a file, without making a picture of them."""
+        file = data if isinstance(data, container.LicFile) else container.read(data)
         self._check(file.header)
-        return self._latents.decode(file.header, file.tiles, Stopwatch()), file.tiles
+        return self._latents.decode(file.header, file.tiles, Stopwatch())
+
+    def code_symbols(
+        self, header: Header, symbols: PictureSymbols
+    ) -> tuple[Header, tuple[TilePayload, ...]]:
+        """Code latents with this codec's model: the header that names it, and the tiles."""
+        loaded = self.loaded
+        header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
+        return header, tuple(self._latents.encode(header, symbols, Stopwatch(), BitTally()))
 
     def _check(self, header: Header) -> None:
         loaded = self.loaded

@@ -175,8 +175,8 @@ class LatentCoder:
 
     def decode(
         self, header: Header, payloads: Sequence[TilePayload], watch: Stopwatch
-    ) -> NDArray[np.int16]:
-        """Integer latents (M, h, w) of the whole picture.
+    ) -> PictureSymbols:
+        """The symbols of the whole picture.
 
         Raises:
             FormatError: a stream is damaged.
@@ -184,12 +184,14 @@ class LatentCoder:
         """
         h, w = -(-header.height // PATCH), -(-header.width // PATCH)
         y = np.zeros((self.latent, h, w), dtype=np.int16)
+        z: dict[int, NDArray[np.int16]] = {}
         for extent, tiles in self._batches(header):
             own = [payloads[t.number] for t in tiles]
-            symbols = self._decode_batch(header, tiles, own, watch)
-            for tile, part in zip(tiles, symbols, strict=True):
-                y[:, tile.rows, tile.columns] = part[:, : extent.h, : extent.w]
-        return y
+            y_parts, z_parts = self._decode_batch(header, tiles, own, watch)
+            for tile, y_part, z_part in zip(tiles, y_parts, z_parts, strict=True):
+                y[:, tile.rows, tile.columns] = y_part[:, : extent.h, : extent.w]
+                z[tile.number] = z_part.astype(np.int16)
+        return PictureSymbols(y, [z[number] for number in range(len(z))])
 
     def _decode_batch(
         self,
@@ -197,7 +199,8 @@ class LatentCoder:
         tiles: Sequence[TileArea],
         payloads: Sequence[TilePayload],
         watch: Stopwatch,
-    ) -> Symbols:
+    ) -> tuple[Symbols, Symbols]:
+        """y (tiles, M, h, w) and z (tiles, hyper, h/4, w/4) of tiles of one extent."""
         model, extent = self.loaded.entropy, tiles[0].extent
         mask = coded_mask(model, self.latent, extent)
         shape = (self.hyper, extent.padded_h // HYPER_STRIDE, extent.padded_w // HYPER_STRIDE)
@@ -217,7 +220,7 @@ class LatentCoder:
         for tile, payload, z_tile, y_tile in zip(tiles, payloads, z, symbols, strict=True):
             if tile_checksum(tile, z_tile, y_tile) != payload.checksum:
                 raise MismatchError("the decoded symbols are not the ones that were encoded")
-        return symbols
+        return symbols, z
 
 
 def tile_checksum(tile: TileArea, z: Symbols, y: Symbols) -> int:

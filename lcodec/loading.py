@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lcodec.errors import UnsupportedError, UsageError, WeightsError
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import make_carrier
-from lcodec.nets.transforms import Transforms
+from lcodec.nets.transforms import TransformConfig, Transforms
 
 TRANSFORMS_FILE = "transforms.safetensors"
 ENTROPY_FILE = "entropy.safetensors"
@@ -29,23 +29,28 @@ MODEL_ID_BYTES = 4
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Networks of one released model on one device."""
+    """Networks of one released model on one device.
+
+    ``model_id`` stands for all weights, ``transforms_id`` for those of the transforms.
+    """
 
     name: str
     config: ModelConfig
     transforms: Transforms
     entropy: IntegerEntropyModel
     model_id: bytes
+    transforms_id: bytes
     device: torch.device
 
 
-def canonical_id(config: ModelConfig, *files: dict[str, Tensor]) -> bytes:
+def canonical_id(config: ModelConfig | TransformConfig, *files: dict[str, Tensor]) -> bytes:
     """First bytes of the SHA-256 over the sizes and all tensors.
 
     Sizes and profile as JSON without spaces, keys sorted; then of each tensor name, type, shape,
     little-endian values. Independent of the file format and of the order of the tensors in it.
     """
-    sizes = {"profile": P.PROFILE, **config.to_dict()}
+    own = config.to_dict() if isinstance(config, ModelConfig) else asdict(config)
+    sizes = {"profile": P.PROFILE, **own}
     digest = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
         for name in sorted(tensors):
@@ -159,4 +164,5 @@ def load_model(
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
     entropy = IntegerEntropyModel(config.entropy, chosen, cached)
     transforms = _build(config, transform_tensors, entropy_tensors, entropy, where)
-    return LoadedModel(name, config, transforms, entropy, identity, where)
+    shared = canonical_id(config.transforms, transform_tensors)
+    return LoadedModel(name, config, transforms, entropy, identity, shared, where)

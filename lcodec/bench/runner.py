@@ -151,7 +151,7 @@ def run(
         pictures=tuple(names),
         results=tuple(results),
         startup_seconds=startup_seconds,
-        machine=_machine(),
+        machine=machine_facts(),
     )
 
 
@@ -221,7 +221,7 @@ def _check_qualities(qualities: Sequence[int]) -> None:
         raise UsageError("a quality is given twice")
 
 
-def _machine() -> dict[str, str]:
+def machine_facts() -> dict[str, str]:
     """What the times depend on, as far as it is known without looking further."""
     facts = {
         "system": f"{platform.system()} {platform.machine()}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,8 @@ from lcodec.errors import InputError, UsageError
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lcodec.bench import BenchCodec, BenchResult, PictureResult, Summary
 
 REPORT_WIDTH = 110
@@ -69,7 +72,7 @@ def bench(
     if json_file not in (None, paths.STANDARD):
         paths.check_output(json_file, force=force)
     if plot is not None:
-        _check_plot(plot, force)
+        check_plot(plot, force)
     require_model(model)
 
     from lcodec import bench as benchmark
@@ -120,7 +123,8 @@ def parse_levels(text: str) -> tuple[int, ...]:
     return levels
 
 
-def _check_plot(plot: str, force: bool) -> None:
+def check_plot(plot: str, force: bool) -> None:
+    """Refuse a plot of another suffix, or one that cannot be written."""
     suffixes = (".pdf", ".png", ".svg")
     if Path(plot).suffix.lower() not in suffixes:
         raise UsageError(f"{plot}: a plot is one of {' '.join(suffixes)}")
@@ -130,13 +134,14 @@ def _check_plot(plot: str, force: bool) -> None:
 def _report(
     result: BenchResult, summary: Summary, json_file: str | None, plot: str | None, force: bool
 ) -> None:
-    from lcodec.bench import plot_rd, published_curve, report_to_json
+    from lcodec.bench import plot_rd, print_report, published_curve, report_to_json
     from lcodec.imageio import atomic_write
 
     if json_file == paths.STANDARD:
         console.emit(report_to_json(result, summary).rstrip("\n"))
     else:
-        console.emit(_tables(summary).rstrip("\n"))
+        shown = rendered(lambda screen: print_report(summary, screen))
+        console.emit(shown.rstrip("\n"))
     if json_file not in (None, paths.STANDARD):
         with atomic_write(json_file, overwrite=force) as stream:
             stream.write(report_to_json(result, summary).encode("utf-8"))
@@ -146,14 +151,12 @@ def _report(
         plot_rd(curves, plot, title=title, overwrite=force)
 
 
-def _tables(summary: Summary) -> str:
-    """The report as text, coloured if standard output is a terminal that wants it."""
+def rendered(draw: Callable[[Console], None]) -> str:
+    """What ``draw`` prints as text, coloured if standard output is a terminal that wants it."""
     from rich.console import Console
-
-    from lcodec.bench import print_report
 
     text = io.StringIO()
     terminal = sys.stdout.isatty()
     width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else REPORT_WIDTH
-    print_report(summary, Console(file=text, force_terminal=terminal, width=width))
+    draw(Console(file=text, force_terminal=terminal, width=width))
     return text.getvalue()

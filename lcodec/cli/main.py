@@ -15,10 +15,12 @@ import typer
 from lcodec import __version__
 from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
+from lcodec.cli.comparemodels import compare_models
 from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
 from lcodec.cli.decode import decode
 from lcodec.cli.encode import encode
 from lcodec.cli.inspect import inspect
+from lcodec.cli.repack import repack
 from lcodec.cli.train import train
 from lcodec.cli.weights import weights_app
 from lcodec.errors import EXIT_INTERRUPTED, LcodecError, OutputError
@@ -83,7 +85,9 @@ app.command()(encode)
 app.command()(decode)
 app.command()(batch)
 app.command()(inspect)
+app.command()(repack)
 app.command()(bench)
+app.command("compare-models")(compare_models)
 app.command()(train)
 app.add_typer(weights_app, name="weights")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcodec.cli.console import refuse_terminal_input, refuse_terminal_output
+from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 
 STANDARD = "-"
@@ -81,6 +81,21 @@ def read_input(source: str, size: int = -1) -> bytes:
             return stream.read(size)
     except OSError as error:
         raise InputError(f"{shown(source)}: cannot be read: {error.strerror or error}") from error
+
+
+def write_output(output: str, data: bytes, *, force: bool) -> None:
+    """Write a whole file or, for "-", to standard output.
+
+    Raises:
+        OutputError: it cannot be written, or exists and ``force`` is false.
+    """
+    if output == STANDARD:
+        emit_bytes(data)
+        return
+    from lcodec.imageio import atomic_write  # brings in Pillow
+
+    with atomic_write(output, overwrite=force) as stream:
+        stream.write(data)
 
 
 def shown(name: str, standard: str = "standard input") -> str:

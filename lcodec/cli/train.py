@@ -57,6 +57,17 @@ def train(
             help="SHARE:COUNTxSIDE,...: from that share of the budget on, COUNT crops a step.",
         ),
     ] = "0:8x128,0.2:8x256",
+    latents: Annotated[
+        Path | None,
+        typer.Option(
+            "--latents",
+            metavar="FILE",
+            help="Stage entropy: file of latents, made if it is not there.",
+        ),
+    ] = None,
+    latent_crops: Annotated[
+        int, typer.Option("--latent-crops", min=2, help="Crops in that file when it is made.")
+    ] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 1,
     device: DeviceOption = Device.AUTO,
     threads: Annotated[
@@ -107,6 +118,8 @@ def train(
         seed=seed,
         device=choose_device(device.value).type,
         compile=compile_,
+        latents=latents,
+        latent_crops=latent_crops,
         resume=resume,
     )
     config = _config(run if resume else None, start, model, depth)

@@ -77,11 +77,22 @@ class TrainingCodec(nn.Module):
         if self.training:
             y_rate = y + torch.rand_like(y) - 0.5
             z_rate = z + torch.rand_like(z) - 0.5
+        bits_y, bits_z = self.rate(y_hat, z_hat, y_rate, z_rate, quality)
+        picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
+        return Estimate(bits_y, bits_z, picture)
+
+    def rate(
+        self, y_hat: Tensor, z_hat: Tensor, y_rate: Tensor, z_rate: Tensor, quality: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Bits per picture (B,) of y and z.
+
+        The entropy model sees ``y_hat`` (B, M, h, w) and ``z_hat`` (B, Z, h/4, w/4); its
+        distributions are asked for the bits of ``y_rate`` and ``z_rate``.
+        """
         deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
         normalised = self.kit.latent_input(y_hat, deviation)
         condition = Condition(quality, deviation=deviation)
         mean, index = self.network.parallel(z_hat, normalised, condition)
         bits_y = logistic_bits(y_rate.float(), mean, index_to_sigma(index))
         bits_z = self.prior.bits(z_rate.float(), quality)
-        picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
-        return Estimate(bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1), picture)
+        return bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1)

@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
-from torch import Tensor
 
+from lcodec.errors import InputError
 from lcodec.modelconfig import ModelConfig
-from lcodec.nets.quality import QUALITY_MAX, quality_lambdas
 from lcodec.nets.transforms import PATCH
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset, patch_components
+from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
 from lcodec.training.model import TrainingCodec
+from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.restore import load_start
 
@@ -30,6 +31,8 @@ class TrainOptions:
     """What a run does; see ``docs/training.md`` for the recipe.
 
     ``crops`` is a schedule of (from this share of the budget, pictures per step, crop side).
+    Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
+    the file ``latents``, or taken from it if it is there.
     The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
     """
 
@@ -48,16 +51,10 @@ class TrainOptions:
     compile: bool = False
     save_minutes: float = 5.0
     max_steps: int | None = None
+    latents: Path | None = None
+    latent_crops: int = 2000
     resume: bool = False
     clip: float = 1.0
-
-
-def sample_loss(bits: Tensor, pixels_per_sample: int, error: Tensor | None, lam: Tensor) -> Tensor:
-    """Mean over samples of ``(bpp + lambda * 255^2 * MSE) / sqrt(lambda)``."""
-    cost = bits / pixels_per_sample
-    if error is not None:
-        cost = cost + lam * 255.0**2 * error
-    return (cost / lam.sqrt()).mean()
 
 
 class Trainer:
@@ -73,14 +70,35 @@ class Trainer:
         self.report = report
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
-        self.data = CropDataset(options.data, options.seed)
         # Quantisation in the loop costs time; the transforms do not need it.
         self.model = TrainingCodec(config, rounding=options.stage != "transforms")
+        self._data: CropDataset | None = None
         self.steps = 0
         self.skipped = 0
         self.elapsed = 0.0
         self._load_start()
         self._prepare()
+
+    def _pictures(self) -> CropDataset:
+        if self._data is None:
+            self._data = CropDataset(self.options.data, self.options.seed)
+        return self._data
+
+    def _objective(self) -> Objective:
+        o = self.options
+        if o.stage != "entropy":
+            return PictureObjective(self.model, self._pictures(), self.device)
+        path = o.latents or o.run / "latents.safetensors"
+        if not path.is_file():
+            side, pictures = o.crops[0][2], self._pictures()
+            crops = compute_latents(
+                self.model.transforms, pictures, o.latent_crops, side, self.device
+            )
+            crops.save(path)
+        crops = LatentCrops.load(path)
+        if not torch.equal(crops.origin, fingerprint(self.model.transforms)):
+            raise InputError(f"{path}: latents of other transforms")
+        return LatentObjective(self.model, crops, self.device)
 
     def _load_start(self) -> None:
         o = self.options
@@ -94,7 +112,7 @@ class Trainer:
                 self.report({"event": "fresh", "tensors": fresh})
         else:
             config = self.model.config.transforms
-            components, deviation = patch_components(self.data, config.latent, PATCH)
+            components, deviation = patch_components(self._pictures(), config.latent, PATCH)
             self.model.transforms.start_from_components(components, deviation)
 
     def _prepare(self) -> None:
@@ -110,28 +128,15 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["steps"] = self.steps
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
+        self.averaged = [n for n, p in self.model.named_parameters() if p.requires_grad]
         if o.resume and (o.run / "average.safetensors").is_file():
             stored = checkpoint.load_tensors(o.run / "average.safetensors")
             self.average = {k: v.to(self.device) for k, v in stored.items()}
-        self.forward: Callable[..., Any] = self._losses
+        self.objective = self._objective()
+        self.forward: Callable[..., Losses] = self.objective.losses
         if o.compile:
             # One compilation per crop size: dynamic shapes give slower code.
-            self.forward = torch.compile(self._losses, dynamic=False)
-
-    def _losses(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        entropy_only = self.options.stage == "entropy"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            if entropy_only:
-                with torch.no_grad():
-                    y, z = self.model.latents(pixels, quality)
-                out = self.model.code(y, z, quality, reconstruct=False)
-            else:
-                out = self.model(pixels, quality)
-        area = pixels.shape[2] * pixels.shape[3]
-        error = None if out.pixels is None else (out.pixels - pixels).square().flatten(1).mean(1)
-        loss = sample_loss(out.bits_y + out.bits_z, area, error, quality_lambdas(quality))
-        shown = torch.zeros_like(quality) if error is None else error.detach()
-        return loss, out.bits_y.detach() / area, out.bits_z.detach() / area, shown
+            self.forward = torch.compile(self.objective.losses, dynamic=False)
 
     def progress(self) -> float:
         """Share of the budget that is used, 0..1."""
@@ -154,17 +159,12 @@ class Trainer:
         """One optimiser step; a step whose loss or gradient is not finite changes nothing."""
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
-        count, size = self._schedule()
-        pixels = self.data.batch(count, size).to(self.device, non_blocking=True).float() / 255.0
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        # Spread over the range, one picture per stratum, so that no batch is all of one quality.
-        strata = (torch.arange(count) + torch.rand(count)) / count
-        quality = (strata[torch.randperm(count)] * QUALITY_MAX).to(self.device)
+        batch = self.objective.draw(*self._schedule())
         self.model.train()
-        total, bpp_y, bpp_z, error = self.forward(pixels, quality)
+        out = self.forward(*batch)
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        loss = total.detach()
+        out.loss.backward()  # type: ignore[no-untyped-call]
+        loss = out.loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
         if math.isfinite(float(loss)) and math.isfinite(float(norm)):
             self.optimiser.step()
@@ -176,16 +176,25 @@ class Trainer:
         return {
             "loss": float(loss),
             "norm": float(norm),
-            "bpp_y": float(bpp_y.mean()),
-            "bpp_z": float(bpp_z.mean()),
-            "psnr": float(-10.0 * error.clamp(min=1e-10).log10().mean()),
+            "bpp_y": float(out.bpp_y.mean()),
+            "bpp_z": float(out.bpp_z.mean()),
+            "psnr": float(-10.0 * out.error.clamp(min=1e-10).log10().mean()),
         }
 
     @torch.no_grad()
     def _update_average(self) -> None:
         keep = min(self.options.average, (1 + self.steps) / (10 + self.steps))
-        for name, value in self.model.state_dict().items():
-            self.average[name].lerp_(value.float(), 1.0 - keep)
+        own = dict(self.model.named_parameters())
+        for name in self.averaged:
+            self.average[name].lerp_(own[name].float(), 1.0 - keep)
+
+    def validate(self) -> float | None:
+        """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``)."""
+        current = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        value = self.objective.validate()
+        self.model.load_state_dict(current)
+        return value
 
     def save(self) -> None:
         """Write the run folder."""
@@ -225,6 +234,15 @@ class Trainer:
                     self.report(entry)
                     last_report, sums, counted = now, {}, 0
                 if now - last_save >= 60.0 * o.save_minutes:
-                    self.save()
+                    self._checkpoint(log)
                     last_save = now
+            self._checkpoint(log)
+
+    def _checkpoint(self, log: TextIO) -> None:
         self.save()
+        rate = self.validate() if self.options.stage == "entropy" else None
+        if rate is not None:
+            entry = {"event": "validation", "step": self.steps, "bpp": round(rate, 5)}
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+            self.report(entry)

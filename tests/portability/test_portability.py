@@ -89,7 +89,7 @@ def decode_here(files: list[Coded], carrier: str) -> dict[str, str]:
         for coded in files:
             if coded.models == models:
                 data = Path(coded.path).read_bytes()
-                found[coded.path] = symbols_hash(codec.decode_symbols(data)[0])
+                found[coded.path] = symbols_hash(codec.decode_symbols(data).y)
     return found
 
 

@@ -56,7 +56,7 @@ def encode_all(job: Job) -> Iterator[Coded]:
 def decode_one(codec: Codec, path: str) -> str:
     """Hash of a file's symbols, or what stopped it."""
     try:
-        return symbols_hash(codec.decode_symbols(Path(path).read_bytes())[0])
+        return symbols_hash(codec.decode_symbols(Path(path).read_bytes()).y)
     except LcodecError as error:
         return f"{type(error).__name__}: {error}"
 

@@ -17,8 +17,10 @@ from lcodec.errors import InputError
 from lcodec.nets.quality import quality_lambdas
 from lcodec.training import checkpoint
 from lcodec.training.export import export_run, load_run
+from lcodec.training.latents import LatentCrops
 from lcodec.training.model import TrainingCodec
-from lcodec.training.trainer import Trainer, TrainOptions, sample_loss
+from lcodec.training.objective import sample_loss
+from lcodec.training.trainer import Trainer, TrainOptions
 from tests.tinymodel import CONFIG, ENTROPY, picture
 
 
@@ -31,7 +33,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(pictures: Path, run: Path, **changes: Any) -> TrainOptions:
-    base = TrainOptions(data=pictures, run=run, max_steps=6, crops=((0.0, 4, 64),), warmup=2)
+    base = TrainOptions(
+        data=pictures, run=run, max_steps=6, crops=((0.0, 4, 64),), warmup=2, latent_crops=8
+    )
     return replace(base, **changes)
 
 
@@ -109,7 +113,26 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     changed = {n for n in before if not torch.equal(before[n], after[n])}
     assert changed and all(name.startswith("network.") for name in changed)
     assert trainer.model.kit.rounding.enabled
-    assert entries[-1]["step"] == 6
+    assert [e["step"] for e in entries] == [6, 6]
+    assert entries[-1]["event"] == "validation"
+    # The rate reported is that of the averaged weights on crops that were kept apart.
+    crops = LatentCrops.load(tmp_path / "b" / "latents.safetensors")
+    assert (crops.training, crops.held_out) == (7, 1)
+    model = load_run(tmp_path / "b")
+    y, z, quality = crops.pick(torch.tensor([7]))
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        bits = sum(model.rate(y, z, y, z, quality))
+    assert entries[-1]["bpp"] == pytest.approx(float(bits) / 64**2, rel=1e-3)
+
+
+def test_latents_of_other_transforms_are_refused(pictures: Path, tmp_path: Path) -> None:
+    latents = tmp_path / "latents.safetensors"
+    for name, seed in (("a", 1), ("b", 2)):
+        train(options(pictures, tmp_path / name, seed=seed, max_steps=1))
+    o = options(pictures, tmp_path / "c", stage="entropy", start=tmp_path / "a", max_steps=1)
+    train(replace(o, latents=latents))
+    with pytest.raises(InputError, match="other transforms"):
+        train(replace(o, latents=latents, start=tmp_path / "b", run=tmp_path / "d"))
 
 
 def test_deeper_mixer_starts_where_the_shallow_one_ended(pictures: Path, tmp_path: Path) -> None:
@@ -134,7 +157,7 @@ def test_a_step_that_is_not_finite_changes_nothing(pictures: Path, tmp_path: Pat
     trainer = Trainer(options(pictures, tmp_path), CONFIG, entries.append)
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     good = trainer.forward
-    trainer.forward = lambda *a: tuple(v * float("nan") for v in good(*a))
+    trainer.forward = lambda *a: replace(good(*a), loss=good(*a).loss * float("nan"))
     trainer.step()
     assert trainer.skipped == 1 and entries[-1]["event"] == "skipped"
     for name, value in trainer.model.state_dict().items():

@@ -1,0 +1,111 @@
+"""The comparison of entropy models as a table, as Markdown, and as a plot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lcodec.bench.compare import Comparison, ModelFigures
+from lcodec.bench.extras import require
+from lcodec.imageio import atomic_write
+
+HEADINGS = (
+    "model",
+    "bytes",
+    "z %",
+    "parameters",
+    "kMAC/px",
+    "steps",
+    "encode",
+    "decode",
+    "cache gain",
+)
+
+
+def headings(comparison: Comparison) -> list[str]:
+    """Headings of the columns of `rows`."""
+    sizes = comparison.models[0].peak_mib
+    return [*HEADINGS, *(f"MiB at {size} MP" for size in sizes)]
+
+
+def rows(comparison: Comparison) -> list[list[str]]:
+    """Cells of one row a model; bytes and times are relative to the reference."""
+    return [_row(comparison, model) for model in comparison.models]
+
+
+def _row(comparison: Comparison, model: ModelFigures) -> list[str]:
+    reference = comparison.of(comparison.reference)
+    cells = [
+        model.name,
+        f"{comparison.relative_bytes(model.name):+.2f} %",
+        f"{100 * model.hyper_share:.1f}",
+        f"{model.parameters / 1e6:.2f} M",
+        f"{model.mac_per_pixel / 1e3:.1f}",
+        str(model.steps),
+        f"{model.encode_seconds / reference.encode_seconds:.2f} x",
+        f"{model.decode_seconds / reference.decode_seconds:.2f} x",
+        f"{model.cache_gain:.1f} x" if model.uncached_seconds else "-",
+    ]
+    return cells + [f"{mib:.0f}" for mib in model.peak_mib.values()]
+
+
+def describe(comparison: Comparison) -> str:
+    """What was compared, in one line."""
+    levels = ", ".join(map(str, comparison.qualities))
+    return (
+        f"{len(comparison.pictures)} pictures at quality {levels}; bytes of whole files and times "
+        f"of the parse path relative to {comparison.reference}; steps of a tile of 512 x 512"
+    )
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the table."""
+    table = Table(title=describe(comparison), title_justify="left")
+    for number, heading in enumerate(headings(comparison)):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows(comparison):
+        table.add_row(*row)
+    console.print(table)
+
+
+def markdown(comparison: Comparison) -> str:
+    """The table for a Markdown document, and a line about what it shows."""
+    names = headings(comparison)
+    lines = [
+        "| " + " | ".join(names) + " |",
+        "|" + "|".join(["---", *["---:"] * (len(names) - 1)]) + "|",
+        *("| " + " | ".join(row) + " |" for row in rows(comparison)),
+        "",
+        describe(comparison) + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plot_comparison(
+    comparison: Comparison, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Bytes against decoding time, one point a model (.png, .svg, .pdf).
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
+    reference = comparison.of(comparison.reference)
+    axes = figure.add_subplot(
+        xlabel=f"decoding time of the parse path ({reference.name} = 1)",
+        ylabel=f"bytes relative to {reference.name} (%)",
+        title=f"{len(comparison.pictures)} pictures, equal latents",
+        xscale="log",
+    )
+    for model in comparison.models:
+        x = model.decode_seconds / reference.decode_seconds
+        y = comparison.relative_bytes(model.name)
+        axes.plot([x], [y], marker="o")
+        axes.annotate(model.name, (x, y), textcoords="offset points", xytext=(6, 4))
+    axes.grid(alpha=0.3, which="both")
+    with atomic_write(path, overwrite=overwrite) as stream:
+        figure.savefig(stream, format=Path(path).suffix.lower()[1:], dpi=120)

@@ -1,0 +1,128 @@
+"""``lcodec compare-models``: all entropy models on the same latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lcodec import weights
+from lcodec.cli import console, paths
+from lcodec.cli.bench import check_plot, parse_levels, rendered
+from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
+from lcodec.errors import InputError, UsageError
+
+
+def compare_models(
+    folder: Annotated[Path, typer.Option("--set", metavar="DIR", help="Folder of pictures.")],
+    names: Annotated[
+        str | None,
+        typer.Option("--models", metavar="LIST", help="Models, with commas; all if not given."),
+    ] = None,
+    levels: Annotated[
+        str, typer.Option("-q", "--quality", metavar="LIST", help="Quality levels.")
+    ] = "10,30,50,70,90",
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="First N pictures only.")
+    ] = None,
+    uncached: Annotated[
+        int,
+        typer.Option(
+            "--uncached", metavar="N", min=0, help="Decode N pictures without the cache, too."
+        ),
+    ] = 1,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            "--memory", metavar="LIST", help="Measure peak memory at these sizes in megapixels."
+        ),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    json_file: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE", help="Write all figures as JSON; `-` for stdout."),
+    ] = None,
+    markdown_file: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="Write the table as Markdown.")
+    ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option("--plot", metavar="FILE", help="Draw bytes against time (.png, .svg, .pdf)."),
+    ] = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare the entropy models at equal latents.
+
+    The latents of every picture are coded with every model over the same transforms and decoded
+    again: bytes, time, parameters, operations. Bytes and times are relative to `checkerboard`, or
+    to the first model where that is not among them.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    qualities = parse_levels(levels)
+    sizes = _sizes(memory)
+    for file in (json_file, markdown_file):
+        if file not in (None, paths.STANDARD):
+            paths.check_output(file, force=force)
+    if plot is not None:
+        check_plot(plot, force)
+    chosen = names.split(",") if names else _models_at_hand()
+    for name in chosen:
+        weights.require_model(name)
+
+    from lcodec.bench import comparereport, find_pictures
+    from lcodec.bench.compare import compare
+    from lcodec.imageio import atomic_write
+
+    pictures = find_pictures(folder)[:limit]
+    with console.progress_bar("", shown=not quiet) as progress:
+        task = progress.add_task("", total=None) if progress else None
+
+        def on_progress(done: int, total: int) -> None:
+            if progress and task is not None:
+                progress.update(task, completed=done, total=total)
+
+        comparison = compare(
+            chosen,
+            pictures,
+            qualities,
+            device=device.value,
+            uncached=uncached,
+            megapixels=sizes,
+            progress=on_progress,
+        )
+    if json_file == paths.STANDARD:
+        console.emit(comparison.to_json().rstrip("\n"))
+    else:
+        shown = rendered(lambda screen: comparereport.print_comparison(comparison, screen))
+        console.emit(shown.rstrip("\n"))
+    texts = ((json_file, comparison.to_json()), (markdown_file, comparereport.markdown(comparison)))
+    for file, text in texts:
+        if file not in (None, paths.STANDARD):
+            with atomic_write(file, overwrite=force) as stream:
+                stream.write(text.encode("utf-8"))
+    if plot is not None:
+        comparereport.plot_comparison(comparison, plot, overwrite=force)
+
+
+def _models_at_hand() -> list[str]:
+    """Released models, without their transforms."""
+    return [
+        model.name
+        for model in weights.list_models()
+        if any(file.name == "entropy.safetensors" for file in model.files)
+    ]
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = (0,)
+    if any(size < 1 for size in sizes):
+        raise UsageError(f"--memory {text}: whole numbers of megapixels with commas are needed")
+    return sizes

@@ -1,0 +1,31 @@
+"""Moving a ``.lic`` file to another entropy model: the same latents, other streams."""
+
+from __future__ import annotations
+
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.errors import MismatchError, UsageError
+
+
+def repack(file: bytes | container.LicFile, source: Codec, target: Codec) -> bytes:
+    """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
+
+    The symbols and their checksums stay as they are, and so does the decoded picture; sections
+    other than the tiles are kept.
+
+    Raises:
+        UsageError: the models are not over the same transforms.
+        FormatError, UnsupportedError, WeightsError, MismatchError: see `Codec.decode`.
+    """
+    if source.loaded.transforms_id != target.loaded.transforms_id:
+        raise UsageError(
+            f"{source.loaded.name} and {target.loaded.name} are over different transforms"
+        )
+    if not isinstance(file, container.LicFile):
+        file = container.read(file)
+    symbols = source.decode_symbols(file)
+    header, tiles = target.code_symbols(file.header, symbols)
+    for number, (before, after) in enumerate(zip(file.tiles, tiles, strict=True)):
+        if before.checksum != after.checksum:
+            raise MismatchError(f"tile {number}: the symbols changed")
+    return container.write(header, tiles, file.extra)

@@ -1,0 +1,104 @@
+"""Latents of many crops, computed once: what entropy models over frozen transforms train on.
+
+The latents are rounded as they will be coded, so the rate is that of the real symbols and no noise
+stands in for rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lcodec.errors import InputError
+from lcodec.nets.integer import profile as P
+from lcodec.nets.quality import QUALITY_MAX
+from lcodec.nets.transforms import Transforms
+from lcodec.training import checkpoint
+from lcodec.training.data import CropDataset
+from lcodec.training.integers import export_transforms
+
+HELD_OUT = 0.04  # share of the crops kept for validation
+
+
+@dataclass(frozen=True)
+class LatentCrops:
+    """``count`` crops: y int16 (count, M, h, w), z int16 (count, Z, h/4, w/4), quality (count,).
+
+    Quality is a whole level, as files have it. ``origin`` is the `fingerprint` of the transforms.
+    The last `HELD_OUT` of the crops are for validation.
+    """
+
+    y: Tensor
+    z: Tensor
+    quality: Tensor
+    origin: Tensor
+
+    @property
+    def training(self) -> int:
+        """How many crops there are to train on."""
+        return len(self.quality) - self.held_out
+
+    @property
+    def held_out(self) -> int:
+        """How many crops are kept for validation; at least one."""
+        return max(1, round(len(self.quality) * HELD_OUT))
+
+    def pick(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """y and z of some crops as float, and their qualities."""
+        return self.y[rows].float(), self.z[rows].float(), self.quality[rows].float()
+
+    def save(self, path: Path) -> None:
+        """Write to a safetensors file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save_tensors({f.name: getattr(self, f.name) for f in fields(self)}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> LatentCrops:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: the file holds something else.
+        """
+        tensors = checkpoint.load_tensors(path)
+        if set(tensors) != {f.name for f in fields(cls)}:
+            raise InputError(f"{path}: not a file of latents")
+        return cls(**tensors)
+
+
+def fingerprint(transforms: Transforms) -> Tensor:
+    """SHA-256 over the weights of the transforms as they are released, uint8 (32,)."""
+    digest = hashlib.sha256()
+    for name, value in sorted(export_transforms(transforms).items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+
+
+@torch.no_grad()
+def compute_latents(
+    transforms: Transforms,
+    data: CropDataset,
+    count: int,
+    side: int,
+    device: torch.device,
+    at_once: int = 4,
+) -> LatentCrops:
+    """Latents of ``count`` random crops of ``side`` pixels, each at a random quality level."""
+    transforms = transforms.eval()
+    levels = torch.arange(count) % (QUALITY_MAX + 1)
+    levels = levels[torch.randperm(count)]
+    ys, zs = [], []
+    for start in range(0, count, at_once):
+        quality = levels[start : start + at_once].to(device).float()
+        pixels = data.batch(len(quality), side).to(device).float() / 255.0
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            y = transforms.analyse(pixels, quality)
+            z = transforms.hyper_analysis(y)
+        ys.append(y.round().clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).to(torch.int16).cpu())
+        zs.append(z.round().clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int16).cpu())
+    return LatentCrops(
+        torch.cat(ys), torch.cat(zs), levels.to(torch.int16), fingerprint(transforms)
+    )

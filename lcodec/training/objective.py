@@ -1,0 +1,106 @@
+"""What a step of training draws, and the loss it lowers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lcodec.nets.quality import QUALITY_MAX, quality_lambdas
+from lcodec.nets.transforms import PATCH
+from lcodec.training.data import CropDataset
+from lcodec.training.latents import LatentCrops
+from lcodec.training.model import TrainingCodec
+
+
+@dataclass
+class Losses:
+    """Loss of a batch; per picture (B,): bits per pixel of y and z, mean squared error."""
+
+    loss: Tensor
+    bpp_y: Tensor
+    bpp_z: Tensor
+    error: Tensor
+
+
+def sample_loss(bits: Tensor, pixels_per_sample: int, error: Tensor | None, lam: Tensor) -> Tensor:
+    """Mean over samples of ``(bpp + lambda * 255^2 * MSE) / sqrt(lambda)``."""
+    cost = bits / pixels_per_sample
+    if error is not None:
+        cost = cost + lam * 255.0**2 * error
+    return (cost / lam.sqrt()).mean()
+
+
+class Objective(Protocol):
+    """Batches and their loss."""
+
+    def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
+        """A batch of ``count`` crops of ``side`` pixels."""
+        ...
+
+    def losses(self, *batch: Tensor) -> Losses:
+        """The loss of a batch; may be compiled."""
+        ...
+
+    def validate(self) -> float | None:
+        """Mean bits per pixel on crops that are not trained on; None where there are none."""
+        ...
+
+
+class PictureObjective:
+    """Rate and distortion of random crops of pictures."""
+
+    def __init__(self, model: TrainingCodec, data: CropDataset, device: torch.device) -> None:
+        self.model, self.data, self.device = model, data, device
+
+    def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
+        pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        # Spread over the range, one picture per stratum, so that no batch is all of one quality.
+        strata = (torch.arange(count) + torch.rand(count)) / count
+        quality = (strata[torch.randperm(count)] * QUALITY_MAX).to(self.device)
+        return pixels, quality
+
+    def losses(self, *batch: Tensor) -> Losses:
+        pixels, quality = batch
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            out = self.model(pixels, quality)
+        area = pixels.shape[2] * pixels.shape[3]
+        error = (out.pixels - pixels).square().flatten(1).mean(1)
+        loss = sample_loss(out.bits_y + out.bits_z, area, error, quality_lambdas(quality))
+        return Losses(loss, out.bits_y.detach() / area, out.bits_z.detach() / area, error.detach())
+
+    def validate(self) -> float | None:
+        return None
+
+
+class LatentObjective:
+    """Rate of latents computed beforehand, under frozen transforms."""
+
+    def __init__(self, model: TrainingCodec, crops: LatentCrops, device: torch.device) -> None:
+        self.model, self.crops, self.device = model, crops, device
+
+    def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
+        rows = torch.randint(0, self.crops.training, (count,))
+        return tuple(part.to(self.device, non_blocking=True) for part in self.crops.pick(rows))
+
+    def losses(self, *batch: Tensor) -> Losses:
+        y, z, quality = batch
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            bits_y, bits_z = self.model.rate(y, z, y, z, quality)
+        area = y.shape[2] * y.shape[3] * PATCH**2
+        loss = sample_loss(bits_y + bits_z, area, None, quality_lambdas(quality))
+        nothing = torch.zeros_like(bits_y)
+        return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, nothing)
+
+    @torch.no_grad()
+    def validate(self) -> float | None:
+        self.model.eval()
+        total = 0.0
+        rows = torch.arange(self.crops.training, len(self.crops.quality))
+        for part in torch.split(rows, 4):
+            losses = self.losses(*(t.to(self.device) for t in self.crops.pick(part)))
+            total += float((losses.bpp_y + losses.bpp_z).sum())
+        return total / len(rows)
