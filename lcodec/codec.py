@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -89,11 +90,27 @@ class Codec:
         Raises:
             UsageError: quality or pixels are not of that kind.
         """
+        return self._encoder(image, quality).encode(quality)
+
+    def encode_many(
+        self, images: Sequence[Image | Pixels], quality: int = DEFAULT_QUALITY
+    ) -> list[Encoded]:
+        """Encode several pictures, each to the same file as `encode_detailed` makes of it.
+
+        Much faster than one by one if they are small and of equal size; takes the memory of all
+        of them.
+
+        Raises:
+            UsageError: as `encode_detailed`; nothing is encoded then.
+        """
+        return Encoder.encode_many([self._encoder(image, quality) for image in images], quality)
+
+    def _encoder(self, image: Image | Pixels, quality: int) -> Encoder:
         pixels = _as_pixels(image)
         if not 0 <= quality <= QUALITY_MAX:
             raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
         source = Source(pixels, self._header(pixels, quality))
-        return Encoder(self._pixels, self._latents, source).encode(quality)
+        return Encoder(self._pixels, self._latents, source)
 
     def _header(self, pixels: Pixels, quality: int) -> Header:
         return Header(

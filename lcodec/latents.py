@@ -23,7 +23,7 @@ from lcodec.coding import (
     symbol_checksum,
 )
 from lcodec.coding.residual import IntArray
-from lcodec.container import Header, TilePayload
+from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
 from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
 from lcodec.errors import MismatchError
 from lcodec.loading import LoadedModel
@@ -31,6 +31,9 @@ from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.timing import Stopwatch
+
+POSITIONS = (DEFAULT_TILE_EDGE // PATCH) ** 2
+"""Latent positions of a full tile."""
 
 
 @dataclass
@@ -95,6 +98,14 @@ def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor
     return F.pad(part, (0, extent.padded_w - extent.w, 0, extent.padded_h - extent.h))
 
 
+@dataclass(frozen=True)
+class Part:
+    """One tile of one of several pictures."""
+
+    picture: int
+    area: TileArea
+
+
 class LatentCoder:
     """Codes latents with one entropy model; ``tiles_at_once`` tiles of equal size run together."""
 
@@ -104,12 +115,20 @@ class LatentCoder:
         self.latent = loaded.config.transforms.latent
         self.hyper = loaded.config.transforms.hyper_latent
 
-    def _batches(self, header: Header) -> Iterator[tuple[Extent, list[TileArea]]]:
-        ordered = sorted(tile_areas(header), key=lambda a: (a.extent.h, a.extent.w, a.number))
-        for extent, same in groupby(ordered, key=lambda a: a.extent):
+    def _batches(self, headers: Sequence[Header]) -> Iterator[tuple[Extent, list[Part]]]:
+        """All tiles of some pictures, those of equal size together, as many as may run at once.
+
+        Several pictures share a pass as long as it takes no more memory than one full tile.
+        """
+        parts = [Part(n, area) for n, header in enumerate(headers) for area in tile_areas(header)]
+        parts.sort(key=lambda p: (p.area.extent.h, p.area.extent.w, p.picture, p.area.number))
+        for extent, same in groupby(parts, key=lambda p: p.area.extent):
             tiles = list(same)
-            for start in range(0, len(tiles), self.tiles_at_once):
-                yield extent, tiles[start : start + self.tiles_at_once]
+            count = self.tiles_at_once
+            if len(headers) > 1:
+                count = max(count, POSITIONS // (extent.padded_h * extent.padded_w))
+            for start in range(0, len(tiles), count):
+                yield extent, tiles[start : start + count]
 
     def _hyper_latent(self, y: Tensor) -> Tensor:
         """z, rounded (hyper, h/4, w/4), of one padded tile (M, h, w)."""
@@ -132,45 +151,59 @@ class LatentCoder:
         self, header: Header, symbols: PictureSymbols, watch: Stopwatch, tally: BitTally
     ) -> list[TilePayload]:
         """Payloads of all tiles."""
-        payloads: dict[int, TilePayload] = {}
-        for extent, tiles in self._batches(header):
-            made = self._encode_batch(header, symbols, extent, tiles, watch, tally)
-            payloads.update(zip((t.number for t in tiles), made, strict=True))
-        return [payloads[number] for number in range(len(payloads))]
+        return self.encode_many([header], [symbols], watch, [tally])[0]
+
+    def encode_many(
+        self,
+        headers: Sequence[Header],
+        symbols: Sequence[PictureSymbols],
+        watch: Stopwatch,
+        tallies: Sequence[BitTally],
+    ) -> list[list[TilePayload]]:
+        """Payloads of all tiles of pictures of one quality, the same as of each picture alone."""
+        payloads: list[dict[int, TilePayload]] = [{} for _ in headers]
+        for extent, parts in self._batches(headers):
+            made = self._encode_batch(headers[0].quality, symbols, extent, parts, watch, tallies)
+            for part, payload in zip(parts, made, strict=True):
+                payloads[part.picture][part.area.number] = payload
+        return [[own[number] for number in range(len(own))] for own in payloads]
 
     def _encode_batch(
         self,
-        header: Header,
-        symbols: PictureSymbols,
+        quality: int,
+        symbols: Sequence[PictureSymbols],
         extent: Extent,
-        tiles: Sequence[TileArea],
+        parts: Sequence[Part],
         watch: Stopwatch,
-        tally: BitTally,
+        tallies: Sequence[BitTally],
     ) -> list[TilePayload]:
         model, device = self.loaded.entropy, self.loaded.device
         mask = coded_mask(model, self.latent, extent)
-        y_parts = torch.stack([padded_tile(symbols.y, tile, device) for tile in tiles])
+        y_parts = torch.stack([padded_tile(symbols[p.picture].y, p.area, device) for p in parts])
         grouped = model.group(y_parts.to(torch.int32)).cpu().numpy()
-        z_tiles = [symbols.z[tile.number].astype(np.int32) for tile in tiles]
+        z_tiles = [symbols[p.picture].z[p.area.number].astype(np.int32) for p in parts]
         z = torch.from_numpy(np.stack(z_tiles)).to(device)
-        hyper = [CountingEncoder() for _ in tiles]
-        latent = [CountingEncoder() for _ in tiles]
+        hyper = [CountingEncoder() for _ in parts]
+        latent = [CountingEncoder() for _ in parts]
         with exact_products():
             for encoder, z_tile in zip(hyper, z_tiles, strict=True):
                 port = EncodePort(encoder, [z_tile.ravel()])
-                code_hyper(model, z_tile.shape, header.quality, port, watch)
+                code_hyper(model, z_tile.shape, quality, port, watch)
             ports: list[SymbolPort] = [
                 EncodePort(
                     encoder, [group[inside] for group, inside in zip(own, mask, strict=True)]
                 )
                 for encoder, own in zip(latent, grouped, strict=True)
             ]
-            coded = code_latents(model, z, header.quality, ports, mask, watch).cpu().numpy()
-        tally.bits_z += sum(e.counter.bits for e in hyper)
-        tally.bits_y += sum(e.counter.bits for e in latent)
+            coded = code_latents(model, z, quality, ports, mask, watch).cpu().numpy()
+        for part, h, e in zip(parts, hyper, latent, strict=True):
+            tallies[part.picture].bits_z += h.counter.bits
+            tallies[part.picture].bits_y += e.counter.bits
         return [
-            TilePayload(tile_checksum(tile, z_tile, y_tile), h.encoder.finish(), e.encoder.finish())
-            for tile, z_tile, y_tile, h, e in zip(tiles, z_tiles, coded, hyper, latent, strict=True)
+            TilePayload(
+                tile_checksum(p.area, z_tile, y_tile), h.encoder.finish(), e.encoder.finish()
+            )
+            for p, z_tile, y_tile, h, e in zip(parts, z_tiles, coded, hyper, latent, strict=True)
         ]
 
     def decode(
@@ -185,7 +218,8 @@ class LatentCoder:
         h, w = -(-header.height // PATCH), -(-header.width // PATCH)
         y = np.zeros((self.latent, h, w), dtype=np.int16)
         z: dict[int, NDArray[np.int16]] = {}
-        for extent, tiles in self._batches(header):
+        for extent, parts in self._batches([header]):
+            tiles = [part.area for part in parts]
             own = [payloads[t.number] for t in tiles]
             y_parts, z_parts = self._decode_batch(header, tiles, own, watch)
             for tile, y_part, z_part in zip(tiles, y_parts, z_parts, strict=True):

@@ -9,10 +9,15 @@ from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
 from lcodec.batch.report import Outcome, Status
-from lcodec.batch.work import Failed, Made, Task
+from lcodec.batch.work import Bundle, Failed, Made, Task
 from lcodec.errors import OutputError
 
 OnOutcome = Callable[[Outcome], None]
+
+SMALL_PIXELS = 256 * 256
+"""Pictures up to this size gain by being encoded together."""
+TOGETHER = 16
+"""So many at most: what a bundle has done is lost if its process dies."""
 
 
 def survey(
@@ -40,9 +45,12 @@ def work(
     check: Checker,
     on_outcome: OnOutcome,
     settings: dict[str, Any],
+    *,
+    together: int = TOGETHER,
 ) -> None:
     """Make all files, each an outcome as soon as it is finished.
 
+    Up to ``together`` small pictures of equal size are one bundle (see `Bundle`).
     What fails is tried once more at the end, after it has been checked again: first what may run
     beside others, then, one at a time, what ended its process or lacked memory.
 
@@ -51,7 +59,9 @@ def work(
     """
     decisions = {decision.job: decision for decision in todo}
     first: list[tuple[Job, Failed]] = []
-    for job, result in _results(decisions, executor, alone=False):
+    # Bundles that are too large for the work at hand would leave some workers without any.
+    together = min(together, max(1, len(decisions) // (4 * executor.jobs)))
+    for job, result in _results(bundles(decisions.values(), together), executor):
         if isinstance(result, Made):
             on_outcome(_made(decisions[job], result, settings, attempts=1))
         else:
@@ -64,7 +74,7 @@ def work(
                 again[job] = decision
             else:
                 on_outcome(_settled(decision))
-        for job, result in _results(again, executor, alone=alone):
+        for job, result in _results(bundles(again.values(), 1), executor, alone=alone):
             if isinstance(result, Made):
                 on_outcome(_made(again[job], result, settings, attempts=2))
             else:
@@ -75,10 +85,29 @@ def work(
                 )
 
 
+def bundles(decisions: Iterable[Decision], together: int) -> Iterator[Bundle]:
+    """Tasks for decisions: those of small pictures of equal size together, others alone.
+
+    Sizes are counted in patches of 16 pixels, as the networks see them.
+    """
+    waiting: dict[tuple[int, int], list[Task]] = {}
+    for decision in decisions:
+        task = Task(decision.job.source, decision.job.output, decision.replace)
+        if together == 1 or not 0 < decision.pixels <= SMALL_PIXELS:
+            yield (task,)
+            continue
+        assert decision.width is not None and decision.height is not None
+        size = (-(-decision.width // 16), -(-decision.height // 16))
+        same = waiting.setdefault(size, [])
+        same.append(task)
+        if len(same) == together:
+            yield tuple(waiting.pop(size))
+    yield from map(tuple, waiting.values())
+
+
 def _results(
-    decisions: dict[Job, Decision], executor: Executor, *, alone: bool
+    tasks: Iterable[Bundle], executor: Executor, *, alone: bool = False
 ) -> Iterator[tuple[Job, Made | Failed]]:
-    tasks = (Task(job.source, job.output, d.replace) for job, d in decisions.items())
     for task, result in executor.run(tasks, alone=alone):
         if isinstance(result, Failed) and result.fatal is not None:
             raise result.fatal

@@ -14,8 +14,10 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, Self
 
-from lcodec.batch.work import Failed, Recipe, Result, Task, Worker, attempt
+from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
+
+Results = Iterator[tuple[Task, Result]]
 
 EXIT_TERMINATED = 143
 PATIENCE = 10.0
@@ -25,12 +27,15 @@ DEATHS_IN_A_ROW = 3
 
 
 class Executor(Protocol):
-    """Something that has tasks done."""
+    """Something that has tasks done; ``jobs`` is how many bundles of them at a time."""
 
-    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
-        """Results as they come; ``alone`` means one at a time.
+    @property
+    def jobs(self) -> int: ...
 
-        ``tasks`` is drawn from only when a worker is free.
+    def run(self, bundles: Iterable[Bundle], *, alone: bool = False) -> Results:
+        """Results as they come; ``alone`` means one bundle at a time.
+
+        ``bundles`` is drawn from only when a worker is free.
         """
 
     def __enter__(self) -> Self: ...
@@ -46,15 +51,17 @@ class Executor(Protocol):
 class InProcess:
     """Does all tasks here, one after the other."""
 
+    jobs = 1
+
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._worker: Worker | None = None
 
-    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
+    def run(self, bundles: Iterable[Bundle], *, alone: bool = False) -> Results:
         """See `Executor`; here tasks are always alone."""
-        for task in tasks:
+        for bundle in bundles:
             self._worker = self._worker or self._recipe.open()
-            yield task, attempt(self._worker, task)
+            yield from zip(bundle, attempt(self._worker, bundle), strict=True)
 
     def __enter__(self) -> Self:
         return self
@@ -66,61 +73,62 @@ class InProcess:
 class Processes:
     """Up to ``jobs`` processes, started when there is work for them, each with its own worker.
 
-    A process gets one task at a time, so nothing piles up on either side. One that dies is
-    replaced and its task fails. Leaving the block by an exception stops all of them at once and
+    A process gets one bundle at a time, so nothing piles up on either side. One that dies is
+    replaced and its tasks fail. Leaving the block by an exception stops all of them at once and
     lets them delete their unfinished files.
     """
 
     def __init__(self, recipe: Recipe, jobs: int, threads: int) -> None:
         self._recipe = recipe
-        self._jobs = jobs
+        self.jobs = jobs
         self._threads = threads
         self._idle: list[_Process] = []
-        self._busy: dict[Connection, tuple[_Process, Task]] = {}
+        self._busy: dict[Connection, tuple[_Process, Bundle]] = {}
         self._deaths = 0
 
-    def run(self, tasks: Iterable[Task], *, alone: bool = False) -> Iterator[tuple[Task, Result]]:
+    def run(self, bundles: Iterable[Bundle], *, alone: bool = False) -> Results:
         """See `Executor`.
 
         Raises:
             LcodecError: the processes die one after the other before they finish anything.
         """
-        width = 1 if alone else self._jobs
+        width = 1 if alone else self.jobs
         if alone:
             self._keep(1)
-        waiting = iter(tasks)
+        waiting = iter(bundles)
         while True:
-            while len(self._busy) < width and (task := next(waiting, None)) is not None:
-                self._assign(task)
+            while len(self._busy) < width and (bundle := next(waiting, None)) is not None:
+                self._assign(bundle)
             if not self._busy:
                 return
             for ready in connection.wait(list(self._busy)):
                 assert isinstance(ready, Connection)
-                yield self._collect(ready)
+                yield from self._collect(ready)
 
-    def _assign(self, task: Task) -> None:
+    def _assign(self, bundle: Bundle) -> None:
         while self._idle:
             process = self._idle.pop()
-            if process.send(task):
+            if process.send(bundle):
                 break
             process.stop()
         else:
             process = _Process(self._recipe, self._threads)
-            process.send(task)  # if it has died already, reading from it will tell
-        self._busy[process.connection] = process, task
+            process.send(bundle)  # if it has died already, reading from it will tell
+        self._busy[process.connection] = process, bundle
 
-    def _collect(self, ready: Connection) -> tuple[Task, Result]:
-        process, task = self._busy.pop(ready)
-        result = process.receive()
-        if result is not None:
+    def _collect(self, ready: Connection) -> list[tuple[Task, Result]]:
+        process, bundle = self._busy.pop(ready)
+        results = process.receive()
+        if results is not None:
             self._deaths = 0
             self._idle.append(process)
-            return task, result
+            return list(zip(bundle, results, strict=True))
         ending = process.stop()
         self._deaths += 1
-        if self._deaths >= DEATHS_IN_A_ROW * self._jobs:
+        if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
             raise LcodecError(f"the worker processes die before they finish anything: {ending}")
-        return task, Failed(f"its worker process ended: {ending}", LcodecError.exit_code, True)
+        failed = Failed(f"its worker process ended: {ending}", LcodecError.exit_code, True)
+        return [(task, failed) for task in bundle]
 
     def _keep(self, count: int) -> None:
         """Stop idle processes but ``count``, to give their memory back."""
@@ -155,21 +163,21 @@ class _Process:
         # Now the other side is theirs alone, and its end shows here as the end of the data.
         theirs.close()
 
-    def send(self, task: Task) -> bool:
-        """Hand over a task; False if nobody is there any more."""
+    def send(self, bundle: Bundle) -> bool:
+        """Hand over tasks; False if nobody is there any more."""
         try:
-            self.connection.send(task)
+            self.connection.send(bundle)
         except OSError:
             return False
         return True
 
-    def receive(self) -> Result | None:
-        """The result of the task, None if the process died."""
+    def receive(self) -> list[Result] | None:
+        """The results of the tasks, None if the process died."""
         try:
-            result: Result = self.connection.recv()
+            results: list[Result] = self.connection.recv()
         except (EOFError, OSError):
             return None
-        return result
+        return results
 
     def terminate(self) -> None:
         """Tell it to stop at once."""
@@ -224,12 +232,12 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
     worker = recipe.open()
     while True:
         try:
-            task = tasks.recv()
+            bundle = tasks.recv()
         except (EOFError, OSError):
             return
-        result = attempt(worker, task)
+        results = attempt(worker, bundle)
         try:
-            tasks.send(result)
+            tasks.send(results)
         except OSError:
             return
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from lcodec import container
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain
 from lcodec.errors import InputError, LcodecError, OutputError
-from lcodec.imageio import atomic_write, load, save
+from lcodec.imageio import Picture, atomic_write, load, save
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Failed:
 
 
 Result = Made | Failed
+Bundle = tuple[Task, ...]
+"""Tasks that one worker does together."""
 
 
 class Worker(Protocol):
@@ -63,6 +66,9 @@ class Worker(Protocol):
 
     def make(self, task: Task) -> Made:
         """Make a file; any exception concerns this file alone, but `Unusable`."""
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        """Make several files at once; an exception means that none has been made."""
 
 
 class Recipe(Protocol):
@@ -76,18 +82,32 @@ class Unusable(Exception):
     """The worker can make nothing at all; the cause says why."""
 
 
-def attempt(worker: Worker, task: Task) -> Result:
-    """Let a worker make a file; what goes wrong becomes a result."""
+def attempt(worker: Worker, tasks: Bundle) -> list[Result]:
+    """Let a worker make files; what goes wrong becomes a result.
+
+    If making them together goes wrong altogether, they are made one by one.
+    """
+    if len(tasks) > 1:
+        with contextlib.suppress(Exception):
+            return worker.make_many(tasks)
+    return [_attempt_one(worker, task) for task in tasks]
+
+
+def _attempt_one(worker: Worker, task: Task) -> Result:
     start = time.perf_counter()
     try:
         made = worker.make(task)
-    except Unusable as error:
+    except Exception as error:  # a file must not take the rest of the batch with it
+        return _failed(error)
+    return replace(made, seconds=time.perf_counter() - start)
+
+
+def _failed(error: Exception) -> Failed:
+    if isinstance(error, Unusable):
         cause = error.__cause__
         assert isinstance(cause, LcodecError)
         return Failed(*explain(cause), fatal=cause)
-    except Exception as error:  # a file must not take the rest of the batch with it
-        return Failed(*explain(error), alone=_lacks_memory(error))
-    return Made(**(vars(made) | {"seconds": time.perf_counter() - start}))
+    return Failed(*explain(error), alone=_lacks_memory(error))
 
 
 def _lacks_memory(error: Exception) -> bool:
@@ -108,6 +128,29 @@ class CodecRecipe:
         return DecodeWorker(self.options)
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A picture between reading and writing."""
+
+    task: Task
+    stamp: Stamp
+    picture: Picture
+
+    @classmethod
+    def read(cls, task: Task) -> _Source:
+        stamp = Stamp.of(task.source)
+        _refuse_lic(task.source)
+        return cls(task, stamp, load(task.source))
+
+    def write(self, data: bytes) -> Made:
+        _refuse_change(self.task.source, self.stamp)
+        _make_folder(self.task.output.parent)
+        with atomic_write(self.task.output, overwrite=self.task.replace) as stream:
+            stream.write(data)
+        picture = self.picture
+        return Made(picture.width, picture.height, len(data), self.stamp, picture.notes)
+
+
 class EncodeWorker:
     """Pictures to ``.lic`` files."""
 
@@ -122,15 +165,31 @@ class EncodeWorker:
             Unusable: the model cannot be loaded.
             InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
         """
-        stamp = Stamp.of(task.source)
-        _refuse_lic(task.source)
-        picture = load(task.source)
-        data = self._loaded().encode(picture.pixels, self.options.quality)
-        _refuse_change(task.source, stamp)
-        _make_folder(task.output.parent)
-        with atomic_write(task.output, overwrite=task.replace) as stream:
-            stream.write(data)
-        return Made(picture.width, picture.height, len(data), stamp, picture.notes)
+        source = _Source.read(task)
+        return source.write(self._loaded().encode(source.picture.pixels, self.options.quality))
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        """Encode pictures together; seconds are equal shares. Raises what befalls all of them."""
+        start = time.perf_counter()
+        results: dict[Task, Result] = {}
+        sources = []
+        for task in tasks:
+            try:
+                sources.append(_Source.read(task))
+            except Exception as error:
+                results[task] = _failed(error)
+        pixels = [source.picture.pixels for source in sources]
+        encoded = self._loaded().encode_many(pixels, self.options.quality) if pixels else []
+        for source, one in zip(sources, encoded, strict=True):
+            try:
+                results[source.task] = source.write(one.data)
+            except Exception as error:
+                results[source.task] = _failed(error)
+        share = (time.perf_counter() - start) / len(tasks)
+        return [
+            replace(result, seconds=share) if isinstance(result, Made) else result
+            for result in map(results.__getitem__, tasks)
+        ]
 
     def _loaded(self) -> Codec:
         if self._codec is None:
@@ -168,6 +227,10 @@ class DecodeWorker:
         _make_folder(task.output.parent)
         save(decoded.pixels, task.output, overwrite=task.replace)
         return Made(file.header.width, file.header.height, len(data), stamp)
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        """Decode files one by one."""
+        return [_attempt_one(self, task) for task in tasks]
 
     def _loaded(self, model: str) -> Codec:
         if self._codec is None or model != self._model:

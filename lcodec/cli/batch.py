@@ -89,7 +89,7 @@ def batch(
     _check_usage(context, source, decode, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check
-    from lcodec.batch.engine import survey, work
+    from lcodec.batch.engine import TOGETHER, survey, work
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
     from lcodec.cli.batchview import View
@@ -115,7 +115,14 @@ def batch(
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
                 with view.working(todo), _executor(options, jobs, todo) as executor:
-                    work(todo, executor, check, view, settings(options))
+                    work(
+                        todo,
+                        executor,
+                        check,
+                        view,
+                        settings(options),
+                        together=1 if decode else TOGETHER,
+                    )
         except (KeyboardInterrupt, SystemExit):
             view.stopped(len(plan.problems) + len(plan.jobs))
             raise

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.batch import work
 from lcodec.batch.options import EncodeOptions
-from lcodec.batch.work import EncodeWorker, Made, Task, Worker
+from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
 from lcodec.imageio import atomic_write
 from lcodec.weights import require_model, stated_id
@@ -74,6 +74,9 @@ class FakeWorker(EncodeWorker):
             os.kill(os.getpid(), signal.SIGKILL)
         made = super().make(task)
         return replace(made, notes=(*made.notes, f"pid {os.getpid()} {holdings()}"))
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        return [result for task in tasks for result in attempt(self, (task,))]
 
     def _mishap(self, source: Path, word: str) -> bool:
         if word not in source.name:

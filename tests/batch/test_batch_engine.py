@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from lcodec import container
-from lcodec.batch.check import Check
-from lcodec.batch.engine import survey, work
+from lcodec.batch.check import Action, Check, Decision
+from lcodec.batch.engine import bundles, survey, work
 from lcodec.batch.options import settings
-from lcodec.batch.plan import Plan
+from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
-from lcodec.batch.work import CodecRecipe, Made, Task, Worker
+from lcodec.batch.work import CodecRecipe, EncodeWorker, Made, Task, Worker
+from lcodec.encoder import Encoded
 from lcodec.errors import InputError, WeightsError
 
 from .conftest import MakeBatch
-from .fakes import OPTIONS, FakeRecipe, FakeWorker
+from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker
 
 
 def go(plan: Plan, recipe: FakeRecipe | None = None, *, force: bool = False) -> list[Outcome]:
@@ -82,7 +86,7 @@ def test_unexpected_errors_are_one_line() -> None:
         def make(self, task: Task) -> Made:
             raise RuntimeError("two\nlines")
 
-    result = next(InProcess(_Fixed(Broken(OPTIONS))).run([Task(Path("a"), Path("b"))]))[1]
+    result = next(InProcess(_Fixed(Broken(OPTIONS))).run([(Task(Path("a"), Path("b")),)]))[1]
     assert getattr(result, "error", "") == "unexpected RuntimeError: two lines"
 
 
@@ -160,6 +164,57 @@ def test_source_that_changes_while_it_is_read(
     with pytest.raises(InputError, match="changed while it was being read"):
         FakeWorker(OPTIONS).make(Task(plan.jobs[0].source, plan.jobs[0].output))
     assert not (tmp_path / "out").exists()
+
+
+def test_small_pictures_of_equal_size_go_together() -> None:
+    def decision(name: str, width: int, height: int) -> Decision:
+        job = Job(Path(name), Path(name + ".lic"))
+        return Decision(job, Action.MAKE, "new", width=width, height=height)
+
+    decisions = [
+        decision("a", 30, 40),
+        decision("b", 257, 256),
+        decision("c", 32, 33),
+        decision("d", 33, 32),
+        Decision(Job(Path("e"), Path("e.lic")), Action.MAKE, "cannot be read"),
+        decision("f", 17, 48),
+    ]
+    names = [[task.source.name for task in bundle] for bundle in bundles(decisions, 2)]
+    assert names == [["b"], ["a", "c"], ["e"], ["d"], ["f"]]
+    names = [[task.source.name for task in bundle] for bundle in bundles(decisions, 9)]
+    assert names == [["b"], ["e"], ["a", "c", "f"], ["d"]]
+    assert all(len(bundle) == 1 for bundle in bundles(decisions, 1))
+
+
+class Together(FakeCodec):
+    """Encodes several pictures, unless one is white."""
+
+    def encode_many(self, pixels: list[NDArray[np.uint8]], quality: int) -> list[Encoded]:
+        if any(one.min() == 255 for one in pixels):
+            raise RuntimeError("white")
+        return [Encoded(self.encode(one, quality), quality, 1.0, 1.0) for one in pixels]
+
+
+def test_a_bundle_is_made_at_once_and_isolates_its_failures(
+    make_batch: MakeBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EncodeWorker, "_loaded", lambda self: Together(self.options.model))
+    plan = make_batch(*(f"{number}.png" for number in range(5)))
+    plan.jobs[1].source.write_bytes(b"nothing")
+    (tmp_path / "out").mkdir()
+    plan.jobs[2].output.touch()
+    worker = EncodeWorker(OPTIONS)
+    one = InProcess(_Fixed(worker))
+    tasks = tuple(Task(job.source, job.output) for job in plan.jobs)
+    results = [result for _, result in one.run([tasks])]
+    assert [getattr(result, "code", 0) for result in results] == [0, 3, 8, 0, 0]
+    seconds = {result.seconds for result in results if isinstance(result, Made)}
+    assert len(seconds) == 1
+    # What befalls all of them is tried one by one.
+    Image.new("L", (12, 8), 255).save(plan.jobs[4].source)
+    tasks = tuple(replace(task, replace=True) for task in tasks)
+    results = [result for _, result in one.run([tasks])]
+    assert [getattr(result, "code", 0) for result in results] == [0, 3, 0, 0, 0]
 
 
 def test_lic_file_is_not_encoded(make_batch: MakeBatch, tmp_path: Path) -> None:

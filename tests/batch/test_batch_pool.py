@@ -15,7 +15,7 @@ from lcodec.batch.engine import survey, work
 from lcodec.batch.plan import plan_tree
 from lcodec.batch.pool import Processes
 from lcodec.batch.report import Outcome, Stamp, Status
-from lcodec.batch.work import Failed, Made, Result, Task, Unusable, Worker
+from lcodec.batch.work import Bundle, Failed, Made, Result, Task, Unusable, Worker
 from lcodec.errors import LcodecError, WeightsError
 
 from .conftest import MakeBatch
@@ -43,7 +43,7 @@ def test_a_worker_that_dies_is_replaced_and_its_picture_tried_alone(make_batch: 
     todo = survey(plan.jobs, check, outcomes.append)
     before = children()
     with Processes(FakeRecipe(), 2, 1) as pool:
-        work(todo, pool, check, outcomes.append, {})
+        work(todo, pool, check, outcomes.append, {}, together=1)
     assert children() == before
     shown = {o.source.name: (o.status, o.attempts) for o in outcomes}
     assert shown == {
@@ -77,9 +77,12 @@ class Stub:
         threads = os.environ["OMP_NUM_THREADS"]
         return Made(1, 1, 1, Stamp(0, 0), notes=(f"{os.getpid()} {threads}",))
 
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        return [self.make(task) for task in tasks]
 
-def tasks(count: int) -> Iterator[Task]:
-    return (Task(Path(f"{number}"), Path(f"{number}.lic")) for number in range(count))
+
+def tasks(count: int) -> Iterator[Bundle]:
+    return ((Task(Path(f"{number}"), Path(f"{number}.lic")),) for number in range(count))
 
 
 def test_workers_that_cannot_start_end_the_batch() -> None:
@@ -134,21 +137,21 @@ def test_thousands_of_pictures_leave_nothing_behind(make_batch: MakeBatch, tmp_p
 
     class Counting(Processes):
         def run(
-            self, tasks: Iterable[Task], *, alone: bool = False
+            self, bundles: Iterable[Bundle], *, alone: bool = False
         ) -> Iterator[tuple[Task, Result]]:
-            return super().run(counted(tasks), alone=alone)
+            return super().run(counted(bundles), alone=alone)
 
-    def counted(sources: Iterable[Task]) -> Iterator[Task]:
+    def counted(sources: Iterable[Bundle]) -> Iterator[Bundle]:
         nonlocal drawn
-        for task in sources:
-            drawn += 1
-            yield task
+        for bundle in sources:
+            drawn += len(bundle)
+            yield bundle
 
     with Counting(FakeRecipe(), jobs, 1) as pool:
         todo = survey(plan.jobs, check, on_outcome)
-        work(todo, pool, check, on_outcome, {})
+        work(todo, pool, check, on_outcome, {}, together=4)
     assert finished == count
-    assert waiting <= jobs
+    assert waiting <= 4 * jobs
     assert len(there) == jobs
     for held in (here, *there.values()):
         warm = held[len(held) // 4]

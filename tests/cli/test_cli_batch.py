@@ -16,6 +16,7 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
+from lcodec.batch.engine import TOGETHER
 from lcodec.cli.main import run
 from tests.tinymodel import picture
 
@@ -297,7 +298,8 @@ def test_500_mixed_files_killed_and_resumed(tmp_path: Path, tiny_model: Path) ->
     assert 220 <= len(before) < 480
     recorded = [json.loads(line) for line in manifest.read_text().splitlines()]
     done_first = [r for r in recorded if r["status"] == "done"]
-    assert len(before) - 2 <= len(done_first) <= len(before)
+    # At most two bundles were finished or unfinished without a word.
+    assert len(before) - 2 * TOGETHER <= len(done_first) <= len(before)
 
     done = subprocess.run(
         arguments, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False

@@ -62,6 +62,22 @@ def test_tiles_are_independent_and_batches_change_nothing(codec: Codec) -> None:
     assert len(container.read(one_by_one).tiles) == 3 * 4
 
 
+def test_many_pictures_at_once_give_the_same_files(codec: Codec) -> None:
+    sizes = ((40, 50), (48, 64), (200, 60), (33, 49), (64, 128), (128, 128))
+    pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
+    pictures.append(pictures[0][:, :, 0])
+    many = codec.encode_many(pictures, 50)
+    for pixels, encoded in zip(pictures, many, strict=True):
+        one = codec.encode_detailed(pixels, 50)
+        assert encoded.data == one.data
+        assert encoded.estimated_bits_y == pytest.approx(one.estimated_bits_y)
+        assert encoded.estimated_bits_z == pytest.approx(one.estimated_bits_z)
+        assert encoded.timings.keys() == one.timings.keys()
+    assert codec.encode_many([], 50) == []
+    with pytest.raises(UsageError):
+        codec.encode_many([pictures[0]], 101)
+
+
 @pytest.mark.parametrize("carrier", ["int8", "float32", "float64"])
 def test_carriers_write_the_same_file(codec: Codec, carrier: str) -> None:
     pixels = picture(100, 120)
