@@ -58,17 +58,18 @@ def work(
         LcodecError: what would befall every file, such as damaged weights.
     """
     decisions = {decision.job: decision for decision in todo}
-    first: list[tuple[Job, Failed]] = []
+    first: dict[Job, Failed] = {}
     # Bundles that are too large for the work at hand would leave some workers without any.
     together = min(together, max(1, len(decisions) // (4 * executor.jobs)))
     for job, result in _results(bundles(decisions.values(), together), executor):
         if isinstance(result, Made):
             on_outcome(_made(decisions[job], result, settings, attempts=1))
         else:
-            first.append((job, result))
+            first[job] = result
     for alone in (False, True):
         again = {}
-        for job in (job for job, failed in first if failed.alone is alone):
+        # In the order of the jobs, whatever the order of the failures was.
+        for job in (job for job in decisions if job in first and first[job].alone is alone):
             decision = check(job)
             if decision.action is Action.MAKE:
                 again[job] = decision
