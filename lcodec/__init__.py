@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         LcodecError,
         MismatchError,
         OutputError,
+        TargetError,
         UnsupportedError,
         UsageError,
         WeightsError,
     )
+    from lcodec.targets import Target
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,8 @@ __all__ = [
     "LcodecError",
     "MismatchError",
     "OutputError",
+    "Target",
+    "TargetError",
     "UnsupportedError",
     "UsageError",
     "WeightsError",
@@ -70,6 +74,8 @@ _HOMES = {
     "LcodecError": (_ERRORS, "LcodecError"),
     "MismatchError": (_ERRORS, "MismatchError"),
     "OutputError": (_ERRORS, "OutputError"),
+    "Target": ("lcodec.targets", "Target"),
+    "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),
     "UsageError": (_ERRORS, "UsageError"),
     "WeightsError": (_ERRORS, "WeightsError"),

@@ -20,6 +20,9 @@ from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.pixels import PixelTransform
+from lcodec.rdo import EFFORT_MAX, Progress, Refiner, no_progress
+from lcodec.targeting import encode_to
+from lcodec.targets import Target
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
@@ -79,21 +82,50 @@ class Codec:
         self.tile_edge = tile_edge
         self._pixels = PixelTransform(self.loaded.transforms, self.loaded.device)
         self._latents = LatentCoder(self.loaded, tiles_at_once)
+        self._refiner = Refiner(self.loaded, self._pixels)
 
-    def encode(self, image: Image | Pixels, quality: int = DEFAULT_QUALITY) -> bytes:
+    def encode(
+        self,
+        image: Image | Pixels,
+        quality: int | None = None,
+        *,
+        target: Target | None = None,
+        effort: int = 0,
+    ) -> bytes:
         """A ``.lic`` file. See `encode_detailed`."""
-        return self.encode_detailed(image, quality).data
+        return self.encode_detailed(image, quality, target=target, effort=effort).data
 
-    def encode_detailed(self, image: Image | Pixels, quality: int = DEFAULT_QUALITY) -> Encoded:
+    def encode_detailed(
+        self,
+        image: Image | Pixels,
+        quality: int | None = None,
+        *,
+        target: Target | None = None,
+        effort: int = 0,
+        progress: Progress = no_progress,
+    ) -> Encoded:
         """Encode uint8 pixels (H, W) or (H, W, 3) at a quality level 0..100.
 
+        Without a quality it is 50, or what the ``target`` asks for. ``effort`` 1 to 9 takes
+        longer and gives better files (docs/effort.md); ``progress`` is then called as it goes on.
+
         Raises:
-            UsageError: quality or pixels are not of that kind.
+            UsageError: quality, effort or pixels are not of that kind, or quality and target are
+                both given.
+            TargetError: no level meets the target.
         """
-        return self._encoder(image, quality).encode(quality)
+        if quality is not None and target is not None:
+            raise UsageError("a quality and a target exclude each other")
+        if not 0 <= effort <= EFFORT_MAX:
+            raise UsageError(f"effort must lie in 0..{EFFORT_MAX}: {effort}")
+        quality = DEFAULT_QUALITY if quality is None else quality
+        encoder = self._encoder(image, quality)
+        if target is not None:
+            return encode_to(encoder, target, effort, progress)
+        return encoder.encode(quality, effort, progress)
 
     def encode_many(
-        self, images: Sequence[Image | Pixels], quality: int = DEFAULT_QUALITY
+        self, images: Sequence[Image | Pixels], quality: int | None = None
     ) -> list[Encoded]:
         """Encode several pictures, each to the same file as `encode_detailed` makes of it.
 
@@ -103,6 +135,7 @@ class Codec:
         Raises:
             UsageError: as `encode_detailed`; nothing is encoded then.
         """
+        quality = DEFAULT_QUALITY if quality is None else quality
         return Encoder.encode_many([self._encoder(image, quality) for image in images], quality)
 
     def _encoder(self, image: Image | Pixels, quality: int) -> Encoder:
@@ -110,7 +143,7 @@ class Codec:
         if not 0 <= quality <= QUALITY_MAX:
             raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
         source = Source(pixels, self._header(pixels, quality))
-        return Encoder(self._pixels, self._latents, source)
+        return Encoder(self._pixels, self._latents, self._refiner, source)
 
     def _header(self, pixels: Pixels, quality: int) -> Header:
         return Header(
@@ -176,13 +209,18 @@ def shared_codec(model: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
 
 def encode(
     image: Image | Pixels,
-    quality: int = DEFAULT_QUALITY,
+    quality: int | None = None,
     *,
+    target: Target | None = None,
+    effort: int = 0,
     model: str = DEFAULT_MODEL,
     device: str = "auto",
 ) -> bytes:
-    """Encode a Pillow image (L or RGB) or a uint8 array to a ``.lic`` file."""
-    return shared_codec(model, device).encode(image, quality)
+    """Encode a Pillow image (L or RGB) or a uint8 array to a ``.lic`` file.
+
+    See `Codec.encode_detailed` for the options.
+    """
+    return shared_codec(model, device).encode(image, quality, target=target, effort=effort)
 
 
 def decode(data: bytes, *, device: str = "auto") -> Decoded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,20 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
+from lcodec.bench.metrics import psnr
 from lcodec.container import Header, TilePayload
 from lcodec.latents import BitTally, LatentCoder, PictureSymbols
-from lcodec.pixels import PixelTransform
+from lcodec.nets.quality import quality_lambda
+from lcodec.pixels import AnalysisStarts, PixelTransform
+from lcodec.rdo import Progress, Refiner, no_progress
 from lcodec.timing import Stopwatch
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A file, and what is known about it."""
+    """A file, and what is known about it.
+
+    Attributes:
+        data: the file.
+        quality: its quality level.
+        estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
+        evaluations: quality levels that were tried to meet a target; 1 without one.
+        psnr: in dB of what it decodes to here, if that was computed on the way.
+        timings: seconds by stage.
+    """
 
     data: bytes
     quality: int
     estimated_bits_y: float
     estimated_bits_z: float
+    evaluations: int = 1
+    psnr: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -40,25 +55,57 @@ class Source:
 class Encoder:
     """Encodes one picture, at one quality or at several."""
 
-    def __init__(self, pixels: PixelTransform, latents: LatentCoder, source: Source) -> None:
+    def __init__(
+        self, pixels: PixelTransform, latents: LatentCoder, refiner: Refiner, source: Source
+    ) -> None:
         self.source = source
         self.watch = Stopwatch()
         self._pixels = pixels
         self._latents = latents
+        self._refiner = refiner
+        self._starts: AnalysisStarts | None = None
+
+    def expect_several(self) -> None:
+        """From now on keep what several qualities have in common."""
+        self._starts = AnalysisStarts()
 
     def header(self, quality: int) -> Header:
         """The header of the file at ``quality``."""
         return replace(self.source.header, quality=int(quality))
 
-    def symbols(self, quality: int) -> PictureSymbols:
-        """What is coded at ``quality``."""
+    def plain_symbols(self, quality: int) -> PictureSymbols:
+        """What is coded at ``quality`` and effort 0."""
         with self.watch.stage("analysis"):
-            y = self._pixels.analyse(self.source.pixels, quality)
+            y = self._pixels.analyse(self.source.pixels, quality, self._starts)
         return self._latents.quantise(self.header(quality), y, self.watch)
 
-    def encode(self, quality: int) -> Encoded:
-        """The file at ``quality`` in 0..100."""
-        return self.write(quality, self.symbols(quality))
+    def encode(self, quality: int, effort: int = 0, progress: Progress = no_progress) -> Encoded:
+        """The file at ``quality`` in 0..100.
+
+        Effort 0 rounds the latents. From 1 on they are changed so that file and error together
+        cost less (docs/effort.md); if that should fail, the file is that of effort 0.
+        """
+        if effort:
+            return self.encode_assessed(quality, effort, progress)
+        return self.write(quality, self.plain_symbols(quality))
+
+    def encode_assessed(
+        self, quality: int, effort: int = 0, progress: Progress = no_progress
+    ) -> Encoded:
+        """The file of `encode`, with its PSNR."""
+        plain = self.plain_symbols(quality)
+        candidates = [plain]
+        if effort:
+            with self.watch.stage("optimisation"):
+                refined = self._refiner.refine(
+                    self.header(quality), self.source.pixels, plain, effort, progress
+                )
+            candidates.append(refined)
+        written = [
+            replace(self.write(quality, symbols), psnr=self.psnr(quality, symbols))
+            for symbols in candidates
+        ]
+        return min(written, key=self._cost)
 
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
@@ -68,7 +115,7 @@ class Encoder:
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
         data = container.write(header, tiles)
-        return Encoded(data, header.quality, tally.bits_y, tally.bits_z, self.watch.seconds)
+        return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
 
     @staticmethod
     def encode_many(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
@@ -81,7 +128,7 @@ class Encoder:
         if not encoders:
             return []
         headers = [encoder.header(quality) for encoder in encoders]
-        symbols = [encoder.symbols(quality) for encoder in encoders]
+        symbols = [encoder.plain_symbols(quality) for encoder in encoders]
         tallies = [BitTally() for _ in encoders]
         watch = Stopwatch()
         latents = encoders[0]._latents
@@ -93,3 +140,17 @@ class Encoder:
                 encoder.watch.seconds[stage] = own_seconds + seconds / len(encoders)
             encoded.append(encoder._assemble(header, own, tally))
         return encoded
+
+    def psnr(self, quality: int, symbols: PictureSymbols) -> float:
+        """PSNR in dB of the picture that ``symbols`` decode to on this machine."""
+        with self.watch.stage("synthesis"):
+            decoded = self._pixels.synthesise(symbols.y, self.header(quality))
+        return psnr(self.source.pixels, decoded)
+
+    def _cost(self, encoded: Encoded) -> float:
+        """Bits of the file plus the weighted error of its picture: what effort minimises."""
+        assert encoded.psnr is not None
+        header = self.source.header
+        error = math.pow(10.0, -encoded.psnr / 10.0)
+        weight = 255.0**2 * quality_lambda(encoded.quality) * header.width * header.height
+        return 8.0 * len(encoded.data) + weight * error

@@ -9,6 +9,7 @@
     +-- WeightsError         6   weights missing, with the wrong hash, or of another model
     +-- MismatchError        7   the decoded symbols are not the encoded ones
     +-- OutputError          8   output cannot be written, or exists already
+    +-- TargetError         10   no quality level meets the size or PSNR asked for
 
 An interrupted program exits with 130. Messages are one line, meant for the user.
 """
@@ -66,3 +67,9 @@ class OutputError(LcodecError):
     """The output cannot be written, or exists and may not be replaced."""
 
     exit_code: ClassVar[int] = 8
+
+
+class TargetError(LcodecError):
+    """No quality level gives a file of the size or PSNR that was asked for."""
+
+    exit_code: ClassVar[int] = 10

@@ -9,10 +9,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
-from lcodec.nets.blockwise import blocks
-from lcodec.nets.transforms import PATCH, Transforms
+from lcodec.nets.blockwise import Span, blocks
+from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 
 BLOCK = 96  # latent positions per block side: 1536 pixels
+
+
+class AnalysisStarts:
+    """The starts of the analysis of one picture's blocks, as far as they fit into ``limit`` bytes.
+
+    At the released sizes they take 16 bytes a pixel.
+    """
+
+    def __init__(self, limit: int = 1 << 29) -> None:
+        self._room = limit
+        self._kept: dict[tuple[int, int], AnalysisStart] = {}
+
+    def get(self, block: tuple[int, int]) -> AnalysisStart | None:
+        """What was kept for a block, if it was."""
+        return self._kept.get(block)
+
+    def keep(self, block: tuple[int, int], start: AnalysisStart) -> None:
+        """Keep it if there is room."""
+        size = sum(tensor.nbytes for tensor in start)
+        if size <= self._room:
+            self._room -= size
+            self._kept[block] = start
+
+
+def patches(rows: Span, columns: Span) -> tuple[slice, slice]:
+    """The pixels of the outer part of a block of latents."""
+    return (
+        slice(rows.outer_start * PATCH, rows.outer_stop * PATCH),
+        slice(columns.outer_start * PATCH, columns.outer_stop * PATCH),
+    )
 
 
 class PixelTransform:
@@ -23,7 +53,7 @@ class PixelTransform:
         self.device = device
         self.block = block
 
-    def _load(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> Tensor:
+    def load(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> Tensor:
         """Pixels of a block of latents, edges repeated beyond the picture: (1, 3, H, W) floats."""
         part = pixels[rows, columns]
         below = rows.stop - rows.start - part.shape[0]
@@ -36,15 +66,23 @@ class PixelTransform:
         return tensor.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def analyse(self, pixels: NDArray[np.uint8], quality: int) -> NDArray[np.float32]:
-        """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16))."""
+    def analyse(
+        self, pixels: NDArray[np.uint8], quality: int, starts: AnalysisStarts | None = None
+    ) -> NDArray[np.float32]:
+        """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
+
+        ``starts`` remembers, for the next quality of the same picture, what does not depend on it.
+        """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
         y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
         level = torch.tensor([float(quality)], device=self.device)
         for r, c in blocks(h, w, self.block, self.transforms.config.analysis_halo):
-            rows = slice(r.outer_start * PATCH, r.outer_stop * PATCH)
-            columns = slice(c.outer_start * PATCH, c.outer_stop * PATCH)
-            out = self.transforms.analyse(self._load(pixels, rows, columns), level)[0]
+            start = None if starts is None else starts.get((r.start, c.start))
+            if start is None:
+                start = self.transforms.analysis.begin(self.load(pixels, *patches(r, c)))
+                if starts is not None:
+                    starts.keep((r.start, c.start), start)
+            out = self.transforms.finish_analysis(start, level)[0]
             y[:, r.start : r.stop, c.start : c.stop] = out[:, r.inner, c.inner].cpu().numpy()
         return y
 

@@ -149,9 +149,10 @@ class Check:
         """How the options in the manifest differ from those asked for, "" if they do not."""
         known: Any = self._manifest.known(output) if self._manifest else None
         made: dict[str, Any] = (known or {}).get("settings", {})
-        for name, value in self._settings.items():
-            if name in made and made[name] != value:
-                return f"made with {name} {made[name]}, not {value}"
+        for name, old in made.items():
+            new = self._settings.get(name)
+            if old != new:
+                return f"made with {name} {old}, not {'none' if new is None else new}"
         return ""
 
 
@@ -166,6 +167,7 @@ class _Encoding:
 
     def __init__(self, options: EncodeOptions) -> None:
         self._quality = options.quality
+        self._target = options.target
         self._model = options.model
         self._model_id = stated_id(require_model(options.model))
 
@@ -186,7 +188,9 @@ class _Encoding:
         # The EXIF orientation may have turned the picture.
         if sorted((header.width, header.height)) != sorted(size):
             reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
-        elif header.quality != self._quality:
+        elif self._target is not None and self._target.is_exceeded(len(data), size[0] * size[1]):
+            reason = f"has {len(data)} bytes, more than {self._target}"
+        elif self._quality is not None and header.quality != self._quality:
             reason = f"made with quality {header.quality}, not {self._quality}"
         elif self._model_id is not None and header.model_id.hex() != self._model_id:
             reason = f"made with other weights than those of {self._model}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from lcodec.targets import Target
 
 PLACEMENT = ("device",)
 """Options that say where the work is done; they change nothing about the result."""
@@ -11,11 +13,16 @@ PLACEMENT = ("device",)
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How pictures are encoded; fields as the options of ``lcodec encode``."""
+    """How pictures are encoded; fields as the options of ``lcodec encode``.
+
+    With a ``target`` the quality is None.
+    """
 
     model: str
-    quality: int
+    quality: int | None
     device: str = "auto"
+    target: Target | None = None
+    effort: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,4 +38,7 @@ Options = EncodeOptions | DecodeOptions
 
 def settings(options: Options) -> dict[str, Any]:
     """The options on which the result depends, for the manifest and for comparing with it."""
-    return {key: value for key, value in asdict(options).items() if key not in PLACEMENT}
+    made = {field.name: getattr(options, field.name) for field in fields(options)}
+    if made.get("target") is not None:
+        made["target"] = str(made["target"])
+    return {k: v for k, v in made.items() if k not in PLACEMENT and v is not None}

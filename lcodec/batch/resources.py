@@ -11,6 +11,8 @@ BASE_BYTES = 420 << 20
 BLOCK_PIXELS = 1536**2  # the networks run over blocks of this size
 BYTES_PER_BLOCK_PIXEL = 190
 BYTES_PER_PIXEL = 24
+AREA_PIXELS = 1024**2  # effort optimises areas of this size
+BYTES_PER_AREA_PIXEL = 1500  # with float32; a little less where bfloat16 is fast
 MEMORY_SHARE = 0.8
 
 WORTHWHILE_PIXELS = 4 << 20
@@ -26,21 +28,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def worker_bytes(pixels: int) -> int:
+def worker_bytes(pixels: int, *, effort: int = 0) -> int:
     """Estimated memory of a worker on a picture of so many pixels."""
-    block = min(pixels, BLOCK_PIXELS)
-    return BASE_BYTES + BYTES_PER_BLOCK_PIXEL * block + BYTES_PER_PIXEL * pixels
+    work = BYTES_PER_BLOCK_PIXEL * min(pixels, BLOCK_PIXELS)
+    if effort:
+        work = max(work, BYTES_PER_AREA_PIXEL * min(pixels, AREA_PIXELS))
+    return BASE_BYTES + work + BYTES_PER_PIXEL * pixels
 
 
-def default_jobs(pixels: Iterable[int]) -> int:
+def default_jobs(pixels: Iterable[int], *, effort: int = 0) -> int:
     """Workers for pictures of these sizes: as many as cores, memory and work suffice for."""
     sizes = list(pixels)
     if not sizes:
         return 1
-    limits = [cores(), len(sizes), -(-sum(sizes) // WORTHWHILE_PIXELS)]
+    worthwhile = len(sizes) if effort else -(-sum(sizes) // WORTHWHILE_PIXELS)
+    limits = [cores(), len(sizes), worthwhile]
     free = available_bytes()
     if free is not None:
-        limits.append(int(free * MEMORY_SHARE) // worker_bytes(max(sizes)))
+        limits.append(int(free * MEMORY_SHARE) // worker_bytes(max(sizes), effort=effort))
     return max(1, min(limits))
 
 

@@ -166,10 +166,19 @@ class EncodeWorker:
             InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
         """
         source = _Source.read(task)
-        return source.write(self._loaded().encode(source.picture.pixels, self.options.quality))
+        options = self.options
+        data = self._loaded().encode(
+            source.picture.pixels, options.quality, target=options.target, effort=options.effort
+        )
+        return source.write(data)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
-        """Encode pictures together; seconds are equal shares. Raises what befalls all of them."""
+        """Encode pictures together; seconds are equal shares. Raises what befalls all of them.
+
+        Targets and effort are for each picture alone.
+        """
+        if self.options.target is not None or self.options.effort:
+            return [_attempt_one(self, task) for task in tasks]
         start = time.perf_counter()
         results: dict[Task, Result] = {}
         sources = []

@@ -15,10 +15,15 @@ from lcodec.cli.options import (
     DEFAULT_QUALITY,
     Device,
     DeviceOption,
+    EffortOption,
     ForceOption,
     ModelOption,
     QualityOption,
     QuietOption,
+    TargetBppOption,
+    TargetPsnrOption,
+    TargetSizeOption,
+    choose_target,
 )
 from lcodec.cli.paths import STANDARD
 from lcodec.errors import InputError, UsageError
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from lcodec.batch.plan import Plan
     from lcodec.batch.pool import Executor
 
+ENCODING = ("quality", "target_size", "target_bpp", "target_psnr", "effort", "model")
+"""Options that make no sense when decoding."""
+
 
 def batch(
     context: typer.Context,
@@ -36,7 +44,11 @@ def batch(
         str, typer.Argument(metavar="SRC", help="Folder, or `-` for a list on standard input.")
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the results.")],
-    quality: QualityOption = DEFAULT_QUALITY,
+    quality: QualityOption = None,
+    target_size: TargetSizeOption = None,
+    target_bpp: TargetBppOption = None,
+    target_psnr: TargetPsnrOption = None,
+    effort: EffortOption = 0,
     model: ModelOption = DEFAULT_MODEL,
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode .lic files instead of encoding pictures.")
@@ -86,6 +98,9 @@ def batch(
     tried twice, does not stop the rest, and is listed at the end. Exit status: 0 all done, 1 some
     failed, 9 nothing to do.
     """
+    target = choose_target(quality, target_size, target_bpp, target_psnr)
+    if quality is None and target is None:
+        quality = DEFAULT_QUALITY
     _check_usage(context, source, decode, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check
@@ -98,7 +113,7 @@ def batch(
     if decode:
         options = DecodeOptions(_suffix(picture_format), device.value)
     else:
-        options = EncodeOptions(model, quality, device.value)
+        options = EncodeOptions(model, quality, device.value, target, effort)
     plan = _plan(source, destination, options, null=null, base=base)
     with ExitStack() as stack:
         record = None
@@ -140,11 +155,12 @@ def _check_usage(
     """Refuse options that do not go together, and a source that is not there."""
     given = {
         name
-        for name in ("quality", "model")
+        for name in ENCODING
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
     if decode and given:
-        raise UsageError(f"`--{min(given)}` is for encoding and excludes `--decode`")
+        option = min(given).replace("_", "-")
+        raise UsageError(f"`--{option}` is for encoding and excludes `--decode`")
     if picture_format is not None and not decode:
         raise UsageError("`--format` needs `--decode`")
     if source == STANDARD:
@@ -184,11 +200,13 @@ def _plan(
 
 def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Executor:
     """As many processes as asked for or as there is room for; one is this process itself."""
+    from lcodec.batch.options import EncodeOptions
     from lcodec.batch.pool import InProcess, Processes
     from lcodec.batch.resources import cores, default_jobs
     from lcodec.batch.work import CodecRecipe
 
-    count = min(jobs or default_jobs(d.pixels for d in todo), len(todo))
+    effort = options.effort if isinstance(options, EncodeOptions) else 0
+    count = min(jobs or default_jobs((d.pixels for d in todo), effort=effort), len(todo))
     if jobs is None and count > 1 and options.device != Device.CPU:
         from lcodec.loading import choose_device
 

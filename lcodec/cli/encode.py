@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +13,17 @@ import typer
 from lcodec.cli import console, paths, sniff
 from lcodec.cli.options import (
     DEFAULT_MODEL,
-    DEFAULT_QUALITY,
     Device,
     DeviceOption,
+    EffortOption,
     ForceOption,
     ModelOption,
     QualityOption,
     QuietOption,
+    TargetBppOption,
+    TargetPsnrOption,
+    TargetSizeOption,
+    choose_target,
 )
 from lcodec.errors import UsageError
 from lcodec.weights import require_model
@@ -32,7 +39,11 @@ def encode(
         str | None,
         typer.Argument(metavar="OUT", help="File to write, or `-`; IN with .lic if not given."),
     ] = None,
-    quality: QualityOption = DEFAULT_QUALITY,
+    quality: QualityOption = None,
+    target_size: TargetSizeOption = None,
+    target_bpp: TargetBppOption = None,
+    target_psnr: TargetPsnrOption = None,
+    effort: EffortOption = 0,
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
@@ -45,6 +56,7 @@ def encode(
 
     The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI.
     """
+    target = choose_target(quality, target_size, target_bpp, target_psnr)
     paths.check_input(source)
     head = sniff.peek(source)
     with paths.about(source):  # the likeliest mix-up
@@ -63,28 +75,49 @@ def encode(
         console.warn(paths.shown(source), picture.notes)
     from lcodec.codec import Codec  # only now: a bad picture is told of without torch
 
-    encoded = Codec(model=model, device=device.value).encode_detailed(picture.pixels, quality)
+    codec = Codec(model=model, device=device.value)
+    with _progress(shown=not quiet) as progress, paths.about(paths.shown(source)):
+        encoded = codec.encode_detailed(
+            picture.pixels,
+            quality,
+            target=target,
+            effort=effort,
+            progress=progress,
+        )
     if output == paths.STANDARD:
         console.emit_bytes(encoded.data)
     else:
         with atomic_write(output, overwrite=force) as stream:
             stream.write(encoded.data)
     seconds = time.perf_counter() - start
-    record = _record(source, output, quality, model, picture, encoded, seconds)
+    record = _record(source, output, model, picture, encoded, seconds)
+    record |= {"effort": effort, "target": None if target is None else str(target)}
     if as_json:
         console.emit_json(record)
     if not quiet:
         size = f"{picture.width}x{picture.height}"
         console.say(
-            f"{paths.journey(source, output)}: {size}, quality {quality}, "
+            f"{paths.journey(source, output)}: {size}, quality {encoded.quality}, "
             f"{len(encoded.data)} bytes, {record['bpp']:.4f} bpp, {seconds:.2f} s"
         )
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """What to call with steps done and in all; a bar where standard error is a terminal."""
+    with console.progress_bar("optimising", shown=shown) as progress:
+        task = progress.add_task("", total=None, visible=False) if progress else None
+
+        def update(done: int, total: int) -> None:
+            if progress and task is not None:
+                progress.update(task, completed=done, total=total, visible=True)
+
+        yield update
 
 
 def _record(
     source: str,
     output: str,
-    quality: int,
     model: str,
     picture: Picture,
     encoded: Encoded,
@@ -96,7 +129,9 @@ def _record(
         "width": picture.width,
         "height": picture.height,
         "channels": picture.channels,
-        "quality": quality,
+        "quality": encoded.quality,
+        "evaluations": encoded.evaluations,
+        "psnr": encoded.psnr if encoded.psnr is not None and isfinite(encoded.psnr) else None,
         "model": model,
         "bytes": len(encoded.data),
         "bpp": 8 * len(encoded.data) / (picture.width * picture.height),

@@ -43,6 +43,7 @@ Exit status:
   7    the decoded symbols are not the encoded ones
   8    output cannot be written, or exists already (see -f)
   9    batch: nothing to do
+  10   the target size or PSNR cannot be met
   70   a defect of lcodec; LCODEC_DEBUG=1 shows where
   130  interrupted
   143  terminated

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from lcodec.errors import UsageError
+from lcodec.targets import Target
+
 DEFAULT_MODEL = "groupedmixer"
 DEFAULT_QUALITY = 50
 
@@ -20,8 +23,42 @@ class Device(StrEnum):
 
 
 QualityOption = Annotated[
+    int | None,
+    typer.Option(
+        "-q",
+        "--quality",
+        min=0,
+        max=100,
+        help=f"Quality; higher is better and larger; {DEFAULT_QUALITY} if not given.",
+    ),
+]
+TargetSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target-size",
+        metavar="SIZE",
+        help="Largest file of at most so many bytes; 200KB, 1.5MB and 64KiB are understood.",
+    ),
+]
+TargetBppOption = Annotated[
+    float | None,
+    typer.Option(
+        "--target-bpp", metavar="BPP", help="Largest file of at most so many bits per pixel."
+    ),
+]
+TargetPsnrOption = Annotated[
+    float | None,
+    typer.Option("--target-psnr", metavar="DB", help="Smallest file of at least this PSNR in dB."),
+]
+EffortOption = Annotated[
     int,
-    typer.Option("-q", "--quality", min=0, max=100, help="Quality; higher is better and larger."),
+    typer.Option(
+        "-e",
+        "--effort",
+        min=0,
+        max=9,
+        help="0 to 9: spend more time on encoding for a better file; decoding stays the same.",
+    ),
 ]
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="NAME", help="Pretrained model to encode with.")
@@ -33,3 +70,27 @@ ForceOption = Annotated[
     bool, typer.Option("-f", "--force", help="Replace output that exists already.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+
+
+def choose_target(
+    quality: int | None, size: str | None, bpp: float | None, psnr: float | None
+) -> Target | None:
+    """The target asked for, or None.
+
+    Raises:
+        UsageError: more than one is, or a quality too; or a value makes no sense.
+    """
+    values = {
+        "--quality": quality,
+        "--target-size": size,
+        "--target-bpp": bpp,
+        "--target-psnr": psnr,
+    }
+    given = [name for name, value in values.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other: give one of them")
+    if size is not None:
+        return Target.size(size)
+    if bpp is not None:
+        return Target.bpp(bpp)
+    return None if psnr is None else Target.psnr(psnr)

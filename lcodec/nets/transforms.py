@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -115,6 +116,13 @@ class Gains(nn.Module):
         return (self.log_correction(quality) - self.log_gain(quality)).exp()
 
 
+class AnalysisStart(NamedTuple):
+    """What of the analysis serves every quality: features at 1/8, the linear branch at 1/16."""
+
+    features: Tensor
+    linear: Tensor
+
+
 class Analysis(nn.Module):
     """g_a: pixels (B, 3, H, W) in [0, 1], H and W multiples of 16 -> y (B, latent, H/16, W/16)."""
 
@@ -132,12 +140,19 @@ class Analysis(nn.Module):
 
     def forward(self, pixels: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         """Latents in pixel units, before the quantisation gain."""
+        return self.finish(self.begin(pixels), quality, deviation)
+
+    def begin(self, pixels: Tensor) -> AnalysisStart:
+        """The part that is the same at every quality."""
         centred = pixels - 0.5
-        h = self.enter(4.0 * F.pixel_unshuffle(centred, 8))
-        h = self.modulation(self.blocks8(h), quality)
+        features = self.blocks8(self.enter(4.0 * F.pixel_unshuffle(centred, 8)))
+        return AnalysisStart(features, self.linear(F.pixel_unshuffle(centred, PATCH)).float())
+
+    def finish(self, start: AnalysisStart, quality: Tensor, deviation: Tensor) -> Tensor:
+        """Latents in pixel units from what `begin` gave."""
+        h = self.modulation(start.features, quality)
         h = self.blocks16(self.reduce(F.pixel_unshuffle(h, 2)))
-        linear = self.linear(F.pixel_unshuffle(centred, PATCH))
-        return linear.float() + self.leave(h).float() * deviation[:, None, None]
+        return start.linear + self.leave(h).float() * deviation[:, None, None]
 
 
 class Synthesis(nn.Module):
@@ -202,7 +217,11 @@ class Transforms(nn.Module):
 
     def analyse(self, pixels: Tensor, quality: Tensor) -> Tensor:
         """y (B, latent, h, w) in quantisation steps."""
-        y = self.analysis(pixels, quality, self.gains.deviation)
+        return self.finish_analysis(self.analysis.begin(pixels), quality)
+
+    def finish_analysis(self, start: AnalysisStart, quality: Tensor) -> Tensor:
+        """`analyse` from what `Analysis.begin` gave."""
+        y = self.analysis.finish(start, quality, self.gains.deviation)
         return y * self.gains(quality)[:, :, None, None]
 
     def synthesise(self, y_hat: Tensor, quality: Tensor) -> Tensor:

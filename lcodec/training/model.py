@@ -66,6 +66,14 @@ class TrainingCodec(nn.Module):
         y, z = self.latents(pixels, quality)
         return self.code(y, z, quality, reconstruct)
 
+    def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every latent in steps, from those before it."""
+        deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
+        normalised = self.kit.latent_input(y_hat, deviation)
+        condition = Condition(quality, deviation=deviation)
+        mean, index = self.network.parallel(z_hat, normalised, condition)
+        return mean, index_to_sigma(index)
+
     def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool) -> Estimate:
         """Rate of latents, and the picture they give back.
 
@@ -89,10 +97,6 @@ class TrainingCodec(nn.Module):
         The entropy model sees ``y_hat`` (B, M, h, w) and ``z_hat`` (B, Z, h/4, w/4); its
         distributions are asked for the bits of ``y_rate`` and ``z_rate``.
         """
-        deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
-        normalised = self.kit.latent_input(y_hat, deviation)
-        condition = Condition(quality, deviation=deviation)
-        mean, index = self.network.parallel(z_hat, normalised, condition)
-        bits_y = logistic_bits(y_rate.float(), mean, index_to_sigma(index))
+        bits_y = logistic_bits(y_rate.float(), *self.predict(y_hat, z_hat, quality))
         bits_z = self.prior.bits(z_rate.float(), quality)
         return bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1)

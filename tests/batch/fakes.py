@@ -26,6 +26,7 @@ from lcodec.batch.options import EncodeOptions
 from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
 from lcodec.imageio import atomic_write
+from lcodec.targets import Target
 from lcodec.weights import require_model, stated_id
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ class FakeCodec:
     def __init__(self, model: str) -> None:
         self._model_id = bytes.fromhex(stated_id(require_model(model)) or "")
 
-    def encode(self, pixels: NDArray[np.uint8], quality: int) -> bytes:
+    def encode(
+        self,
+        pixels: NDArray[np.uint8],
+        quality: int | None,
+        *,
+        target: Target | None,
+        effort: int,
+    ) -> bytes:
         """A sound file that no decoder likes."""
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
         header = container.Header(
@@ -49,7 +57,7 @@ class FakeCodec:
             height=pixels.shape[0],
             channels=3 if pixels.ndim == 3 else 1,
             bit_depth=8,
-            quality=quality,
+            quality=50 if quality is None else quality,
             tile_edge=1024,
             profile=1,
             entropy_model="gmix",

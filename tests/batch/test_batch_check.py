@@ -18,6 +18,7 @@ from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.work import Task
 from lcodec.errors import InputError
 from lcodec.imageio import save
+from lcodec.targets import Target
 
 from .conftest import MakeBatch
 from .fakes import OPTIONS, FakeWorker
@@ -135,6 +136,33 @@ def test_manifest_knows_options_that_the_file_does_not_show(job: Job, tmp_path: 
     decision = Check(OPTIONS, manifest=Manifest(tmp_path / "m", read_only=True))(job)
     assert decision.action is Action.REFUSE
     assert "made with model other, not groupedmixer" in decision.reason
+
+
+def test_effort_and_targets_are_known_from_the_manifest(job: Job, tmp_path: Path) -> None:
+    wanted = replace(OPTIONS, quality=None, target=Target.size(10_000), effort=3)
+    assert settings(wanted) == {"model": "groupedmixer", "target": "10000 bytes", "effort": 3}
+    with Manifest(tmp_path / "m") as manifest:
+        manifest.write(Outcome(job.source, job.output, Status.DONE, settings=settings(wanted)))
+    known = Manifest(tmp_path / "m", read_only=True)
+    assert Check(wanted, manifest=known)(job).action is Action.SKIP
+    for other, difference in (
+        (replace(wanted, effort=0), "made with effort 3, not 0"),
+        (replace(wanted, target=Target.bpp(20)), "made with target 10000 bytes, not 20 bpp"),
+        (OPTIONS, "made with target 10000 bytes, not none"),
+    ):
+        decision = Check(other, manifest=known)(job)
+        assert decision.action is Action.REFUSE
+        assert difference in decision.reason
+
+
+def test_a_file_above_the_target_size_is_not_the_one_asked_for(job: Job) -> None:
+    size = job.output.stat().st_size
+    options = replace(OPTIONS, quality=None, target=Target.size(size))
+    assert Check(options)(job).action is Action.SKIP
+    decision = Check(replace(options, target=Target.size(size - 1)))(job)
+    assert decision.action is Action.REFUSE
+    assert f"has {size} bytes, more than {size - 1} bytes" in decision.reason
+    assert Check(replace(options, target=Target.psnr(1)))(job).action is Action.SKIP
 
 
 def test_unreadable_source_is_left_to_the_worker(job: Job) -> None:

@@ -55,7 +55,7 @@ def test_all_done(make_batch: MakeBatch, tmp_path: Path) -> None:
     assert first.bpp == 8 * len(data) / 96
     record = first.to_dict()
     assert record["bpp"] == first.bpp
-    assert record["settings"] == {"model": "groupedmixer", "quality": 40}
+    assert record["settings"] == {"model": "groupedmixer", "quality": 40, "effort": 0}
     assert record["source_bytes"] == first.source.stat().st_size
     assert record["seconds"] > 0
 

@@ -57,6 +57,19 @@ def fake(*arguments: str | Path, **changes: str) -> subprocess.Popen[str]:
     )
 
 
+def test_targets_and_effort_are_passed_on(folder: Path, tiny_model: Path) -> None:
+    source, coded = folder / "in", folder / "out"
+    (source / "bad.jpg").unlink()
+    arguments = ["batch", str(source), str(coded), "-j", "1", "--device", "cpu", "--quiet"]
+    assert run([*arguments, "--target-size", "600", "-e", "1"]) == 0
+    target = lcodec.Target.size(600)
+    expected = lcodec.encode(picture(40, 40), target=target, effort=1, device="cpu")
+    assert (coded / "a.lic").read_bytes() == expected
+    assert all(path.stat().st_size <= 600 for path in coded.rglob("*.lic"))
+    assert run([*arguments, "-q", "3", "--target-bpp", "1"]) == 2
+    assert run([*arguments, "--decode", "--target-bpp", "1"]) == 2
+
+
 def test_real_command_encodes_resumes_and_decodes(folder: Path, tiny_model: Path) -> None:
     source, coded, back = folder / "in", folder / "out", folder / "back"
     manifest = folder / "log.ndjson"

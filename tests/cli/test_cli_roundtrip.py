@@ -78,6 +78,34 @@ def test_json(photo: Path, capsys: Capture) -> None:
     assert 0 < sum(record["stages"].values()) <= record["seconds"]
 
 
+def test_targets_and_effort(photo: Path, capsys: Capture) -> None:
+    coded = photo.with_suffix(".lic")
+    least = len(lcodec.encode(picture(70, 50), 0))
+    limit = len(lcodec.encode(picture(70, 50), 40)) + 3
+    assert run(["encode", str(photo), "--target-size", str(limit), "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert least <= record["bytes"] == coded.stat().st_size <= limit
+    assert (record["target"], record["effort"], record["psnr"]) == (f"{limit} bytes", 0, None)
+    assert record["quality"] >= 40
+    assert record["evaluations"] > 1
+    coded.unlink()
+
+    assert run(["encode", str(photo), "--target-bpp", "0.01"]) == 10
+    said = capsys.readouterr().err
+    assert said.startswith(f"lcodec: {photo}: 0.01 bpp cannot be met: ")
+    assert f"has {least} bytes" in said
+    assert said.count("\n") == 1
+    assert not coded.exists()
+
+    assert run(["encode", str(photo), "-e", "1", "-q", "30", "--json"]) == 0
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert coded.read_bytes() == lcodec.encode(picture(70, 50), 30, effort=1)
+    assert (record["quality"], record["effort"], record["target"]) == (30, 1, None)
+    assert record["psnr"] > 10
+    assert "quality 30" in printed.err
+
+
 def test_gray_stays_gray_and_losses_are_named(tmp_path: Path, capsys: Capture) -> None:
     gray = Image.fromarray(picture(40, 40)).convert("LA")
     gray.putpixel((3, 3), (10, 20))
@@ -120,7 +148,7 @@ def test_pipes(photo: Path) -> None:
 def test_failing_codec_leaves_nothing(
     photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Codec, "encode_detailed", interrupted)

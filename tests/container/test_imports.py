@@ -57,6 +57,7 @@ def test_needs_only_the_standard_library() -> None:
         (errors.WeightsError, 6),
         (errors.MismatchError, 7),
         (errors.OutputError, 8),
+        (errors.TargetError, 10),
     ],
 )
 def test_exit_codes(error: type[errors.LcodecError], code: int) -> None:

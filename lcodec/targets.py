@@ -1,0 +1,153 @@
+"""What a file shall come to instead of a quality level, and the search for the level.
+
+Size and PSNR rise with the level, nearly always: now and then a level gives a file a few bytes
+smaller than the level below it. The search relies on the rise only to save time. It ends when two
+neighbouring levels are measured with the target between them (or an end of the range), and its
+answer is the best of the levels it has measured, so a size is never overshot.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lcodec.errors import UsageError
+
+LEVELS = range(101)
+
+# Rise per quality level to begin with: of the logarithm of the size, and of the PSNR in dB.
+SIZE_SLOPE = 0.028
+PSNR_SLOPE = 0.11
+_PATIENCE = 4  # interpolations before halving the bracket instead
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+_BINARY_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
+_SIZE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?:([kmg]?)(i?)b?|bytes)\s*", re.IGNORECASE)
+
+
+class Quantity(StrEnum):
+    """What a target is about."""
+
+    SIZE = "size"
+    BPP = "bpp"
+    PSNR = "psnr"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Largest file of at most a size, or smallest of at least a PSNR.
+
+    Attributes:
+        quantity: what is asked for.
+        value: bytes of the whole file, bits per pixel of the whole file, or dB.
+    """
+
+    quantity: Quantity
+    value: float
+
+    def __post_init__(self) -> None:
+        """Raises UsageError unless the value is positive and finite."""
+        if not 0 < self.value < math.inf:
+            raise UsageError(f"a target must be above 0 and finite, not {self.value:g}")
+
+    @classmethod
+    def size(cls, size: int | str) -> Target:
+        """A size in bytes, or text such as "200KB", "1.5MB", "64KiB".
+
+        Raises:
+            UsageError: the text is no size.
+        """
+        return cls(Quantity.SIZE, parse_size(size) if isinstance(size, str) else size)
+
+    @classmethod
+    def bpp(cls, bpp: float) -> Target:
+        """Bits per pixel."""
+        return cls(Quantity.BPP, bpp)
+
+    @classmethod
+    def psnr(cls, decibel: float) -> Target:
+        """PSNR in dB over all samples of the picture."""
+        return cls(Quantity.PSNR, decibel)
+
+    def __str__(self) -> str:
+        if self.quantity is Quantity.SIZE:
+            return f"{self.value:.0f} bytes"
+        return f"{self.value:g} {'bpp' if self.quantity is Quantity.BPP else 'dB'}"
+
+    def byte_limit(self, pixels: int) -> int:
+        """Most bytes that a file of so many pixels may have; not for PSNR."""
+        if self.quantity is Quantity.PSNR:
+            raise ValueError("a PSNR is not a size")
+        bits = self.value * pixels if self.quantity is Quantity.BPP else 8 * self.value
+        return math.floor(bits / 8)
+
+    def is_exceeded(self, size: int, pixels: int) -> bool:
+        """Whether a file of ``size`` bytes is too large; never for PSNR."""
+        return self.quantity is not Quantity.PSNR and size > self.byte_limit(pixels)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as "1500", "200KB", "1.5M" (powers of 1000), "64KiB" (of 1024).
+
+    Raises:
+        UsageError: the text is no size, or is less than a byte.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is no size: give bytes, or a number with KB, MB, KiB or MiB")
+    number, unit, binary = match[1], (match[2] or "").lower(), match[3]
+    if binary and not unit:
+        raise UsageError(f"{text!r} is no size: give bytes, or a number with KB, MB, KiB or MiB")
+    size = math.floor(float(number) * (_BINARY_UNITS if binary else _UNITS)[unit])
+    if size < 1:
+        raise UsageError(f"a size of at least one byte is needed, not {text!r}")
+    return size
+
+
+def search(
+    measure: Callable[[int], float],
+    within: Callable[[float], bool],
+    limit: float,
+    rise: float,
+    start: int = 50,
+) -> dict[int, float]:
+    """Measure levels until the highest one ``within`` the limit has a neighbour beyond it.
+
+    ``measure(level)`` rises with the level, nearly, and by about ``rise`` a level;
+    ``within(value)`` says on which side of ``limit`` a value lies. Returns all values measured by
+    level: every level is measured at most once, and usually four or five are. Afterwards some
+    level within has the next one measured beyond, or level 100 is within, or level 0 beyond.
+    """
+    known: dict[int, float] = {}
+    low, high = LEVELS[0] - 1, LEVELS[-1] + 1
+    level = start
+    while high - low > 1:
+        level = min(max(level, low + 1), high - 1)
+        known[level] = measure(level)
+        if within(known[level]):
+            low = level
+        else:
+            high = level
+        if len(known) > _PATIENCE:
+            level = (low + high) // 2
+        else:
+            level = math.floor(_guess(known, low, high, limit, rise))
+    return known
+
+
+def _guess(known: dict[int, float], low: int, high: int, limit: float, rise: float) -> float:
+    """Where, between levels, the limit is expected, given the ends of the bracket so far."""
+    if low in known and high in known and known[high] > known[low]:
+        share = (limit - known[low]) / (known[high] - known[low])
+        return low + share * (high - low)
+    if len(known) > 1:
+        first, last = min(known), max(known)
+        measured = (known[last] - known[first]) / (last - first)
+        rise = min(max(measured, rise / 4), rise * 4)
+    nearest = low if low in known else high
+    return nearest + (limit - known[nearest]) / rise

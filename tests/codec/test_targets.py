@@ -1,0 +1,165 @@
+"""Targets: sizes as text, the search for a level, and files that never exceed what was asked."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lcodec
+from lcodec import Target
+from lcodec.bench.metrics import psnr
+from lcodec.codec import Codec
+from lcodec.errors import TargetError, UsageError
+from lcodec.targets import SIZE_SLOPE, Quantity, parse_size, search
+from tests.tinymodel import picture
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1500", 1500),
+        ("1500 bytes", 1500),
+        ("200KB", 200_000),
+        ("200k", 200_000),
+        ("1.5MB", 1_500_000),
+        (".5 mb", 500_000),
+        ("64KiB", 65_536),
+        ("2MiB", 2 << 20),
+        ("10.9", 10),
+    ],
+)
+def test_sizes_are_understood(text: str, size: int) -> None:
+    assert parse_size(text) == size
+    assert Target.size(text) == Target.size(size)
+
+
+@pytest.mark.parametrize("text", ["", "KB", "-5", "0", "0.4", "1e3", "3iB", "5TB", "1.2.3", "५x"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
+def test_targets_are_positive_and_finite(value: float) -> None:
+    for quantity in Quantity:
+        with pytest.raises(UsageError, match="above 0"):
+            Target(quantity, value)
+
+
+def test_search_finds_the_level_in_few_steps_on_rough_curves() -> None:
+    chance = random.Random(1)
+    counts = []
+    for _ in range(1000):
+        base, rise, bend = (
+            chance.uniform(6, 14),
+            chance.uniform(0.015, 0.05),
+            chance.uniform(-5e-5, 5e-5),
+        )
+        curve = [base + rise * q + bend * q * q + chance.gauss(0, 0.001) for q in range(101)]
+        limit = chance.uniform(curve[0] - 0.3, curve[100] + 0.3)
+        known = search(curve.__getitem__, limit.__ge__, limit, SIZE_SLOPE)
+        counts.append(len(known))
+        assert all(known[level] == curve[level] for level in known)
+        within = [level for level in known if known[level] <= limit]
+        best = max(within, default=-1)
+        assert best == 100 or known[best + 1] > limit
+        truth = max((q for q in range(101) if curve[q] <= limit), default=-1)
+        assert truth - 2 <= best <= truth
+    assert np.mean(counts) < 5
+    assert max(counts) <= 12
+
+
+def test_search_stops_on_curves_that_are_flat_or_fall() -> None:
+    assert max(search(lambda level: 1.0, lambda value: True, 2.0, 0.1)) == 100
+    assert min(search(lambda level: 3.0, lambda value: False, 2.0, 0.1)) == 0
+    falling = search(lambda level: -float(level), lambda value: value <= -50.0, -50.0, 0.1)
+    assert len(falling) <= 12
+
+
+@pytest.fixture
+def codec(tiny_model: Path) -> Codec:
+    return Codec(device="cpu", tile_edge=128)
+
+
+def test_sizes_are_met_and_not_exceeded(codec: Codec) -> None:
+    pixels = picture(130, 150)
+    sizes = [len(codec.encode(pixels, level)) for level in (3, 50, 97)]
+    for limit in (sizes[0], sizes[1] - 1, sizes[1], sizes[1] + 1, sizes[2] + 50):
+        found = codec.encode_detailed(pixels, target=Target.size(limit))
+        assert len(found.data) <= limit
+        assert found.data == codec.encode(pixels, found.quality)
+        assert 1 <= found.evaluations <= 10
+        if found.quality < 100:
+            assert len(codec.encode(pixels, found.quality + 1)) > limit
+    everything = codec.encode_detailed(pixels, target=Target.size("1MB"))
+    assert everything.quality == 100
+
+
+def test_bits_per_pixel_are_a_size(codec: Codec) -> None:
+    pixels = picture(100, 90)
+    size = len(codec.encode(pixels, 40))
+    found = codec.encode_detailed(pixels, target=Target.bpp(8 * size / 9000))
+    assert found.data == codec.encode_detailed(pixels, target=Target.size(size)).data
+    assert len(found.data) <= size
+
+
+def test_psnr_is_reached_by_the_smallest_level(codec: Codec) -> None:
+    pixels = picture(100, 90)[:, :, 0]
+
+    def reached(level: int) -> float:
+        return psnr(pixels, codec.decode(codec.encode(pixels, level)).pixels)
+
+    wanted = (reached(30) + reached(60)) / 2
+    found = codec.encode_detailed(pixels, target=Target.psnr(wanted))
+    assert found.psnr is not None
+    assert found.psnr == pytest.approx(reached(found.quality))
+    assert found.psnr >= wanted > reached(found.quality - 1)
+    assert found.data == codec.encode(pixels, found.quality)
+
+
+def test_what_cannot_be_met_is_said_with_what_can(codec: Codec) -> None:
+    pixels = picture(64, 64)
+    least = len(codec.encode(pixels, 0))
+    with pytest.raises(TargetError, match=f"20 bytes cannot be met: .* quality 0, has {least} "):
+        codec.encode(pixels, target=Target.size(20))
+    with pytest.raises(TargetError, match=r"0\.1 bpp cannot be met: .*\(\d+\.\d+ bpp\)"):
+        codec.encode(pixels, target=Target.bpp(0.1))
+    with pytest.raises(TargetError, match=r"70 dB cannot be met: .* quality 100, has \d+\.\d+ dB"):
+        codec.encode(pixels, target=Target.psnr(70))
+
+
+def test_the_analysis_of_several_levels_is_that_of_each(codec: Codec) -> None:
+    from lcodec.pixels import AnalysisStarts
+
+    pixels, starts = picture(70, 90), AnalysisStarts()
+    for level in (10, 90):
+        several = codec._pixels.analyse(pixels, level, starts)
+        assert np.array_equal(several, codec._pixels.analyse(pixels, level))
+    assert starts.get((0, 0)) is not None
+    crowded = AnalysisStarts(limit=10)
+    codec._pixels.analyse(pixels, 10, crowded)
+    assert crowded.get((0, 0)) is None
+
+
+def test_with_effort_targets_hold_too(codec: Codec) -> None:
+    pixels = picture(64, 80)
+    limit = len(codec.encode(pixels, 60))
+    plain = codec.encode_detailed(pixels, target=Target.size(limit))
+    found = codec.encode_detailed(pixels, target=Target.size(limit), effort=2)
+    assert len(found.data) <= limit
+    assert found.evaluations > plain.evaluations
+    assert found.psnr is not None
+    assert found.psnr >= psnr(pixels, codec.decode(plain.data).pixels)
+    wanted = psnr(pixels, codec.decode(plain.data).pixels)
+    smaller = codec.encode_detailed(pixels, target=Target.psnr(wanted), effort=2)
+    assert psnr(pixels, codec.decode(smaller.data).pixels) >= wanted
+    assert len(smaller.data) <= len(plain.data)
+
+
+def test_library_function_takes_a_target(tiny_model: Path) -> None:
+    data = lcodec.encode(picture(50, 60), target=lcodec.Target.size("2KB"), device="cpu")
+    assert len(data) <= 2000

@@ -1,0 +1,90 @@
+"""What encoding effort brings and costs: BD-rate against effort 0 and seconds, as a table.
+
+    python tools/effort_table.py FOLDER [--effort 0,3,6,9] [--quality 5,25,50,75,95] [--limit N]
+
+Real files, encoded and decoded, on all pictures of a folder; RGB PSNR; BD-rate of the mean curves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
+from lcodec.codec import DEFAULT_MODEL, Codec, Decoded
+from lcodec.encoder import Encoded
+from lcodec.rdo import EFFORT_MAX
+
+
+class AtEffort:
+    """A codec that always encodes with one effort."""
+
+    def __init__(self, codec: Codec, effort: int) -> None:
+        self.codec = codec
+        self.effort = effort
+
+    def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> Encoded:
+        """Encode one picture."""
+        return self.codec.encode_detailed(pixels, quality, effort=self.effort)
+
+    def decode(self, data: bytes) -> Decoded:
+        """Decode one file."""
+        return self.codec.decode(data)
+
+
+def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: int) -> BenchResult:
+    """All pictures at all qualities at one effort."""
+
+    def shown(done: int, total: int, result: PictureResult) -> None:
+        note = f"effort {effort}: {done}/{total} {result.picture} q{result.quality}"
+        print(f"{note}: {result.bpp:.4f} bpp, {result.psnr:.3f} dB", file=sys.stderr, flush=True)
+
+    return run(AtEffort(codec, effort), pictures, qualities, name=f"e{effort}", progress=shown)
+
+
+def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
+    """One line of the table."""
+    means = result.means()
+    return {
+        "effort": effort,
+        "bd_rate": bd_rate(plain.curve(), result.curve()).percent,
+        "encode_seconds": sum(m.encode_seconds for m in means) / len(means),
+        "decode_seconds": sum(m.decode_seconds for m in means) / len(means),
+    }
+
+
+def main() -> None:
+    """Measure and print; --json adds a file of the same figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--effort", default=",".join(str(e) for e in range(EFFORT_MAX + 1)))
+    parser.add_argument("--quality", default="5,25,50,75,95")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    efforts = sorted({0, *(int(e) for e in arguments.effort.split(","))})
+    qualities = [int(q) for q in arguments.quality.split(",")]
+    pictures = find_pictures(arguments.folder)[: arguments.limit]
+    codec = Codec(arguments.model, arguments.device)
+    plain = measure(codec, pictures, qualities, 0)
+    rows = [row(plain, plain, 0)]
+    rows += [row(plain, measure(codec, pictures, qualities, e), e) for e in efforts if e]
+    print("| effort | BD-rate | encode s | decode s |\n|---|---|---|---|")
+    for r in rows:
+        print(
+            f"| {r['effort']} | {r['bd_rate']:+.2f} % | {r['encode_seconds']:.2f} | "
+            f"{r['decode_seconds']:.2f} |"
+        )
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
