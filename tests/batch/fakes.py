@@ -47,8 +47,8 @@ class FakeCodec:
         pixels: NDArray[np.uint8],
         quality: int | None,
         *,
-        target: Target | None,
-        effort: int,
+        target: Target | None = None,
+        effort: int = 0,
     ) -> bytes:
         """A sound file that no decoder likes."""
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
