@@ -49,6 +49,7 @@ class File:
     height: int
     quality: int
     edge: int
+    entropy_model: bytes
     model_id: bytes
     tiles: list[Tile]
 
@@ -86,15 +87,16 @@ def parse(data: bytes) -> File:
     width, at = uvarint(head[1], 0)
     height, at = uvarint(head[1], at)
     _mode, quality, edge, profile = head[1][at : at + 4]
-    if (head[0], profile, head[1][at + 4 : at + 8]) != (1, 1, b"gmix"):
-        raise ValueError("not profile 1 of gmix")
+    if (head[0], profile) != (1, 1):
+        raise ValueError("not of profile 1")
+    names = head[1][at + 4 : at + 8], head[1][at + 8 :]
     tiles = []
     for kind, payload in others:
         if kind == 2:
             length, start = uvarint(payload, 4)
             checksum = int.from_bytes(payload[:4], "little")
             tiles.append(Tile(checksum, payload[start : start + length], payload[start + length :]))
-    return File(width, height, quality, 64 * edge, head[1][at + 8 :], tiles)
+    return File(width, height, quality, 64 * edge, *names, tiles)
 
 
 # Layers
@@ -167,7 +169,9 @@ def shuffle(x: Ints) -> Ints:
 
 
 class Model:
-    """The parse path of one model. Grids are (rows, columns, channels)."""
+    """The parse path of a GroupedMixer. Grids are (rows, columns, channels)."""
+
+    fourcc = b"gmix"
 
     def __init__(self, folder: Path) -> None:
         """Raises ValueError if the tensors are not those the configuration names."""
@@ -181,6 +185,10 @@ class Model:
             raise ValueError("wrong model id")
         sizes: dict[str, int] = config["entropy"]
         self.latent, self.hyper_latent = sizes["latent"], sizes["hyper_latent"]
+        self.read_sizes(sizes)
+
+    def read_sizes(self, sizes: dict[str, int]) -> None:
+        """Take the sizes of this kind of entropy model."""
         self.rows, self.columns = sizes["rows"], sizes["columns"]
         self.width, self.heads = sizes["width"], sizes["heads"]
         self.depth, self.window = sizes["depth"], sizes["window"]
@@ -219,7 +227,7 @@ class Model:
         return add(x, self.linear(f"{name}.down", up, "residual"))
 
     def features(self, z: Ints) -> Ints:
-        """F (hp, wp, K * d) from z (Z, hp / 4, wp / 4)."""
+        """F (hp, wp, f) from z (Z, hp / 4, wp / 4)."""
         prefix = "network.synthesis"
         x = np.clip(z, -127, 127).transpose(1, 2, 0)
         x = self.hyper_block(f"{prefix}.block64", self.linear(f"{prefix}.enter", x, "residual"))
@@ -274,12 +282,11 @@ class Model:
         x = add(x, self.linear(f"{name}.cross.project", mixed, "residual"))
         return self.feed_forward(f"{name}.cross_forward", x)
 
-    def head(self, part: int, x: Ints, quality: int) -> tuple[Ints, Ints]:
-        """Mean and scale index, each (..., slice width)."""
-        name = f"network.heads.{part}"
+    def head(self, name: str, x: Ints, quality: int) -> tuple[Ints, Ints]:
+        """Mean and scale index, each (..., m)."""
         total = x @ self.get(f"{name}.weight").T + self.get(f"{name}.bias")[quality]
         factor = self.tensors[f"{name}.multiplier"][quality]
-        m = self.slice_width
+        m = total.shape[-1] // 2
         mean = rescale(total[..., :m], factor[:m], -(1 << 19), 1 << 19)
         return mean, rescale(total[..., m:], factor[m:], 0, 63)
 
@@ -320,7 +327,7 @@ class Model:
                 x = add(x, context)
             for number in range(self.depth):
                 x = self.layer(number, group, x, kept[number])
-            mean, index = self.head(part, norm(x), quality)
+            mean, index = self.head(f"network.heads.{part}", norm(x), quality)
             coded = inside[grid]
             symbols = np.zeros(mean.shape, np.int64)
             values = read_group(reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist())
@@ -343,7 +350,7 @@ class Model:
     def decode(self, data: bytes) -> Ints:
         """y (M, ceil(height / 16), ceil(width / 16)) of a file. Raises ValueError as above."""
         file = parse(data)
-        check(file.model_id == self.id, "made with another model")
+        check((file.entropy_model, file.model_id) == (self.fourcc, self.id), "another model's")
         y = np.zeros((self.latent, -(-file.height // 16), -(-file.width // 16)), np.int64)
         step = file.edge // 16
         tiles = iter(enumerate(file.tiles))
