@@ -45,10 +45,11 @@ class MacCounter:
 
 def parameters(model: IntegerEntropyModel) -> int:
     """Stored integer weights and biases of the network, tables per quality counted once."""
+    heads = {n for n, layer in model.network.named_modules() if isinstance(layer, ExactHead)}
     total = 0
     for name, tensor in model.network.state_dict().items():
         if name.endswith((".weight", ".bias")):
-            per_level = "quality_table" in name or (".heads." in name and name.endswith(".bias"))
+            per_level = "quality_table" in name or name.removesuffix(".bias") in heads
             total += tensor[0].numel() if per_level else tensor.numel()
     return total
 
