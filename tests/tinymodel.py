@@ -14,10 +14,10 @@ from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import lock_model
-from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
+from tests.entropy.tiny import GROUPEDMIXER, HYPER_LATENT, LATENT, TINY
 
 DEFAULT = "groupedmixer"
-ENTROPY = TINY[DEFAULT]
+ENTROPY = GROUPEDMIXER
 CONFIG = ModelConfig(
     TransformConfig(
         latent=LATENT,

@@ -60,7 +60,7 @@ class Serial(PointwiseNetwork):
         return y.permute(0, 2, 3, 1).flatten(1, 2)
 
     def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return groups.unflatten(1, (h, w)).permute(0, 3, 1, 2)
+        return groups.reshape(groups.shape[0], h, w, -1).permute(0, 3, 1, 2)
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> SerialState:
         side = self.side(z_hat, condition)

@@ -44,7 +44,7 @@ class HyperpriorModel(Model):
         y = np.zeros((self.latent, *side.shape[:2]), np.int64)
         tokens: dict[Place, Ints] = {}
         reader = RangeReader(stream)
-        groups = list(self.steps(list(np.ndindex(*side.shape[:2]))))  # type: ignore[arg-type]
+        groups = list(self.steps(list(np.ndindex(*side.shape[:2]))))
         for places, offsets in groups:
             x = np.stack([side[place] for place in places])
             if offsets:

@@ -16,7 +16,8 @@ from lcodec.latents import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weightslock import lock_model
 from tests.conformance.pure_decoder import Model, model_id, parse
-from tests.tinymodel import LATENT, picture, write_tiny_model
+from tests.entropy.tiny import LATENT
+from tests.tinymodel import picture, write_tiny_model
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def test_groups_are_all_latents_once(kind: str) -> None:
 def test_carriers_give_the_integers_of_the_reference(released: Released, spread: int) -> None:
     z, y = inputs(spread=spread)
     reference = predictions(build(released, "int64"), z, y)
-    assert len(torch.cat([m.flatten() for m, _ in reference]).unique()) > 50  # they do vary
+    assert len(set(torch.cat([m.flatten() for m, _ in reference]).tolist())) > 50  # they do vary
     for carrier in ("int8", "float32", "float64"):
         assert same(predictions(build(released, carrier), z, y), reference), carrier
 

@@ -19,10 +19,12 @@ COMMON: dict[str, Any] = {
     "anchors": 3,
 }
 
+GROUPEDMIXER = GroupedMixerConfig(**COMMON, slices=2, width=32, depth=2, heads=2, window=4)
+
 TINY: dict[str, EntropyConfig] = {
     config.kind: config
     for config in (
-        GroupedMixerConfig(**COMMON, slices=2, width=32, depth=2, heads=2, window=4),
+        GROUPEDMIXER,
         CheckerboardConfig(**COMMON, width=24, depth=2, expansion=2),
         SerialConfig(**COMMON, width=24, depth=2, expansion=2),
         HyperpriorConfig(**COMMON, width=24, depth=2, expansion=2),
