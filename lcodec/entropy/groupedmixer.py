@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
-from lcodec.nets.attention import CausalAttention, WindowAttention
+from lcodec.nets.attention import CausalAttention, KeyValueCache, WindowAttention
 from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
@@ -77,22 +77,6 @@ class GroupedMixerConfig(EntropyConfig):
         return [r * self.columns + c for r, c in cells]
 
 
-@dataclass
-class CrossCache:
-    """Keys and values of one cross-group mixer: (N, heads, groups so far, head width)."""
-
-    keys: Tensor | None = None
-    values: Tensor | None = None
-
-    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append the new groups and return all of them."""
-        if self.keys is not None and self.values is not None:
-            keys = torch.cat((self.keys, keys), dim=2)
-            values = torch.cat((self.values, values), dim=2)
-        self.keys, self.values = keys, values
-        return keys, values
-
-
 class InnerMixer(nn.Module):
     """Windowed self-attention over the positions of each group; tokens (B, g, hc, wc, d)."""
 
@@ -122,7 +106,7 @@ class CrossMixer(nn.Module):
         self.attention = CausalAttention(kit, config.heads, config.width, config.groups)
         self.project = kit.linear(config.width, config.width, "residual", closed=True)
 
-    def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
+    def forward(self, stream: Tensor, first: int, cache: KeyValueCache) -> Tensor:
         b, g, h, w, d = stream.shape
         qkv = self.qkv(self.norm(stream)).view(b, g, h * w, 3, self.heads, d // self.heads)
         q, k, v = qkv.permute(3, 0, 2, 4, 1, 5).flatten(1, 2)
@@ -142,7 +126,7 @@ class MixerLayer(nn.Module):
         self.cross = CrossMixer(config, kit)
         self.cross_forward = FeedForward(config.width, config.expansion, kit)
 
-    def forward(self, stream: Tensor, first: int, cache: CrossCache) -> Tensor:
+    def forward(self, stream: Tensor, first: int, cache: KeyValueCache) -> Tensor:
         stream = self.inner_forward(self.inner(stream))
         return self.cross_forward(self.cross(stream, first, cache))
 
@@ -153,7 +137,7 @@ class MixerState:
 
     condition: Condition
     side: Tensor  # (B, G, hc, wc, d)
-    caches: list[CrossCache] | None  # None: recompute all groups at every step
+    caches: list[KeyValueCache] | None  # None: recompute all groups at every step
     tokens: list[Tensor] = field(default_factory=list)  # only without caches
     context: Tensor | None = None  # embedding of the group absorbed last
     next_group: int = 0
@@ -216,15 +200,15 @@ class GroupedMixer(EntropyNetwork):
             start = end
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
-    def advance(self, tokens: Tensor, first: int, caches: list[CrossCache]) -> Tensor:
+    def advance(self, tokens: Tensor, first: int, caches: list[KeyValueCache]) -> Tensor:
         """Run tokens of groups first.. through all layers; returns normed activations."""
         for layer, cache in zip(self.layers, caches, strict=True):
             tokens = layer(tokens, first, cache)
         return self.norm(tokens)
 
-    def new_caches(self) -> list[CrossCache]:
+    def new_caches(self) -> list[KeyValueCache]:
         """Empty caches, one per layer."""
-        return [CrossCache() for _ in self.layers]
+        return [KeyValueCache() for _ in self.layers]
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MixerState:
         side = self.side_tokens(z_hat, condition.quality)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lcodec.entropy.checkerboard import Checkerboard, CheckerboardConfig
+from lcodec.entropy.econtextformer import EContextformer, EContextformerConfig
 from lcodec.entropy.groupedmixer import GroupedMixer, GroupedMixerConfig
 from lcodec.entropy.hyperprior import Hyperprior, HyperpriorConfig
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork
@@ -18,6 +19,7 @@ _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
         (CheckerboardConfig, Checkerboard),
         (SerialConfig, Serial),
         (HyperpriorConfig, Hyperprior),
+        (EContextformerConfig, EContextformer),
     )
 }
 
@@ -26,6 +28,7 @@ PRESETS: dict[str, EntropyConfig] = {
     "checkerboard": CheckerboardConfig(),
     "serial": SerialConfig(),
     "hyperprior": HyperpriorConfig(),
+    "econtextformer": EContextformerConfig(),
 }
 
 

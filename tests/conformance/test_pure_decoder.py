@@ -15,16 +15,24 @@ from lcodec.container import TilePayload
 from lcodec.latents import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weightslock import lock_model
+from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, model_id, parse
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture, write_tiny_model
 
-
-@pytest.fixture
-def pure(tiny_model: Path) -> Model:
-    return Model(tiny_model / "groupedmixer")
+PURE: dict[str, type[Model]] = {"groupedmixer": Model, "econtextformer": Contextformer}
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a tiny model of every kind that there is a slow decoder for."""
+    root = tmp_path_factory.mktemp("pure")
+    for kind in PURE:
+        write_tiny_model(root, kind=kind)
+    return root / "models"
+
+
+@pytest.mark.parametrize("kind", PURE)
 @pytest.mark.parametrize(
     ("h", "w", "edge", "quality"),
     [
@@ -33,11 +41,20 @@ def pure(tiny_model: Path) -> Model:
         (17, 1, 64, 0),  # groups without any symbol
     ],
 )
-def test_same_symbols(pure: Model, h: int, w: int, edge: int, quality: int) -> None:
-    codec = Codec(device="cpu", tile_edge=edge)
+def test_same_symbols(
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    h: int,
+    w: int,
+    edge: int,
+    quality: int,
+) -> None:
+    monkeypatch.setenv("LCODEC_MODELS", str(models))
+    codec = Codec(kind, device="cpu", tile_edge=edge)
     data = codec.encode(picture(h, w), quality)
     expected = codec.decode_symbols(data).y
-    assert np.array_equal(pure.decode(data), expected)
+    assert np.array_equal(PURE[kind](models / kind).decode(data), expected)
     assert parse(data).model_id == codec.loaded.model_id
     if quality:
         assert len(np.unique(expected)) > 20
@@ -57,11 +74,12 @@ def saturate(folder: Path) -> None:
         for part, factor in factors.items():
             if name.startswith("network.") and name.endswith(f"{part}.multiplier"):
                 tensor *= np.float32(factor)
-    for number in range(2):
-        mean, index = np.split(tensors[f"network.heads.{number}.multiplier"], 2, axis=1)
+    heads = [n for n in tensors if n.startswith("network.") and tensors[n].shape[:1] == (101,)]
+    for name in (n.removesuffix(".multiplier") for n in heads if n.endswith(".multiplier")):
+        mean, index = np.split(tensors[f"{name}.multiplier"], 2, axis=1)
         mean *= np.float32(400)
         index *= np.float32(5)
-        tensors[f"network.heads.{number}.bias"][:, index.shape[1] :] = 0
+        tensors[f"{name}.bias"][:, index.shape[1] :] = 0
     save_file(tensors, folder / "entropy.safetensors")
     config = json.loads((folder / "config.json").read_text())
     shared = folder.parent / "transforms"
@@ -72,11 +90,14 @@ def saturate(folder: Path) -> None:
     lock_model(folder.parent, folder.name)
 
 
-def test_same_symbols_at_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = write_tiny_model(tmp_path)
-    saturate(models / "groupedmixer")
+@pytest.mark.parametrize("kind", PURE)
+def test_same_symbols_at_the_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    models = write_tiny_model(tmp_path, kind=kind)
+    saturate(models / kind)
     monkeypatch.setenv("LCODEC_MODELS", str(models))
-    codec = Codec(device="cpu", tile_edge=64)
+    codec = Codec(kind, device="cpu", tile_edge=64)
     header = codec._header(np.zeros((60, 100, 3), np.uint8), 90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
@@ -86,13 +107,14 @@ def test_same_symbols_at_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     expected = np.rint(y).clip(-32767, 32767)
     assert np.abs(expected).max() == 32767
     assert np.array_equal(codec.decode_symbols(data).y, expected)
-    assert np.array_equal(Model(models / "groupedmixer").decode(data), expected)
+    assert np.array_equal(PURE[kind](models / kind).decode(data), expected)
 
 
-def test_checksum_is_over_these_symbols(pure: Model) -> None:
+def test_checksum_is_over_these_symbols(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LCODEC_MODELS", str(models))
     codec = Codec(device="cpu", tile_edge=64)
     file = container.read(codec.encode(picture(40, 40), 60))
     tile = file.tiles[0]
     wrong = TilePayload(tile.checksum ^ 1, tile.hyper, tile.latent)
     with pytest.raises(ValueError, match="wrong symbol checksum"):
-        pure.decode(container.write(file.header, [wrong]))
+        Model(models / "groupedmixer").decode(container.write(file.header, [wrong]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lcodec.entropy.checkerboard import CheckerboardConfig
+from lcodec.entropy.econtextformer import EContextformerConfig
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.hyperprior import HyperpriorConfig
 from lcodec.entropy.network import EntropyConfig
@@ -25,6 +26,7 @@ TINY: dict[str, EntropyConfig] = {
     config.kind: config
     for config in (
         GROUPEDMIXER,
+        EContextformerConfig(**COMMON, segments=2, width=32, depth=2, heads=2, window=4),
         CheckerboardConfig(**COMMON, width=24, depth=2, expansion=2),
         SerialConfig(**COMMON, width=24, depth=2, expansion=2),
         HyperpriorConfig(**COMMON, width=24, depth=2, expansion=2),

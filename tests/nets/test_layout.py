@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lcodec.nets.integer.layout import (
+    checker_index,
     checker_latents,
     checker_neighbours,
     checker_tokens,
@@ -19,16 +20,30 @@ from lcodec.nets.integer.layout import (
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (8, 8), (5, 13), (16, 7)])
-@pytest.mark.parametrize("shift", [0, 4])
-def test_windows_round_trip_and_mark_padding(h: int, w: int, shift: int) -> None:
+@pytest.mark.parametrize(
+    ("window", "shift"), [((8, 8), (0, 0)), ((8, 8), (4, 4)), ((8, 4), (4, 2)), ((4, 2), (0, 0))]
+)
+def test_windows_round_trip_and_mark_padding(
+    h: int, w: int, window: tuple[int, int], shift: tuple[int, int]
+) -> None:
     x = torch.randn(2, h, w, 3) + 10
-    windows, valid = to_windows(x, 8, shift)
-    assert windows.shape[1:] == (64, 3)
-    assert torch.equal(from_windows(windows, (2, h, w), 8, shift), x)
+    windows, valid = to_windows(x, window, shift)
+    assert windows.shape[1:] == (window[0] * window[1], 3)
+    assert torch.equal(from_windows(windows, (2, h, w), window, shift), x)
     if valid is not None:
         assert int(valid.sum()) == h * w
         assert bool(valid.any(1).all())  # no window without a real position
         assert torch.equal(windows.abs().sum(-1) > 0, valid.repeat(2, 1))
+
+
+def test_windows_hold_neighbours() -> None:
+    rows, columns = torch.meshgrid(torch.arange(10), torch.arange(7), indexing="ij")
+    grid = torch.stack((rows, columns), -1)[None] + 100
+    windows, valid = to_windows(grid, (8, 4), (4, 2))
+    assert valid is not None
+    for window, real in zip(windows, valid, strict=True):
+        cells = {((r + 4) // 8, (c + 2) // 4) for r, c in (window[real] - 100).tolist()}
+        assert len(cells) == 1
 
 
 def test_groups_round_trip_and_order() -> None:
@@ -41,6 +56,23 @@ def test_groups_round_trip_and_order() -> None:
     assert torch.equal(groups[0, 1, :, :, 0], y[0, 0, 1::2, 1::2])
     # The first group of slice 2 starts with channel 4.
     assert torch.equal(groups[0, 8, :, :, 1], y[0, 5, 0::2, 0::2])
+
+
+@pytest.mark.parametrize("query", [0, 1, 4])
+def test_checkerboard_offsets_are_those_of_the_latents(query: int) -> None:
+    window, span = 4, 7
+    index = checker_index(window, query, torch.device("cpu"))
+    cells = [(i, j) for i in range(window) for j in range(window // 2)]
+    assert index.shape == (len(cells), (query + 1) * len(cells))
+    for n, (i, j) in enumerate(cells):
+        for m, (group, (row, column)) in enumerate(
+            (g, cell) for g in range(query + 1) for cell in cells
+        ):
+            target = (query + 1) // 2, i, 2 * j + (i + query + 1) % 2
+            key = group // 2, row, 2 * column + (row + group) % 2
+            segment, down, right = (a - b for a, b in zip(target, key, strict=True))
+            expected = (segment * span + down + window - 1) * span + right + window - 1
+            assert int(index[n, m]) == expected
 
 
 def test_shuffle_up_places_quarters() -> None:

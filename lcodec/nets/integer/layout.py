@@ -29,48 +29,57 @@ def causal_mask(first: int, count: int, total: int, device: torch.device) -> Ten
     return torch.arange(total, device=device)[None, :] <= query
 
 
-def _padding(size: int, window: int, shift: int) -> int:
-    """Positions to add after the end so that windows offset by ``-shift`` cover the axis."""
-    return -(size + shift) % window
+def _margins(
+    h: int, w: int, window: tuple[int, int], shift: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Padding (left, right, above, below) with which windows offset by ``-shift`` cover a grid."""
+    (rows, columns), (down, along) = window, shift
+    return along, -(w + along) % columns, down, -(h + down) % rows
 
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(mode=False)
-def _valid(h: int, w: int, window: int, shift: int, device: torch.device) -> Tensor | None:
-    below, right = _padding(h, window, shift), _padding(w, window, shift)
-    if not (shift or below or right):
+def _valid(
+    h: int, w: int, window: tuple[int, int], shift: tuple[int, int], device: torch.device
+) -> Tensor | None:
+    margins = _margins(h, w, window, shift)
+    if not any(margins):
         return None
-    grid = F.pad(torch.ones(1, h, w, 1, device=device), (0, 0, shift, right, shift, below))
+    grid = F.pad(torch.ones(1, h, w, 1, device=device), (0, 0, *margins))
     return _partition(grid, window).squeeze(-1) > 0
 
 
-def _partition(x: Tensor, window: int) -> Tensor:
-    b, h, w, c = x.shape
-    x = x.view(b, h // window, window, w // window, window, c)
-    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, window * window, c)
+def _partition(x: Tensor, window: tuple[int, int]) -> Tensor:
+    (b, h, w, c), (rows, columns) = x.shape, window
+    x = x.view(b, h // rows, rows, w // columns, columns, c)
+    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, rows * columns, c)
 
 
-def to_windows(x: Tensor, window: int, shift: int) -> tuple[Tensor, Tensor | None]:
-    """Cut (B, h, w, C) into windows (B * count, window^2, C).
+def to_windows(
+    x: Tensor, window: tuple[int, int], shift: tuple[int, int]
+) -> tuple[Tensor, Tensor | None]:
+    """Cut (B, h, w, C) into windows of ``window`` = n rows x m columns: (B * count, n * m, C).
 
-    The grid is padded with zeros, by ``shift`` before its start and up to a whole window at its
-    end. The second result (count, window^2) marks real positions; None when all are.
+    The grid is padded with zeros, by ``shift`` (rows, columns) before its start and up to a whole
+    window at its end. The second result (count, n * m) marks real positions; None when all are.
     """
     _, h, w, _ = x.shape
-    below, right = _padding(h, window, shift), _padding(w, window, shift)
-    if shift or below or right:
-        x = F.pad(x, (0, 0, shift, right, shift, below))
+    margins = _margins(h, w, window, shift)
+    if any(margins):
+        x = F.pad(x, (0, 0, *margins))
     return _partition(x, window), _valid(h, w, window, shift, x.device)
 
 
-def from_windows(x: Tensor, shape: tuple[int, int, int], window: int, shift: int) -> Tensor:
-    """Inverse of `to_windows`: (B * count, window^2, C) -> (B, h, w, C)."""
-    b, h, w = shape
-    rows = (h + shift + _padding(h, window, shift)) // window
-    columns = (w + shift + _padding(w, window, shift)) // window
-    x = x.view(b, rows, columns, window, window, -1).permute(0, 1, 3, 2, 4, 5)
-    x = x.reshape(b, rows * window, columns * window, -1)
-    return x[:, shift : shift + h, shift : shift + w]
+def from_windows(
+    x: Tensor, shape: tuple[int, int, int], window: tuple[int, int], shift: tuple[int, int]
+) -> Tensor:
+    """Inverse of `to_windows`: (B * count, n * m, C) -> (B, h, w, C)."""
+    (b, h, w), (rows, columns) = shape, window
+    left, right, above, below = _margins(h, w, window, shift)
+    count_h, count_w = (above + h + below) // rows, (left + w + right) // columns
+    x = x.view(b, count_h, count_w, rows, columns, -1).permute(0, 1, 3, 2, 4, 5)
+    x = x.reshape(b, count_h * rows, count_w * columns, -1)
+    return x[:, above : above + h, left : left + w]
 
 
 def neighbourhood(x: Tensor, offsets: Sequence[tuple[int, int]]) -> Tensor:
@@ -156,3 +165,27 @@ def checker_neighbours(
     inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
     index = torch.where(inside, row * (w // 2) + column // 2, 0)
     return index.flatten(0, 1), inside.flatten(0, 1)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
+def checker_index(window: int, query: int, device: torch.device) -> Tensor:
+    """(n, (query + 1) * n) index into a table of offsets, n = window * window/2 positions.
+
+    The query token of group ``query`` stands for the latent that it predicts, the one of group
+    ``query + 1`` at its position; keys are groups 0..query. An entry is ``(k, rows, columns)``
+    raveled: how many segments the key lies before that latent, and its offset on the latents' own
+    grid, from ``1 - window`` to ``window - 1`` each. ``window`` is a multiple of 4, so that
+    windows and shifted windows start in even rows.
+    """
+    group = torch.arange(query + 2, device=device)[:, None, None]
+    row = torch.arange(window, device=device)[:, None]
+    column = 2 * torch.arange(window // 2, device=device) + (row + group) % 2
+    row, segment = row.expand_as(column), (group // 2).expand_as(column)
+
+    def offset(axis: Tensor) -> Tensor:
+        return axis[-1].flatten()[:, None] - axis[:-1].flatten()
+
+    span = 2 * window - 1
+    rows, columns = offset(row) + window - 1, offset(column) + window - 1
+    return (offset(segment) * span + rows) * span + columns
