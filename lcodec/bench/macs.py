@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.nets.integer.carriers import exact_products
-from lcodec.nets.integer.exact import ExactAttention, ExactDepthwise, ExactHead, ExactLinear
+from lcodec.nets.integer.exact import (
+    ExactAttention,
+    ExactDepthwise,
+    ExactHead,
+    ExactLinear,
+    ExactMemory,
+    ExactRecall,
+)
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
 
@@ -31,6 +38,9 @@ class MacCounter:
             case ExactAttention():
                 q, k = inputs[0], inputs[1]
                 self.total += 2 * q.numel() * k.shape[-2]
+            case ExactMemory() | ExactRecall():
+                weights, rows = inputs
+                self.total += weights.numel() * rows.shape[-1]
 
     @contextmanager
     def watch(self, module: nn.Module) -> Iterator[None]:

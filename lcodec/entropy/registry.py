@@ -8,6 +8,7 @@ from lcodec.entropy.checkerboard import Checkerboard, CheckerboardConfig
 from lcodec.entropy.econtextformer import EContextformer, EContextformerConfig
 from lcodec.entropy.groupedmixer import GroupedMixer, GroupedMixerConfig
 from lcodec.entropy.hyperprior import Hyperprior, HyperpriorConfig
+from lcodec.entropy.memplusplus import MemPlusPlus, MemPlusPlusConfig
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork
 from lcodec.entropy.serial import Serial, SerialConfig
 from lcodec.errors import UsageError, WeightsError
@@ -20,6 +21,7 @@ _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
         (SerialConfig, Serial),
         (HyperpriorConfig, Hyperprior),
         (EContextformerConfig, EContextformer),
+        (MemPlusPlusConfig, MemPlusPlus),
     )
 }
 
@@ -29,6 +31,7 @@ PRESETS: dict[str, EntropyConfig] = {
     "serial": SerialConfig(),
     "hyperprior": HyperpriorConfig(),
     "econtextformer": EContextformerConfig(),
+    "memplusplus": MemPlusPlusConfig(),
 }
 
 

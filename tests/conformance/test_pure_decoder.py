@@ -17,10 +17,15 @@ from lcodec.timing import Stopwatch
 from lcodec.weightslock import lock_model
 from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, model_id, parse
+from tests.conformance.pure_memplusplus import MemPlusPlus
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture, write_tiny_model
 
-PURE: dict[str, type[Model]] = {"groupedmixer": Model, "econtextformer": Contextformer}
+PURE: dict[str, type[Model]] = {
+    "groupedmixer": Model,
+    "econtextformer": Contextformer,
+    "memplusplus": MemPlusPlus,
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +72,11 @@ def saturate(folder: Path) -> None:
     """
     random = np.random.default_rng(3)
     tensors = load_file(folder / "entropy.safetensors")
-    rows = tensors["network.group_table.weight"]
+    tables = [n for n in tensors if n.endswith(("group_table.weight", "quality_table.weight"))]
+    rows = tensors[min(tables)]
     rows[...] = random.integers(-32767, 32768, rows.shape) * random.integers(0, 2, rows.shape)
     factors = {"features": 100, "embed.0": 60, ".qkv": 3, ".project": 50, ".up": 8, "spatial": 8}
+    factors |= {".query": 3, ".key": 3, ".value": 3, ".key_value": 3, "channel.0.enter": 8}
     for name, tensor in tensors.items():
         for part, factor in factors.items():
             if name.startswith("network.") and name.endswith(f"{part}.multiplier"):

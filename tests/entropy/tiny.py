@@ -8,6 +8,7 @@ from lcodec.entropy.checkerboard import CheckerboardConfig
 from lcodec.entropy.econtextformer import EContextformerConfig
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.hyperprior import HyperpriorConfig
+from lcodec.entropy.memplusplus import MemPlusPlusConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.serial import SerialConfig
 
@@ -30,5 +31,8 @@ TINY: dict[str, EntropyConfig] = {
         CheckerboardConfig(**COMMON, width=24, depth=2, expansion=2),
         SerialConfig(**COMMON, width=24, depth=2, expansion=2),
         HyperpriorConfig(**COMMON, width=24, depth=2, expansion=2),
+        MemPlusPlusConfig(
+            **COMMON, slices=4, width=32, depth=1, expansion=2, code=8, hidden=16, head_width=8
+        ),
     )
 }

@@ -176,6 +176,49 @@ class ExactAttention(Prepared):
         return torch.round(mixed / total).to(dtype)
 
 
+class ExactLinearAttention(Prepared):
+    """What both halves of linear attention share: weights from the table, exact divisions.
+
+    Sums over positions exceed 2^24, so they are taken in a type that is exact up to 2^53.
+    """
+
+    table: Tensor
+    STEPS = P.OCTAVE // P.ACT_SCALE  # of the table for one unit of an activation
+
+    def __init__(self, carrier: Carrier) -> None:
+        super().__init__(carrier)
+        self.wide = torch.float64 if carrier.dtype.is_floating_point else torch.int64
+        table = torch.tensor(P.score_table(), dtype=self.wide)
+        self.register_buffer("table", table, persistent=False)
+
+    def _weights(self, scores: Tensor, axis: int) -> Tensor:
+        below = scores.amax(dim=axis, keepdim=True) - scores
+        steps = (below * self.STEPS).clamp_(max=P.SCORE_TABLE_SIZE - 1)
+        return self.table[steps.to(torch.int32)]
+
+    def _quotient(self, total: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        return torch.round(total.to(torch.float64) / weight.to(torch.float64)).to(dtype)
+
+
+class ExactMemory(ExactLinearAttention):
+    """See `TwinMemory`. The memory stays in the wide type."""
+
+    def forward(self, k: Tensor, v: Tensor) -> Tensor:
+        weights = self._weights(k, -2)
+        total = torch.matmul(weights.transpose(-1, -2), v.to(self.wide))
+        total = total * (P.RESIDUAL_SCALE // P.ACT_SCALE)
+        return self._quotient(total, weights.sum(-2)[..., None], self.wide)
+
+
+class ExactRecall(ExactLinearAttention):
+    """See `TwinRecall`."""
+
+    def forward(self, q: Tensor, memory: Tensor) -> Tensor:
+        weights = self._weights(q, -1)
+        total = torch.matmul(weights, memory)
+        return self._quotient(total, weights.sum(-1, keepdim=True), self.carrier.dtype)
+
+
 class ExactHead(Prepared):
     """Activations -> mean in sixteenths of a step, and scale index; constants per quality."""
 
@@ -239,6 +282,12 @@ class ExactKit:
 
     def attention(self, heads: int, head_width: int, entries: int) -> ExactAttention:
         return ExactAttention(self.carrier, heads, entries)
+
+    def memory(self) -> ExactMemory:
+        return ExactMemory(self.carrier)
+
+    def recall(self) -> ExactRecall:
+        return ExactRecall(self.carrier)
 
     def head(self, n_in: int, first: int, n_out: int) -> ExactHead:
         return ExactHead(self.carrier, n_in, n_out, self.levels)

@@ -215,6 +215,54 @@ class TwinAttention(nn.Module):
         return self.rounding(mixed, -P.ACT_LIMIT, P.ACT_LIMIT)
 
 
+class TwinLinearAttention(nn.Module):
+    """What both halves of linear attention share: softmax to the base 2, not normalised.
+
+    Attention in time and memory linear in the positions (Shen et al., arXiv 1812.01243): keys
+    are softmaxed over positions, queries over their channels. Sums run over thousands of
+    products, too many for bfloat16, hence no autocast.
+    """
+
+    def __init__(self, rounding: Rounding) -> None:
+        super().__init__()
+        self.rounding = rounding
+
+    def _weights(self, scores: Tensor, axis: int) -> Tensor:
+        scores = scores.float()
+        below = scores.detach().amax(dim=axis, keepdim=True) - scores
+        weights = P.SCORE_WEIGHT_MAX * torch.exp2(below * (-1.0 / P.ACT_SCALE))
+        if not self.rounding.enabled:
+            return weights
+        return weights + (torch.round(weights) - weights).detach()
+
+
+class TwinMemory(TwinLinearAttention):
+    """Mean of the values under each channel of the keys.
+
+    ``forward(k, v)``: k (N, heads, m, e), v (N, heads, m, c), both 8 bit -> (N, heads, e, c) in
+    the units of the residual stream.
+    """
+
+    def forward(self, k: Tensor, v: Tensor) -> Tensor:
+        with torch.autocast(k.device.type, enabled=False):
+            weights = self._weights(k, -2)
+            total = torch.matmul(weights.transpose(-1, -2), v.float())
+            return total / (weights.sum(-2)[..., None] * P.ACT_SCALE)
+
+
+class TwinRecall(TwinLinearAttention):
+    """What queries find in a memory: its rows, mixed by the query's channels.
+
+    ``forward(q, memory)``: q (N, heads, n, e), 8 bit; memory (N, heads, e, c) -> (N, heads, n, c)
+    in the residual stream.
+    """
+
+    def forward(self, q: Tensor, memory: Tensor) -> Tensor:
+        with torch.autocast(q.device.type, enabled=False):
+            weights = self._weights(q, -1)
+            return torch.matmul(weights, memory) / weights.sum(-1, keepdim=True)
+
+
 class TwinHead(nn.Module):
     """Activations -> mean in steps and real scale index, for latents first..first + n_out."""
 
@@ -271,6 +319,12 @@ class TwinKit:
 
     def attention(self, heads: int, head_width: int, entries: int) -> TwinAttention:
         return TwinAttention(self.rounding, heads, head_width, entries)
+
+    def memory(self) -> TwinMemory:
+        return TwinMemory(self.rounding)
+
+    def recall(self) -> TwinRecall:
+        return TwinRecall(self.rounding)
 
     def head(self, n_in: int, first: int, n_out: int) -> TwinHead:
         return TwinHead(self.rounding, n_in, first, n_out)

@@ -1,0 +1,260 @@
+"""MEM++, the multi-reference entropy model of MLIC++ (Jiang et al., arXiv 2307.15421).
+
+The latent is cut into ``slices`` channel slices, each coded in two passes over a checkerboard.
+Every latent is predicted from the hyper features, from earlier slices around it (channel context)
+and across the picture (inter-slice global context); the second pass also from the first one, around
+it (local context, attention in a 5x5 window) and across the picture (intra-slice global context).
+Global attention takes time and memory linear in the picture: keys are softmaxed over positions,
+queries over channels.
+
+Where this differs from the paper:
+- Contexts add to one residual stream per slice rather than being concatenated; feed-forwards on it
+  take the place of the 1x1 convolutions that join them.
+- Keys and values of a slice for the inter-slice context are made once, when it is decoded, and
+  serve all later slices; queries come from the stream of the slice being predicted. The paper has
+  keys, values and queries made of all earlier slices anew in each. Likewise the queries of the
+  local attention come from the stream.
+- The convolutions after the attentions are 1x1, not 5x5.
+- No latent residual prediction: latents stay whole numbers, the same for all entropy models.
+- One logistic in place of a Gaussian. The first pass has the even positions (row + column).
+- 8 slices of 32 channels in place of 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
+from lcodec.nets.contexts import (
+    NINE,
+    ChannelContext,
+    InterSliceContext,
+    IntraSliceContext,
+    LocalContext,
+    SliceMemory,
+    checkerboard_offsets,
+)
+from lcodec.nets.feedforward import FeedForward
+from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
+from lcodec.nets.integer import profile as P
+from lcodec.nets.integer.condition import Condition
+from lcodec.nets.integer.layout import checker_latents, checker_tokens
+
+
+@dataclass(frozen=True)
+class MemPlusPlusConfig(EntropyConfig):
+    """Partition and sizes. The defaults: 16 steps, 39 kMAC/px, 15.5 M parameters.
+
+    Attributes:
+        width: channels of the residual stream.
+        depth, expansion: feed-forwards in each pass of each slice, and their widening.
+        code: channels of a decoded slice, for the contexts.
+        hidden: channels between the two convolutions of the channel context.
+        heads, head_width: of the local and the intra-slice attention; the inter-slice attention
+            has one head of this width for each earlier slice.
+        window: edge of the local attention's window.
+    """
+
+    kind: ClassVar[str] = "memplusplus"
+    fourcc: ClassVar[str] = "memp"
+
+    slices: int = 8
+    width: int = 192
+    depth: int = 2
+    expansion: int = 4
+    code: int = 32
+    hidden: int = 192
+    heads: int = 2
+    head_width: int = 32
+    window: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slices < 1 or self.latent % self.slices:
+            raise ValueError("slices must divide latent")
+        if self.window < 3 or self.window % 2 == 0:
+            raise ValueError("the window's edge must be odd, and at least 3")
+        earlier = self.slices - 1
+        widest = max(self.width, self.code, self.head_width * max(self.heads, earlier))
+        if widest >= 2048:
+            raise ValueError("sums of squares of 2048 and more are not exact")
+        taps = len(NINE) * max(self.hidden, earlier * self.code)
+        if taps * P.WEIGHT_LIMIT * P.ACT_LIMIT >= P.FLOAT32_EXACT:
+            raise ValueError(f"convolutions over {taps} products are not exact")
+        check_attention(len(checkerboard_offsets(self.window)), self.head_width)
+
+    @property
+    def groups(self) -> int:
+        return 2 * self.slices
+
+    @property
+    def slice_width(self) -> int:
+        return self.latent // self.slices
+
+
+class EntropyParameters(nn.Module):
+    """Feed-forwards on the stream of one pass of one slice, then mean and scale index."""
+
+    def __init__(self, config: MemPlusPlusConfig, index: int, kit: Any) -> None:
+        super().__init__()
+        self.mix = nn.ModuleList(
+            FeedForward(config.width, config.expansion, kit) for _ in range(config.depth)
+        )
+        self.norm = kit.norm(config.width)
+        self.head = kit.head(config.width, index * config.slice_width, config.slice_width)
+
+    def forward(self, stream: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+        for block in self.mix:
+            stream = block(stream)
+        mean, index = self.head(self.norm(stream), condition)
+        return mean, index
+
+
+@dataclass
+class Context:
+    """What the groups decoded so far amount to.
+
+    Attributes:
+        codes: (B, h, w, code) of each decoded slice.
+        memories: of each decoded slice, see `SliceMemory`.
+        before: both halves of the last of ``codes``, (B, h, w/2, code) each.
+        anchors: (B, h, w/2, code) of the slice whose first pass is decoded.
+        stream: both halves of the stream of the present slice, (B, h, w/2, width) each, as far
+            as both passes share it; None before the slice's first prediction.
+    """
+
+    codes: list[Tensor] = field(default_factory=list)
+    memories: list[Tensor] = field(default_factory=list)
+    before: tuple[Tensor, Tensor] | None = None
+    anchors: Tensor | None = None
+    stream: tuple[Tensor, Tensor] | None = None
+
+
+@dataclass
+class MemState:
+    """What the network remembers of the tiles it is coding."""
+
+    condition: Condition
+    features: Tensor  # (B, h, w, slices * width)
+    quality: Tensor  # (B, width), or (1, width) for all
+    context: Context | None  # None: made anew at each step
+    inputs: list[Tensor] = field(default_factory=list)  # only without the context
+    next_group: int = 0
+
+
+def _halves(grid: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, h, w, C) -> (B, h, w/2, C) of parity 0, and of parity 1."""
+    anchors, others = checker_tokens(grid.permute(0, 3, 1, 2), 1).unbind(1)
+    return anchors, others
+
+
+def _joined(halves: tuple[Tensor, Tensor]) -> Tensor:
+    """Inverse of `_halves`."""
+    return checker_latents(torch.stack(halves, dim=1), 1).permute(0, 2, 3, 1)
+
+
+class MemPlusPlus(EntropyNetwork):
+    """The network; group ``2 * k + p`` is slice ``k`` at the positions of parity ``p``."""
+
+    def __init__(self, config: MemPlusPlusConfig, kit: Any) -> None:
+        super().__init__(config, kit)
+        c = config
+        self.synthesis = HyperSynthesis(HyperSynthesisConfig(c.hyper_latent, c.hyper_width), kit)
+        self.features = kit.linear(c.hyper_width, c.slices * c.width, "residual")
+        self.quality_table = kit.quality_table(c.anchors, c.width)
+        every, later = range(c.slices), range(1, c.slices)
+        self.embed = nn.ModuleList(kit.embedding(c.slice_width, c.code) for _ in every)
+        self.norm = kit.norm(c.code)
+        self.memory = nn.ModuleList(SliceMemory(c.code, c.head_width, kit) for _ in later)
+        # Lists over the slices from the second on: entry k - 1 is of slice k.
+        self.channel = nn.ModuleList(
+            ChannelContext(k, c.code, c.hidden, c.width, kit) for k in later
+        )
+        self.inter = nn.ModuleList(InterSliceContext(k, c.width, c.head_width, kit) for k in later)
+        self.intra = nn.ModuleList(
+            IntraSliceContext(c.code, c.width, c.heads, c.head_width, kit) for _ in later
+        )
+        self.local = nn.ModuleList(
+            LocalContext(c.code, c.width, c.window, c.heads, c.head_width, kit) for _ in every
+        )
+        self.anchor = nn.ModuleList(EntropyParameters(c, k, kit) for k in every)
+        self.other = nn.ModuleList(EntropyParameters(c, k, kit) for k in every)
+
+    def group(self, y: Tensor) -> Tensor:
+        """(B, M, h, w) -> (B, 2 * slices, h, w/2, slice width)."""
+        return checker_tokens(y, self.config.slices)
+
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        return checker_latents(groups, self.config.slices)
+
+    def channels(self, index: int) -> slice:
+        first = index // 2 * self.config.slice_width
+        return slice(first, first + self.config.slice_width)
+
+    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MemState:
+        features = self.features(self.synthesis(z_hat))
+        quality = self.quality_table(condition.quality)
+        return MemState(condition, features, quality, Context() if cached else None)
+
+    def predict(self, state: MemState) -> tuple[Tensor, Tensor]:
+        index, second = divmod(state.next_group, 2)
+        context = state.context or self._context(state.inputs)
+        anchors, others = self._stream(state, context, index)
+        mean: Tensor
+        scale: Tensor
+        if second:
+            mean, scale = self.other[index](self._beside(context, index, others), state.condition)
+        else:
+            mean, scale = self.anchor[index](anchors, state.condition)
+        return mean, scale
+
+    def absorb(self, state: MemState, inputs: Tensor) -> None:
+        if state.context is None:
+            state.inputs.append(inputs)
+        elif state.next_group + 1 < self.config.groups:
+            self._extend(state.context, state.next_group, inputs)
+        state.next_group += 1
+
+    def _context(self, inputs: list[Tensor]) -> Context:
+        """The context of some groups, from their latents alone."""
+        context = Context()
+        for index, group in enumerate(inputs):
+            self._extend(context, index, group)
+        return context
+
+    def _extend(self, context: Context, group: int, inputs: Tensor) -> None:
+        """Take one more group into the context."""
+        index, second = divmod(group, 2)
+        code = self.norm(self.embed[index](inputs))
+        if not second:
+            context.anchors = code
+            return
+        assert context.anchors is not None
+        context.before = context.anchors, code
+        context.anchors = context.stream = None
+        context.codes.append(_joined(context.before))
+        context.memories.append(self.memory[index](context.codes[-1]))
+
+    def _stream(self, state: MemState, context: Context, index: int) -> tuple[Tensor, Tensor]:
+        """The part of the stream of slice ``index`` that both passes share, in halves."""
+        if context.stream is None:
+            width = self.config.width
+            features = state.features[..., index * width : (index + 1) * width]
+            stream = self.kit.add(features, state.quality[:, None, None])
+            if index:
+                stream = self.channel[index - 1](stream, context.codes)
+                stream = self.inter[index - 1](stream, context.memories)
+            context.stream = _halves(stream)
+        return context.stream
+
+    def _beside(self, context: Context, index: int, stream: Tensor) -> Tensor:
+        """Add to the stream of the second pass what the first pass of the slice tells."""
+        assert context.anchors is not None
+        stream = self.local[index](stream, context.anchors)
+        if context.before is not None:
+            stream = self.intra[index - 1](stream, context.before, context.anchors)
+        return stream
