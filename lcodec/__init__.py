@@ -1,7 +1,7 @@
 """lcodec: a learned image codec.
 
-    data = lcodec.encode(image, quality=50)      # PIL image or uint8 array -> bytes of a .lic file
-    pixels = lcodec.decode(data).pixels          # -> uint8 array (H, W) or (H, W, 3)
+    data = lcodec.encode(image, quality=50)      # Pillow image or array -> bytes of a .lic file
+    picture = lcodec.decode(data).picture        # -> pixels, alpha, metadata
     summary = lcodec.inspect(data)               # header and sizes, without weights
 
 Importing this package imports nothing heavy: every name is fetched when it is first used.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from lcodec.imageio import Metadata, Picture
     from lcodec.targets import Target
 
 __version__ = "0.1.0"
@@ -41,8 +42,10 @@ __all__ = [
     "Header",
     "InputError",
     "LcodecError",
+    "Metadata",
     "MismatchError",
     "OutputError",
+    "Picture",
     "Target",
     "TargetError",
     "UnsupportedError",
@@ -58,6 +61,7 @@ _CODEC = "lcodec.codec"
 _CONTAINER = "lcodec.container"
 _ENCODER = "lcodec.encoder"
 _ERRORS = "lcodec.errors"
+_IMAGEIO = "lcodec.imageio"
 
 # Public name -> (module, name there).
 _HOMES = {
@@ -69,6 +73,8 @@ _HOMES = {
     "Description": (_CONTAINER, "Description"),
     "Header": (_CONTAINER, "Header"),
     "inspect": (_CONTAINER, "describe"),
+    "Metadata": (_IMAGEIO, "Metadata"),
+    "Picture": (_IMAGEIO, "Picture"),
     "FormatError": (_ERRORS, "FormatError"),
     "InputError": (_ERRORS, "InputError"),
     "LcodecError": (_ERRORS, "LcodecError"),

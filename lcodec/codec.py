@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lcodec import container
+from lcodec import container, sidedata
 from lcodec.container import Header, TilePayload
 from lcodec.encoder import Encoded, Encoder, Source
 from lcodec.errors import UsageError, WeightsError
-from lcodec.imageio import check_pixels, from_pil
+from lcodec.imageio import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
 from lcodec.latents import BitTally, LatentCoder, PictureSymbols
 from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
@@ -29,36 +28,60 @@ from lcodec.weights import find_model_by_id
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+AnyPicture: TypeAlias = "Image | Picture | Samples"
+
 DEFAULT_MODEL = "groupedmixer"
 DEFAULT_QUALITY = 50
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture: uint8 (H, W) or (H, W, 3)."""
+    """A decoded file.
 
-    pixels: Pixels
+    Attributes:
+        picture: pixels, alpha and metadata, of the source's mode and depth. Pixels that alpha
+            makes invisible are 0.
+        header: header of the file.
+        timings: seconds by stage.
+    """
+
+    picture: Picture
     header: Header
     timings: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def pixels(self) -> Samples:
+        """uint8 or uint16, (H, W) or (H, W, 3)."""
+        return self.picture.pixels
+
+    @property
+    def alpha(self) -> Samples | None:
+        """None, or (H, W) of the type of the pixels."""
+        return self.picture.alpha
+
+    @property
+    def metadata(self) -> Metadata:
+        """Colour profile, EXIF and XMP."""
+        return self.picture.metadata
+
     def to_image(self) -> Image:
-        """As a Pillow image of mode L or RGB."""
-        from PIL import Image as PillowImage
+        """As a Pillow image of mode L, LA, RGB, RGBA or I;16, metadata in its ``info``.
 
-        return PillowImage.fromarray(self.pixels)
+        Pillow has no mode for other pictures of 16 bits: they are reduced to 8.
+        """
+        return to_pil(self.picture)
 
 
-def _as_pixels(image: Image | Pixels) -> Pixels:
-    """uint8 (H, W) or (H, W, 3); a Pillow image of another mode is converted.
+def as_picture(image: AnyPicture) -> Picture:
+    """A picture of any of the forms that can be encoded.
 
     Raises:
         UsageError: an array of another type or shape.
         InputError: an image that cannot be converted.
     """
-    if isinstance(image, np.ndarray):
-        return check_pixels(image)
-    return from_pil(image).pixels
+    if isinstance(image, Picture):
+        return image
+    return from_array(image) if isinstance(image, np.ndarray) else from_pil(image)
 
 
 class Codec:
@@ -86,32 +109,38 @@ class Codec:
 
     def encode(
         self,
-        image: Image | Pixels,
+        image: AnyPicture,
         quality: int | None = None,
         *,
         target: Target | None = None,
         effort: int = 0,
+        strip: bool = False,
     ) -> bytes:
         """A ``.lic`` file. See `encode_detailed`."""
-        return self.encode_detailed(image, quality, target=target, effort=effort).data
+        return self.encode_detailed(image, quality, target=target, effort=effort, strip=strip).data
 
     def encode_detailed(
         self,
-        image: Image | Pixels,
+        image: AnyPicture,
         quality: int | None = None,
         *,
         target: Target | None = None,
         effort: int = 0,
+        strip: bool = False,
         progress: Progress = no_progress,
     ) -> Encoded:
-        """Encode uint8 pixels (H, W) or (H, W, 3) at a quality level 0..100.
+        """Encode a picture at a quality level 0..100.
+
+        Arrays are uint8 or uint16, (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
         Without a quality it is 50, or what the ``target`` asks for. ``effort`` 1 to 9 takes
         longer and gives better files (docs/effort.md); ``progress`` is then called as it goes on.
 
         Raises:
-            UsageError: quality, effort or pixels are not of that kind, or quality and target are
+            UsageError: quality, effort or image are not of that kind, or quality and target are
                 both given.
+            InputError: a Pillow image that cannot be converted.
             TargetError: no level meets the target.
         """
         if quality is not None and target is not None:
@@ -119,13 +148,13 @@ class Codec:
         if not 0 <= effort <= EFFORT_MAX:
             raise UsageError(f"effort must lie in 0..{EFFORT_MAX}: {effort}")
         quality = DEFAULT_QUALITY if quality is None else quality
-        encoder = self._encoder(image, quality)
+        encoder = self._encoder(image, quality, strip)
         if target is not None:
             return encode_to(encoder, target, effort, progress)
         return encoder.encode(quality, effort, progress)
 
     def encode_many(
-        self, images: Sequence[Image | Pixels], quality: int | None = None
+        self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
     ) -> list[Encoded]:
         """Encode several pictures, each to the same file as `encode_detailed` makes of it.
 
@@ -133,24 +162,38 @@ class Codec:
         of them.
 
         Raises:
-            UsageError: as `encode_detailed`; nothing is encoded then.
+            UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
         quality = DEFAULT_QUALITY if quality is None else quality
-        return Encoder.encode_many([self._encoder(image, quality) for image in images], quality)
+        encoders = [self._encoder(image, quality, strip) for image in images]
+        return Encoder.encode_many(encoders, quality)
 
-    def _encoder(self, image: Image | Pixels, quality: int) -> Encoder:
-        pixels = _as_pixels(image)
+    def _encoder(self, image: AnyPicture, quality: int, strip: bool) -> Encoder:
+        picture = as_picture(image)
+        if strip:
+            picture = picture.stripped()
         if not 0 <= quality <= QUALITY_MAX:
             raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
-        source = Source(pixels, self._header(pixels, quality))
+        source = self._source(picture, quality)
         return Encoder(self._pixels, self._latents, self._refiner, source)
 
-    def _header(self, pixels: Pixels, quality: int) -> Header:
+    def _source(self, picture: Picture, quality: int) -> Source:
+        pixels, alpha, visible = picture.pixels, picture.alpha, None
+        if alpha is not None and alpha.any() and not alpha.all():
+            visible = alpha > 0
+        if alpha is not None:
+            pixels = fill_invisible(pixels, alpha)
+        header = self._header(picture, quality)
+        metadata = sidedata.metadata_sections(picture.metadata)
+        return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
+
+    def _header(self, picture: Picture, quality: int) -> Header:
         return Header(
-            width=int(pixels.shape[1]),
-            height=int(pixels.shape[0]),
-            channels=3 if pixels.ndim == 3 else 1,
-            bit_depth=8,
+            width=picture.width,
+            height=picture.height,
+            channels=3 if picture.channels == 3 else 1,
+            bit_depth=8 if picture.bit_depth == 8 else 16,
+            alpha=sidedata.alpha_kind(picture),
             quality=int(quality),
             tile_edge=self.tile_edge,
             profile=P.PROFILE,
@@ -173,10 +216,13 @@ class Codec:
             file = container.read(file, max_pixels=max_pixels)
         self._check(file.header)
         watch = Stopwatch()
+        with watch.stage("alpha"):
+            alpha = sidedata.read_alpha(file)
         y = self._latents.decode(file.header, file.tiles, watch).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header)
-        return Decoded(pixels, file.header, watch.seconds)
+            picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
+        return Decoded(picture, file.header, watch.seconds)
 
     def decode_symbols(self, data: bytes | container.LicFile) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
@@ -208,19 +254,21 @@ def shared_codec(model: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
 
 
 def encode(
-    image: Image | Pixels,
+    image: AnyPicture,
     quality: int | None = None,
     *,
     target: Target | None = None,
     effort: int = 0,
+    strip: bool = False,
     model: str = DEFAULT_MODEL,
     device: str = "auto",
 ) -> bytes:
-    """Encode a Pillow image (L or RGB) or a uint8 array to a ``.lic`` file.
+    """Encode a Pillow image or an array to a ``.lic`` file.
 
     See `Codec.encode_detailed` for the options.
     """
-    return shared_codec(model, device).encode(image, quality, target=target, effort=effort)
+    codec = shared_codec(model, device)
+    return codec.encode(image, quality, target=target, effort=effort, strip=strip)
 
 
 def decode(data: bytes, *, device: str = "auto") -> Decoded:

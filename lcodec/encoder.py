@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.bench.metrics import psnr
-from lcodec.container import Header, TilePayload
+from lcodec.container import Header, Section, TilePayload
+from lcodec.imageio import Samples
 from lcodec.latents import BitTally, LatentCoder, PictureSymbols
 from lcodec.nets.quality import quality_lambda
 from lcodec.pixels import AnalysisStarts, PixelTransform
@@ -43,13 +44,17 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Source:
-    """What is encoded: uint8 pixels (H, W) or (H, W, 3), and the header of the file.
+    """What is encoded: pixels (H, W) or (H, W, 3), the header of the file, its other sections.
 
-    The header's quality is replaced by the one encoded at.
+    The header's quality is replaced by the one encoded at. ``alpha`` is a coded plane; ``visible``
+    (H, W) is where it is not 0, or None for everywhere.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Samples
     header: Header
+    metadata: tuple[Section, ...] = ()
+    alpha: bytes | None = None
+    visible: NDArray[np.bool_] | None = None
 
 
 class Encoder:
@@ -114,7 +119,8 @@ class Encoder:
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
-        data = container.write(header, tiles)
+        source = self.source
+        data = container.write(header, tiles, source.metadata, source.alpha)
         return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
 
     @staticmethod
@@ -142,15 +148,19 @@ class Encoder:
         return encoded
 
     def psnr(self, quality: int, symbols: PictureSymbols) -> float:
-        """PSNR in dB of the picture that ``symbols`` decode to on this machine."""
+        """PSNR in dB of the visible pixels that ``symbols`` decode to on this machine."""
         with self.watch.stage("synthesis"):
             decoded = self._pixels.synthesise(symbols.y, self.header(quality))
-        return psnr(self.source.pixels, decoded)
+        source, visible = self.source.pixels, self.source.visible
+        if visible is None:
+            return psnr(source, decoded)
+        return psnr(source[visible][None], decoded[visible][None])
 
     def _cost(self, encoded: Encoded) -> float:
         """Bits of the file plus the weighted error of its picture: what effort minimises."""
         assert encoded.psnr is not None
-        header = self.source.header
+        header, visible = self.source.header, self.source.visible
+        count = header.pixels if visible is None else np.count_nonzero(visible)
         error = math.pow(10.0, -encoded.psnr / 10.0)
-        weight = 255.0**2 * quality_lambda(encoded.quality) * header.width * header.height
+        weight = 255.0**2 * quality_lambda(encoded.quality) * count
         return 8.0 * len(encoded.data) + weight * error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
+from lcodec.imageio import Samples
 from lcodec.nets.blockwise import Span, blocks
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 
@@ -53,21 +56,21 @@ class PixelTransform:
         self.device = device
         self.block = block
 
-    def load(self, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> Tensor:
+    def load(self, pixels: Samples, rows: slice, columns: slice) -> Tensor:
         """Pixels of a block of latents, edges repeated beyond the picture: (1, 3, H, W) floats."""
         part = pixels[rows, columns]
         below = rows.stop - rows.start - part.shape[0]
         right = columns.stop - columns.start - part.shape[1]
-        tensor = torch.from_numpy(part.copy()).to(self.device)
+        tensor = torch.from_numpy(part.astype(np.float32)).to(self.device)
         tensor = tensor[None] if tensor.dim() == 2 else tensor.permute(2, 0, 1)
-        tensor = tensor.float()[None] / 255.0
+        tensor = tensor[None] / float(np.iinfo(pixels.dtype).max)
         tensor = F.pad(tensor, (0, right, 0, below), mode="replicate")
         tensor = tensor.expand(-1, 3, -1, -1)
         return tensor.contiguous(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def analyse(
-        self, pixels: NDArray[np.uint8], quality: int, starts: AnalysisStarts | None = None
+        self, pixels: Samples, quality: int, starts: AnalysisStarts | None = None
     ) -> NDArray[np.float32]:
         """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
 
@@ -87,10 +90,11 @@ class PixelTransform:
         return y
 
     @torch.inference_mode()
-    def synthesise(self, y: NDArray[np.int16], header: Header) -> NDArray[np.uint8]:
-        """Pixels (H, W) or (H, W, 3) from integer latents (M, h, w)."""
+    def synthesise(self, y: NDArray[np.int16], header: Header) -> Samples:
+        """Pixels (H, W) or (H, W, 3), uint8 or uint16, from integer latents (M, h, w)."""
         shape = (header.height, header.width)
-        pixels = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=np.uint8)
+        dtype = np.uint8 if header.bit_depth == 8 else np.uint16
+        pixels: Samples = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=dtype)
         level = torch.tensor([float(header.quality)], device=self.device)
         h, w = y.shape[1:]
         for r, c in blocks(h, w, self.block, self.transforms.config.synthesis_halo):
@@ -103,11 +107,12 @@ class PixelTransform:
             self._store(pixels, out[:, rows, columns], r.start * PATCH, c.start * PATCH)
         return pixels
 
-    def _store(self, pixels: NDArray[np.uint8], block: Tensor, top: int, left: int) -> None:
+    def _store(self, pixels: Samples, block: Tensor, top: int, left: int) -> None:
         if pixels.ndim == 2:
             block = block.mean(dim=0, keepdim=True)
-        levels = torch.round(block.clamp(0.0, 1.0) * 255.0).to(torch.uint8)
+        full = float(np.iinfo(pixels.dtype).max)
+        levels = torch.round(block.clamp(0.0, 1.0) * full).to(torch.int32)
         image = levels.permute(1, 2, 0).cpu().numpy()
-        target = pixels[top : top + image.shape[0], left : left + image.shape[1]]
+        target: Any = pixels[top : top + image.shape[0], left : left + image.shape[1]]
         image = image[: target.shape[0], : target.shape[1]]
         target[...] = image[:, :, 0] if pixels.ndim == 2 else image

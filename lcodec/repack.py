@@ -28,4 +28,4 @@ def repack(file: bytes | container.LicFile, source: Codec, target: Codec) -> byt
     for number, (before, after) in enumerate(zip(file.tiles, tiles, strict=True)):
         if before.checksum != after.checksum:
             raise MismatchError(f"tile {number}: the symbols changed")
-    return container.write(header, tiles, file.extra)
+    return container.write(header, tiles, file.extra, file.alpha)

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from lcodec.codec import Codec
-from lcodec.imageio import load
+from lcodec.imageio import Picture, load
 from lcodec.latents import tile_areas
 from lcodec.training.export import export_run, load_run
 from lcodec.training.model import TrainingCodec
@@ -29,7 +29,7 @@ def float_bits(model: TrainingCodec, codec: Codec, path: Path, quality: int) -> 
     level = torch.tensor([float(quality)])
     total = 0.0
     with torch.no_grad():
-        for area in tile_areas(codec._header(pixels, quality)):
+        for area in tile_areas(codec._header(Picture(pixels), quality)):
             extent = area.extent
             tile = y[None, :, area.rows, area.columns]
             below, right = extent.padded_h - extent.h, extent.padded_w - extent.w

@@ -13,10 +13,12 @@ from lcodec.batch.manifest import Manifest
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Stamp
-from lcodec.container import Header
+from lcodec.container import EXIF, ICC, XMP, LicFile
 from lcodec.errors import FormatError, InputError, LcodecError
 from lcodec.imageio import format_of_suffix, is_whole, probe
 from lcodec.weights import require_model, stated_id
+
+_METADATA = (ICC, EXIF, XMP)
 
 
 class Action(StrEnum):
@@ -170,6 +172,7 @@ class _Encoding:
         self._target = options.target
         self._model = options.model
         self._model_id = stated_id(require_model(options.model))
+        self._strip = options.strip
 
     def size(self, source: Path) -> tuple[int, int]:
         width, height, _ = probe(source)
@@ -180,11 +183,12 @@ class _Encoding:
         if not container.SIGNATURE.startswith(data[: len(container.SIGNATURE)]):
             return Finding(Action.REFUSE, "not a .lic file")
         try:
-            header = _header(data)
+            file = _read(data)
         except FormatError:
             return Finding(Action.MAKE, "damaged" if data else "empty")
         except LcodecError as error:
             return Finding(Action.REFUSE, f"but {error}")
+        header = file.header
         # The EXIF orientation may have turned the picture.
         if sorted((header.width, header.height)) != sorted(size):
             reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
@@ -194,6 +198,8 @@ class _Encoding:
             reason = f"made with quality {header.quality}, not {self._quality}"
         elif self._model_id is not None and header.model_id.hex() != self._model_id:
             reason = f"made with other weights than those of {self._model}"
+        elif self._strip and any(section.type in _METADATA for section in file.extra):
+            reason = "made without --strip"
         else:
             return Finding(Action.SKIP, "", len(data))
         return Finding(Action.REFUSE, reason, len(data))
@@ -207,7 +213,7 @@ class _Decoding:
 
     def size(self, source: Path) -> tuple[int, int]:
         try:
-            header = _header(source.read_bytes())
+            header = _read(source.read_bytes()).header
         except OSError as error:
             raise InputError(f"{source}: cannot be read") from error
         return header.width, header.height
@@ -230,9 +236,9 @@ class _Decoding:
         return Finding(Action.SKIP, "", coded)
 
 
-def _header(data: bytes) -> Header:
-    """The header of a file of which every byte has been checked, however large the picture."""
-    return container.read(data, max_pixels=container.MAX_SIDE**2).header
+def _read(data: bytes) -> LicFile:
+    """A file of which every byte has been checked, however large the picture."""
+    return container.read(data, max_pixels=container.MAX_SIDE**2)
 
 
 Checker = Callable[[Job], Decision]

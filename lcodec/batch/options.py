@@ -23,6 +23,7 @@ class EncodeOptions:
     device: str = "auto"
     target: Target | None = None
     effort: int = 0
+    strip: bool = False
 
 
 @dataclass(frozen=True)

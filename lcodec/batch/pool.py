@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
@@ -225,6 +226,7 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
     """Main function of a process: results for tasks until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    warnings.filterwarnings("ignore", module="PIL")  # as in the main process
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     if "torch" in sys.modules:  # imported by the user's main module, with another setting

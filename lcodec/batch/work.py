@@ -137,10 +137,10 @@ class _Source:
     picture: Picture
 
     @classmethod
-    def read(cls, task: Task) -> _Source:
+    def read(cls, task: Task, options: EncodeOptions) -> _Source:
         stamp = Stamp.of(task.source)
         _refuse_lic(task.source)
-        return cls(task, stamp, load(task.source))
+        return cls(task, stamp, load(task.source, metadata=not options.strip))
 
     def write(self, data: bytes) -> Made:
         _refuse_change(self.task.source, self.stamp)
@@ -165,10 +165,10 @@ class EncodeWorker:
             Unusable: the model cannot be loaded.
             InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
         """
-        source = _Source.read(task)
+        source = _Source.read(task, self.options)
         options = self.options
         data = self._loaded().encode(
-            source.picture.pixels, options.quality, target=options.target, effort=options.effort
+            source.picture, options.quality, target=options.target, effort=options.effort
         )
         return source.write(data)
 
@@ -184,11 +184,11 @@ class EncodeWorker:
         sources = []
         for task in tasks:
             try:
-                sources.append(_Source.read(task))
+                sources.append(_Source.read(task, self.options))
             except Exception as error:
                 results[task] = _failed(error)
-        pixels = [source.picture.pixels for source in sources]
-        encoded = self._loaded().encode_many(pixels, self.options.quality) if pixels else []
+        pictures = [source.picture for source in sources]
+        encoded = self._loaded().encode_many(pictures, self.options.quality) if pictures else []
         for source, one in zip(sources, encoded, strict=True):
             try:
                 results[source.task] = source.write(one.data)
@@ -234,8 +234,8 @@ class DecodeWorker:
             raise type(error)(f"{task.source}: {error}") from error
         _refuse_change(task.source, stamp)
         _make_folder(task.output.parent)
-        save(decoded.pixels, task.output, overwrite=task.replace)
-        return Made(file.header.width, file.header.height, len(data), stamp)
+        notes = save(decoded.picture, task.output, overwrite=task.replace)
+        return Made(file.header.width, file.header.height, len(data), stamp, notes)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
         """Decode files one by one."""

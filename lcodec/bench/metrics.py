@@ -1,4 +1,4 @@
-"""Picture quality: PSNR and MS-SSIM of 8-bit pictures, as the field reports them."""
+"""Picture quality: PSNR and MS-SSIM of 8-bit and 16-bit pictures, as the field reports them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.errors import UsageError
-from lcodec.imageio import check_pixels
+from lcodec.imageio import Samples, check_pixels
 
 PEAK = 255.0
 
@@ -25,8 +25,10 @@ MS_SSIM_MIN_SIDE = _TAPS * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
 _Plane = NDArray[np.float64]
 
 
-def psnr(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    """PSNR in dB over all samples of two uint8 pictures (H, W) or (H, W, 3); inf if equal.
+def psnr(reference: Samples, decoded: Samples) -> float:
+    """PSNR in dB over all samples of two pictures (H, W) or (H, W, 3) of one type; inf if equal.
+
+    The peak is 255 for uint8 and 65535 for uint16.
 
     Raises:
         UsageError: the arrays are not pictures, or not of one shape.
@@ -39,11 +41,12 @@ def psnr(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
         squares += int((difference * difference).sum())
     if squares == 0:
         return math.inf
-    return 10.0 * math.log10(PEAK * PEAK * reference.size / squares)
+    peak = float(np.iinfo(reference.dtype).max)
+    return 10.0 * math.log10(peak * peak * reference.size / squares)
 
 
-def ms_ssim(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    """MS-SSIM in 0..1: the mean over the channels of two uint8 pictures of one shape.
+def ms_ssim(reference: Samples, decoded: Samples) -> float:
+    """MS-SSIM in 0..1: the mean over the channels of two pictures of one shape and type.
 
     Five scales with the weights of Wang et al. 2003, Gaussian window of 11x11 with sigma 1.5,
     windows that lie wholly inside the picture only, K1 = 0.01, K2 = 0.03. Each scale halves the
@@ -65,7 +68,7 @@ def ms_ssim(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
     return sum(_ms_ssim_plane(planes[..., c], others[..., c]) for c in channels) / len(channels)
 
 
-def has_ms_ssim(pixels: NDArray[np.uint8]) -> bool:
+def has_ms_ssim(pixels: Samples) -> bool:
     """Whether the picture is large enough for `ms_ssim`."""
     return bool(min(pixels.shape[:2]) >= MS_SSIM_MIN_SIDE)
 
@@ -75,17 +78,18 @@ def ms_ssim_db(value: float) -> float:
     return math.inf if value >= 1.0 else -10.0 * math.log10(1.0 - value)
 
 
-def _same_shape(
-    reference: NDArray[np.uint8], decoded: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _same_shape(reference: Samples, decoded: Samples) -> tuple[Samples, Samples]:
     reference, decoded = check_pixels(reference), check_pixels(decoded)
     if reference.shape != decoded.shape:
         raise UsageError(f"pictures of different shapes: {reference.shape} and {decoded.shape}")
+    if reference.dtype != decoded.dtype:
+        raise UsageError(f"pictures of different types: {reference.dtype} and {decoded.dtype}")
     return reference, decoded
 
 
-def _ms_ssim_plane(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
-    x, y = reference.astype(np.float64), decoded.astype(np.float64)
+def _ms_ssim_plane(reference: Samples, decoded: Samples) -> float:
+    scaling = PEAK / float(np.iinfo(reference.dtype).max)
+    x, y = reference.astype(np.float64) * scaling, decoded.astype(np.float64) * scaling
     result = 1.0
     for scale, weight in enumerate(MS_SSIM_WEIGHTS):
         if scale:

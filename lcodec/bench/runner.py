@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lcodec.bench.metrics import has_ms_ssim, ms_ssim, psnr
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
-from lcodec.imageio import READ_SUFFIXES, Picture, atomic_write, load
+from lcodec.imageio import READ_SUFFIXES, Picture, Samples, atomic_write, load
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
 """Eight levels evenly spread, the least the protocol asks for."""
@@ -51,10 +50,10 @@ class EncodedFile(Protocol):
 
 
 class DecodedPicture(Protocol):
-    """What a decoder gives: uint8 pixels (H, W) or (H, W, 3)."""
+    """What a decoder gives: pixels (H, W) or (H, W, 3) of the source's type."""
 
     @property
-    def pixels(self) -> NDArray[np.uint8]:
+    def pixels(self) -> Samples:
         """The decoded picture."""
 
     @property
@@ -65,7 +64,7 @@ class DecodedPicture(Protocol):
 class BenchCodec(Protocol):
     """A codec with its weights loaded; `lcodec.codec.Codec` is one."""
 
-    def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> EncodedFile:
+    def encode_detailed(self, pixels: Samples, quality: int) -> EncodedFile:
         """Encode one picture."""
 
     def decode(self, data: bytes) -> DecodedPicture:

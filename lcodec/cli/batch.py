@@ -20,6 +20,7 @@ from lcodec.cli.options import (
     ModelOption,
     QualityOption,
     QuietOption,
+    StripOption,
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from lcodec.batch.plan import Plan
     from lcodec.batch.pool import Executor
 
-ENCODING = ("quality", "target_size", "target_bpp", "target_psnr", "effort", "model")
+ENCODING = ("quality", "target_size", "target_bpp", "target_psnr", "effort", "model", "strip")
 """Options that make no sense when decoding."""
 
 
@@ -50,6 +51,7 @@ def batch(
     target_psnr: TargetPsnrOption = None,
     effort: EffortOption = 0,
     model: ModelOption = DEFAULT_MODEL,
+    strip: StripOption = False,
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode .lic files instead of encoding pictures.")
     ] = False,
@@ -113,7 +115,7 @@ def batch(
     if decode:
         options = DecodeOptions(_suffix(picture_format), device.value)
     else:
-        options = EncodeOptions(model, quality, device.value, target, effort)
+        options = EncodeOptions(model, quality, device.value, target, effort, strip)
     plan = _plan(source, destination, options, null=null, base=base)
     with ExitStack() as stack:
         record = None

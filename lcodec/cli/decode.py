@@ -21,8 +21,8 @@ def decode(
         str | None,
         typer.Argument(
             metavar="OUT",
-            help="Picture to write (.png .tif .bmp .ppm .webp lossless, .jpg), or `-` for PNG; "
-            "IN with .png if not given.",
+            help="Picture to write (.png .tif .webp .jp2 .qoi .bmp .ppm lossless, .jpg .avif), "
+            "or `-` for PNG; IN with .png if not given.",
         ),
     ] = None,
     device: DeviceOption = Device.AUTO,
@@ -62,7 +62,9 @@ def decode(
     codec = Codec(model=model, device=device.value)
     with paths.about(paths.shown(source)):
         decoded = codec.decode(file)
-    save(decoded.pixels, output, overwrite=force)
+    notes = save(decoded.picture, output, overwrite=force)
+    if not quiet:
+        console.warn(paths.shown(output), notes)
     seconds = time.perf_counter() - start
     header = decoded.header
     if as_json:
@@ -73,8 +75,11 @@ def decode(
                 "width": header.width,
                 "height": header.height,
                 "channels": header.channels,
+                "alpha": decoded.alpha is not None,
+                "bit_depth": header.bit_depth,
                 "quality": header.quality,
                 "model": model,
+                "notes": list(notes),
                 "seconds": seconds,
                 "stages": dict(decoded.timings),
             }

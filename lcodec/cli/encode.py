@@ -20,6 +20,7 @@ from lcodec.cli.options import (
     ModelOption,
     QualityOption,
     QuietOption,
+    StripOption,
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
@@ -45,6 +46,7 @@ def encode(
     target_psnr: TargetPsnrOption = None,
     effort: EffortOption = 0,
     model: ModelOption = DEFAULT_MODEL,
+    strip: StripOption = False,
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
     as_json: Annotated[
@@ -70,7 +72,7 @@ def encode(
     from lcodec.imageio import atomic_write, load
 
     start = time.perf_counter()
-    picture = load(source)
+    picture = load(source, metadata=not strip)
     if not quiet:
         console.warn(paths.shown(source), picture.notes)
     from lcodec.codec import Codec  # only now: a bad picture is told of without torch
@@ -78,7 +80,7 @@ def encode(
     codec = Codec(model=model, device=device.value)
     with _progress(shown=not quiet) as progress, paths.about(paths.shown(source)):
         encoded = codec.encode_detailed(
-            picture.pixels,
+            picture,
             quality,
             target=target,
             effort=effort,
@@ -129,6 +131,8 @@ def _record(
         "width": picture.width,
         "height": picture.height,
         "channels": picture.channels,
+        "alpha": picture.alpha is not None,
+        "bit_depth": picture.bit_depth,
         "quality": encoded.quality,
         "evaluations": encoded.evaluations,
         "psnr": encoded.psnr if encoded.psnr is not None and isfinite(encoded.psnr) else None,

@@ -11,6 +11,7 @@ from lcodec.container import MAX_SIDE, Description, describe
 from lcodec.errors import LcodecError
 
 _COLOURS = {1: "gray", 3: "RGB"}
+_ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}
 
 
 def inspect(
@@ -59,8 +60,8 @@ def _text(name: str, description: Description) -> str:
     rows = [
         (
             "picture",
-            f"{header['width']}x{header['height']} {_COLOURS[header['channels']]}, "
-            f"{header['bit_depth']} bit",
+            f"{header['width']}x{header['height']} {_COLOURS[header['channels']]}"
+            f"{_ALPHAS[header['alpha']]}, {header['bit_depth']} bit",
         ),
         ("quality", str(header["quality"])),
         ("size", f"{description['total_bytes']} bytes, {description['bpp']:.4f} bpp"),
@@ -70,6 +71,7 @@ def _text(name: str, description: Description) -> str:
             f"{description['overhead_bytes']} bytes overhead, "
             f"{description['metadata_bytes']} metadata",
         ),
+        *_side_data(description),
         ("tiles", f"{len(tiles)} of up to {header['tile_edge']}x{header['tile_edge']} pixels"),
         (
             "model",
@@ -79,3 +81,18 @@ def _text(name: str, description: Description) -> str:
     ]
     lines = [f"{name}: .lic format {description['version']}, sound"]
     return "\n".join([*lines, *(f"  {line}" for line in console.align(rows))])
+
+
+def _side_data(description: Description) -> list[tuple[str, str]]:
+    """Rows for the alpha plane and the metadata, where there are any."""
+    rows = []
+    if description["alpha_bytes"]:
+        rows.append(("alpha", f"{description['alpha_bytes']} bytes"))
+    kept = [
+        f"{section['type']} {section['payload_size']} bytes"
+        for section in description["sections"]
+        if section["ancillary"]
+    ]
+    if kept:
+        rows.append(("metadata", ", ".join(kept)))
+    return rows

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -139,6 +140,8 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Entry point of the command ``lcodec``."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Of damage that Pillow can live with, to people who cannot tell what it means.
+    warnings.filterwarnings("ignore", module="PIL")
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()

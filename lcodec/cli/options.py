@@ -69,6 +69,9 @@ DeviceOption = Annotated[
 ForceOption = Annotated[
     bool, typer.Option("-f", "--force", help="Replace output that exists already.")
 ]
+StripOption = Annotated[
+    bool, typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 
 

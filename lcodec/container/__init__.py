@@ -10,6 +10,7 @@ from lcodec.container.header import (
     ENTROPY_MODELS,
     MAX_SIDE,
     PROFILE,
+    Alpha,
     Header,
 )
 from lcodec.container.reader import LicFile, read
@@ -29,6 +30,7 @@ __all__ = [
     "PROFILE",
     "SIGNATURE",
     "XMP",
+    "Alpha",
     "Description",
     "Header",
     "LicFile",

@@ -18,6 +18,7 @@ class HeaderInfo(TypedDict):
     height: int
     channels: int
     bit_depth: int
+    alpha: str
     quality: int
     tile_edge: int
     tiles_x: int
@@ -57,8 +58,9 @@ class TileInfo(TypedDict):
 class Description(TypedDict):
     """What ``describe`` returns; ready for JSON.
 
-    ``total_bytes`` = ``stream_bytes`` (both streams of all tiles) + ``metadata_bytes`` (ancillary
-    sections with their framing) + ``overhead_bytes`` (all the rest).
+    ``total_bytes`` = ``stream_bytes`` (both streams of all tiles) + ``alpha_bytes`` (the ALPHA
+    section with its framing) + ``metadata_bytes`` (ancillary sections with their framing) +
+    ``overhead_bytes`` (all the rest).
     """
 
     version: str
@@ -67,6 +69,7 @@ class Description(TypedDict):
     tiles: list[TileInfo]
     total_bytes: int
     stream_bytes: int
+    alpha_bytes: int
     metadata_bytes: int
     overhead_bytes: int
     bpp: float
@@ -78,6 +81,7 @@ def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Descripti
     layout = parse(view, max_pixels)
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in layout.tiles)
     metadata = sum(frame.size for frame in layout.frames if sections.is_ancillary(frame.type))
+    alpha = 0 if layout.alpha is None else layout.alpha.size
     return Description(
         version=f"{layout.version[0]}.{layout.version[1]}",
         header=_header_info(layout.header),
@@ -85,8 +89,9 @@ def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Descripti
         tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
         total_bytes=len(view),
         stream_bytes=streams,
+        alpha_bytes=alpha,
         metadata_bytes=metadata,
-        overhead_bytes=len(view) - streams - metadata,
+        overhead_bytes=len(view) - streams - alpha - metadata,
         bpp=8 * len(view) / layout.header.pixels,
     )
 
@@ -97,6 +102,7 @@ def _header_info(header: Header) -> HeaderInfo:
         height=header.height,
         channels=header.channels,
         bit_depth=header.bit_depth,
+        alpha=header.alpha.value,
         quality=header.quality,
         tile_edge=header.tile_edge,
         tiles_x=header.tiles_x,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Literal
 
 from lcodec.container.varint import Cursor, encode_uvarint
@@ -25,6 +26,22 @@ ENTROPY_MODELS: Final = {
 }
 
 Channels = Literal[1, 3]
+BitDepth = Literal[8, 16]
+
+
+class Alpha(StrEnum):
+    """What a picture has of alpha."""
+
+    NONE = "none"
+    PLANE = "plane"
+    """A plane of its own, in an ALPHA section."""
+    OPAQUE = "opaque"
+    """A channel that is opaque everywhere; no section."""
+
+
+# Mode byte: bit 0 is colour, bits 1 to 3 the kind of alpha, bits 4 to 7 the depth.
+_ALPHAS: Final = (Alpha.NONE, Alpha.PLANE, Alpha.OPAQUE)
+_DEPTHS: Final[tuple[BitDepth, ...]] = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -34,13 +51,14 @@ class Header:
     Attributes:
         width, height: size in pixels, 1..2^31-1 each.
         channels: 1 (grey) or 3 (RGB).
-        bit_depth: bits per sample of the source; 8.
+        bit_depth: bits per sample of the source, alpha included; 8 or 16.
         quality: quality level 0..100.
         tile_edge: edge of a tile in pixels, a multiple of 64 up to 16320; tiles at the right and
             bottom edges are smaller.
         profile: arithmetic profile of the parse path; 1.
         entropy_model: four-character name, a key of ``ENTROPY_MODELS``.
         model_id: 4 bytes identifying the weights.
+        alpha: whether there is an alpha channel, and whether it has a section.
 
     Raises:
         UsageError: a value out of its range.
@@ -50,12 +68,13 @@ class Header:
     width: int
     height: int
     channels: Channels
-    bit_depth: int
+    bit_depth: BitDepth
     quality: int
     tile_edge: int
     profile: int
     entropy_model: str
     model_id: bytes
+    alpha: Alpha = Alpha.NONE
 
     def __post_init__(self) -> None:
         _check_range("width", self.width, 1, MAX_SIDE)
@@ -68,7 +87,7 @@ class Header:
             raise UsageError(f"{self.channels} channels: must be 1 or 3")
         if len(self.model_id) != MODEL_ID_SIZE:
             raise UsageError(f"model id of {len(self.model_id)} bytes: must be {MODEL_ID_SIZE}")
-        if self.bit_depth != 8:
+        if self.bit_depth not in _DEPTHS:
             raise UnsupportedError(f"bit depth {self.bit_depth} is not supported")
         if self.profile != PROFILE:
             raise UnsupportedError(f"arithmetic profile {self.profile} is not supported")
@@ -107,7 +126,8 @@ class Header:
 
 def encode_header(header: Header) -> bytes:
     """Return the payload of the HEAD section."""
-    mode = 0 if header.channels == 1 else 1
+    mode = _DEPTHS.index(header.bit_depth) << 4
+    mode |= _ALPHAS.index(header.alpha) << 1 | (header.channels == 3)
     fields = bytes((mode, header.quality, header.tile_edge // TILE_UNIT, header.profile))
     size = encode_uvarint(header.width) + encode_uvarint(header.height)
     return size + fields + header.entropy_model.encode("ascii") + header.model_id
@@ -123,7 +143,7 @@ def decode_header(cursor: Cursor, max_pixels: int) -> Header:
     """
     width = cursor.uvarint("width", MAX_SIDE)
     height = cursor.uvarint("height", MAX_SIDE)
-    channels, bit_depth = _decode_mode(cursor.u8("mode"))
+    channels, alpha, bit_depth = _decode_mode(cursor.u8("mode"))
     quality = cursor.u8("quality")
     tile_edge = cursor.u8("tile edge") * TILE_UNIT
     profile = cursor.u8("profile")
@@ -144,6 +164,7 @@ def decode_header(cursor: Cursor, max_pixels: int) -> Header:
             profile=profile,
             entropy_model=name.decode("ascii"),
             model_id=model_id,
+            alpha=alpha,
         )
     except UsageError as error:
         raise FormatError(f"bad header: {error}") from error
@@ -152,12 +173,11 @@ def decode_header(cursor: Cursor, max_pixels: int) -> Header:
     return header
 
 
-def _decode_mode(mode: int) -> tuple[Channels, int]:
-    if mode == 0:
-        return 1, 8
-    if mode == 1:
-        return 3, 8
-    raise UnsupportedError(f"unknown colour mode 0x{mode:02X}")
+def _decode_mode(mode: int) -> tuple[Channels, Alpha, BitDepth]:
+    alpha, depth = mode >> 1 & 7, mode >> 4
+    if alpha >= len(_ALPHAS) or depth >= len(_DEPTHS):
+        raise UnsupportedError(f"unknown colour mode 0x{mode:02X}")
+    return 3 if mode & 1 else 1, _ALPHAS[alpha], _DEPTHS[depth]
 
 
 def _check_range(what: str, value: int, low: int, high: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lcodec.container import sections
-from lcodec.container.header import DEFAULT_MAX_PIXELS, Header, decode_header
+from lcodec.container.header import DEFAULT_MAX_PIXELS, Alpha, Header, decode_header
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, TileView, decode_tile
 from lcodec.container.varint import Cursor
@@ -23,12 +23,14 @@ class LicFile:
         tiles: one per tile, in raster order.
         extra: all ancillary sections in file order, known or not, to be kept when rewriting.
         version: (major, minor) of the format.
+        alpha: payload of the ALPHA section; there if ``header.alpha`` says so, else None.
     """
 
     header: Header
     tiles: tuple[TilePayload, ...]
     extra: tuple[Section, ...] = ()
     version: tuple[int, int] = (sections.MAJOR, sections.MINOR)
+    alpha: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Layout:
     header: Header
     frames: tuple[Frame, ...]
     tiles: tuple[TileView, ...]
+    alpha: Frame | None
 
 
 def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
@@ -59,7 +62,9 @@ def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
         if sections.is_ancillary(frame.type)
     )
     tiles = tuple(tile.copy() for tile in layout.tiles)
-    return LicFile(layout.header, tiles, extra, layout.version)
+    plane = layout.alpha
+    alpha = None if plane is None else bytes(view[plane.payload_start : plane.payload_end])
+    return LicFile(layout.header, tiles, extra, layout.version, alpha)
 
 
 def as_view(data: Buffer) -> memoryview:
@@ -76,17 +81,24 @@ def parse(view: memoryview, max_pixels: int) -> Layout:
     header = decode_header(_payload(view, head), max_pixels)
     seen = [head]
     tiles: list[TileView] = []
+    alpha: Frame | None = None
     for frame in frames:
         seen.append(frame)
         if frame.type == sections.TILE:
             if len(tiles) == header.tile_count:
                 raise FormatError(f"more tiles than the {header.tile_count} of the picture")
             tiles.append(decode_tile(_payload(view, frame)))
+        elif frame.type == sections.ALPHA:
+            if alpha is not None or header.alpha is not Alpha.PLANE:
+                raise FormatError(f"alpha plane at byte {frame.start} where none belongs")
+            alpha = frame
         else:
             _check_other(frame)
+    if alpha is None and header.alpha is Alpha.PLANE:
+        raise FormatError("the alpha plane is missing")
     if len(tiles) != header.tile_count:
         raise FormatError(f"{len(tiles)} tiles, but the picture has {header.tile_count}")
-    return Layout(version, header, tuple(seen), tuple(tiles))
+    return Layout(version, header, tuple(seen), tuple(tiles), alpha)
 
 
 def _payload(view: memoryview, frame: Frame) -> Cursor:
@@ -94,7 +106,7 @@ def _payload(view: memoryview, frame: Frame) -> Cursor:
 
 
 def _check_other(frame: Frame) -> None:
-    """Refuse a section that is neither a tile, nor the end, nor one that may be skipped."""
+    """Refuse a section that is neither of the picture, nor the end, nor one that may be skipped."""
     if frame.type == sections.HEAD:
         raise FormatError(f"second header at byte {frame.start}")
     if frame.type != sections.END and not sections.is_ancillary(frame.type):

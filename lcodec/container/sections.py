@@ -12,7 +12,7 @@ from lcodec.errors import FormatError, UnsupportedError, UsageError
 
 SIGNATURE: Final = b"\x89LIC\r\n\x1a\n"
 MAJOR: Final = 1
-MINOR: Final = 0
+MINOR: Final = 1
 PREAMBLE: Final = SIGNATURE + bytes((MAJOR, MINOR))
 MAX_LENGTH: Final = 1 << 40
 

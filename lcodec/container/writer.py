@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from lcodec.container import sections
-from lcodec.container.header import Header, encode_header
+from lcodec.container.header import Alpha, Header, encode_header
 from lcodec.container.sections import Section
 from lcodec.container.tile import TilePayload, encode_tile
 from lcodec.errors import UsageError
@@ -21,10 +21,15 @@ class BinaryWriter(Protocol):
         """Write all of ``data``."""
 
 
-def write(header: Header, tiles: Iterable[TilePayload], ancillary: Iterable[Section] = ()) -> bytes:
+def write(
+    header: Header,
+    tiles: Iterable[TilePayload],
+    ancillary: Iterable[Section] = (),
+    alpha: bytes | None = None,
+) -> bytes:
     """Return a whole file; arguments and errors as for ``write_to``."""
     buffer = io.BytesIO()
-    write_to(buffer, header, tiles, ancillary)
+    write_to(buffer, header, tiles, ancillary, alpha)
     return buffer.getvalue()
 
 
@@ -33,6 +38,7 @@ def write_to(
     header: Header,
     tiles: Iterable[TilePayload],
     ancillary: Iterable[Section] = (),
+    alpha: bytes | None = None,
 ) -> int:
     """Write a file to ``fo`` as the tiles arrive, and return its size in bytes.
 
@@ -41,15 +47,22 @@ def write_to(
         header: the header.
         tiles: exactly ``header.tile_count`` tiles in raster order; taken one at a time.
         ancillary: sections to put between the header and the first tile, in this order.
+        alpha: payload of the ALPHA section, which comes after them; needed if ``header.alpha``
+            says that there is one, else None.
 
     Raises:
-        UsageError: too few or too many tiles. What was written by then is not a valid file.
+        UsageError: too few or too many tiles, or alpha missing or not wanted. What was written
+            by then is not a valid file.
     """
+    if (alpha is not None) != (header.alpha is Alpha.PLANE):
+        raise UsageError(f"an alpha plane does not go with a header of alpha {header.alpha}")
     fo.write(sections.PREAMBLE)
     size = len(sections.PREAMBLE)
     size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(sections.PREAMBLE))
     for section in ancillary:
         size += _put(fo, section.type, (section.payload,))
+    if alpha is not None:
+        size += _put(fo, sections.ALPHA, (alpha,))
     count = 0
     for tile in tiles:
         count += 1

@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError
 from lcodec.imageio.convert import from_pil
+from lcodec.imageio.limit import no_pillow_limit
 from lcodec.imageio.picture import Picture
 
 # Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
@@ -29,21 +27,30 @@ READ_SUFFIXES = frozenset(
 )
 """Lower-case suffixes of the files `load` understands, for those who look through folders."""
 
-_limit_lock = threading.Lock()
-
 
 def load(
-    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = DEFAULT_MAX_PIXELS
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    metadata: bool = True,
 ) -> Picture:
     """Read a picture from a path, a binary stream, or standard input (``"-"``).
 
-    The format is found from the content. Pixels are 8-bit gray (H, W) or RGB (H, W, 3), upright;
-    `Picture.notes` lists what was dropped (see `lcodec.imageio.convert`).
+    The format is found from the content. The picture is upright, of 8 or 16 bits, gray or RGB,
+    with its alpha and metadata; `Picture.notes` lists what was dropped (see
+    `lcodec.imageio.convert`).
+
+    Colour profile, EXIF and XMP are left out, without a note, if ``metadata`` is false.
 
     Raises:
         InputError: missing, unreadable, damaged, of an unsupported kind, or with more than
             ``max_pixels`` pixels (checked before anything is decoded).
     """
+    picture = _load(source, max_pixels)
+    return picture if metadata else picture.stripped()
+
+
+def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int) -> Picture:
     if isinstance(source, (str, os.PathLike)):
         if os.fspath(source) != "-":
             return _load_path(Path(source), max_pixels)
@@ -65,7 +72,7 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
 
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with open_image(stream) as image:
+        with no_pillow_limit(), open_image(stream) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise InputError(
@@ -85,7 +92,7 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
 
 def open_image(stream: BinaryIO) -> Image.Image:
     """A picture of which only the head has been read; raises whatever Pillow does."""
-    with _own_limit():
+    with no_pillow_limit():
         return Image.open(stream, formats=_formats())
 
 
@@ -93,15 +100,3 @@ def _formats() -> list[str]:
     """Those of our formats that the installed Pillow knows: older ones lack some."""
     Image.init()
     return [name for name in _FORMATS if name in Image.OPEN]
-
-
-@contextmanager
-def _own_limit() -> Iterator[None]:
-    """Lift Pillow's pixel limit, which is lower than ours, while a file's head is read."""
-    with _limit_lock:
-        limit = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit

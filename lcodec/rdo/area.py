@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
+from lcodec.imageio import Samples
 from lcodec.latents import PictureSymbols, TileArea, tile_areas
 from lcodec.nets.likelihood import logistic_bits
 from lcodec.nets.quality import quality_lambda
@@ -84,7 +84,7 @@ class Problem:
         proxy: Proxy,
         transform: PixelTransform,
         header: Header,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         symbols: PictureSymbols,
         area: Area,
     ) -> None:
@@ -112,7 +112,7 @@ class Problem:
         self,
         transform: PixelTransform,
         header: Header,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         rows: slice,
         columns: slice,
     ) -> None:

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lcodec.container import Header
+from lcodec.imageio import Samples
 from lcodec.latents import PictureSymbols
 from lcodec.loading import LoadedModel
 from lcodec.pixels import PixelTransform
@@ -32,7 +32,7 @@ class Refiner:
     def refine(
         self,
         header: Header,
-        pixels: NDArray[np.uint8],
+        pixels: Samples,
         plain: PictureSymbols,
         effort: int,
         progress: Progress,

@@ -17,15 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lcodec import container
 from lcodec.batch import work
 from lcodec.batch.options import EncodeOptions
 from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
-from lcodec.imageio import atomic_write
+from lcodec.imageio import Picture, atomic_write
 from lcodec.targets import Target
 from lcodec.weights import require_model, stated_id
 
@@ -44,7 +41,7 @@ class FakeCodec:
 
     def encode(
         self,
-        pixels: NDArray[np.uint8],
+        picture: Picture,
         quality: int | None,
         *,
         target: Target | None = None,
@@ -53,9 +50,9 @@ class FakeCodec:
         """A sound file that no decoder likes."""
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
         header = container.Header(
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            channels=3 if pixels.ndim == 3 else 1,
+            width=picture.width,
+            height=picture.height,
+            channels=3 if picture.channels == 3 else 1,
             bit_depth=8,
             quality=50 if quality is None else quality,
             tile_edge=1024,
@@ -63,7 +60,7 @@ class FakeCodec:
             entropy_model="gmix",
             model_id=self._model_id,
         )
-        latent = int(pixels.mean()).to_bytes(4, "little")
+        latent = int(picture.pixels.mean()).to_bytes(4, "little")
         return container.write(header, [container.TilePayload(0, b"", latent)])
 
 

@@ -140,7 +140,8 @@ def test_manifest_knows_options_that_the_file_does_not_show(job: Job, tmp_path: 
 
 def test_effort_and_targets_are_known_from_the_manifest(job: Job, tmp_path: Path) -> None:
     wanted = replace(OPTIONS, quality=None, target=Target.size(10_000), effort=3)
-    assert settings(wanted) == {"model": "groupedmixer", "target": "10000 bytes", "effort": 3}
+    expected = {"model": "groupedmixer", "target": "10000 bytes", "effort": 3, "strip": False}
+    assert settings(wanted) == expected
     with Manifest(tmp_path / "m") as manifest:
         manifest.write(Outcome(job.source, job.output, Status.DONE, settings=settings(wanted)))
     known = Manifest(tmp_path / "m", read_only=True)

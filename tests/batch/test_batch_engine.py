@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from lcodec import container
@@ -20,6 +18,7 @@ from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.work import CodecRecipe, EncodeWorker, Made, Task, Worker
 from lcodec.encoder import Encoded
 from lcodec.errors import InputError, WeightsError
+from lcodec.imageio import Picture
 
 from .conftest import MakeBatch
 from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker
@@ -55,7 +54,8 @@ def test_all_done(make_batch: MakeBatch, tmp_path: Path) -> None:
     assert first.bpp == 8 * len(data) / 96
     record = first.to_dict()
     assert record["bpp"] == first.bpp
-    assert record["settings"] == {"model": "groupedmixer", "quality": 40, "effort": 0}
+    expected = {"model": "groupedmixer", "quality": 40, "effort": 0, "strip": False}
+    assert record["settings"] == expected
     assert record["source_bytes"] == first.source.stat().st_size
     assert record["seconds"] > 0
 
@@ -189,10 +189,10 @@ def test_small_pictures_of_equal_size_go_together() -> None:
 class Together(FakeCodec):
     """Encodes several pictures, unless one is white."""
 
-    def encode_many(self, pixels: list[NDArray[np.uint8]], quality: int) -> list[Encoded]:
-        if any(one.min() == 255 for one in pixels):
+    def encode_many(self, pictures: list[Picture], quality: int) -> list[Encoded]:
+        if any(one.pixels.min() == 255 for one in pictures):
             raise RuntimeError("white")
-        return [Encoded(self.encode(one, quality), quality, 1.0, 1.0) for one in pixels]
+        return [Encoded(self.encode(one, quality), quality, 1.0, 1.0) for one in pictures]
 
 
 def test_a_bundle_is_made_at_once_and_isolates_its_failures(

@@ -18,6 +18,8 @@ import lcodec
 from lcodec import container
 from lcodec.batch.engine import TOGETHER
 from lcodec.cli.main import run
+from lcodec.imageio import Metadata, Picture, save
+from tests.imageio.samples import icc
 from tests.tinymodel import picture
 
 from .command import ROOT, TIMEOUT, command, environment
@@ -103,6 +105,32 @@ def test_real_command_encodes_resumes_and_decodes(folder: Path, tiny_model: Path
     with Image.open(back / "deep" / "b.tif") as image:
         data = (coded / "deep" / "b.lic").read_bytes()
         assert image.tobytes() == lcodec.decode(data).pixels.tobytes()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_alpha_and_metadata_go_through(tmp_path: Path, capsys: Capture) -> None:
+    source, coded, back = (tmp_path / name for name in ("in", "out", "back"))
+    source.mkdir()
+    levels = picture(20, 30)
+    whole = Picture(levels, alpha=levels[..., 0], metadata=Metadata(icc()))
+    save(whole, source / "a.png")
+    arguments = ["batch", str(source), str(coded), "-j", "1"]
+    assert run(arguments) == 0
+    data = (coded / "a.lic").read_bytes()
+    assert data == lcodec.encode(whole)
+    capsys.readouterr()
+    assert run([*arguments, "--strip"]) == 1
+    assert "made without --strip; `-f` replaces it" in capsys.readouterr().err
+    assert run([*arguments, "--strip", "--force"]) == 0
+    assert (coded / "a.lic").read_bytes() == lcodec.encode(whole, strip=True)
+    assert run([*arguments, "--strip"]) == 9
+    capsys.readouterr()
+    decoding = ["batch", "--decode", str(coded), str(back), "--format", "jpg", "-j", "1"]
+    assert run([*decoding, "--strip"]) == 2
+    assert "`--strip` is for encoding" in capsys.readouterr().err
+    assert run([*decoding, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["notes"] == ["a .jpg file cannot hold everything; lost: alpha"]
 
 
 @pytest.mark.usefixtures("tiny_model")

@@ -22,7 +22,7 @@ def test_text(tmp_path: Path, capsys: Capture) -> None:
     printed = capsys.readouterr()
     assert printed.err == ""
     lines = printed.out.splitlines()
-    assert lines[0] == f"{path}: .lic format 1.0, sound"
+    assert lines[0] == f"{path}: .lic format 1.1, sound"
     facts = dict(line.split(None, 1) for line in lines[1:])
     size = path.stat().st_size
     assert facts["picture"] == "2000x1500 RGB, 8 bit"

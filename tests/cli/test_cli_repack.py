@@ -50,15 +50,17 @@ def at_hand(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("at_hand")
 def test_latents_and_sections_stay() -> None:
     first, other = Codec(device="cpu", tile_edge=64), Codec("other", device="cpu")
-    file = container.read(first.encode(picture(70, 90), 80))
+    pixels = picture(70, 90)
+    file = container.read(first.encode(np.dstack([pixels, pixels[..., 0]]), 80))
     kept = Section(0x9A, b"something of another program")
-    data = container.write(file.header, file.tiles, [kept])
+    data = container.write(file.header, file.tiles, [kept], file.alpha)
     moved = container.read(repack(data, first, other))
     assert moved.extra == (kept,)
     assert moved.header.model_id == other.loaded.model_id
     assert [t.checksum for t in moved.tiles] == [t.checksum for t in file.tiles]
     assert [t.latent for t in moved.tiles] != [t.latent for t in file.tiles]
-    again = other.decode(container.write(moved.header, moved.tiles))
+    again = other.decode(container.write(moved.header, moved.tiles, (), moved.alpha))
+    assert again.alpha is not None and np.array_equal(again.alpha, pixels[..., 0])
     assert np.array_equal(again.pixels, first.decode(data).pixels)
     assert repack(repack(data, first, other), other, first) == data
 

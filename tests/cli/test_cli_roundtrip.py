@@ -15,9 +15,12 @@ import lcodec
 from lcodec import container
 from lcodec.cli.main import run
 from lcodec.codec import Codec
+from lcodec.imageio import Metadata, Picture, load, save
+from tests.imageio.samples import exif, icc
 from tests.tinymodel import picture
 
 from .command import TIMEOUT, command, environment
+from .command import lcodec as lcodec_command
 
 pytestmark = pytest.mark.usefixtures("tiny_model")
 Capture = pytest.CaptureFixture[str]
@@ -112,11 +115,77 @@ def test_gray_stays_gray_and_losses_are_named(tmp_path: Path, capsys: Capture) -
     gray.save(tmp_path / "gray.png")
     assert run(["encode", str(tmp_path / "gray.png")]) == 0
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == f"lcodec: warning: {tmp_path / 'gray.png'}: alpha channel dropped"
-    assert len(said) == 2
+    assert len(said) == 1
     assert run(["decode", str(tmp_path / "gray.lic"), str(tmp_path / "back.png")]) == 0
     with Image.open(tmp_path / "back.png") as back:
-        assert back.mode == "L"
+        assert back.mode == "LA"
+        assert back.getchannel("A").getpixel((3, 3)) == 20
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    output = tmp_path / "back.jpg"
+    assert run(["decode", str(tmp_path / "gray.lic"), str(output), "--json"]) == 0
+    printed = capsys.readouterr()
+    note = "a .jpg file cannot hold everything; lost: alpha"
+    assert printed.err.splitlines()[0] == f"lcodec: warning: {output}: {note}"
+    record = json.loads(printed.out)
+    assert (record["channels"], record["alpha"], record["bit_depth"]) == (1, True, 8)
+    assert record["notes"] == [note]
+
+
+def test_frames_are_told_of_once(tmp_path: Path, capsys: Capture) -> None:
+    frames = [Image.new("RGB", (20, 20), (level, 0, 0)) for level in (0, 90, 180)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert run(["encode", str(path), "--json"]) == 0
+    printed = capsys.readouterr()
+    note = "only the first of 3 frames is kept"
+    assert printed.err.count(note) == 1
+    assert json.loads(printed.out)["notes"] == [note]
+
+
+def test_damage_that_pillow_warns_of_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cut = b"Exif\0\0" + exif()[:30]
+    Image.fromarray(picture(20, 20)).save(path, exif=cut)
+    with pytest.warns(UserWarning, match="Truncated"), Image.open(path) as image:
+        image.getexif().get(0x010F)
+    result = lcodec_command("encode", path)
+    assert (result.status, result.err.count("\n")) == (0, 1)
+
+
+def test_everything_of_a_deep_picture_comes_back(tmp_path: Path) -> None:
+    """Real commands: 16 bits, alpha, wide-gamut profile, EXIF and XMP, turned upright."""
+    source, coded, back = (tmp_path / name for name in ("a.png", "a.lic", "b.png"))
+    levels = picture(70, 50).astype(np.uint16) * 257 + 3
+    alpha = np.arange(70 * 50, dtype=np.uint16).reshape(70, 50) * 18
+    save(Picture(levels, alpha=alpha, metadata=Metadata(icc(), exif(6), b"<x/>")), source)
+    result = lcodec_command("encode", source, "-q", "90")
+    assert (result.status, result.err.count("\n")) == (0, 1)
+    result = lcodec_command("inspect", coded)
+    facts = dict(line.split(None, 1) for line in result.out.decode().splitlines()[1:])
+    assert facts["picture"] == "70x50 RGB with alpha, 16 bit"
+    assert facts["metadata"] == f"ICC 200 bytes, EXIF {len(exif(6))} bytes, XMP 4 bytes"
+    assert int(facts["alpha"].removesuffix(" bytes")) < alpha.nbytes
+    result = lcodec_command("decode", coded, back)
+    assert (result.status, result.err.count("\n")) == (0, 1)
+    decoded = load(back)
+    assert decoded.pixels.dtype == np.uint16
+    assert decoded.pixels.shape == (50, 70, 3)
+    assert decoded.alpha is not None
+    assert np.array_equal(decoded.alpha, np.rot90(alpha, -1))
+    assert decoded.metadata == Metadata(icc(), exif(1), b"<x/>")
+    assert lcodec_command("encode", source, coded, "--strip", "-f").status == 0
+    stripped = lcodec.decode(coded.read_bytes())
+    assert not stripped.metadata
+    assert stripped.pixels.shape == (50, 70, 3)
+    # A flipped bit in the alpha plane is damage.
+    section = next(
+        s for s in lcodec.inspect(coded.read_bytes())["sections"] if s["type"] == "ALPHA"
+    )
+    data = bytearray(coded.read_bytes())
+    data[section["offset"] + 9] ^= 4
+    coded.write_bytes(data)
+    result = lcodec_command("decode", coded, back, "-f")
+    assert (result.status, "CRC" in result.error_line) == (4, True)
 
 
 def test_pipes(photo: Path) -> None:

@@ -66,6 +66,7 @@ def test_many_pictures_at_once_give_the_same_files(codec: Codec) -> None:
     sizes = ((40, 50), (48, 64), (200, 60), (33, 49), (64, 128), (128, 128))
     pictures = [picture(*size, seed) for seed, size in enumerate(sizes)]
     pictures.append(pictures[0][:, :, 0])
+    pictures.append(np.dstack([pictures[0], pictures[0][:, :, 0]]))
     many = codec.encode_many(pictures, 50)
     for pixels, encoded in zip(pictures, many, strict=True):
         one = codec.encode_detailed(pixels, 50)
@@ -147,7 +148,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8)]
+    "bad", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4), np.uint8)]
 )
 def test_unusable_arrays_are_refused(codec: Codec, bad: np.ndarray) -> None:
     with pytest.raises(UsageError):

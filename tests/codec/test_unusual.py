@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lcodec.codec import Codec
+from lcodec.imageio import Picture
 from lcodec.nets.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.transforms import PATCH
 from lcodec.weights import ENVIRONMENT
@@ -176,7 +177,7 @@ def check_coding(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np
 
 def shown(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np.int16]) -> Pixels:
     """What decoding these symbols shows."""
-    return codec._pixels.synthesise(symbols, codec._header(pixels, quality))
+    return codec._pixels.synthesise(symbols, codec._header(Picture(pixels), quality))
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import math
 import zlib
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class File:
-    """What HEAD and the TILE sections say."""
+    """What HEAD, TILE and ALPHA sections say; ``alpha_kind`` is the number in the mode."""
 
     width: int
     height: int
@@ -52,6 +53,10 @@ class File:
     entropy_model: bytes
     model_id: bytes
     tiles: list[Tile]
+    colour: bool
+    depth: int
+    alpha_kind: int
+    alpha: bytes | None
 
 
 def uvarint(data: bytes, at: int) -> tuple[int, int]:
@@ -86,17 +91,44 @@ def parse(data: bytes) -> File:
     head, *others = sections(data)
     width, at = uvarint(head[1], 0)
     height, at = uvarint(head[1], at)
-    _mode, quality, edge, profile = head[1][at : at + 4]
+    mode, quality, edge, profile = head[1][at : at + 4]
     if (head[0], profile) != (1, 1):
         raise ValueError("not of profile 1")
     names = head[1][at + 4 : at + 8], head[1][at + 8 :]
-    tiles = []
+    tiles, alpha = [], None
     for kind, payload in others:
         if kind == 2:
             length, start = uvarint(payload, 4)
             checksum = int.from_bytes(payload[:4], "little")
             tiles.append(Tile(checksum, payload[start : start + length], payload[start + length :]))
-    return File(width, height, quality, 64 * edge, *names, tiles)
+        elif kind == 3:
+            alpha = payload
+        elif kind < 128:
+            raise ValueError("a newer file")
+    alpha_kind, depth = mode >> 1 & 7, 8 << (mode >> 4)
+    if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
+        raise ValueError("a newer file, or one whose mode and sections disagree")
+    edge, colour = 64 * edge, mode % 2 == 1
+    return File(width, height, quality, edge, *names, tiles, colour, depth, alpha_kind, alpha)
+
+
+def alpha_plane(file: File) -> Ints:
+    """Alpha values (H, W). Raises ValueError if there are none."""
+    shape = file.height, file.width
+    if file.alpha_kind == 2:
+        return np.full(shape, 2**file.depth - 1)
+    if file.alpha is None:
+        raise ValueError("no alpha")
+    prediction, size = file.alpha[0] & 15, 1 + (file.alpha[0] >> 4)
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
+    data = lzma.decompress(file.alpha[1:], lzma.FORMAT_RAW, None, filters)
+    values = np.frombuffer(data, f"<u{size}").astype(np.int64).reshape(shape)
+    for y in range(file.height if prediction & 2 else 0):
+        values[y] += values[y - 1] if y else 0
+    for x in range(file.width if prediction & 1 else 0):
+        values[:, x] += values[:, x - 1] if x else 0
+    values %= 2 ** (8 * size)
+    return values * (257 if file.depth > 8 * size else 1)
 
 
 # Layers

@@ -12,11 +12,12 @@ from safetensors.numpy import load_file, save_file
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import TilePayload
+from lcodec.imageio import Picture
 from lcodec.latents import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weightslock import lock_model
 from tests.conformance.pure_contextformer import Contextformer
-from tests.conformance.pure_decoder import Model, model_id, parse
+from tests.conformance.pure_decoder import Model, alpha_plane, model_id, parse
 from tests.conformance.pure_memplusplus import MemPlusPlus
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture, write_tiny_model
@@ -65,6 +66,35 @@ def test_same_symbols(
         assert len(np.unique(expected)) > 20
 
 
+@pytest.mark.parametrize("predictor", range(4))
+@pytest.mark.parametrize("full", [255, 65535])
+def test_same_alpha(tiny_model: Path, full: int, predictor: int) -> None:
+    """Planes that each prediction suits best, and the mode of the file."""
+    random = np.random.default_rng(5)
+    noise = random.integers(0, 97, (41, 57)) * 631
+    alpha = (noise, noise.cumsum(1), noise.cumsum(0), noise.cumsum(1).cumsum(0))[predictor]
+    dtype = np.uint8 if full == 255 else np.uint16
+    source = Picture(picture(41, 57).astype(dtype), alpha=(alpha & full).astype(dtype))
+    data = Codec(device="cpu").encode(source, 50)
+    file = parse(data)
+    assert file.alpha is not None and file.alpha[0] & 15 == predictor
+    assert (file.colour, file.depth) == (True, 8 if full == 255 else 16)
+    assert source.alpha is not None
+    assert np.array_equal(alpha_plane(file), source.alpha)
+
+
+def test_alpha_of_the_other_kinds(tiny_model: Path) -> None:
+    codec = Codec(device="cpu")
+    half = np.full((9, 9), 128 * 257, np.uint16)
+    gray = Picture(half, alpha=half)
+    assert np.array_equal(alpha_plane(parse(codec.encode(gray, 50))), half)
+    assert not parse(codec.encode(gray, 50)).colour
+    opaque = Picture(half, alpha=np.full((9, 9), 65535, np.uint16))
+    assert (alpha_plane(parse(codec.encode(opaque, 50))) == 65535).all()
+    with pytest.raises(ValueError, match="no alpha"):
+        alpha_plane(parse(codec.encode(Picture(half), 50)))
+
+
 def saturate(folder: Path) -> None:
     """Change a released model so that its clamps are reached.
 
@@ -105,7 +135,7 @@ def test_same_symbols_at_the_limits(
     saturate(models / kind)
     monkeypatch.setenv("LCODEC_MODELS", str(models))
     codec = Codec(kind, device="cpu", tile_edge=64)
-    header = codec._header(np.zeros((60, 100, 3), np.uint8), 90)
+    header = codec._header(Picture(np.zeros((60, 100, 3), np.uint8)), 90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
     symbols = codec._latents.quantise(header, y, watch)

@@ -7,10 +7,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from lcodec.container import Header, Section, TilePayload, write
+from lcodec.container import Alpha, Header, Section, TilePayload, write
 
 FORMAT_MD = Path(__file__).parents[2] / "docs" / "FORMAT.md"
-PREAMBLE = b"\x89LIC\r\n\x1a\n\x01\x00"
+PREAMBLE = b"\x89LIC\r\n\x1a\n\x01\x01"
 END = b"\x00\x00"
 
 
@@ -44,6 +44,13 @@ def small() -> bytes:
     header = make_header(width=100, height=20, channels=1, tile_edge=64)
     tiles = [TilePayload(1, b"abcd", b""), TilePayload(0xFFFFFFFF, b"", b"efghijkl")]
     return write(header, tiles, [Section(0x81, b"\0"), Section(0xFF, b"note")])
+
+
+def with_alpha() -> bytes:
+    """Return a 16-bit grey file with an alpha plane and all kinds of metadata."""
+    header = make_header(channels=1, bit_depth=16, alpha=Alpha.PLANE)
+    metadata = [Section(0x81, b"icc"), Section(0x82, b"exif"), Section(0x83, b"xmp")]
+    return write(header, [TILE], metadata, b"plane")
 
 
 def frame(code: int, payload: bytes, before: bytes = b"") -> bytes:

@@ -26,7 +26,10 @@ from .samples import (
     frame,
     make_header,
     small,
+    with_alpha,
 )
+
+PLANE, OPAQUE = (HEAD_PAYLOAD[:4] + mode + HEAD_PAYLOAD[5:] for mode in (b"\x03", b"\x05"))
 
 
 def flip(data: bytes, bit: int) -> bytes:
@@ -35,7 +38,9 @@ def flip(data: bytes, bit: int) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.parametrize("data", [example(), small()], ids=["example", "small"])
+@pytest.mark.parametrize(
+    "data", [example(), small(), with_alpha()], ids=["example", "small", "alpha"]
+)
 def test_every_flipped_bit_is_noticed(data: bytes) -> None:
     for bit in range(8 * len(data)):
         # Only the major version can claim that the file is newer; anything else is damage.
@@ -45,7 +50,9 @@ def test_every_flipped_bit_is_noticed(data: bytes) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [example(), small()], ids=["example", "small"])
+@pytest.mark.parametrize(
+    "data", [example(), small(), with_alpha()], ids=["example", "small", "alpha"]
+)
 def test_every_truncation_is_noticed(data: bytes) -> None:
     for size in range(len(data)):
         with pytest.raises(FormatError, match=r"truncated|empty"):
@@ -97,7 +104,7 @@ def test_unknown_ancillary_section_is_skipped_and_kept() -> None:
     assert again == contents
 
 
-@pytest.mark.parametrize(("code", "name"), [(0x03, "ALPHA"), (0x04, "0x04"), (0x7F, "0x7F")])
+@pytest.mark.parametrize(("code", "name"), [(0x04, "0x04"), (0x7F, "0x7F")])
 def test_unknown_critical_section_is_refused(code: int, name: str) -> None:
     with pytest.raises(UnsupportedError, match=f"critical section {name} at byte 32"):
         read(build(frame(code, b"x"), TILE_FRAME, END))
@@ -124,6 +131,10 @@ def test_damage_to_an_unknown_critical_section_is_called_damage() -> None:
         (build(b"\x02\x00", END), "TILE section at byte 32 has 0 bytes"),
         (build(TILE_FRAME, frame(0, b"x")), "END section at byte 55 has 1 bytes"),
         (build(b"\x02\x91\x00" + TILE_FRAME[2:], END), "not in its shortest form"),
+        (build(frame(3, b"x"), TILE_FRAME, END), "alpha plane at byte 32 where none belongs"),
+        (build(frame(3, b"x"), TILE_FRAME, END, head=OPAQUE), "where none belongs"),
+        (build(TILE_FRAME, END, head=PLANE), "alpha plane is missing"),
+        (build(frame(3, b"x"), frame(3, b"x"), TILE_FRAME, END, head=PLANE), "at byte 39 where"),
         (build(TILE_FRAME, END, head=HEAD_PAYLOAD + b"\0"), "1 bytes too many"),
         (build(frame(2, TILE_PAYLOAD[:3]), END), "truncated: symbol checksum"),
         (build(frame(2, TILE_PAYLOAD[:4]), END), "truncated: hyper stream length"),

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcodec.container import (
+    Alpha,
     LicFile,
     Section,
     TilePayload,
@@ -23,7 +24,20 @@ from lcodec.container import (
 )
 from lcodec.errors import InputError, UsageError
 
-from .samples import EXTRA, TILE, document_hex, document_table, example, make_header, small
+from .samples import (
+    EXTRA,
+    HEAD_PAYLOAD,
+    PREAMBLE,
+    TILE,
+    TILE_FRAME,
+    document_hex,
+    document_table,
+    example,
+    frame,
+    make_header,
+    small,
+    with_alpha,
+)
 
 words = st.binary(max_size=10).map(lambda data: data * 4)
 tile_payloads = st.builds(
@@ -35,7 +49,7 @@ extras = st.builds(Section, type=st.integers(128, 255), payload=st.binary(min_si
 def test_worked_example() -> None:
     data = document_hex()
     assert data == example()
-    assert read(data) == LicFile(make_header(), (TILE,), (EXTRA,), (1, 0))
+    assert read(data) == LicFile(make_header(), (TILE,), (EXTRA,), (1, 1))
     table = document_table()
     assert b"".join(part for _, part in table) == data
     position = 0
@@ -56,6 +70,53 @@ def test_round_trip(data: st.DataObject, columns: int, rows: int, extra: list[Se
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in tiles)
     assert described["stream_bytes"] == streams
     assert sum(section["size"] for section in described["sections"]) == len(encoded) - 10
+
+
+def test_alpha_and_metadata_come_back() -> None:
+    contents = read(with_alpha())
+    assert contents.header.alpha is Alpha.PLANE
+    assert (contents.header.channels, contents.header.bit_depth) == (1, 16)
+    assert contents.alpha == b"plane"
+    assert [(s.name, s.payload) for s in contents.extra] == [
+        ("ICC", b"icc"),
+        ("EXIF", b"exif"),
+        ("XMP", b"xmp"),
+    ]
+    assert write(contents.header, contents.tiles, contents.extra, contents.alpha) == with_alpha()
+    info = describe(with_alpha())
+    assert [s["type"] for s in info["sections"]][1:] == [
+        "ICC",
+        "EXIF",
+        "XMP",
+        "ALPHA",
+        "TILE",
+        "END",
+    ]
+    assert (info["header"]["alpha"], info["header"]["bit_depth"]) == ("plane", 16)
+    assert info["alpha_bytes"] == 5 + 6
+    assert info["metadata_bytes"] == 3 + 4 + 3 + 3 * 6
+    parts = ("stream_bytes", "alpha_bytes", "metadata_bytes", "overhead_bytes")
+    assert sum(info[part] for part in parts) == info["total_bytes"]  # type: ignore[literal-required]
+
+
+def test_opaque_alpha_takes_no_byte() -> None:
+    opaque = write(make_header(alpha=Alpha.OPAQUE), [TILE])
+    assert len(opaque) == len(write(make_header(), [TILE]))
+    assert read(opaque).header.alpha is Alpha.OPAQUE
+
+
+@pytest.mark.parametrize(("alpha", "payload"), [("none", b"x"), ("opaque", b"x"), ("plane", None)])
+def test_alpha_that_the_header_does_not_name_is_not_written(
+    alpha: str, payload: bytes | None
+) -> None:
+    with pytest.raises(UsageError, match="alpha"):
+        write(make_header(alpha=Alpha(alpha)), [TILE], (), payload)
+
+
+def test_files_of_version_1_0_are_read() -> None:
+    preamble = PREAMBLE[:9] + b"\0"
+    data = preamble + frame(1, HEAD_PAYLOAD, preamble) + TILE_FRAME + b"\0\0"
+    assert read(data) == LicFile(make_header(), (TILE,), (), (1, 0))
 
 
 def test_streaming_writes_the_same_and_pulls_tiles_one_at_a_time() -> None:
@@ -156,12 +217,13 @@ def test_overhead_of_a_plain_picture_is_at_most_48_bytes(hyper: int, latent: int
 def test_describe() -> None:
     info = describe(example())
     assert json.loads(json.dumps(info)) == info
-    assert info["version"] == "1.0"
+    assert info["version"] == "1.1"
     assert info["header"] == {
         "width": 300,
         "height": 200,
         "channels": 3,
         "bit_depth": 8,
+        "alpha": "none",
         "quality": 50,
         "tile_edge": 1024,
         "tiles_x": 1,
@@ -176,7 +238,7 @@ def test_describe() -> None:
         for s in info["sections"]
     ]
     assert rows == [
-        ("HEAD", 10, 22, 16, "61f92fc5", True),
+        ("HEAD", 10, 22, 16, "b61baf9d", True),
         ("0x90", 32, 8, 2, "06cad285", True),
         ("TILE", 40, 23, 17, "44e7f07e", True),
         ("END", 63, 2, 0, None, None),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcodec.container import ENTROPY_MODELS, MAX_SIDE, Header
+from lcodec.container import ENTROPY_MODELS, MAX_SIDE, Alpha, Header
 from lcodec.container.header import decode_header, encode_header
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError, UsageError
@@ -18,7 +18,8 @@ headers = st.builds(
     width=st.integers(1, MAX_SIDE),
     height=st.integers(1, MAX_SIDE),
     channels=st.sampled_from([1, 3]),
-    bit_depth=st.just(8),
+    bit_depth=st.sampled_from([8, 16]),
+    alpha=st.sampled_from(Alpha),
     quality=st.integers(0, 100),
     tile_edge=st.integers(1, 32).map(lambda n: n * 64),
     profile=st.just(1),
@@ -39,6 +40,24 @@ def test_round_trip(header: Header) -> None:
 
 def test_layout() -> None:
     assert encode_header(make_header()) == HEAD_PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("channels", "alpha", "bit_depth", "mode"),
+    [
+        (1, "none", 8, 0x00),
+        (3, "none", 8, 0x01),
+        (1, "plane", 8, 0x02),
+        (3, "plane", 8, 0x03),
+        (1, "opaque", 8, 0x04),
+        (3, "opaque", 8, 0x05),
+        (1, "none", 16, 0x10),
+        (3, "plane", 16, 0x13),
+    ],
+)
+def test_mode_byte(channels: int, alpha: str, bit_depth: int, mode: int) -> None:
+    header = make_header(channels=channels, alpha=Alpha(alpha), bit_depth=bit_depth)
+    assert encode_header(header)[4] == mode
 
 
 @pytest.mark.parametrize(
@@ -65,7 +84,7 @@ def test_value_out_of_range(changes: dict[str, Any]) -> None:
         make_header(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"bit_depth": 16}, {"profile": 2}, {"entropy_model": "abcd"}])
+@pytest.mark.parametrize("changes", [{"bit_depth": 12}, {"profile": 2}, {"entropy_model": "abcd"}])
 def test_unknown_value(changes: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedError):
         make_header(**changes)
@@ -74,8 +93,10 @@ def test_unknown_value(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("position", "byte", "error"),
     [
-        (4, 0x02, UnsupportedError),  # neither grey nor RGB
-        (4, 0x11, UnsupportedError),  # more than 8 bits
+        (4, 0x06, UnsupportedError),  # alpha of an unknown kind
+        (4, 0x09, UnsupportedError),
+        (4, 0x21, UnsupportedError),  # neither 8 nor 16 bits
+        (4, 0x81, UnsupportedError),
         (5, 101, FormatError),
         (6, 0, FormatError),
         (7, 0, UnsupportedError),

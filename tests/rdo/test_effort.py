@@ -12,6 +12,7 @@ import torch
 from lcodec.bench.metrics import psnr
 from lcodec.codec import Codec
 from lcodec.errors import UsageError
+from lcodec.imageio import Picture
 from lcodec.latents import PictureSymbols
 from lcodec.nets.quality import quality_lambda
 from lcodec.rdo.area import Problem, areas
@@ -88,7 +89,7 @@ def test_what_turns_out_worse_is_not_used(codec: Codec, monkeypatch: pytest.Monk
 
 def problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
     """The only area of a small picture, at plain rounding."""
-    header = codec._header(pixels, quality)
+    header = codec._header(Picture(pixels), quality)
     symbols = plain_symbols(codec, pixels, quality)
     (area,) = areas(header)
     return Problem(codec._refiner._proxy, codec._pixels, header, pixels, symbols, area)
@@ -98,7 +99,7 @@ def plain_symbols(codec: Codec, pixels: np.ndarray, quality: int) -> PictureSymb
     from lcodec.timing import Stopwatch
 
     y = codec._pixels.analyse(pixels, quality)
-    return codec._latents.quantise(codec._header(pixels, quality), y, Stopwatch())
+    return codec._latents.quantise(codec._header(Picture(pixels), quality), y, Stopwatch())
 
 
 def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:

