@@ -109,7 +109,10 @@ def test_options_reach_the_trainer(
     assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
     assert threads == [3]
     covered = set(inspect.signature(train).parameters) - {"model", "depth", "as_json", "quiet"}
-    assert {f"--{name.rstrip('_')}" for name in covered} <= {*base, *words.split()}
+    assert {f"--{name.rstrip('_').replace('_', '-')}" for name in covered} <= {
+        *base,
+        *words.split(),
+    }
 
 
 def test_model_over_the_same_transforms(base: list[str], tmp_path: Path) -> None:
