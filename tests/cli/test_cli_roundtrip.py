@@ -278,7 +278,8 @@ def test_train_export_and_use(
     monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
     assert run(["weights", "export", str(folder), "mine"]) == 0
     assert run(["weights", "verify", "mine"]) == 0
-    assert capsys.readouterr().out.count(" ok ") == 3
+    assert run(["weights", "verify", "transforms"]) == 0
+    assert capsys.readouterr().out.count(" ok ") == 4
     assert run(["encode", str(data / "a.png"), "--model", "mine", "--quiet"]) == 0
     assert run(["decode", str(data / "a.lic"), str(tmp_path / "b.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "mine"
