@@ -135,7 +135,6 @@ def _report(
     result: BenchResult, summary: Summary, json_file: str | None, plot: str | None, force: bool
 ) -> None:
     from lcodec.bench import plot_rd, print_report, published_curve, report_to_json
-    from lcodec.imageio import atomic_write
 
     if json_file == paths.STANDARD:
         console.emit(report_to_json(result, summary).rstrip("\n"))
@@ -143,8 +142,7 @@ def _report(
         shown = rendered(lambda screen: print_report(summary, screen))
         console.emit(shown.rstrip("\n"))
     if json_file not in (None, paths.STANDARD):
-        with atomic_write(json_file, overwrite=force) as stream:
-            stream.write(report_to_json(result, summary).encode("utf-8"))
+        paths.write_output(json_file, report_to_json(result, summary).encode("utf-8"), force=force)
     if plot is not None:
         curves = [result.curve(), *(published_curve(name) for name in PLOTTED)]
         title = f"Mean of {summary.pictures} pictures"

@@ -74,7 +74,6 @@ def compare_models(
 
     from lcodec.bench import comparereport, find_pictures
     from lcodec.bench.compare import compare
-    from lcodec.imageio import atomic_write
 
     pictures = find_pictures(folder)[:limit]
     with console.progress_bar("", shown=not quiet) as progress:
@@ -101,8 +100,7 @@ def compare_models(
     texts = ((json_file, comparison.to_json()), (markdown_file, comparereport.markdown(comparison)))
     for file, text in texts:
         if file not in (None, paths.STANDARD):
-            with atomic_write(file, overwrite=force) as stream:
-                stream.write(text.encode("utf-8"))
+            paths.write_output(file, text.encode("utf-8"), force=force)
     if plot is not None:
         comparereport.plot_comparison(comparison, plot, overwrite=force)
 

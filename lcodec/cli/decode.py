@@ -10,7 +10,7 @@ import typer
 
 from lcodec import container
 from lcodec.cli import console, paths, sniff
-from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
+from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
 from lcodec.errors import UsageError
 from lcodec.weights import find_model_by_id
 
@@ -27,9 +27,7 @@ def decode(
     ] = None,
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON on standard output.")
-    ] = False,
+    as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Decode a .lic file to a picture.

@@ -17,6 +17,7 @@ from lcodec.cli.options import (
     DeviceOption,
     EffortOption,
     ForceOption,
+    JsonOption,
     ModelOption,
     QualityOption,
     QuietOption,
@@ -49,9 +50,7 @@ def encode(
     strip: StripOption = False,
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON on standard output.")
-    ] = False,
+    as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Encode a picture to a .lic file.
@@ -69,7 +68,7 @@ def encode(
     paths.check_output(output, force=force)
     require_model(model)
 
-    from lcodec.imageio import atomic_write, load
+    from lcodec.imageio import load
 
     start = time.perf_counter()
     picture = load(source, metadata=not strip)
@@ -86,11 +85,7 @@ def encode(
             effort=effort,
             progress=progress,
         )
-    if output == paths.STANDARD:
-        console.emit_bytes(encoded.data)
-    else:
-        with atomic_write(output, overwrite=force) as stream:
-            stream.write(encoded.data)
+    paths.write_output(output, encoded.data, force=force)
     seconds = time.perf_counter() - start
     record = _record(source, output, model, picture, encoded, seconds)
     record |= {"effort": effort, "target": None if target is None else str(target)}

@@ -72,6 +72,9 @@ ForceOption = Annotated[
 StripOption = Annotated[
     bool, typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.")
 ]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the figures as JSON on standard output.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 
 

@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
 from lcodec.nets.attention import KeyValueCache, SpatioChannelAttention
 from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
@@ -62,8 +62,7 @@ class EContextformerConfig(EntropyConfig):
             raise ValueError("segments must divide latent, heads width, 4 window")
         keys = (self.groups - 1) * self.window**2 // 2
         check_attention(keys, self.width // self.heads)
-        if self.width >= 2048:
-            raise ValueError("sums of squares of 2048 and more are not exact")
+        check_norm(self.width)
 
     @property
     def groups(self) -> int:

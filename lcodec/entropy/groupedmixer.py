@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
 from lcodec.nets.attention import CausalAttention, KeyValueCache, WindowAttention
 from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
@@ -53,8 +53,7 @@ class GroupedMixerConfig(EntropyConfig):
         if self.latent % self.slices or self.width % self.heads or self.window % 2:
             raise ValueError("slices must divide latent, heads width, 2 window")
         check_attention(max(self.window**2, self.groups), self.width // self.heads)
-        if self.width >= 2048:
-            raise ValueError("sums of squares of 2048 and more are not exact")
+        check_norm(self.width)
 
     @property
     def phases(self) -> int:

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
 from lcodec.nets.contexts import (
     NINE,
     ChannelContext,
@@ -80,8 +80,7 @@ class MemPlusPlusConfig(EntropyConfig):
             raise ValueError("the window's edge must be odd, and at least 3")
         earlier = self.slices - 1
         widest = max(self.width, self.code, self.head_width * max(self.heads, earlier))
-        if widest >= 2048:
-            raise ValueError("sums of squares of 2048 and more are not exact")
+        check_norm(widest)
         taps = len(NINE) * max(self.hidden, earlier * self.code)
         if taps * P.WEIGHT_LIMIT * P.ACT_LIMIT >= P.FLOAT32_EXACT:
             raise ValueError(f"convolutions over {taps} products are not exact")

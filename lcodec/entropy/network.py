@@ -40,8 +40,13 @@ class EntropyConfig:
         Raises:
             ValueError: naming the sizes.
         """
-        if self.hyper_width >= 2048:
-            raise ValueError("sums of squares of 2048 and more are not exact")
+        check_norm(self.hyper_width)
+
+
+def check_norm(width: int) -> None:
+    """Raise ValueError if the norm of so many channels is not exact."""
+    if width >= 2048:
+        raise ValueError("sums of squares of 2048 and more are not exact")
 
 
 def check_attention(keys: int, head_width: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_norm
 from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
@@ -38,8 +38,7 @@ class PointwiseConfig(EntropyConfig):
         super().__post_init__()
         if min(self.width, self.depth, self.expansion) < 1:
             raise ValueError("width, depth and expansion must be at least 1")
-        if self.width >= 2048:
-            raise ValueError("sums of squares of 2048 and more are not exact")
+        check_norm(self.width)
         if self.latent > LATENT_MAX:
             raise ValueError(f"more than {LATENT_MAX} latents do not fit one embedding")
 
