@@ -15,6 +15,7 @@ inner mixer needs no mask.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -32,7 +33,12 @@ from lcodec.nets.transforms import HYPER_STRIDE
 
 @dataclass(frozen=True)
 class GroupedMixerConfig(EntropyConfig):
-    """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 4."""
+    """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 4.
+
+    For ablations, ``mixers`` leaves one of the two kinds of mixers out, with its feed-forward
+    ("inner" or "cross" keeps only those), and ``channels_first`` codes all slices of a phase
+    before the next phase.
+    """
 
     kind: ClassVar[str] = "groupedmixer"
     fourcc: ClassVar[str] = "gmix"
@@ -45,9 +51,13 @@ class GroupedMixerConfig(EntropyConfig):
     heads: int = 6
     window: int = 8
     expansion: int = 4
+    mixers: str = "both"
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.mixers not in ("both", "inner", "cross"):
+            raise ValueError(f"mixers must be both, inner or cross: {self.mixers}")
         if HYPER_STRIDE % self.rows or HYPER_STRIDE % self.columns:
             raise ValueError(f"rows and columns must divide {HYPER_STRIDE}")
         if self.latent % self.slices or self.width % self.heads or self.window % 2:
@@ -66,6 +76,24 @@ class GroupedMixerConfig(EntropyConfig):
     @property
     def slice_width(self) -> int:
         return self.latent // self.slices
+
+    def slice_of(self, group: int) -> int:
+        """Channel slice that a group holds."""
+        return group % self.slices if self.channels_first else group // self.phases
+
+    def groups_of(self, part: int) -> slice:
+        """Groups that hold channel slice ``part``, in the order of coding."""
+        if self.channels_first:
+            return slice(part, None, self.slices)
+        return slice(part * self.phases, (part + 1) * self.phases)
+
+    @property
+    def sequence(self) -> list[int]:
+        """For each group in the order of coding, its number when slices are ordered first."""
+        numbers = range(self.groups)
+        if not self.channels_first:
+            return list(numbers)
+        return [n % self.slices * self.phases + n // self.slices for n in numbers]
 
     @property
     def order(self) -> list[int]:
@@ -120,14 +148,20 @@ class MixerLayer(nn.Module):
 
     def __init__(self, config: GroupedMixerConfig, shift: int, kit: Any) -> None:
         super().__init__()
-        self.inner = InnerMixer(config, shift, kit)
-        self.inner_forward = FeedForward(config.width, config.expansion, kit)
-        self.cross = CrossMixer(config, kit)
-        self.cross_forward = FeedForward(config.width, config.expansion, kit)
+        self.mixers = config.mixers
+        if self.mixers != "cross":
+            self.inner = InnerMixer(config, shift, kit)
+            self.inner_forward = FeedForward(config.width, config.expansion, kit)
+        if self.mixers != "inner":
+            self.cross = CrossMixer(config, kit)
+            self.cross_forward = FeedForward(config.width, config.expansion, kit)
 
     def forward(self, stream: Tensor, first: int, cache: KeyValueCache) -> Tensor:
-        stream = self.inner_forward(self.inner(stream))
-        return self.cross_forward(self.cross(stream, first, cache))
+        if self.mixers != "cross":
+            stream = self.inner_forward(self.inner(stream))
+        if self.mixers != "inner":
+            stream = self.cross_forward(self.cross(stream, first, cache))
+        return stream
 
 
 @dataclass
@@ -167,14 +201,17 @@ class GroupedMixer(EntropyNetwork):
     def group(self, y: Tensor) -> Tensor:
         """(B, M, h, w) -> (B, G, hc, wc, slice width)."""
         c = self.config
-        return group_tokens(y, c.slices, c.rows, c.columns, c.order)
+        groups = group_tokens(y, c.slices, c.rows, c.columns, c.order)
+        return groups[:, c.sequence] if c.channels_first else groups
 
     def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
         c = self.config
+        if c.channels_first:
+            groups = groups[:, [c.sequence.index(n) for n in range(c.groups)]]
         return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
 
     def channels(self, index: int) -> slice:
-        first = index // self.config.phases * self.config.slice_width
+        first = self.config.slice_of(index) * self.config.slice_width
         return slice(first, first + self.config.slice_width)
 
     def side_tokens(self, z_hat: Tensor, quality: Tensor) -> Tensor:
@@ -187,17 +224,16 @@ class GroupedMixer(EntropyNetwork):
         tokens = self.kit.add(tokens, self.group_table(slice(None))[None, :, None, None])
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
-    def embed_groups(self, groups: Tensor, first: int) -> Tensor:
-        """Embed decoded groups first.. (B, g, hc, wc, slice width), in units of their deviation."""
-        phases = self.config.phases
-        parts = []
-        start, stop = first, first + groups.shape[1]
-        while start < stop:
-            index = start // phases
-            end = min(stop, (index + 1) * phases)
-            parts.append(self.embed[index](groups[:, start - first : end - first]))
-            start = end
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    def _each_slice(self, groups: Tensor, apply: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """``apply(slice, groups of it)`` for the first groups (B, g, ...), in order again."""
+        c, count = self.config, groups.shape[1]
+        own = [range(count)[c.groups_of(k)] for k in range(c.slices)]
+        parts = [apply(k, groups[:, c.groups_of(k)]) for k, which in enumerate(own) if which]
+        joined = torch.cat(parts, dim=1)
+        if not c.channels_first:
+            return joined
+        places = [g for which in own for g in which]
+        return joined[:, [places.index(g) for g in range(count)]]
 
     def advance(self, tokens: Tensor, first: int, caches: list[KeyValueCache]) -> Tensor:
         """Run tokens of groups first.. through all layers; returns normed activations."""
@@ -223,32 +259,28 @@ class GroupedMixer(EntropyNetwork):
         else:
             state.tokens.append(token)
             out = self.advance(torch.cat(state.tokens, 1), 0, self.new_caches())
-        head = self.heads[index // self.config.phases]
+        head = self.heads[self.config.slice_of(index)]
         mean, scale = head(out[:, -1], state.condition)
         return mean, scale
 
     def absorb(self, state: MixerState, inputs: Tensor) -> None:
         if state.next_group + 1 < self.config.groups:
-            state.context = self.embed_groups(inputs[:, None], state.next_group)
+            embed = self.embed[self.config.slice_of(state.next_group)]
+            state.context = embed(inputs[:, None])
         state.next_group += 1
 
     def parallel(
         self, z_hat: Tensor, normalised: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        c = self.config
         tokens = self.side_tokens(z_hat, condition.quality)
         known = self.group(normalised)[:, :-1]
-        context = self.embed_groups(known, 0)
+        context = self._each_slice(known, lambda k, part: self.embed[k](part))
         tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context)), dim=1)
         out = self.advance(tokens, 0, self.new_caches())
-        means, indices = [], []
-        for index, head in enumerate(self.heads):
-            part = slice(index * c.phases, (index + 1) * c.phases)
-            mean, scale = head(out[:, part], condition)
-            means.append(mean)
-            indices.append(scale)
+
+        def head(k: int, part: Tensor) -> Tensor:
+            return torch.stack(self.heads[k](part, condition), -1)
+
+        mean, index = self._each_slice(out, head).unbind(-1)
         h, w = normalised.shape[2:]
-        return (
-            self.ungroup(torch.cat(means, 1), h, w),
-            self.ungroup(torch.cat(indices, 1), h, w),
-        )
+        return self.ungroup(mean, h, w), self.ungroup(index, h, w)

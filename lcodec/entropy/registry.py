@@ -27,11 +27,25 @@ _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
 
 PRESETS: dict[str, EntropyConfig] = {
     "groupedmixer": GroupedMixerConfig(),
+    "groupedmixer-fast": GroupedMixerConfig(slices=2, depth=3),
+    "groupedmixer-large": GroupedMixerConfig(slices=8, width=256, heads=8),
     "checkerboard": CheckerboardConfig(),
     "serial": SerialConfig(),
     "hyperprior": HyperpriorConfig(),
     "econtextformer": EContextformerConfig(),
     "memplusplus": MemPlusPlusConfig(),
+}
+
+# GroupedMixer with one thing changed, to measure what it is worth. Not released.
+ABLATIONS: dict[str, EntropyConfig] = {
+    "groupedmixer-1x2x2": GroupedMixerConfig(slices=1),
+    "groupedmixer-2x2x2": GroupedMixerConfig(slices=2),
+    "groupedmixer-4x1x2": GroupedMixerConfig(rows=1),
+    "groupedmixer-4x4x4": GroupedMixerConfig(rows=4, columns=4),
+    "groupedmixer-8x2x2": GroupedMixerConfig(slices=8),
+    "groupedmixer-inner": GroupedMixerConfig(mixers="inner"),
+    "groupedmixer-cross": GroupedMixerConfig(mixers="cross"),
+    "groupedmixer-channels-first": GroupedMixerConfig(channels_first=True),
 }
 
 
@@ -41,14 +55,15 @@ def kinds() -> tuple[str, ...]:
 
 
 def preset(name: str) -> EntropyConfig:
-    """Sizes of the entropy model released as ``name``.
+    """Sizes of the entropy model called ``name``, released or an ablation.
 
     Raises:
         UsageError: there is none.
     """
-    if name not in PRESETS:
-        raise UsageError(f"no entropy model `{name}`; there are: {', '.join(PRESETS)}")
-    return PRESETS[name]
+    known = PRESETS | ABLATIONS
+    if name not in known:
+        raise UsageError(f"no entropy model `{name}`; there are: {', '.join(known)}")
+    return known[name]
 
 
 def make_network(config: EntropyConfig, kit: Any) -> EntropyNetwork:

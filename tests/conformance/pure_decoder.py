@@ -215,11 +215,11 @@ class Model:
         self.id = model_id(config, transforms, self.tensors)
         if config["model_id"] != self.id.hex():
             raise ValueError("wrong model id")
-        sizes: dict[str, int] = config["entropy"]
+        sizes: dict[str, Any] = config["entropy"]
         self.latent, self.hyper_latent = sizes["latent"], sizes["hyper_latent"]
         self.read_sizes(sizes)
 
-    def read_sizes(self, sizes: dict[str, int]) -> None:
+    def read_sizes(self, sizes: dict[str, Any]) -> None:
         """Take the sizes of this kind of entropy model."""
         self.rows, self.columns = sizes["rows"], sizes["columns"]
         self.width, self.heads = sizes["width"], sizes["heads"]
@@ -227,7 +227,9 @@ class Model:
         self.slice_width = self.latent // sizes["slices"]
         places = [(a, b) for a in range(self.rows) for b in range(self.columns)]
         self.phases = sorted(places, key=lambda place: (sum(place) % 2, place))
-        self.groups = sizes["slices"] * len(self.phases)
+        self.slices = sizes["slices"]
+        self.groups = self.slices * len(self.phases)
+        self.mixers, self.channels_first = sizes["mixers"], sizes["channels_first"]
 
     def get(self, name: str) -> Ints:
         """A tensor of integers."""
@@ -304,10 +306,13 @@ class Model:
         """One layer over the tokens of a group; ``kept`` is what the groups before left in it."""
         name = f"network.layers.{number}"
         shift = 0 if number % 2 == 0 else self.window // 2
-        qkv = self.linear(f"{name}.inner.qkv", norm(x), "act")
-        mixed = self.window_attention(f"{name}.inner.attention", qkv, shift)
-        x = add(x, self.linear(f"{name}.inner.project", mixed, "residual"))
-        x = self.feed_forward(f"{name}.inner_forward", x)
+        if self.mixers != "cross":
+            qkv = self.linear(f"{name}.inner.qkv", norm(x), "act")
+            mixed = self.window_attention(f"{name}.inner.attention", qkv, shift)
+            x = add(x, self.linear(f"{name}.inner.project", mixed, "residual"))
+            x = self.feed_forward(f"{name}.inner_forward", x)
+        if self.mixers == "inner":
+            return x
         qkv = self.linear(f"{name}.cross.qkv", norm(x), "act")
         mixed = self.group_attention(f"{name}.cross.attention", group, qkv, kept)
         kept.append(qkv)
@@ -350,6 +355,8 @@ class Model:
         context = None
         for group in range(self.groups):
             part, place = divmod(group, len(self.phases))
+            if self.channels_first:
+                place, part = divmod(group, self.slices)
             a, b = self.phases[place]
             grid = (slice(a, None, self.rows), slice(b, None, self.columns))
             x = features[grid][:, :, part * self.width : (part + 1) * self.width]

@@ -24,6 +24,9 @@ from tests.tinymodel import picture, write_tiny_model
 
 PURE: dict[str, type[Model]] = {
     "groupedmixer": Model,
+    "groupedmixer-inner": Model,
+    "groupedmixer-cross": Model,
+    "groupedmixer-channels-first": Model,
     "econtextformer": Contextformer,
     "memplusplus": MemPlusPlus,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from lcodec.codec import Codec
 from lcodec.container import ENTROPY_MODELS, read
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import EntropyNetwork
-from lcodec.entropy.registry import PRESETS, kinds
+from lcodec.entropy.registry import ABLATIONS, PRESETS, kinds, make_network, preset
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products, make_carrier
 from lcodec.nets.integer.condition import Condition
+from lcodec.nets.integer.twin import TwinKit
 from lcodec.training.checkpoint import load_tensors
 from lcodec.training.export import write_model
 from lcodec.training.integers import export_entropy
@@ -33,9 +35,9 @@ Predictions = list[tuple[Tensor, Tensor]]
 Released = tuple[str, dict[str, Tensor]]
 
 
-@pytest.fixture(scope="module", params=kinds())
+@pytest.fixture(scope="module", params=TINY)
 def released(request: pytest.FixtureRequest) -> Released:
-    """A kind and the integers of a random model of it."""
+    """Name of a tiny model and its integers."""
     kind: str = request.param
     return kind, export_entropy(tiny_codec(kind=kind))
 
@@ -84,13 +86,21 @@ def twin_inputs(codec: TrainingCodec, z: Tensor, y: Tensor) -> tuple[Tensor, Ten
 
 
 def test_every_kind_is_released_and_tested() -> None:
-    assert set(TINY) == set(kinds())
+    assert {config.kind for config in TINY.values()} == set(kinds())
     assert {config.kind for config in PRESETS.values()} == set(kinds())
     codes = {config.fourcc for config in PRESETS.values()}
     assert len(codes) == len(kinds()) and codes <= ENTROPY_MODELS.keys()
 
 
-@pytest.mark.parametrize("kind", kinds())
+def test_ablations_change_one_thing_of_the_base() -> None:
+    base = asdict(preset("groupedmixer"))
+    for name in ABLATIONS:
+        changed = {key for key, value in asdict(preset(name)).items() if value != base[key]}
+        assert len(changed) == 1 or (name, changed) == ("groupedmixer-4x4x4", {"rows", "columns"})
+        make_network(preset(name), TwinKit())
+
+
+@pytest.mark.parametrize("kind", TINY)
 def test_groups_are_all_latents_once(kind: str) -> None:
     network = tiny_codec(kind=kind).network
     for h, w in ((4, 4), (H, W)):
@@ -159,7 +169,7 @@ def test_predictions_depend_on_the_hyper_latent_and_the_quality(released: Releas
     assert not same([low], base[:1])
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", TINY)
 def test_parallel_equals_stepwise(kind: str) -> None:
     codec = tiny_codec(rounding=False, kind=kind)
     with torch.no_grad():
@@ -186,7 +196,7 @@ def test_twin_and_integers_agree(released: Released) -> None:
     assert float((index.clamp(0, 63) - exact_index).abs().mean()) < 0.75
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", TINY)
 def test_training_reaches_every_weight(kind: str) -> None:
     codec = tiny_codec(kind=kind)
     mean, index = codec.network.parallel(*twin_inputs(codec, *inputs()))
@@ -195,7 +205,7 @@ def test_training_reaches_every_weight(kind: str) -> None:
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", TINY)
 def test_exporting_a_restored_model_gives_the_released_integers(kind: str, tmp_path: Path) -> None:
     write_model(tiny_codec(seed=5, kind=kind), tmp_path, "tiny", "shared")
     stored = load_tensors(tmp_path / "tiny" / "entropy.safetensors")
@@ -214,9 +224,9 @@ def test_exporting_a_restored_model_gives_the_released_integers(kind: str, tmp_p
 
 @pytest.fixture(scope="module")
 def all_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with a tiny model of every kind, released under the name of its kind."""
+    """Folder with all tiny models."""
     root: Any = tmp_path_factory.mktemp("kinds")
-    for kind in kinds():
+    for kind in TINY:
         write_tiny_model(root, kind=kind)
     return Path(root) / "models"
 
@@ -227,7 +237,7 @@ def test_files_of_all_kinds_hold_the_same_latents(
     monkeypatch.setenv("LCODEC_MODELS", str(all_models))
     pixels = picture(70, 100)
     latents, sizes = [], set()
-    for kind in kinds():
+    for kind in TINY:
         codec = Codec(kind, device="cpu", tile_edge=64)
         encoded = codec.encode_detailed(pixels, QUALITY)
         checksums = [tile.checksum for tile in read(encoded.data).tiles]

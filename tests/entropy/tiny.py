@@ -1,7 +1,8 @@
-"""Small sizes of every kind of entropy model, for tests. A new kind adds its own here."""
+"""Small entropy models of every kind and variant, for tests. A new kind adds its own here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lcodec.entropy.checkerboard import CheckerboardConfig
@@ -35,4 +36,8 @@ TINY: dict[str, EntropyConfig] = {
             **COMMON, slices=4, width=32, depth=1, expansion=2, code=8, hidden=16, head_width=8
         ),
     )
+} | {
+    "groupedmixer-inner": replace(GROUPEDMIXER, mixers="inner"),
+    "groupedmixer-cross": replace(GROUPEDMIXER, mixers="cross"),
+    "groupedmixer-channels-first": replace(GROUPEDMIXER, slices=4, rows=1, channels_first=True),
 }
