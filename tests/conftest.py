@@ -14,6 +14,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASED = ROOT / "models" / "groupedmixer" / "entropy.safetensors"
+RELEASED_MODELS = sorted(path.parent.name for path in ROOT.glob("models/*/entropy.safetensors"))
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,18 @@ def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tinymodel import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def all_tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a small random model of every kind and variant, see `tests.entropy.tiny`."""
+    from tests.entropy.tiny import TINY
+    from tests.tinymodel import write_tiny_model
+
+    root = tmp_path_factory.mktemp("kinds")
+    for name in TINY:
+        write_tiny_model(root, kind=name)
+    return root / "models"
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcodec.codec import Codec
+from lcodec.codec import DEFAULT_MODEL, Codec
 from tests.tinymodel import picture
 
 TILE_EDGE = 64
 
 
-def sound_files() -> dict[str, bytes]:
-    """Files of the model that is found now: several tiles, one tile, one pixel, many escapes."""
-    codec = Codec(device="cpu", tile_edge=TILE_EDGE)
+def sound_files(model: str = DEFAULT_MODEL) -> dict[str, bytes]:
+    """Files of a model as it is found now: several tiles, one tile, one pixel, many escapes."""
+    codec = Codec(model, device="cpu", tile_edge=TILE_EDGE)
     noise = np.random.default_rng(8).integers(0, 256, (30, 40, 3), np.uint8)
     return {
         "tiles": codec.encode(picture(80, 100), 75),

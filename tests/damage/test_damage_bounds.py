@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lcodec.codec import DEFAULT_MODEL
 from lcodec.weights import ENVIRONMENT
-from tests.conftest import RELEASED, ROOT
+from tests.conftest import RELEASED_MODELS, ROOT
 from tests.damage.samples import sound_files
 
 pytest.importorskip("resource", reason="no way to limit memory here")
@@ -24,16 +25,19 @@ from tests.damage.worker import Result, Task
 MIB = 1 << 20
 TIMEOUT = 3000  # seconds for the whole process, on a machine that is busy with something else
 
-released = pytest.mark.skipif(
-    not RELEASED.is_file(), reason="the released weights (models/groupedmixer) are not here"
-)
 
-
-def run_limited(folder: Path, models: Path, flips: int, truncations: int, beneath: int) -> Result:
+def run_limited(
+    folder: Path,
+    models: Path,
+    flips: int,
+    truncations: int,
+    beneath: int,
+    model: str = DEFAULT_MODEL,
+) -> Result:
     """Damage the sample files of a model in a process with limited memory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ENVIRONMENT, str(models))
-        for name, data in sound_files().items():
+        for name, data in sound_files(model).items():
             (folder / f"{name}.lic").write_bytes(data)
     files = tuple(str(path) for path in sorted(folder.glob("*.lic")))
     done = subprocess.run(
@@ -69,7 +73,8 @@ def test_memory_and_time_of_many(tiny_models_folder: Path, tmp_path: Path) -> No
     check(run_limited(tmp_path, tiny_models_folder, flips=500, truncations=100, beneath=60))
 
 
-@released
 @pytest.mark.slow
-def test_memory_and_time_of_the_released_model(tmp_path: Path) -> None:
-    check(run_limited(tmp_path, ROOT / "models", flips=100, truncations=20, beneath=10))
+@pytest.mark.parametrize("model", RELEASED_MODELS)
+def test_memory_and_time_of_a_released_model(tmp_path: Path, model: str) -> None:
+    models = ROOT / "models"
+    check(run_limited(tmp_path, models, flips=100, truncations=20, beneath=10, model=model))

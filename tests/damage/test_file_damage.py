@@ -10,7 +10,7 @@ import pytest
 import lcodec
 from lcodec.codec import shared_codec
 from lcodec.weights import ENVIRONMENT
-from tests.conftest import RELEASED, ROOT
+from tests.conftest import RELEASED_MODELS, ROOT
 from tests.damage.damage import (
     FORMAT,
     MISMATCH,
@@ -24,12 +24,9 @@ from tests.damage.damage import (
     try_all,
 )
 from tests.damage.samples import sound_files
+from tests.entropy.tiny import TINY
 
 FILES = ("tiles", "gray", "noise", "pixel")
-
-released = pytest.mark.skipif(
-    not RELEASED.is_file(), reason="the released weights (models/groupedmixer) are not here"
-)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +84,18 @@ def test_streams_beneath_sound_framing(files: dict[str, bytes], name: str) -> No
     assert set(verdict.codes) <= {FORMAT, MISMATCH}
 
 
+@pytest.mark.parametrize("model", TINY)
+def test_every_model(all_tiny_models: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(all_tiny_models))
+    shared_codec.cache_clear()
+    data, random = sound_files(model)["tiles"], Random(model)
+    decode(data)
+    verdict_on(model, list(flips(data, 15, random)), list(truncations(data, 5, random)))
+    verdict = verdict_on(model, list(beneath_crc(data, 4, random)))
+    assert set(verdict.codes) <= {FORMAT, MISMATCH}
+    shared_codec.cache_clear()
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny_model")
 @pytest.mark.parametrize("name", FILES)
@@ -96,12 +105,12 @@ def test_many_bits_and_truncations(files: dict[str, bytes], name: str) -> None:
     verdict_on(name, list(beneath_crc(data, 100, random)))
 
 
-@released
 @pytest.mark.slow
-def test_released_model(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", RELEASED_MODELS)
+def test_released_model(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     monkeypatch.setenv(ENVIRONMENT, str(ROOT / "models"))
     shared_codec.cache_clear()
-    for name, data in sound_files().items():
+    for name, data in sound_files(model).items():
         random = Random(f"released {name}")
         decode(data)
         verdict_on(name, list(flips(data, 750, random)), list(truncations(data, 75, random)))

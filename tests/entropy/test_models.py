@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +25,7 @@ from lcodec.training.integers import export_entropy
 from lcodec.training.model import TrainingCodec
 from lcodec.training.restore import restore_model
 from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
-from tests.tinymodel import picture, tiny_codec, write_tiny_model
+from tests.tinymodel import picture, tiny_codec
 
 QUALITY = 60
 H, W = 8, 12
@@ -222,19 +221,10 @@ def test_exporting_a_restored_model_gives_the_released_integers(kind: str, tmp_p
             assert difference.max() <= 1, name
 
 
-@pytest.fixture(scope="module")
-def all_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with all tiny models."""
-    root: Any = tmp_path_factory.mktemp("kinds")
-    for kind in TINY:
-        write_tiny_model(root, kind=kind)
-    return Path(root) / "models"
-
-
 def test_files_of_all_kinds_hold_the_same_latents(
-    all_models: Path, monkeypatch: pytest.MonkeyPatch
+    all_tiny_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LCODEC_MODELS", str(all_models))
+    monkeypatch.setenv("LCODEC_MODELS", str(all_tiny_models))
     pixels = picture(70, 100)
     latents, sizes = [], set()
     for kind in TINY:

@@ -24,7 +24,7 @@ COMMON: dict[str, Any] = {
 
 GROUPEDMIXER = GroupedMixerConfig(**COMMON, slices=2, width=32, depth=2, heads=2, window=4)
 
-TINY: dict[str, EntropyConfig] = {
+_KINDS: dict[str, EntropyConfig] = {
     config.kind: config
     for config in (
         GROUPEDMIXER,
@@ -36,7 +36,11 @@ TINY: dict[str, EntropyConfig] = {
             **COMMON, slices=4, width=32, depth=1, expansion=2, code=8, hidden=16, head_width=8
         ),
     )
-} | {
+}
+
+# By name; that of a kind is its own.
+TINY: dict[str, EntropyConfig] = {
+    **_KINDS,
     "groupedmixer-inner": replace(GROUPEDMIXER, mixers="inner"),
     "groupedmixer-cross": replace(GROUPEDMIXER, mixers="cross"),
     "groupedmixer-channels-first": replace(GROUPEDMIXER, slices=4, rows=1, channels_first=True),

@@ -66,6 +66,7 @@ class Source:
     """A picture (.npy, uint8) to encode; each carrier writes ``<stem>.<carrier>.lic``."""
 
     models: str
+    model: str
     pixels: str
     quality: int
     tile_edge: int
@@ -74,9 +75,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Coded:
-    """A .lic file and the folder with the model it was made with."""
+    """A .lic file, the model it was made with and the folder of that."""
 
     models: str
+    model: str
     path: str
 
 

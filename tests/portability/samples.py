@@ -1,4 +1,4 @@
-"""Files that the portability tests decode: of the tiny model, and of the released one."""
+"""Files that the portability tests decode: of the tiny models, and of the released ones."""
 
 from __future__ import annotations
 
@@ -42,13 +42,21 @@ def photograph(h: int, w: int) -> NDArray[np.uint8]:
 
 
 # Name, pixels, quality. Several tiles each, not all of one size.
-def few_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
-    """For the tiny model in the normal suite."""
+Pictures = list[tuple[str, NDArray[np.uint8], int]]
+
+
+def few_pictures() -> Pictures:
+    """For the tiny default model in the normal suite."""
     return [("colour", picture(60, 128), 70), ("noise", noise(20, 24), 100)]
 
 
-def more_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
-    """For the tiny model in the full matrix."""
+def one_picture() -> Pictures:
+    """For the other tiny models in the normal suite."""
+    return few_pictures()[:1]
+
+
+def more_pictures() -> Pictures:
+    """For all tiny models in the full matrix."""
     return [
         *few_pictures(),
         ("large", picture(80, 130), 85),
@@ -58,13 +66,13 @@ def more_pictures() -> list[tuple[str, NDArray[np.uint8], int]]:
     ]
 
 
-def few_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
-    """For the released model in the normal suite."""
+def few_photographs() -> Pictures:
+    """For the released default model in the normal suite."""
     return [("photograph", photograph(32, 128), 45)]
 
 
-def more_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
-    """For the released model in the full matrix."""
+def more_photographs() -> Pictures:
+    """For all released models in the full matrix."""
     return [
         ("photograph fine", photograph(64, 96), 90),
         ("photograph coarse", photograph(40, 64), 15),
@@ -72,16 +80,18 @@ def more_photographs() -> list[tuple[str, NDArray[np.uint8], int]]:
     ]
 
 
-def make_samples(
-    folder: Path, sets: list[tuple[Path, list[tuple[str, NDArray[np.uint8], int]]]]
-) -> Samples:
-    """Encode and decode everything once under the default setting; ``sets``: models, pictures."""
+def make_samples(folder: Path, sets: list[tuple[Path, str, Pictures]]) -> Samples:
+    """Encode and decode everything once under the default setting.
+
+    ``sets``: folder of models, name of one, pictures for it.
+    """
     sources = []
-    for models, pictures in sets:
+    for number, (models, model, pictures) in enumerate(sets):
         for name, pixels, quality in pictures:
-            stem = folder / name.replace(" ", "_")
+            stem = folder / f"{number}_{model}_{name.replace(' ', '_')}"
             np.save(f"{stem}.npy", pixels)
-            sources.append(Source(str(models), f"{stem}.npy", quality, TILE_EDGE, str(stem)))
+            source = Source(str(models), model, f"{stem}.npy", quality, TILE_EDGE, str(stem))
+            sources.append(source)
     report = run_worker(Job(threads=1, encode=tuple(sources), decode_written=True), Setting())
     hashes = {path: next(iter(ways.values())) for path, ways in report.symbols.items()}
     return Samples(tuple(sources), tuple(report.written), hashes, report)

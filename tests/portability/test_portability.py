@@ -8,13 +8,12 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from lcodec.codec import Codec
+from lcodec.codec import DEFAULT_MODEL, Codec
 from lcodec.weights import ENVIRONMENT
-from tests.conftest import RELEASED
+from tests.conftest import RELEASED, RELEASED_MODELS
+from tests.entropy.tiny import TINY
 from tests.portability.jobs import FAST_CARRIERS, ROOT, Coded, Job, Report, Setting, run_worker
 from tests.portability.samples import (
     Samples,
@@ -23,6 +22,7 @@ from tests.portability.samples import (
     make_samples,
     more_photographs,
     more_pictures,
+    one_picture,
 )
 from tests.portability.worker import symbols_hash
 
@@ -42,28 +42,20 @@ released = pytest.mark.skipif(
 )
 
 
-def _with_pictures(
-    folder: Path,
-    tiny: Path,
-    pictures: list[tuple[str, NDArray[np.uint8], int]],
-    photographs: list[tuple[str, NDArray[np.uint8], int]],
-) -> Samples:
-    sets = [(tiny, pictures)]
+@pytest.fixture(scope="module")
+def few(all_tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    sets = [(all_tiny_models, name, one_picture()) for name in TINY if name != DEFAULT_MODEL]
+    sets.append((all_tiny_models, DEFAULT_MODEL, few_pictures()))
     if RELEASED.is_file():
-        sets.append((ROOT / "models", photographs))
-    return make_samples(folder, sets)
+        sets.append((ROOT / "models", DEFAULT_MODEL, few_photographs()))
+    return make_samples(tmp_path_factory.mktemp("few"), sets)
 
 
 @pytest.fixture(scope="module")
-def few(tiny_models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    folder = tmp_path_factory.mktemp("few")
-    return _with_pictures(folder, tiny_models_folder, few_pictures(), few_photographs())
-
-
-@pytest.fixture(scope="module")
-def many(tiny_models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    folder = tmp_path_factory.mktemp("many")
-    return _with_pictures(folder, tiny_models_folder, more_pictures(), more_photographs())
+def many(all_tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    sets = [(all_tiny_models, name, more_pictures()) for name in TINY]
+    sets += [(ROOT / "models", name, more_photographs()) for name in RELEASED_MODELS]
+    return make_samples(tmp_path_factory.mktemp("many"), sets)
 
 
 def run_setting(samples: Samples, setting: Setting, folder: Path) -> Report:
@@ -82,12 +74,12 @@ def run_setting(samples: Samples, setting: Setting, folder: Path) -> Report:
 def decode_here(files: list[Coded], carrier: str) -> dict[str, str]:
     """Hash of the symbols of each file, in this process."""
     found = {}
-    for models in sorted({coded.models for coded in files}):
+    for models, model in sorted({(coded.models, coded.model) for coded in files}):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(ENVIRONMENT, models)
-            codec = Codec(device="cpu", carrier=carrier)
+            codec = Codec(model, device="cpu", carrier=carrier)
         for coded in files:
-            if coded.models == models:
+            if (coded.models, coded.model) == (models, model):
                 data = Path(coded.path).read_bytes()
                 found[coded.path] = symbols_hash(codec.decode_symbols(data).y)
     return found
@@ -120,7 +112,9 @@ def check_setting(setting: Setting, report: Report) -> None:
 
 
 def test_samples_decode(few: Samples) -> None:
-    assert len(set(few.hashes.values())) == len(few.files)
+    # All models share their latents, so there are as many as pictures.
+    assert len(set(few.hashes.values())) == len(few_pictures()) + RELEASED.is_file()
+    assert len(few.files) > len(TINY)
     assert all(len(found) == 64 for found in few.hashes.values())  # no errors
 
 

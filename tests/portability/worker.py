@@ -43,6 +43,7 @@ def encode_all(job: Job) -> Iterator[Coded]:
     for source, carrier in product(job.encode, job.carriers):
         use_models(source.models)
         codec = Codec(
+            source.model,
             device="cpu",
             carrier=carrier,
             tile_edge=source.tile_edge,
@@ -50,7 +51,7 @@ def encode_all(job: Job) -> Iterator[Coded]:
         )
         path = Path(f"{source.stem}.{carrier}.lic")
         path.write_bytes(codec.encode(np.load(source.pixels), source.quality))
-        yield Coded(source.models, str(path))
+        yield Coded(source.models, source.model, str(path))
 
 
 def decode_one(codec: Codec, path: str) -> str:
@@ -64,14 +65,14 @@ def decode_one(codec: Codec, path: str) -> str:
 def decode_all(job: Job, files: Sequence[Coded]) -> dict[str, dict[str, str]]:
     """Decode every file in every way: path -> way -> hash."""
     found: dict[str, dict[str, str]] = {coded.path: {} for coded in files}
-    folders = sorted({coded.models for coded in files})
-    ways = product(folders, job.carriers, job.tiles_at_once, job.cached)
-    for folder, carrier, tiles, cached in ways:
+    models = sorted({(coded.models, coded.model) for coded in files})
+    ways = product(models, job.carriers, job.tiles_at_once, job.cached)
+    for (folder, model), carrier, tiles, cached in ways:
         use_models(folder)
-        codec = Codec(device="cpu", carrier=carrier, cached=cached, tiles_at_once=tiles)
+        codec = Codec(model, device="cpu", carrier=carrier, cached=cached, tiles_at_once=tiles)
         way = f"{carrier}, {tiles} at once, {'cached' if cached else 'uncached'}"
         for coded in files:
-            if coded.models == folder:
+            if (coded.models, coded.model) == (folder, model):
                 found[coded.path][way] = decode_one(codec, coded.path)
     return found
 
