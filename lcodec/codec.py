@@ -19,7 +19,8 @@ from lcodec.loading import load_model
 from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.pixels import PixelTransform
-from lcodec.rdo import EFFORT_MAX, Progress, Refiner, no_progress
+from lcodec.progress import Progress, no_progress
+from lcodec.rdo import EFFORT_MAX, Refiner
 from lcodec.targeting import encode_to
 from lcodec.targets import Target
 from lcodec.timing import Stopwatch
@@ -135,7 +136,8 @@ class Codec:
         The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
         Without a quality it is 50, or what the ``target`` asks for. ``effort`` 1 to 9 takes
-        longer and gives better files (docs/effort.md); ``progress`` is then called as it goes on.
+        longer and gives better files (docs/effort.md). ``progress`` is called as it goes on (see
+        `lcodec.progress`).
 
         Raises:
             UsageError: quality, effort or image are not of that kind, or quality and target are
@@ -149,9 +151,10 @@ class Codec:
             raise UsageError(f"effort must lie in 0..{EFFORT_MAX}: {effort}")
         quality = DEFAULT_QUALITY if quality is None else quality
         encoder = self._encoder(image, quality, strip)
+        encoder.progress = progress
         if target is not None:
-            return encode_to(encoder, target, effort, progress)
-        return encoder.encode(quality, effort, progress)
+            return encode_to(encoder, target, effort)
+        return encoder.encode(quality, effort)
 
     def encode_many(
         self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
@@ -202,9 +205,15 @@ class Codec:
         )
 
     def decode(
-        self, data: bytes | container.LicFile, max_pixels: int = container.DEFAULT_MAX_PIXELS
+        self,
+        data: bytes | container.LicFile,
+        max_pixels: int = container.DEFAULT_MAX_PIXELS,
+        *,
+        progress: Progress = no_progress,
     ) -> Decoded:
         """Decode a file, or one that `lcodec.container.read` has parsed.
+
+        ``progress`` is called as it goes on (see `lcodec.progress`).
 
         Raises:
             FormatError, UnsupportedError: the file is damaged or of another kind.
@@ -218,25 +227,28 @@ class Codec:
         watch = Stopwatch()
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
-        y = self._latents.decode(file.header, file.tiles, watch).y
+        y = self._latents.decode(file.header, file.tiles, watch, progress).y
         with watch.stage("synthesis"):
-            pixels = self._pixels.synthesise(y, file.header)
+            pixels = self._pixels.synthesise(y, file.header, progress)
             picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
         return Decoded(picture, file.header, watch.seconds)
 
-    def decode_symbols(self, data: bytes | container.LicFile) -> PictureSymbols:
+    def decode_symbols(
+        self, data: bytes | container.LicFile, progress: Progress = no_progress
+    ) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = data if isinstance(data, container.LicFile) else container.read(data)
         self._check(file.header)
-        return self._latents.decode(file.header, file.tiles, Stopwatch())
+        return self._latents.decode(file.header, file.tiles, Stopwatch(), progress)
 
     def code_symbols(
-        self, header: Header, symbols: PictureSymbols
+        self, header: Header, symbols: PictureSymbols, progress: Progress = no_progress
     ) -> tuple[Header, tuple[TilePayload, ...]]:
         """Code latents with this codec's model: the header that names it, and the tiles."""
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
-        return header, tuple(self._latents.encode(header, symbols, Stopwatch(), BitTally()))
+        tiles = self._latents.encode(header, symbols, Stopwatch(), BitTally(), progress)
+        return header, tuple(tiles)
 
     def _check(self, header: Header) -> None:
         loaded = self.loaded

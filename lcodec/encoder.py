@@ -10,14 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
-from lcodec.bench.metrics import psnr
 from lcodec.container import Header, Section, TilePayload
+from lcodec.distortion import psnr
 from lcodec.imageio import Samples
 from lcodec.latents import BitTally, LatentCoder, PictureSymbols
 from lcodec.nets.quality import quality_lambda
 from lcodec.pixels import AnalysisStarts, PixelTransform
-from lcodec.rdo import Progress, Refiner, no_progress
+from lcodec.progress import Progress, no_progress
+from lcodec.rdo import Refiner
 from lcodec.timing import Stopwatch
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A level that was tried on the way to a target; what was not measured is None.
+
+    Attributes:
+        quality, effort: the levels.
+        size: bytes of its file.
+        psnr: in dB of what it decodes to here.
+    """
+
+    quality: int
+    effort: int
+    size: int | None = None
+    psnr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +45,7 @@ class Encoded:
         data: the file.
         quality: its quality level.
         estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
-        evaluations: quality levels that were tried to meet a target; 1 without one.
+        trials: levels that were tried to meet a target, in order; none without one.
         psnr: in dB of what it decodes to here, if that was computed on the way.
         timings: seconds by stage.
     """
@@ -37,9 +54,14 @@ class Encoded:
     quality: int
     estimated_bits_y: float
     estimated_bits_z: float
-    evaluations: int = 1
+    trials: tuple[Trial, ...] = ()
     psnr: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """How many levels were tried; 1 without a target."""
+        return max(1, len(self.trials))
 
 
 @dataclass(frozen=True)
@@ -58,12 +80,18 @@ class Source:
 
 
 class Encoder:
-    """Encodes one picture, at one quality or at several."""
+    """Encodes one picture, at one quality or at several; ``progress`` can be replaced."""
 
     def __init__(
-        self, pixels: PixelTransform, latents: LatentCoder, refiner: Refiner, source: Source
+        self,
+        pixels: PixelTransform,
+        latents: LatentCoder,
+        refiner: Refiner,
+        source: Source,
+        progress: Progress = no_progress,
     ) -> None:
         self.source = source
+        self.progress = progress
         self.watch = Stopwatch()
         self._pixels = pixels
         self._latents = latents
@@ -81,29 +109,27 @@ class Encoder:
     def plain_symbols(self, quality: int) -> PictureSymbols:
         """What is coded at ``quality`` and effort 0."""
         with self.watch.stage("analysis"):
-            y = self._pixels.analyse(self.source.pixels, quality, self._starts)
+            y = self._pixels.analyse(self.source.pixels, quality, self._starts, self.progress)
         return self._latents.quantise(self.header(quality), y, self.watch)
 
-    def encode(self, quality: int, effort: int = 0, progress: Progress = no_progress) -> Encoded:
+    def encode(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
         Effort 0 rounds the latents. From 1 on they are changed so that file and error together
         cost less (docs/effort.md); if that should fail, the file is that of effort 0.
         """
         if effort:
-            return self.encode_assessed(quality, effort, progress)
+            return self.encode_assessed(quality, effort)
         return self.write(quality, self.plain_symbols(quality))
 
-    def encode_assessed(
-        self, quality: int, effort: int = 0, progress: Progress = no_progress
-    ) -> Encoded:
+    def encode_assessed(self, quality: int, effort: int = 0) -> Encoded:
         """The file of `encode`, with its PSNR."""
         plain = self.plain_symbols(quality)
         candidates = [plain]
         if effort:
             with self.watch.stage("optimisation"):
                 refined = self._refiner.refine(
-                    self.header(quality), self.source.pixels, plain, effort, progress
+                    self.header(quality), self.source.pixels, plain, effort, self.progress
                 )
             candidates.append(refined)
         written = [
@@ -115,7 +141,7 @@ class Encoder:
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
         header, tally = self.header(quality), BitTally()
-        tiles = self._latents.encode(header, symbols, self.watch, tally)
+        tiles = self._latents.encode(header, symbols, self.watch, tally, self.progress)
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
@@ -150,7 +176,7 @@ class Encoder:
     def psnr(self, quality: int, symbols: PictureSymbols) -> float:
         """PSNR in dB of the visible pixels that ``symbols`` decode to on this machine."""
         with self.watch.stage("synthesis"):
-            decoded = self._pixels.synthesise(symbols.y, self.header(quality))
+            decoded = self._pixels.synthesise(symbols.y, self.header(quality), self.progress)
         source, visible = self.source.pixels, self.source.visible
         if visible is None:
             return psnr(source, decoded)

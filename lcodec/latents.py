@@ -30,6 +30,7 @@ from lcodec.loading import LoadedModel
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 
 POSITIONS = (DEFAULT_TILE_EDGE // PATCH) ** 2
@@ -148,10 +149,15 @@ class LatentCoder:
         return PictureSymbols(rounded.astype(np.int16), z)
 
     def encode(
-        self, header: Header, symbols: PictureSymbols, watch: Stopwatch, tally: BitTally
+        self,
+        header: Header,
+        symbols: PictureSymbols,
+        watch: Stopwatch,
+        tally: BitTally,
+        progress: Progress = no_progress,
     ) -> list[TilePayload]:
         """Payloads of all tiles."""
-        return self.encode_many([header], [symbols], watch, [tally])[0]
+        return self.encode_many([header], [symbols], watch, [tally], progress)[0]
 
     def encode_many(
         self,
@@ -159,13 +165,18 @@ class LatentCoder:
         symbols: Sequence[PictureSymbols],
         watch: Stopwatch,
         tallies: Sequence[BitTally],
+        progress: Progress = no_progress,
     ) -> list[list[TilePayload]]:
         """Payloads of all tiles of pictures of one quality, the same as of each picture alone."""
         payloads: list[dict[int, TilePayload]] = [{} for _ in headers]
+        done, total = 0, sum(header.tile_count for header in headers)
+        progress("coding", done, total)
         for extent, parts in self._batches(headers):
             made = self._encode_batch(headers[0].quality, symbols, extent, parts, watch, tallies)
             for part, payload in zip(parts, made, strict=True):
                 payloads[part.picture][part.area.number] = payload
+            done += len(parts)
+            progress("coding", done, total)
         return [[own[number] for number in range(len(own))] for own in payloads]
 
     def _encode_batch(
@@ -207,7 +218,11 @@ class LatentCoder:
         ]
 
     def decode(
-        self, header: Header, payloads: Sequence[TilePayload], watch: Stopwatch
+        self,
+        header: Header,
+        payloads: Sequence[TilePayload],
+        watch: Stopwatch,
+        progress: Progress = no_progress,
     ) -> PictureSymbols:
         """The symbols of the whole picture.
 
@@ -218,6 +233,7 @@ class LatentCoder:
         h, w = -(-header.height // PATCH), -(-header.width // PATCH)
         y = np.zeros((self.latent, h, w), dtype=np.int16)
         z: dict[int, NDArray[np.int16]] = {}
+        progress("decoding", 0, header.tile_count)
         for extent, parts in self._batches([header]):
             tiles = [part.area for part in parts]
             own = [payloads[t.number] for t in tiles]
@@ -225,6 +241,7 @@ class LatentCoder:
             for tile, y_part, z_part in zip(tiles, y_parts, z_parts, strict=True):
                 y[:, tile.rows, tile.columns] = y_part[:, : extent.h, : extent.w]
                 z[tile.number] = z_part.astype(np.int16)
+            progress("decoding", len(z), header.tile_count)
         return PictureSymbols(y, [z[number] for number in range(len(z))])
 
     def _decode_batch(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -114,8 +114,19 @@ def _build(
     return transforms
 
 
-def read_config(folder: Path) -> tuple[ModelConfig, str]:
-    """Sizes of the model in ``folder``, and the name of its transforms, which lie beside it.
+class StoredConfig(NamedTuple):
+    """What a released model says of itself.
+
+    ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal.
+    """
+
+    sizes: ModelConfig
+    transforms: str
+    model_id: str | None
+
+
+def read_config(folder: Path) -> StoredConfig:
+    """The configuration of the model in ``folder``.
 
     Raises:
         UnsupportedError: the model needs another arithmetic profile.
@@ -132,7 +143,7 @@ def read_config(folder: Path) -> tuple[ModelConfig, str]:
         sizes = json.loads((folder.parent / transforms / CONFIG_FILE).read_text())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"model {folder.name}: {CONFIG_FILE} not understood: {error}") from error
-    return ModelConfig.from_dict({**data, **sizes}), transforms
+    return StoredConfig(ModelConfig.from_dict({**data, **sizes}), transforms, data.get("model_id"))
 
 
 def _files(name: str, *needed: str) -> dict[str, Path]:
@@ -154,12 +165,12 @@ def load_model(
     """
     files = _files(name, CONFIG_FILE, ENTROPY_FILE)
     where = choose_device(device)
-    config, transforms_name = read_config(files[CONFIG_FILE].parent)
+    config, transforms_name, model_id = read_config(files[CONFIG_FILE].parent)
     transform_files = _files(transforms_name, CONFIG_FILE, TRANSFORMS_FILE)
     transform_tensors = _read(transform_files[TRANSFORMS_FILE])
     entropy_tensors = _read(files[ENTROPY_FILE])
     identity = canonical_id(config, transform_tensors, entropy_tensors)
-    if json.loads(files[CONFIG_FILE].read_text()).get("model_id") != identity.hex():
+    if model_id != identity.hex():
         raise WeightsError(f"model {name}: {CONFIG_FILE} does not belong to these weights")
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
     entropy = IntegerEntropyModel(config.entropy, chosen, cached)

@@ -14,6 +14,7 @@ from lcodec.container import Header
 from lcodec.imageio import Samples
 from lcodec.nets.blockwise import Span, blocks
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
+from lcodec.progress import Progress, no_progress
 
 BLOCK = 96  # latent positions per block side: 1536 pixels
 
@@ -70,7 +71,11 @@ class PixelTransform:
 
     @torch.inference_mode()
     def analyse(
-        self, pixels: Samples, quality: int, starts: AnalysisStarts | None = None
+        self,
+        pixels: Samples,
+        quality: int,
+        starts: AnalysisStarts | None = None,
+        progress: Progress = no_progress,
     ) -> NDArray[np.float32]:
         """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
 
@@ -79,7 +84,9 @@ class PixelTransform:
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
         y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
         level = torch.tensor([float(quality)], device=self.device)
-        for r, c in blocks(h, w, self.block, self.transforms.config.analysis_halo):
+        pieces = list(blocks(h, w, self.block, self.transforms.config.analysis_halo))
+        for number, (r, c) in enumerate(pieces):
+            progress("analysis", number, len(pieces))
             start = None if starts is None else starts.get((r.start, c.start))
             if start is None:
                 start = self.transforms.analysis.begin(self.load(pixels, *patches(r, c)))
@@ -87,17 +94,22 @@ class PixelTransform:
                     starts.keep((r.start, c.start), start)
             out = self.transforms.finish_analysis(start, level)[0]
             y[:, r.start : r.stop, c.start : c.stop] = out[:, r.inner, c.inner].cpu().numpy()
+        progress("analysis", len(pieces), len(pieces))
         return y
 
     @torch.inference_mode()
-    def synthesise(self, y: NDArray[np.int16], header: Header) -> Samples:
+    def synthesise(
+        self, y: NDArray[np.int16], header: Header, progress: Progress = no_progress
+    ) -> Samples:
         """Pixels (H, W) or (H, W, 3), uint8 or uint16, from integer latents (M, h, w)."""
         shape = (header.height, header.width)
         dtype = np.uint8 if header.bit_depth == 8 else np.uint16
         pixels: Samples = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=dtype)
         level = torch.tensor([float(header.quality)], device=self.device)
         h, w = y.shape[1:]
-        for r, c in blocks(h, w, self.block, self.transforms.config.synthesis_halo):
+        pieces = list(blocks(h, w, self.block, self.transforms.config.synthesis_halo))
+        for number, (r, c) in enumerate(pieces):
+            progress("synthesis", number, len(pieces))
             part = y[:, r.outer_start : r.outer_stop, c.outer_start : c.outer_stop]
             latents = torch.from_numpy(part.astype(np.float32))[None].to(self.device)
             latents = latents.contiguous(memory_format=torch.channels_last)
@@ -105,6 +117,7 @@ class PixelTransform:
             rows = slice(r.inner.start * PATCH, r.inner.stop * PATCH)
             columns = slice(c.inner.start * PATCH, c.inner.stop * PATCH)
             self._store(pixels, out[:, rows, columns], r.start * PATCH, c.start * PATCH)
+        progress("synthesis", len(pieces), len(pieces))
         return pixels
 
     def _store(self, pixels: Samples, block: Tensor, top: int, left: int) -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.errors import MismatchError, UsageError
+from lcodec.progress import Progress, no_progress
 
 
-def repack(file: bytes | container.LicFile, source: Codec, target: Codec) -> bytes:
+def repack(
+    file: bytes | container.LicFile,
+    source: Codec,
+    target: Codec,
+    progress: Progress = no_progress,
+) -> bytes:
     """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
 
     The symbols and their checksums stay as they are, and so does the decoded picture; sections
@@ -23,8 +29,8 @@ def repack(file: bytes | container.LicFile, source: Codec, target: Codec) -> byt
         )
     if not isinstance(file, container.LicFile):
         file = container.read(file)
-    symbols = source.decode_symbols(file)
-    header, tiles = target.code_symbols(file.header, symbols)
+    symbols = source.decode_symbols(file, progress)
+    header, tiles = target.code_symbols(file.header, symbols, progress)
     for number, (before, after) in enumerate(zip(file.tiles, tiles, strict=True)):
         if before.checksum != after.checksum:
             raise MismatchError(f"tile {number}: the symbols changed")

@@ -5,7 +5,7 @@ BD-rate needs scipy and plots need matplotlib, both of the extra ``lcodec[bench]
 
 from lcodec.bench.bdrate import BdRate, bd_rate
 from lcodec.bench.curves import ANCHOR, Curve, is_kodak, published_curve, published_curves
-from lcodec.bench.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr
+from lcodec.bench.metrics import MS_SSIM_MIN_SIDE, ms_ssim
 from lcodec.bench.plot import plot_rd
 from lcodec.bench.report import print_report
 from lcodec.bench.results import (
@@ -23,6 +23,7 @@ from lcodec.bench.runner import (
     timed_startup,
 )
 from lcodec.bench.summary import Summary, report_to_json, summarize
+from lcodec.distortion import psnr
 
 __all__ = [
     "ANCHOR",

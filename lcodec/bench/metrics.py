@@ -1,4 +1,4 @@
-"""Picture quality: PSNR and MS-SSIM of 8-bit and 16-bit pictures, as the field reports them."""
+"""MS-SSIM of 8-bit and 16-bit pictures, as the field reports it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from lcodec.distortion import same_shape
 from lcodec.errors import UsageError
-from lcodec.imageio import Samples, check_pixels
+from lcodec.imageio import Samples
 
 PEAK = 255.0
 
@@ -25,26 +26,6 @@ MS_SSIM_MIN_SIDE = _TAPS * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
 _Plane = NDArray[np.float64]
 
 
-def psnr(reference: Samples, decoded: Samples) -> float:
-    """PSNR in dB over all samples of two pictures (H, W) or (H, W, 3) of one type; inf if equal.
-
-    The peak is 255 for uint8 and 65535 for uint16.
-
-    Raises:
-        UsageError: the arrays are not pictures, or not of one shape.
-    """
-    reference, decoded = _same_shape(reference, decoded)
-    squares = 0
-    # Row by row, in exact integers: no second picture of wider samples in memory.
-    for row, other in zip(reference, decoded, strict=True):
-        difference = row.astype(np.int64) - other
-        squares += int((difference * difference).sum())
-    if squares == 0:
-        return math.inf
-    peak = float(np.iinfo(reference.dtype).max)
-    return 10.0 * math.log10(peak * peak * reference.size / squares)
-
-
 def ms_ssim(reference: Samples, decoded: Samples) -> float:
     """MS-SSIM in 0..1: the mean over the channels of two pictures of one shape and type.
 
@@ -54,9 +35,9 @@ def ms_ssim(reference: Samples, decoded: Samples) -> float:
     scale count as 0.
 
     Raises:
-        UsageError: a side is shorter than `MS_SSIM_MIN_SIDE`, or as for `psnr`.
+        UsageError: a side is shorter than `MS_SSIM_MIN_SIDE`, or as for `lcodec.distortion.psnr`.
     """
-    reference, decoded = _same_shape(reference, decoded)
+    reference, decoded = same_shape(reference, decoded)
     height, width = reference.shape[:2]
     if not has_ms_ssim(reference):
         raise UsageError(
@@ -76,15 +57,6 @@ def has_ms_ssim(pixels: Samples) -> bool:
 def ms_ssim_db(value: float) -> float:
     """MS-SSIM on the scale of the field's plots: ``-10 log10(1 - value)``; inf at 1."""
     return math.inf if value >= 1.0 else -10.0 * math.log10(1.0 - value)
-
-
-def _same_shape(reference: Samples, decoded: Samples) -> tuple[Samples, Samples]:
-    reference, decoded = check_pixels(reference), check_pixels(decoded)
-    if reference.shape != decoded.shape:
-        raise UsageError(f"pictures of different shapes: {reference.shape} and {decoded.shape}")
-    if reference.dtype != decoded.dtype:
-        raise UsageError(f"pictures of different types: {reference.dtype} and {decoded.dtype}")
-    return reference, decoded
 
 
 def _ms_ssim_plane(reference: Samples, decoded: Samples) -> float:

@@ -100,12 +100,12 @@ def encode(
 
 
 @contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
     """What to call with steps done and in all; a bar where standard error is a terminal."""
     with console.progress_bar("optimising", shown=shown) as progress:
         task = progress.add_task("", total=None, visible=False) if progress else None
 
-        def update(done: int, total: int) -> None:
+        def update(stage: str, done: int, total: int) -> None:
             if progress and task is not None:
                 progress.update(task, completed=done, total=total, visible=True)
 

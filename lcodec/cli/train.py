@@ -205,7 +205,7 @@ def _config(
     earlier = resumed if going_on else start
     config = ModelConfig()
     if earlier is not None and restore.is_released(earlier):
-        config = read_config(earlier)[0]
+        config = read_config(earlier).sizes
     elif earlier is not None:
         config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
     if model is not None:

@@ -6,7 +6,7 @@ differentiably; `area` cuts the picture into pieces that fit into memory; `desce
 symbols of one piece.
 """
 
-from lcodec.rdo.levels import EFFORT_MAX, Progress, no_progress
+from lcodec.rdo.levels import EFFORT_MAX
 from lcodec.rdo.refiner import Refiner
 
-__all__ = ["EFFORT_MAX", "Progress", "Refiner", "no_progress"]
+__all__ = ["EFFORT_MAX", "Refiner"]

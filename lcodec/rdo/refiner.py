@@ -12,9 +12,10 @@ from lcodec.imageio import Samples
 from lcodec.latents import PictureSymbols
 from lcodec.loading import LoadedModel
 from lcodec.pixels import PixelTransform
+from lcodec.progress import Progress
 from lcodec.rdo.area import Problem, areas
 from lcodec.rdo.descent import descend
-from lcodec.rdo.levels import ROUNDS, Progress
+from lcodec.rdo.levels import ROUNDS
 from lcodec.rdo.proxy import Proxy
 
 
@@ -47,16 +48,17 @@ class Refiner:
         rounds = ROUNDS[effort]
         for number, area in enumerate(pieces):
             done = number * rounds
+            progress("optimisation", done, rounds * len(pieces))
 
             def on_round() -> None:
                 nonlocal done
                 done += 1
-                progress(done, rounds * len(pieces))
+                progress("optimisation", done, rounds * len(pieces))
 
             generator = torch.Generator().manual_seed(number)
             problem = Problem(self._proxy, self._transform, header, pixels, found, area)
             with torch.enable_grad():
                 best = descend(problem, rounds, generator, on_round)
             found.y[:, area.rows, area.columns] = best[0].cpu().numpy().astype(np.int16)
-            progress((number + 1) * rounds, rounds * len(pieces))
+            progress("optimisation", (number + 1) * rounds, rounds * len(pieces))
         return found

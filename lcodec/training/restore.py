@@ -99,7 +99,7 @@ def restore_model(folder: Path) -> TrainingCodec:
     Raises:
         InputError: files are missing or do not belong together.
     """
-    config, transforms_name = read_config(folder)
+    config, transforms_name, _ = read_config(folder)
     model = TrainingCodec(config)
     try:
         transforms = checkpoint.load_tensors(folder.parent / transforms_name / TRANSFORMS_FILE)

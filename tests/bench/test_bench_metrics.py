@@ -14,8 +14,8 @@ from lcodec.bench.metrics import (
     has_ms_ssim,
     ms_ssim,
     ms_ssim_db,
-    psnr,
 )
+from lcodec.distortion import psnr
 from lcodec.errors import UsageError
 
 C1, C2 = 6.5025, 58.5225

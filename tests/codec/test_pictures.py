@@ -12,9 +12,9 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.bench.metrics import psnr
 from lcodec.codec import Codec
 from lcodec.container import Alpha
+from lcodec.distortion import psnr
 from lcodec.errors import FormatError, TargetError
 from lcodec.imageio import Metadata, Picture
 from lcodec.targets import Target
