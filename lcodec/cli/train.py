@@ -49,6 +49,14 @@ def train(
     decay: Annotated[
         float, typer.Option("--decay", help="Last share of the budget, in which the rate falls.")
     ] = 0.7,
+    quantise_from: Annotated[
+        float,
+        typer.Option(
+            "--quantise-from",
+            metavar="SHARE",
+            help="Share of the budget from which on the entropy model rounds like its integers.",
+        ),
+    ] = 0.0,
     crops: Annotated[
         str,
         typer.Option(
@@ -96,7 +104,16 @@ def train(
     minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.
     """
     schedule = parse_crops(crops)
-    _check(data, run, start, minutes=minutes, lr=lr, decay=decay, resume=resume)
+    _check(
+        data,
+        run,
+        start,
+        minutes=minutes,
+        lr=lr,
+        decay=decay,
+        quantise_from=quantise_from,
+        resume=resume,
+    )
 
     import torch
 
@@ -114,6 +131,7 @@ def train(
         start=start,
         lr=lr,
         decay=decay,
+        quantise_from=quantise_from,
         crops=schedule,
         seed=seed,
         device=choose_device(device.value).type,
@@ -167,6 +185,7 @@ def _check(
     minutes: float,
     lr: float,
     decay: float,
+    quantise_from: float,
     resume: bool,
 ) -> None:
     """Refuse what can be seen to be wrong before anything slow is imported."""
@@ -175,6 +194,8 @@ def _check(
             raise UsageError(f"{name} {value}: must be above 0")
     if decay > 1:
         raise UsageError(f"--decay {decay}: must be at most 1")
+    if not 0 <= quantise_from < 1:
+        raise UsageError(f"--quantise-from {quantise_from}: must lie from 0 to below 1")
     if start is not None and resume and (run / "run.json").exists():
         raise UsageError("--start and --resume exclude each other: the run has begun")
     if not data.is_dir():

@@ -34,6 +34,8 @@ class TrainOptions:
     Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
     the file ``latents``, or taken from it if it is there.
     The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
+    From the share ``quantise_from`` of the budget on, the entropy model rounds as its integers
+    will, which takes longer; in stage ``transforms`` it never does.
     """
 
     data: Path
@@ -43,6 +45,7 @@ class TrainOptions:
     start: Path | None = None
     lr: float = 2.5e-3
     decay: float = 0.7
+    quantise_from: float = 0.0
     warmup: int = 100
     crops: tuple[tuple[float, int, int], ...] = ((0.0, 8, 128), (0.2, 8, 256))
     average: float = 0.998
@@ -70,8 +73,7 @@ class Trainer:
         self.report = report
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
-        # Quantisation in the loop costs time; the transforms do not need it.
-        self.model = TrainingCodec(config, rounding=options.stage != "transforms")
+        self.model = TrainingCodec(config, rounding=False)
         self._data: CropDataset | None = None
         self.steps = 0
         self.skipped = 0
@@ -155,8 +157,13 @@ class Trainer:
         current = [entry for entry in self.options.crops if entry[0] <= self.progress()][-1]
         return current[1], current[2]
 
+    def _quantises(self) -> bool:
+        o = self.options
+        return o.stage != "transforms" and self.progress() >= o.quantise_from
+
     def step(self) -> dict[str, float]:
         """One optimiser step; a step whose loss or gradient is not finite changes nothing."""
+        self.model.kit.rounding.enabled = self._quantises()
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         batch = self.objective.draw(*self._schedule())
@@ -189,7 +196,11 @@ class Trainer:
             self.average[name].lerp_(own[name].float(), 1.0 - keep)
 
     def validate(self) -> float | None:
-        """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``)."""
+        """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``).
+
+        With rounding, whether training has come to it or not: it is what would be released.
+        """
+        self.model.kit.rounding.enabled = True
         current = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         value = self.objective.validate()

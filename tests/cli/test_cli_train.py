@@ -86,6 +86,7 @@ def test_options_reach_the_trainer(
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     start = a_run(tmp_path / "start", depth=2)
     words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
+    words += " --quantise-from 0.25"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     words += f" --latents {tmp_path / 'kept'} --latent-crops 5"
     assert run([*base, *words.split()]) == 0
@@ -98,6 +99,7 @@ def test_options_reach_the_trainer(
         start=Path(start),
         lr=0.001,
         decay=0.5,
+        quantise_from=0.25,
         crops=((0.0, 12, 128), (0.35, 8, 256)),
         seed=4,
         latents=tmp_path / "kept",

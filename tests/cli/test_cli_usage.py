@@ -41,6 +41,7 @@ MISTAKES = [
     (["train", "--data", "{folder}", "--run", "r", "--stage", "all"], "--stage"),
     (["train", "--data", "{folder}", "--run", "r", "--minutes", "0"], "--minutes"),
     (["train", "--data", "{folder}", "--run", "r", "--decay", "1.5"], "--decay"),
+    (["train", "--data", "{folder}", "--run", "r", "--quantise-from", "1"], "--quantise-from"),
     (["train", "--data", "{folder}", "--run", "r", "--lr", "nan"], "--lr"),
     (["train", "--data", "{folder}", "--run", "r", "--crops", "8x128"], "--crops"),
     (["train", "--data", "{folder}", "--run", "r", "--crops", "0:8x100"], "multiples of 64"),

@@ -125,6 +125,17 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     assert entries[-1]["bpp"] == pytest.approx(float(bits) / 64**2, rel=1e-3)
 
 
+def test_quantisation_begins_at_its_share(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer(
+        options(pictures, tmp_path, stage="joint", max_steps=4, quantise_from=0.5), CONFIG
+    )
+    seen = []
+    for _ in range(4):
+        trainer.step()
+        seen.append(trainer.model.kit.rounding.enabled)
+    assert seen == [False, False, True, True]
+
+
 def test_latents_of_other_transforms_are_refused(pictures: Path, tmp_path: Path) -> None:
     latents = tmp_path / "latents.safetensors"
     for name, seed in (("a", 1), ("b", 2)):

@@ -1,0 +1,97 @@
+"""Train entropy models one after the other on the same latents, and show their rates.
+
+    python tools/train_entropy.py --data pictures --start models/groupedmixer --runs runs/entropy \\
+        --minutes 12 checkerboard groupedmixer groupedmixer-inner:8 [-- OPTIONS OF lcodec train]
+
+``NAME:DEPTH`` takes another number of layers. Finished runs are kept, so that the same command
+goes on where it was stopped. Rates are bits per pixel of crops that nothing was trained on, with
+the rounding of the integers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REFERENCE = "checkerboard"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is over: its rates in bits per pixel by time, the last one last."""
+
+    name: str
+    steps: int
+    minutes: float
+    rates: list[float]
+
+
+def is_over(folder: Path, minutes: float) -> bool:
+    """Whether a run has used its budget."""
+    info = folder / "run.json"
+    return info.is_file() and json.loads(info.read_text())["elapsed"] >= 60 * minutes
+
+
+def train(name: str, options: argparse.Namespace) -> None:
+    """Train one model, or go on with it, as `lcodec train` does."""
+    model, _, depth = name.partition(":")
+    folder = options.runs / name.replace(":", "-")
+    if is_over(folder, options.minutes):
+        return
+    command = [sys.executable, "-m", "lcodec", "train", "--stage", "entropy", "--model", model]
+    command += ["--data", str(options.data), "--run", str(folder)]
+    command += ["--latents", str(options.runs / "latents.safetensors")]
+    command += ["--minutes", str(options.minutes), *options.rest]
+    command += ["--depth", depth] if depth else []
+    begun = (folder / "run.json").is_file()
+    command += ["--resume"] if begun else ["--start", str(options.start)]
+    subprocess.run(command, check=True)
+
+
+def read_run(folder: Path, name: str) -> Run:
+    """The figures of a run."""
+    info = json.loads((folder / "run.json").read_text())
+    entries = [json.loads(line) for line in (folder / "log.ndjson").read_text().splitlines()]
+    rates = [entry["bpp"] for entry in entries if entry.get("event") == "validation"]
+    return Run(name, info["steps"], info["elapsed"] / 60, rates)
+
+
+def table(runs: list[Run]) -> str:
+    """Markdown: rates at the end, against the reference, and what the last quarter brought."""
+    reference = next((run.rates[-1] for run in runs if run.name == REFERENCE), None)
+    lines = ["| model | steps | minutes | bpp | against checkerboard | last quarter |"]
+    lines.append("|---|---:|---:|---:|---:|---:|")
+    for run in sorted(runs, key=lambda run: run.rates[-1]):
+        last = run.rates[-1]
+        earlier = run.rates[len(run.rates) * 3 // 4 - 1] if len(run.rates) > 3 else run.rates[0]
+        against = f"{100 * (last / reference - 1):+.2f} %" if reference else ""
+        gain = f"{100 * (last / earlier - 1):+.2f} %"
+        figures = f"{run.steps} | {run.minutes:.1f} | {last:.4f} | {against} | {gain}"
+        lines.append(f"| {run.name} | {figures} |")
+    return "\n".join(lines)
+
+
+def main(words: list[str]) -> None:
+    """Train what is asked for, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+", metavar="NAME[:DEPTH]")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--start", type=Path, required=True, help="whose transforms to take")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for runs and latents")
+    parser.add_argument("--minutes", type=float, required=True, help="for each model")
+    end = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:end])
+    options.rest = words[end + 1 :]
+    options.runs.mkdir(parents=True, exist_ok=True)
+    for name in options.names:
+        train(name, options)
+    runs = [read_run(options.runs / name.replace(":", "-"), name) for name in options.names]
+    print(table(runs))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
