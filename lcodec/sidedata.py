@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from lcodec import container
 from lcodec.coding.alpha import decode_alpha, encode_alpha
 from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section
 from lcodec.imageio import Metadata, Picture, Samples
@@ -47,8 +48,8 @@ def read_alpha(file: LicFile) -> Samples | None:
 
 
 def read_metadata(file: LicFile) -> Metadata:
-    """Metadata of a file; of several sections of a kind the first counts."""
-    found = {section.type: section.payload for section in reversed(file.extra)}
+    """Metadata of a file."""
+    found = container.payloads(file.extra)
     return Metadata(found.get(ICC), found.get(EXIF), found.get(XMP))
 
 

@@ -3,7 +3,7 @@
 Standard library only; knows nothing of networks, arithmetic or weights.
 """
 
-from lcodec.container.describe import Description, describe
+from lcodec.container.describe import Description, describe, header_info
 from lcodec.container.header import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_TILE_EDGE,
@@ -13,7 +13,7 @@ from lcodec.container.header import (
     Alpha,
     Header,
 )
-from lcodec.container.reader import LicFile, read
+from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, SIGNATURE, XMP, Section
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_to
@@ -31,13 +31,18 @@ __all__ = [
     "SIGNATURE",
     "XMP",
     "Alpha",
+    "Buffer",
     "Description",
+    "Head",
     "Header",
     "LicFile",
     "Section",
     "TilePayload",
     "describe",
+    "header_info",
+    "payloads",
     "read",
+    "read_head",
     "write",
     "write_to",
 ]

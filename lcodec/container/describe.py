@@ -84,7 +84,7 @@ def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Descripti
     alpha = 0 if layout.alpha is None else layout.alpha.size
     return Description(
         version=f"{layout.version[0]}.{layout.version[1]}",
-        header=_header_info(layout.header),
+        header=header_info(layout.header),
         sections=[_section_info(frame) for frame in layout.frames],
         tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
         total_bytes=len(view),
@@ -96,7 +96,8 @@ def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Descripti
     )
 
 
-def _header_info(header: Header) -> HeaderInfo:
+def header_info(header: Header) -> HeaderInfo:
+    """The fields of a header, ready for JSON."""
     return HeaderInfo(
         width=header.width,
         height=header.height,

@@ -1,8 +1,10 @@
-"""Reading a whole ``.lic`` file from memory."""
+"""Reading ``.lic`` files: whole ones from memory, and the heads of those in streams."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from lcodec.container import sections
 from lcodec.container.header import DEFAULT_MAX_PIXELS, Alpha, Header, decode_header
@@ -12,6 +14,8 @@ from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UnsupportedError
 
 Buffer = bytes | bytearray | memoryview
+
+_FIRST_READ = 4096  # bytes, enough for most heads without a large colour profile
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,28 @@ class LicFile:
     extra: tuple[Section, ...] = ()
     version: tuple[int, int] = (sections.MAJOR, sections.MINOR)
     alpha: bytes | None = None
+
+
+class BinaryReader(Protocol):
+    """What ``read_head`` needs of a file."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next ``size`` bytes or less; none at the end."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands in a file before its tiles and its alpha plane.
+
+    Attributes:
+        header: the picture and what is needed to decode it.
+        extra: the ancillary sections there, known or not; a file may have others further on.
+        version: (major, minor) of the format.
+    """
+
+    header: Header
+    extra: tuple[Section, ...]
+    version: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -57,14 +83,52 @@ def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
     view = as_view(data)
     layout = parse(view, max_pixels)
     extra = tuple(
-        Section(frame.type, bytes(view[frame.payload_start : frame.payload_end]))
-        for frame in layout.frames
-        if sections.is_ancillary(frame.type)
+        _section(view, frame) for frame in layout.frames if sections.is_ancillary(frame.type)
     )
     tiles = tuple(tile.copy() for tile in layout.tiles)
     plane = layout.alpha
     alpha = None if plane is None else bytes(view[plane.payload_start : plane.payload_end])
     return LicFile(layout.header, tiles, extra, layout.version, alpha)
+
+
+def read_head(stream: BinaryReader, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Head:
+    """Read and check the head of a file, and of the file little more than that.
+
+    Raises:
+        FormatError: not a ``.lic`` file, or truncated or damaged in its head.
+        UnsupportedError: needs a newer version of this program.
+        InputError: more than ``max_pixels`` pixels.
+    """
+    data = stream.read(_FIRST_READ)
+    version = sections.check_preamble(memoryview(data))
+    while True:
+        try:
+            return _parse_head(memoryview(data), version, max_pixels)
+        except FormatError:
+            # Perhaps only because the head goes on.
+            more = stream.read(len(data))
+            if not more:
+                raise
+            data += more
+
+
+def _parse_head(view: memoryview, version: tuple[int, int], max_pixels: int) -> Head:
+    frames = sections.scan(view)
+    frame = next(frames)
+    header = decode_header(_payload(view, frame), max_pixels)
+    extra = []
+    while frame.end == len(view) or sections.is_ancillary(view[frame.end]):
+        frame = next(frames)
+        extra.append(_section(view, frame))
+    return Head(header, tuple(extra), version)
+
+
+def payloads(extra: Iterable[Section]) -> dict[int, bytes]:
+    """Payloads by type of section; of several sections of a type the first counts."""
+    found: dict[int, bytes] = {}
+    for section in extra:
+        found.setdefault(section.type, section.payload)
+    return found
 
 
 def as_view(data: Buffer) -> memoryview:
@@ -99,6 +163,10 @@ def parse(view: memoryview, max_pixels: int) -> Layout:
     if len(tiles) != header.tile_count:
         raise FormatError(f"{len(tiles)} tiles, but the picture has {header.tile_count}")
     return Layout(version, header, tuple(seen), tuple(tiles), alpha)
+
+
+def _section(view: memoryview, frame: Frame) -> Section:
+    return Section(frame.type, bytes(view[frame.payload_start : frame.payload_end]))
 
 
 def _payload(view: memoryview, frame: Frame) -> Cursor:

@@ -1,0 +1,71 @@
+"""Reading the head of a file and leaving the rest."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from lcodec.container import Head, Section, payloads, read, read_head, write
+from lcodec.errors import FormatError, InputError, UnsupportedError
+
+from .samples import EXTRA, TILE, TILE_FRAME, build, example, frame, make_header, small, with_alpha
+
+
+@pytest.mark.parametrize("data", [example(), small(), with_alpha()])
+def test_head_is_that_of_the_whole_file(data: bytes) -> None:
+    file = read(data)
+    assert read_head(io.BytesIO(data)) == Head(file.header, file.extra, file.version)
+
+
+def test_no_more_is_read_than_needed() -> None:
+    icc = Section(0x81, bytes(range(256)) * 50)
+    data = write(make_header(), [TILE], [icc])
+    padded = io.BytesIO(data + bytes(1 << 20))
+    assert read_head(padded).extra == (icc,)
+    assert padded.tell() < 3 * len(data)
+    damaged = io.BytesIO(example()[:-20] + bytes(20))
+    assert read_head(damaged).extra == (EXTRA,)
+
+
+def test_metadata_behind_a_tile_is_not_of_the_head() -> None:
+    data = build(frame(0x82, b"exif"), TILE_FRAME, frame(0x83, b"xmp"), b"\0\0")
+    assert [section.type for section in read_head(io.BytesIO(data)).extra] == [0x82]
+    assert payloads(read(data).extra) == {0x82: b"exif", 0x83: b"xmp"}
+
+
+def test_first_section_of_a_type_counts() -> None:
+    assert payloads([Section(0x81, b"1"), Section(0x83, b"2"), Section(0x81, b"3")]) == {
+        0x81: b"1",
+        0x83: b"2",
+    }
+
+
+def test_every_truncation_of_the_head_is_refused() -> None:
+    data = with_alpha()
+    end = data.index(b"xmp") + 3 + 4
+    for length in range(end + 1):
+        with pytest.raises(FormatError, match=r"truncated|empty"):
+            read_head(io.BytesIO(data[:length]))
+    read_head(io.BytesIO(data[: end + 1]))
+
+
+def test_damage_in_the_head_is_refused() -> None:
+    data = with_alpha()
+    for position in range(data.index(b"xmp") + 3 + 4):
+        changed = bytearray(data)
+        changed[position] ^= 0x10
+        with pytest.raises((FormatError, UnsupportedError)):
+            read_head(io.BytesIO(bytes(changed)))
+
+
+def test_other_files_are_refused_at_once() -> None:
+    stream = io.BytesIO(bytes(1 << 20))
+    with pytest.raises(FormatError, match=r"not a \.lic file"):
+        read_head(stream)
+    assert stream.tell() == 4096
+
+
+def test_limit_of_pixels() -> None:
+    with pytest.raises(InputError, match="limit of 59999 pixels"):
+        read_head(io.BytesIO(example()), max_pixels=59999)
