@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageCms
 
 from lcodec.errors import InputError
 from lcodec.imageio.deep import load_deep, raw_modes, scaled
-from lcodec.imageio.metadata import EXIF_PREFIX, collect
+from lcodec.imageio.metadata import EXIF_PREFIX, NOTHING_GIVEN, Given, collect
 from lcodec.imageio.picture import Picture, Samples
 
 _REDUCED = "16-bit samples reduced to 8 bits"
@@ -31,17 +32,28 @@ _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
 }
 
 
-def from_pil(image: Image.Image) -> Picture:
+# Loading an image and parsing its EXIF change it, and it may come from several threads at once.
+# Images are not hashable, so one of these is taken by the image's address.
+_LOCKS = tuple(threading.Lock() for _ in range(61))
+
+
+def from_pil(image: Image.Image, given: Given = NOTHING_GIVEN) -> Picture:
     """Pixels, alpha and metadata of a Pillow image of any mode, upright.
 
     Bilevel and gray modes give gray, everything else RGB; 16-bit files that were not yet loaded
     give 16 bits. CMYK becomes sRGB through the image's profile. Of several frames the first
-    (current) one is taken.
+    (current) one is taken. Metadata ``given`` takes the place of the image's own, see
+    `lcodec.imageio.metadata.collect`.
 
     Raises:
         InputError: samples of an unknown range (floating point, 32-bit) or a Lab picture.
         OSError and others: whatever Pillow raises while it decodes a damaged file.
     """
+    with _LOCKS[id(image) % len(_LOCKS)]:
+        return _from_pil(image, given)
+
+
+def _from_pil(image: Image.Image, given: Given) -> Picture:
     layouts = raw_modes(image)
     reduced = any(";16" in layout for layout in layouts) or _reduced_by_decoder(image)
     frames = int(getattr(image, "n_frames", 1))
@@ -59,7 +71,7 @@ def from_pil(image: Image.Image) -> Picture:
         alpha = _transparent_colour(image, pixels)
     if frames > 1:
         notes.append(f"only the first of {frames} frames is kept")
-    metadata, orientation, dropped = collect(image, 1 if pixels.ndim == 2 else 3)
+    metadata, orientation, dropped = collect(image, 1 if pixels.ndim == 2 else 3, given)
     if orientation in _UPRIGHT:
         turn = _UPRIGHT[orientation]
         pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from PIL import Image
 
@@ -46,29 +48,43 @@ class Metadata:
 
 NO_METADATA = Metadata()
 
+Given: TypeAlias = Mapping[str, bytes | None]
+"""Metadata by the names that Pillow has for it: ``icc_profile``, ``exif``, ``xmp``."""
 
-def collect(image: Image.Image, channels: int) -> tuple[Metadata, int, list[str]]:
+NOTHING_GIVEN: Given = {}
+
+
+def collect(
+    image: Image.Image, channels: int, given: Given = NOTHING_GIVEN
+) -> tuple[Metadata, int, list[str]]:
     """What a loaded image carries, its EXIF orientation (1 to 8), and notes on what is dropped.
 
     ``channels`` of the pixels that are made of it: a profile of another colour space than theirs
-    is dropped.
+    is dropped. What is ``given`` takes the place of the image's own, EXIF with its orientation;
+    None and empty bytes stand for leaving a kind out.
     """
     notes: list[str] = []
+    info: dict[Any, Any] = {**image.info, **given}
     orientation, exif = 1, None
     try:
-        # Pillow looks in XMP too, and for AVIF at the file's own rotation.
-        orientation = int(image.getexif().get(_ORIENTATION, 1))
-        exif = _exif(image)
+        new = given.get("exif")
+        # Of the image's own, Pillow looks in XMP too, and for AVIF at the file's own rotation.
+        tags = _parsed(new) if new else image.getexif()
+        orientation = int(tags.get(_ORIENTATION, 1))
+        if new or "exif" not in given:
+            exif = _exif(info.get("exif"), tags)
     except Exception:
         # Pillow's EXIF parser raises many kinds; damaged metadata must not cost the picture.
         notes.append("unreadable EXIF dropped")
-    icc = image.info.get("icc_profile") or None
+    icc = info.get("icc_profile") or None
     if icc is not None and image.mode != "CMYK" and not _fits(icc, channels):
         icc = None
         notes.append("ICC profile of another colour space dropped")
     if image.mode == "CMYK":
         icc = None  # the pixels are no longer in its space
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or None
+    xmp = info.get("xmp") or None
+    if "xmp" not in given:
+        xmp = xmp or image.info.get("XML:com.adobe.xmp") or None
     if isinstance(xmp, str):
         xmp = xmp.encode("utf-8")
     if xmp is not None:
@@ -84,16 +100,20 @@ def _fits(icc: bytes, channels: int) -> bool:
     return icc[16:20] in (_SPACES[3], _SPACES[channels])
 
 
-def _exif(image: Image.Image) -> bytes | None:
-    """The EXIF data with an orientation of 1; None if there is none.
+def _parsed(exif: bytes) -> Image.Exif:
+    tags = Image.Exif()
+    tags.load(EXIF_PREFIX + exif.removeprefix(EXIF_PREFIX))
+    return tags
+
+
+def _exif(raw: bytes | None, exif: Image.Exif) -> bytes | None:
+    """EXIF data, as stored or else as parsed, with an orientation of 1; None if there is none.
 
     Raises:
         Exception: of any kind, if it is damaged.
     """
-    raw = image.info.get("exif")
     if raw:
         return _upright(raw.removeprefix(EXIF_PREFIX))
-    exif = image.getexif()
     kept = Image.Exif()
     found = False
     for tag, value in exif.items():
@@ -128,8 +148,7 @@ def _upright(exif: bytes) -> bytes:
 def is_readable(exif: bytes) -> bool:
     """Whether Pillow can parse EXIF data, which it does while it writes some formats."""
     try:
-        parsed = Image.Exif()
-        parsed.load(EXIF_PREFIX + exif)
+        parsed = _parsed(exif)
         dict(parsed)
         parsed.get_ifd(_EXIF_IFD)
         parsed.get_ifd(_GPS_IFD)
