@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from lcodec import container, sidedata
-from lcodec.container import Header, TilePayload
+from lcodec.container import Buffer, Header, TilePayload
 from lcodec.encoder import Encoded, Encoder, Source
 from lcodec.errors import UsageError, WeightsError
 from lcodec.imageio import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
@@ -85,8 +87,26 @@ def as_picture(image: AnyPicture) -> Picture:
     return from_array(image) if isinstance(image, np.ndarray) else from_pil(image)
 
 
+def _whole(name: str, value: int, largest: int) -> int:
+    """``value`` as an int, of numpy's types as well; UsageError unless whole and in range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
+    if not 0 <= number <= largest:
+        raise UsageError(f"{name} must lie in 0..{largest}: {number}")
+    return number
+
+
+def _quality(quality: int | None) -> int:
+    return DEFAULT_QUALITY if quality is None else _whole("quality", quality, QUALITY_MAX)
+
+
 class Codec:
-    """One model, loaded. Not for use from several threads at once.
+    """One model, loaded, for any number of threads at once.
+
+    A call keeps what it works with to itself and only reads the networks; the files are the same,
+    byte for byte, as from one thread. Arrays and images must not be changed while they are encoded.
 
     ``carrier`` chooses how integers are multiplied (results are identical); ``cached=False``
     recomputes the context of every group, for comparison.
@@ -147,9 +167,10 @@ class Codec:
         """
         if quality is not None and target is not None:
             raise UsageError("a quality and a target exclude each other")
-        if not 0 <= effort <= EFFORT_MAX:
-            raise UsageError(f"effort must lie in 0..{EFFORT_MAX}: {effort}")
-        quality = DEFAULT_QUALITY if quality is None else quality
+        if not isinstance(target, Target | None):
+            raise UsageError(f"a lcodec.Target is needed, not {target!r}")
+        effort = _whole("effort", effort, EFFORT_MAX)
+        quality = _quality(quality)
         encoder = self._encoder(image, quality, strip)
         encoder.progress = progress
         if target is not None:
@@ -167,7 +188,7 @@ class Codec:
         Raises:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
-        quality = DEFAULT_QUALITY if quality is None else quality
+        quality = _quality(quality)
         encoders = [self._encoder(image, quality, strip) for image in images]
         return Encoder.encode_many(encoders, quality)
 
@@ -175,8 +196,6 @@ class Codec:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
-        if not 0 <= quality <= QUALITY_MAX:
-            raise UsageError(f"quality must lie in 0..{QUALITY_MAX}: {quality}")
         source = self._source(picture, quality)
         return Encoder(self._pixels, self._latents, self._refiner, source)
 
@@ -197,7 +216,7 @@ class Codec:
             channels=3 if picture.channels == 3 else 1,
             bit_depth=8 if picture.bit_depth == 8 else 16,
             alpha=sidedata.alpha_kind(picture),
-            quality=int(quality),
+            quality=quality,
             tile_edge=self.tile_edge,
             profile=P.PROFILE,
             entropy_model=self.loaded.entropy.fourcc,
@@ -206,7 +225,7 @@ class Codec:
 
     def decode(
         self,
-        data: bytes | container.LicFile,
+        data: Buffer | container.LicFile,
         max_pixels: int = container.DEFAULT_MAX_PIXELS,
         *,
         progress: Progress = no_progress,
@@ -217,6 +236,7 @@ class Codec:
 
         Raises:
             FormatError, UnsupportedError: the file is damaged or of another kind.
+            InputError: more than ``max_pixels`` pixels.
             WeightsError: the file was made with other weights.
             MismatchError: the decoded symbols are not the encoded ones.
         """
@@ -234,7 +254,7 @@ class Codec:
         return Decoded(picture, file.header, watch.seconds)
 
     def decode_symbols(
-        self, data: bytes | container.LicFile, progress: Progress = no_progress
+        self, data: Buffer | container.LicFile, progress: Progress = no_progress
     ) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = data if isinstance(data, container.LicFile) else container.read(data)
@@ -259,10 +279,21 @@ class Codec:
             )
 
 
-@lru_cache(maxsize=2)
+_kept_codecs = lru_cache(maxsize=2)(Codec)
+_keeping = threading.Lock()
+
+
 def shared_codec(model: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
-    """A codec that stays loaded for later calls."""
-    return Codec(model, device)
+    """A codec that stays loaded for later calls, of all threads."""
+    # Without the lock, threads that come while a model is loading would each load it.
+    with _keeping:
+        return _kept_codecs(model, device)
+
+
+def forget_codecs() -> None:
+    """Let go of the codecs that `shared_codec` keeps."""
+    with _keeping:
+        _kept_codecs.cache_clear()
 
 
 def encode(
@@ -277,18 +308,31 @@ def encode(
 ) -> bytes:
     """Encode a Pillow image or an array to a ``.lic`` file.
 
-    See `Codec.encode_detailed` for the options.
+    The model is loaded at the first call and stays loaded; threads share it. See
+    `Codec.encode_detailed` for the options.
+
+    Raises:
+        UsageError, InputError, TargetError: see `Codec.encode_detailed`.
+        WeightsError: the model is not there, or damaged.
     """
     codec = shared_codec(model, device)
     return codec.encode(image, quality, target=target, effort=effort, strip=strip)
 
 
-def decode(data: bytes, *, device: str = "auto") -> Decoded:
-    """Decode a ``.lic`` file with the released model it names.
+def decode(
+    data: Buffer | container.LicFile,
+    *,
+    device: str = "auto",
+    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+) -> Decoded:
+    """Decode a ``.lic`` file with the released model it names, which then stays loaded.
 
     Raises:
         FormatError, UnsupportedError, MismatchError: see `Codec.decode`.
+        InputError: more than ``max_pixels`` pixels.
         WeightsError: no model here has the file's model id.
     """
-    file = container.read(data)
+    file = data
+    if not isinstance(file, container.LicFile):
+        file = container.read(file, max_pixels=max_pixels)
     return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

@@ -154,6 +154,7 @@ def _files(name: str, *needed: str) -> dict[str, Path]:
     return files
 
 
+@torch.inference_mode(mode=False)  # whoever loads: others may want gradients
 def load_model(
     name: str, device: str = "auto", carrier: str = "auto", cached: bool = True
 ) -> LoadedModel:

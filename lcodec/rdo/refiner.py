@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from lcodec.container import Header
 from lcodec.imageio import Samples
 from lcodec.latents import PictureSymbols
 from lcodec.loading import LoadedModel
+from lcodec.nets.integer.carriers import full_float32
 from lcodec.pixels import PixelTransform
 from lcodec.progress import Progress
 from lcodec.rdo.area import Problem, areas
@@ -25,11 +26,16 @@ class Refiner:
     def __init__(self, loaded: LoadedModel, transform: PixelTransform) -> None:
         self._loaded = loaded
         self._transform = transform
+        self._making = threading.Lock()
+        self._made: Proxy | None = None
 
-    @cached_property
     def _proxy(self) -> Proxy:
-        return Proxy(self._loaded)
+        with self._making:
+            if self._made is None:
+                self._made = Proxy(self._loaded)
+            return self._made
 
+    @torch.inference_mode(mode=False)  # gradients, even if the caller has given them up
     def refine(
         self,
         header: Header,
@@ -43,6 +49,7 @@ class Refiner:
         Area after area, each beside the final symbols of those before it. Memory is that of one
         area. Deterministic on one machine.
         """
+        proxy = self._proxy()
         found = PictureSymbols(plain.y.copy(), plain.z)
         pieces = list(areas(header))
         rounds = ROUNDS[effort]
@@ -56,8 +63,9 @@ class Refiner:
                 progress("optimisation", done, rounds * len(pieces))
 
             generator = torch.Generator().manual_seed(number)
-            problem = Problem(self._proxy, self._transform, header, pixels, found, area)
-            with torch.enable_grad():
+            problem = Problem(proxy, self._transform, header, pixels, found, area)
+            # Full float32 in any case: other threads may have set it, or not.
+            with torch.enable_grad(), full_float32():
                 best = descend(problem, rounds, generator, on_round)
             found.y[:, area.rows, area.columns] = best[0].cpu().numpy().astype(np.int16)
             progress("optimisation", (number + 1) * rounds, rounds * len(pieces))

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import lcodec
-from lcodec.codec import shared_codec
+from lcodec.codec import forget_codecs
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED_MODELS, ROOT
 from tests.damage.damage import (
@@ -87,13 +87,13 @@ def test_streams_beneath_sound_framing(files: dict[str, bytes], name: str) -> No
 @pytest.mark.parametrize("model", TINY)
 def test_every_model(all_tiny_models: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     monkeypatch.setenv(ENVIRONMENT, str(all_tiny_models))
-    shared_codec.cache_clear()
+    forget_codecs()
     data, random = sound_files(model)["tiles"], Random(model)
     decode(data)
     verdict_on(model, list(flips(data, 15, random)), list(truncations(data, 5, random)))
     verdict = verdict_on(model, list(beneath_crc(data, 4, random)))
     assert set(verdict.codes) <= {FORMAT, MISMATCH}
-    shared_codec.cache_clear()
+    forget_codecs()
 
 
 @pytest.mark.slow
@@ -109,11 +109,11 @@ def test_many_bits_and_truncations(files: dict[str, bytes], name: str) -> None:
 @pytest.mark.parametrize("model", RELEASED_MODELS)
 def test_released_model(monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     monkeypatch.setenv(ENVIRONMENT, str(ROOT / "models"))
-    shared_codec.cache_clear()
+    forget_codecs()
     for name, data in sound_files(model).items():
         random = Random(f"released {name}")
         decode(data)
         verdict_on(name, list(flips(data, 750, random)), list(truncations(data, 75, random)))
         verdict_on(name, list(header_flips(data)), list(accidents(data, random)))
         verdict_on(name, list(beneath_crc(data, 10, random)))
-    shared_codec.cache_clear()
+    forget_codecs()

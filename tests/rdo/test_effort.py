@@ -94,7 +94,7 @@ def problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
     header = codec._header(Picture(pixels), quality)
     symbols = plain_symbols(codec, pixels, quality)
     (area,) = areas(header)
-    return Problem(codec._refiner._proxy, codec._pixels, header, pixels, symbols, area)
+    return Problem(codec._refiner._proxy(), codec._pixels, header, pixels, symbols, area)
 
 
 def plain_symbols(codec: Codec, pixels: np.ndarray, quality: int) -> PictureSymbols:

@@ -8,7 +8,8 @@ in any order of summation, with or without fused multiply-add.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -98,7 +99,7 @@ def exact_products() -> Iterator[None]:
     Forbids TF32 and bfloat16 in place of float32, and autocast, for the time of the block.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_full_float32())
+        stack.enter_context(full_float32())
         for device in ("cpu", "cuda"):
             if device == "cpu" or torch.cuda.is_available():
                 stack.enter_context(torch.autocast(device, enabled=False))
@@ -106,24 +107,51 @@ def exact_products() -> Iterator[None]:
         yield
 
 
+# torch before 2.9 has one switch; since then every library has its own.
+_ONE_SWITCH = not hasattr(torch.backends, "fp32_precision")
+_FULL = "highest" if _ONE_SWITCH else "ieee"
+
+_lock = threading.Lock()
+_inside = 0  # blocks of `full_float32` that are running
+_before: list[str] = []  # the settings to go back to
+
+
 @contextlib.contextmanager
-def _full_float32() -> Iterator[None]:
-    """Products of float32 in float32."""
-    if not hasattr(torch.backends, "fp32_precision"):  # torch before 2.9 has one switch
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
-            yield
-        finally:
-            torch.set_float32_matmul_precision(before)
-        return
-    backends: Any = torch.backends
-    switches = (backends.mkldnn.matmul, backends.cuda.matmul)
-    settings = [switch.fp32_precision for switch in switches]
+def full_float32() -> Iterator[None]:
+    """Products of float32 in float32.
+
+    torch has these settings for the whole process, not for a thread. So the first block that
+    begins makes them, and only the last one that ends takes them back.
+    """
+    global _inside, _before
+    with _lock:
+        if not _inside:
+            _before = _precisions()
+            _set_precisions([_FULL] * len(_before))
+        _inside += 1
     try:
-        for switch in switches:
-            switch.fp32_precision = "ieee"
         yield
     finally:
-        for switch, setting in zip(switches, settings, strict=True):
-            switch.fp32_precision = setting
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _set_precisions(_before)
+
+
+def _switches() -> tuple[Any, ...]:
+    backends: Any = torch.backends
+    return backends.mkldnn.matmul, backends.cuda.matmul
+
+
+def _precisions() -> list[str]:
+    if _ONE_SWITCH:
+        return [torch.get_float32_matmul_precision()]
+    return [switch.fp32_precision for switch in _switches()]
+
+
+def _set_precisions(settings: Sequence[str]) -> None:
+    if _ONE_SWITCH:
+        torch.set_float32_matmul_precision(settings[0])
+        return
+    for switch, setting in zip(_switches(), settings, strict=True):
+        switch.fp32_precision = setting
