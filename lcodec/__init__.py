@@ -3,6 +3,7 @@
     data = lcodec.encode(image, quality=50)      # Pillow image or array -> bytes of a .lic file
     picture = lcodec.decode(data).picture        # -> pixels, alpha, metadata
     summary = lcodec.inspect(data)               # header and sizes, without weights
+    lcodec.register_pillow()                     # Image.open("a.lic"), image.save("a.lic")
 
 Importing this package imports nothing heavy: every name is fetched when it is first used.
 """
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from lcodec.imageio import Metadata, Picture
+    from lcodec.pillow import register as register_pillow
     from lcodec.targets import Target
 
 __version__ = "0.1.0"
@@ -55,6 +57,7 @@ __all__ = [
     "decode",
     "encode",
     "inspect",
+    "register_pillow",
 ]
 
 _CODEC = "lcodec.codec"
@@ -84,6 +87,7 @@ _HOMES = {
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),
     "UsageError": (_ERRORS, "UsageError"),
+    "register_pillow": ("lcodec.pillow", "register"),
     "WeightsError": (_ERRORS, "WeightsError"),
 }
 

@@ -1,0 +1,349 @@
+"""The Pillow plugin."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+import lcodec
+import lcodec.pillow
+from lcodec import codec as codec_module
+from lcodec import container
+from tests.cli.command import MODEL_ID, environment, lic_file
+from tests.imageio.samples import exif, icc
+from tests.tinymodel import picture
+
+RGB = picture(40, 56)
+ALPHA = np.zeros((40, 56), np.uint8)
+ALPHA[:, 20:] = 200
+DEEP = RGB.astype(np.uint16) * 257
+
+PICTURES: dict[str, tuple[NDArray[Any], str]] = {
+    "gray": (RGB[..., 0], "L"),
+    "gray with alpha": (np.dstack([RGB[..., 0], ALPHA]), "LA"),
+    "colour": (RGB, "RGB"),
+    "colour with alpha": (np.dstack([RGB, ALPHA]), "RGBA"),
+    "opaque": (np.dstack([RGB, np.full_like(ALPHA, 255)]), "RGBA"),
+    "deep gray": (DEEP[..., 0], "I;16"),
+    "deep gray with alpha": (np.dstack([DEEP[..., 0], ALPHA.astype(np.uint16) * 257]), "LA"),
+    "deep colour": (DEEP, "RGB"),
+    "deep colour with alpha": (np.dstack([DEEP, ALPHA.astype(np.uint16) * 257]), "RGBA"),
+}
+
+
+def opened(data: bytes) -> ImageFile.ImageFile:
+    return Image.open(io.BytesIO(data))
+
+
+def saved(image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "LIC", **options)
+    return buffer.getvalue()
+
+
+def with_metadata() -> Image.Image:
+    image = Image.fromarray(RGB)
+    image.info |= {"icc_profile": icc(), "exif": b"Exif\0\0" + exif(), "xmp": b"<x/>"}
+    return image
+
+
+SCRIPT = """
+import sys
+from PIL import Image
+import lcodec
+lcodec.register_pillow()
+with Image.open(sys.argv[1]) as image:
+    print(image.format, image.size, image.mode, image.info["lcodec"]["quality"])
+Image.open(sys.argv[1]).verify()
+print(sorted({"torch", "numpy", "constriction", "lcodec.codec"} & set(sys.modules)))
+"""
+
+
+def test_opening_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.lic").write_bytes(lic_file())
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path / "a.lic")],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("LIC (40, 30) RGB 50\n[]\n", "")
+
+
+def test_registered_once() -> None:
+    lcodec.register_pillow()
+    lcodec.register_pillow()
+    assert Image.ID.count("LIC") == 1
+    assert Image.registered_extensions()[".lic"] == "LIC"
+    assert opened(lic_file()).get_format_mimetype() == "image/x-lic"
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_mode(name: str) -> None:
+    pixels, mode = PICTURES[name]
+    data = lcodec.encode(pixels, 70)
+    image = opened(data)
+    assert (image.format, image.mode, image.size) == ("LIC", mode, (56, 40))
+    expected = lcodec.decode(data).to_image()
+    assert expected.mode == mode
+    assert image.tobytes() == expected.tobytes()
+    assert (image.mode, image.size) == (mode, (56, 40))
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_pixels_wait_until_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = lcodec.encode(RGB, 70)
+    calls = []
+    decode = codec_module.decode
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(codec_module, "decode", counted)
+    image = opened(data)
+    assert image.info["lcodec"]["model_id"] == container.read(data).header.model_id.hex()
+    assert not image.getexif()
+    assert not calls
+    image.load()
+    image.putpixel((0, 0), (1, 2, 3))
+    assert image.getpixel((0, 0)) == (1, 2, 3)
+    assert image.convert("L").size == image.copy().size == image.size
+    assert pickle.loads(pickle.dumps(image)).tobytes() == image.tobytes()
+    image.load()
+    assert len(calls) == 1
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_files_and_paths(tmp_path: Path) -> None:
+    path = tmp_path / "a.lic"
+    Image.fromarray(RGB).save(path)
+    assert path.read_bytes() == lcodec.encode(RGB)
+    from_path = Image.open(path)
+    own = from_path.fp
+    assert own is not None
+    from_path.load()
+    assert own.closed
+    with path.open("rb") as stream:
+        from_stream = Image.open(stream)
+        from_stream.load()
+        assert not stream.closed
+    assert from_stream.tobytes() == from_path.tobytes()
+    with Image.open(path) as never_loaded:
+        pass
+    with pytest.raises(ValueError, match="closed"):
+        never_loaded.load()
+    # A picture may be saved over the file it comes from.
+    again = Image.open(path)
+    again.save(path, quality=20)
+    with Image.open(path) as changed:
+        assert changed.info["lcodec"]["quality"] == 20
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"quality": 15},
+        {"quality": 60, "effort": 1, "device": "cpu"},
+        {"target": lcodec.Target.size(700)},
+        {"target": lcodec.Target.bpp(3)},
+        {"target": lcodec.Target.psnr(10)},
+        {"quality": 30, "strip": True},
+        {"model": "groupedmixer"},
+    ],
+)
+def test_saving_is_encoding(options: dict[str, Any]) -> None:
+    image = with_metadata()
+    image.info["exif"] = b"Exif\0\0" + exif(6)
+    assert saved(image, **options) == lcodec.encode(image, **options)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_metadata_comes_back() -> None:
+    data = saved(with_metadata())
+    image = opened(data)
+    expected = {"icc_profile": icc(), "exif": b"Exif\0\0" + exif(), "xmp": b"<x/>"}
+    assert {key: image.info[key] for key in expected} == expected
+    assert image.getexif()[0x010F] == "Maker"
+    image.load()
+    assert {key: image.info[key] for key in expected} == expected
+    image.info.pop("xmp")
+    assert set(opened(saved(image)).info) == {"icc_profile", "exif", "lcodec"}
+    # What the user has taken away before the pixels were decoded does not come back with them.
+    image = opened(data)
+    del image.info["exif"]
+    assert set(opened(saved(image)).info) == {"icc_profile", "xmp", "lcodec"}
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_metadata_behind_the_tiles_is_found_with_them() -> None:
+    file = container.read(lcodec.encode(RGB))
+    plain = container.write(file.header, file.tiles)
+    late = container.write(file.header, file.tiles, [container.Section(container.XMP, b"<x/>")])
+    section = late[late.index(b"<x/>") - 2 : late.index(b"<x/>") + 8]
+    image = opened(plain[:-2] + section + plain[-2:])
+    assert "xmp" not in image.info
+    image.load()
+    assert image.info["xmp"] == b"<x/>"
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_given_metadata_takes_the_place_of_the_images_own() -> None:
+    image = with_metadata()
+    other = Image.Exif()
+    other[0x010F] = "Other"
+    info = opened(saved(image, icc_profile=icc(size=300), exif=other, xmp="<y/>")).info
+    assert info["icc_profile"] == icc(size=300)
+    assert info["xmp"] == b"<y/>"
+    assert info["exif"] == b"Exif\0\0" + other.tobytes().removeprefix(b"Exif\0\0")
+    for nothing in (None, b""):
+        info = opened(saved(image, icc_profile=nothing, exif=nothing, xmp=nothing)).info
+        assert set(info) == {"lcodec"}
+    assert set(opened(saved(image, exif=Image.Exif())).info) == {"icc_profile", "xmp", "lcodec"}
+    info = opened(saved(image, strip=True, icc_profile=icc(size=300))).info
+    assert set(info) == {"icc_profile", "lcodec"}
+    assert info["icc_profile"] == icc(size=300)
+    assert set(image.info) == {"icc_profile", "exif", "xmp"}
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+def test_orientation_is_that_of_the_exif_in_force(prefix: bytes) -> None:
+    image = Image.fromarray(RGB)
+    image.info["exif"] = exif(6)
+    assert opened(saved(image)).size == (40, 56)
+    assert opened(saved(image, exif=None)).size == (40, 56)
+    assert opened(saved(image, strip=True)).size == (40, 56)
+    assert opened(saved(image, exif=prefix + exif(1))).size == (56, 40)
+    turned = opened(saved(Image.fromarray(RGB), exif=prefix + exif(8)))
+    assert turned.size == (40, 56)
+    assert turned.getexif()[0x0112] == 1
+    upright = lcodec.encode(np.rot90(RGB))
+    assert turned.tobytes() == lcodec.decode(upright).to_image().tobytes()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_pictures_with_palette_and_16_bits_are_saved() -> None:
+    palette = Image.fromarray(RGB).quantize(16)
+    assert opened(saved(palette)).mode == "RGB"
+    assert saved(Image.fromarray(DEEP[..., 0])) == lcodec.encode(DEEP[..., 0])
+    assert lcodec.encode(opened(saved(palette))) == saved(opened(saved(palette)))
+
+
+def test_foreign_and_truncated_data_is_not_identified() -> None:
+    data = lic_file()
+    for foreign in (b"", b"BM", bytes(100), data[:5], b"\x89PNG\r\n\x1a\n" + data[8:]):
+        with pytest.raises(UnidentifiedImageError, match="cannot identify image file"):
+            opened(foreign)
+    with pytest.raises(SyntaxError, match=r"not a \.lic file"):
+        lcodec.pillow.LicImageFile(io.BytesIO(bytes(100)))
+    for length in (8, 9, 15, 30):
+        with pytest.raises(UnidentifiedImageError, match="truncated: "):
+            opened(data[:length])
+    damaged = data[:12] + b"\xff" + data[13:]
+    with pytest.raises(UnidentifiedImageError, match="wrong CRC in HEAD"):
+        opened(damaged)
+
+
+def test_files_of_the_future_are_named() -> None:
+    data = lic_file()
+    with pytest.raises(OSError, match=r"version 9\.1 is newer") as caught:
+        opened(data[:8] + b"\x09" + data[9:])
+    assert not isinstance(caught.value, UnidentifiedImageError)
+    assert isinstance(caught.value.__cause__, lcodec.UnsupportedError)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_damage_shows_with_the_pixels() -> None:
+    data = lcodec.encode(RGB)
+    for bad, reason in ((data[:-1], "truncated"), (data[:-9] + b"\0" + data[-8:], "wrong CRC")):
+        image = opened(bad)
+        assert image.size == (56, 40)
+        for _ in range(2):
+            with pytest.raises(OSError, match=f"cannot load .lic file: .*{reason}") as caught:
+                image.load()
+        assert isinstance(caught.value.__cause__, lcodec.FormatError)
+        with pytest.raises(SyntaxError, match=f"broken .lic file: .*{reason}"):
+            opened(bad).verify()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_missing_weights_are_named() -> None:
+    image = opened(lic_file())
+    with pytest.raises(OSError, match=f"no model with id {MODEL_ID.hex()}"):
+        image.load()
+    with pytest.raises(OSError, match="model `other`: not found"):
+        saved(Image.fromarray(RGB), model="other")
+
+
+def test_verify_closes_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.lic"
+    path.write_bytes(lic_file())
+    image = Image.open(path)
+    own = image.fp
+    assert own is not None
+    image.verify()
+    assert own.closed
+    with pytest.raises(RuntimeError, match="directly after open"):
+        image.verify()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_a_file_changed_in_between_is_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO(lcodec.encode(RGB))
+    image = Image.open(stream)
+    stream.seek(0)
+    stream.write(lcodec.encode(RGB[:20]))
+    stream.truncate()
+    with pytest.raises(OSError, match="no longer the one that was opened"):
+        image.load()
+
+
+def test_limit_of_pillow_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(Image.DecompressionBombError):
+        opened(lic_file())
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize(
+    ("options", "error", "reason"),
+    [
+        ({"quality": 101}, ValueError, "quality must lie in"),
+        ({"quality": "high"}, ValueError, "quality must be a whole number"),
+        ({"quality": 60.5}, ValueError, "quality must be a whole number"),
+        ({"effort": 10}, ValueError, "effort must lie in"),
+        ({"quality": 5, "target": lcodec.Target.bpp(1)}, ValueError, "exclude each other"),
+        ({"target": "200KB"}, ValueError, "lcodec.Target is needed"),
+        ({"target": lcodec.Target.size(10)}, OSError, "10 bytes cannot be met"),
+        ({"device": "gpu"}, ValueError, "unknown device"),
+        ({"exif": b"nothing of the kind"}, ValueError, "exif is not EXIF data"),
+        ({"icc_profile": "sRGB"}, TypeError, "icc_profile must be bytes"),
+    ],
+)
+def test_bad_options(
+    tmp_path: Path, options: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        Image.fromarray(RGB).save(tmp_path / "a.lic", **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("mode", ["F", "LAB"])
+def test_modes_that_cannot_be_saved(mode: str) -> None:
+    with pytest.raises(OSError, match=f"cannot write mode {mode} as LIC"):
+        saved(Image.new(mode, (4, 4)))
