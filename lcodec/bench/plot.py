@@ -14,7 +14,7 @@ from lcodec.errors import UsageError
 from lcodec.imageio import atomic_write
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
-_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}
+METRIC_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}
 
 Metric = Literal["psnr", "ms_ssim"]
 
@@ -40,13 +40,13 @@ def plot_rd(
     suffix = Path(path).suffix.lower()
     if suffix not in PLOT_SUFFIXES:
         raise UsageError(f"{path}: a plot is one of {' '.join(sorted(PLOT_SUFFIXES))}")
-    drawn = [(curve, _values(curve, metric)) for curve in curves]
+    drawn = [(curve, metric_values(curve, metric)) for curve in curves]
     drawn = [(curve, values) for curve, values in drawn if values]
     if not drawn:
-        raise UsageError(f"no curve has points of {_LABELS[metric]}")
+        raise UsageError(f"no curve has points of {METRIC_LABELS[metric]}")
     # A Figure of its own, not pyplot: no window system, no global state.
     figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
-    axes = figure.add_subplot(xlabel="bits per pixel", ylabel=_LABELS[metric], title=title)
+    axes = figure.add_subplot(xlabel="bits per pixel", ylabel=METRIC_LABELS[metric], title=title)
     palette = require("matplotlib", "a plot").colormaps["tab20"].colors
     # Strong colours first, then the pale ones; black for the subject.
     axes.set_prop_cycle(color=["black", *palette[0::2], *palette[1::2]])
@@ -62,20 +62,21 @@ def plot_rd(
         )
     limit = 1.1 * max(drawn[0][0].bpp)
     axes.set_xlim(0.0, limit)
-    axes.set_ylim(*_quality_range(drawn, limit))
+    axes.set_ylim(*quality_range(drawn, limit))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     with atomic_write(path, overwrite=overwrite) as stream:
         figure.savefig(stream, format=suffix[1:], dpi=120)
 
 
-def _values(curve: Curve, metric: Metric) -> list[float]:
+def metric_values(curve: Curve, metric: Metric) -> list[float]:
+    """Quality of each point of a curve in dB; none if the curve does not have that metric."""
     if metric == "psnr":
         return list(curve.psnr)
     return [ms_ssim_db(value) for value in curve.ms_ssim or ()]
 
 
-def _quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:
+def quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:
     """Ends of the quality axis: all points with rates up to ``limit``, and a margin."""
     inside = [
         value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -124,25 +124,50 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
         tree = json.loads(Path(path).read_text("utf-8"))
         if tree["schema"] != SCHEMA:
             raise InputError(f"{path}: benchmark results of another version")
-        return BenchResult(
+        result = BenchResult(
             name=str(tree["name"]),
-            qualities=tuple(tree["qualities"]),
-            pictures=tuple(tree["pictures"]),
+            qualities=tuple(int(quality) for quality in tree["qualities"]),
+            pictures=tuple(str(name) for name in tree["pictures"]),
             results=tuple(_picture_result(row) for row in tree["results"]),
-            startup_seconds=tree["startup_seconds"],
-            machine=dict(tree["machine"]),
+            startup_seconds=_number(tree["startup_seconds"]),
+            machine={str(name): str(value) for name, value in tree["machine"].items()},
         )
+        if not result.results or {row.quality for row in result.results} != set(result.qualities):
+            raise ValueError("the results are not of the quality levels named")
+        return result
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a file of benchmark results") from error
 
 
 def _picture_result(row: dict[str, Any]) -> PictureResult:
-    values = {field.name: row[field.name] for field in fields(PictureResult)}
-    if values["psnr"] is None:
-        values["psnr"] = math.inf
-    return PictureResult(**values)
+    """One of the rows; raises the errors that `load_result` expects."""
+    psnr = _number(row["psnr"])
+    result = PictureResult(
+        picture=str(row["picture"]),
+        quality=int(row["quality"]),
+        width=int(row["width"]),
+        height=int(row["height"]),
+        channels=int(row["channels"]),
+        bytes=int(row["bytes"]),
+        sha256=str(row["sha256"]),
+        psnr=math.inf if psnr is None else psnr,
+        ms_ssim=_number(row["ms_ssim"]),
+        estimated_bits_y=float(row["estimated_bits_y"]),
+        estimated_bits_z=float(row["estimated_bits_z"]),
+        encode_seconds=float(row["encode_seconds"]),
+        decode_seconds=float(row["decode_seconds"]),
+        encode_stages={str(name): float(value) for name, value in row["encode_stages"].items()},
+        decode_stages={str(name): float(value) for name, value in row["decode_stages"].items()},
+    )
+    if min(result.width, result.height, result.bytes) < 1:
+        raise ValueError("a picture without pixels, or without bytes")
+    return result
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def without_infinities(tree: Any) -> Any:

@@ -112,13 +112,15 @@ def run(
     keep: _Source | None = None,
     startup_seconds: float | None = None,
     progress: Callable[[int, int, PictureResult], None] | None = None,
+    observe: Callable[[PictureResult, Picture, Samples], None] | None = None,
 ) -> BenchResult:
     """Encode and decode every picture at every quality, through files on the disk.
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
     give PSNR and MS-SSIM. One small untimed encode and decode goes first, so that one-time work
     does not count for the first picture. Files are kept in folder ``keep`` if one is given.
-    ``progress(done, total, result)`` is called after each.
+    ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)`` are called
+    after each; the pixels are kept by nobody else.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
@@ -140,7 +142,10 @@ def run(
                 _warm_up(codec, picture, qualities[0])
             for quality in qualities:
                 file = folder / f"{path.name}.q{quality:03d}.lic"
-                results.append(_measure(codec, picture, path.name, quality, file))
+                row, decoded = _measure(codec, picture, path.name, quality, file)
+                results.append(row)
+                if observe is not None:
+                    observe(row, picture, decoded)
                 if keep is None:
                     file.unlink()
                 if progress is not None:
@@ -172,7 +177,8 @@ def _folder(keep: _Source | None) -> Iterator[Path]:
 
 def _measure(
     codec: BenchCodec, picture: Picture, name: str, quality: int, file: Path
-) -> PictureResult:
+) -> tuple[PictureResult, Samples]:
+    """The figures of one picture at one quality, and what it was decoded to."""
     start = time.perf_counter()
     encoded = codec.encode_detailed(picture.pixels, quality)
     encode_seconds = time.perf_counter() - start
@@ -187,7 +193,7 @@ def _measure(
             f"{name}: decoded to shape {decoded.pixels.shape}, not {picture.pixels.shape}"
         )
     structural = has_ms_ssim(picture.pixels)
-    return PictureResult(
+    row = PictureResult(
         picture=name,
         quality=quality,
         width=picture.width,
@@ -204,6 +210,7 @@ def _measure(
         encode_stages=dict(encoded.timings),
         decode_stages=dict(decoded.timings),
     )
+    return row, decoded.pixels
 
 
 def _warm_up(codec: BenchCodec, picture: Picture, quality: int) -> None:

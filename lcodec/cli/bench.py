@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lcodec.cli import console, paths
+from lcodec.cli.compare import check_page
 from lcodec.cli.options import (
     DEFAULT_MODEL,
     Device,
@@ -20,21 +19,28 @@ from lcodec.cli.options import (
     ModelOption,
     QuietOption,
 )
+from lcodec.cli.tables import rendered
 from lcodec.errors import InputError, UsageError
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from lcodec.bench import BenchCodec, BenchResult, PictureResult
+    from lcodec.bench.html import WorstPictures
 
-    from lcodec.bench import BenchCodec, BenchResult, PictureResult, Summary
-
-REPORT_WIDTH = 110
 PLOTTED = ("vtm", "bpg", "webp", "jpeg420")
 """Published curves drawn beside the measured one."""
 
 
 def bench(
-    folder: Annotated[Path, typer.Option("--set", metavar="DIR", help="Folder of pictures.")],
+    folder: Annotated[
+        Path | None, typer.Option("--set", metavar="DIR", help="Folder of pictures.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results", metavar="FILE", help="Report on figures that --json wrote; no new run."
+        ),
+    ] = None,
     levels: Annotated[
         str | None,
         typer.Option(
@@ -57,6 +63,24 @@ def bench(
         str | None,
         typer.Option("--plot", metavar="FILE", help="Draw the curve (.png, .svg, .pdf)."),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write a report as one page, with pictures."),
+    ] = None,
+    html_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--html-quality",
+            metavar="N",
+            min=0,
+            max=100,
+            help="Level whose worst pictures the page shows; the one nearest to 50 if not given.",
+        ),
+    ] = None,
+    html_pictures: Annotated[
+        int,
+        typer.Option("--html-pictures", metavar="N", min=0, help="How many of them; 0 for none."),
+    ] = 3,
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -66,21 +90,49 @@ def bench(
     written and read back. The report has rate, PSNR, MS-SSIM, times, and on the Kodak pictures
     the BD-rate against published codecs. Needs `pip install 'lcodec[bench]'`.
     """
-    if not folder.is_dir():
+    if (folder is None) == (results is None):
+        raise UsageError("`--set DIR` or `--results FILE` is needed, one of them")
+    if results is not None and (levels, limit) != (None, None):
+        raise UsageError("`--results` is of a run that is over: no `--quality`, no `--limit`")
+    if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     qualities = None if levels is None else parse_levels(levels)
-    if json_file not in (None, paths.STANDARD):
-        paths.check_output(json_file, force=force)
-    if plot is not None:
-        check_plot(plot, force)
-    require_model(model)
+    outputs = _Outputs(json_file, plot, html, force)
+    outputs.check(results)
+    if folder is not None:
+        require_model(model)
 
     from lcodec import bench as benchmark
     from lcodec.bench.extras import require
+    from lcodec.bench.html import WorstPictures, nearest_level
 
     require("scipy.interpolate", "the BD-rate of a benchmark")
     if plot is not None:
         require("matplotlib.figure", "a plot")
+    if html is not None:
+        require("jinja2", "an HTML report")
+    old = None if results is None else benchmark.load_result(results)
+    measured = (qualities or benchmark.DEFAULT_QUALITIES) if old is None else old.qualities
+    if html_quality is not None and html_quality not in measured:
+        raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
+    level = nearest_level(measured, 50) if html_quality is None else html_quality
+    worst = WorstPictures(level, 0 if html is None else html_pictures)
+    result = old or _measure(folder, measured, model, device, limit, quiet, worst)
+    outputs.write(result, worst)
+
+
+def _measure(
+    folder: Path | None,
+    qualities: Sequence[int],
+    model: str,
+    device: Device,
+    limit: int | None,
+    quiet: bool,
+    worst: WorstPictures,
+) -> BenchResult:
+    from lcodec import bench as benchmark
+
+    assert folder is not None
     pictures = benchmark.find_pictures(folder)[:limit]
 
     def make_codec() -> BenchCodec:
@@ -97,15 +149,15 @@ def bench(
                 note = f"{result.picture} q{result.quality} {result.bpp:.3f} bpp"
                 progress.update(task, completed=done, total=total, note=note)
 
-        result = benchmark.run(
+        return benchmark.run(
             codec,
             pictures,
-            qualities or benchmark.DEFAULT_QUALITIES,
+            qualities,
             name=f"lcodec {model}",
             startup_seconds=startup,
             progress=on_result,
+            observe=worst.observe,
         )
-    _report(result, benchmark.summarize(result), json_file, plot, force)
 
 
 def parse_levels(text: str) -> tuple[int, ...]:
@@ -131,30 +183,45 @@ def check_plot(plot: str, force: bool) -> None:
     paths.check_output(plot, force=force)
 
 
-def _report(
-    result: BenchResult, summary: Summary, json_file: str | None, plot: str | None, force: bool
-) -> None:
-    from lcodec.bench import plot_rd, print_report, published_curve, report_to_json
+@dataclass(frozen=True)
+class _Outputs:
+    """What a benchmark leaves behind besides, or in place of, its tables."""
 
-    if json_file == paths.STANDARD:
-        console.emit(report_to_json(result, summary).rstrip("\n"))
-    else:
-        shown = rendered(lambda screen: print_report(summary, screen))
-        console.emit(shown.rstrip("\n"))
-    if json_file not in (None, paths.STANDARD):
-        paths.write_output(json_file, report_to_json(result, summary).encode("utf-8"), force=force)
-    if plot is not None:
-        curves = [result.curve(), *(published_curve(name) for name in PLOTTED)]
-        title = f"Mean of {summary.pictures} pictures"
-        plot_rd(curves, plot, title=title, overwrite=force)
+    json: str | None
+    plot: str | None
+    html: str | None
+    force: bool
 
+    def check(self, results: Path | None) -> None:
+        """Refuse what cannot be written, or would replace the figures it is made of."""
+        if self.json not in (None, paths.STANDARD):
+            paths.check_output(self.json, force=self.force)
+        if self.plot is not None:
+            check_plot(self.plot, self.force)
+        if self.html is not None:
+            check_page(self.html, self.force, [])
+        for output in (self.json, self.plot, self.html):
+            if results is not None and output is not None:
+                paths.refuse_same_file(str(results), output)
 
-def rendered(draw: Callable[[Console], None]) -> str:
-    """What ``draw`` prints as text, coloured if standard output is a terminal that wants it."""
-    from rich.console import Console
+    def write(self, result: BenchResult, worst: WorstPictures) -> None:
+        """Print the tables, or the JSON, and write the files."""
+        from lcodec import bench as benchmark
+        from lcodec.bench.html import bench_page
 
-    text = io.StringIO()
-    terminal = sys.stdout.isatty()
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else REPORT_WIDTH
-    draw(Console(file=text, force_terminal=terminal, width=width))
-    return text.getvalue()
+        summary = benchmark.summarize(result)
+        figures = benchmark.report_to_json(result, summary)
+        if self.json == paths.STANDARD:
+            console.emit(figures.rstrip("\n"))
+        else:
+            shown = rendered(lambda screen: benchmark.print_report(summary, screen))
+            console.emit(shown.rstrip("\n"))
+            if self.json is not None:
+                paths.write_output(self.json, figures.encode("utf-8"), force=self.force)
+        if self.plot is not None:
+            curves = [result.curve(), *(benchmark.published_curve(name) for name in PLOTTED)]
+            title = f"Mean of {summary.pictures} pictures"
+            benchmark.plot_rd(curves, self.plot, title=title, overwrite=self.force)
+        if self.html is not None:
+            page = bench_page(result, summary, worst.quality, worst.scenes)
+            paths.write_output(self.html, page.encode("utf-8"), force=self.force)

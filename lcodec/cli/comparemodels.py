@@ -9,8 +9,9 @@ import typer
 
 from lcodec import weights
 from lcodec.cli import console, paths
-from lcodec.cli.bench import check_plot, parse_levels, rendered
+from lcodec.cli.bench import check_plot, parse_levels
 from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
+from lcodec.cli.tables import rendered
 from lcodec.errors import InputError, UsageError
 
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 PROGRAM = "lcodec"
 
 
+def printable(name: str) -> str:
+    """A file name for a table: bytes that are no text are written out."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def say(text: str) -> None:
     """One line for people, on standard error."""
     print(text, file=sys.stderr, flush=True)

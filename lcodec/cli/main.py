@@ -16,6 +16,7 @@ import typer
 from lcodec import __version__
 from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
+from lcodec.cli.compare import compare
 from lcodec.cli.comparemodels import compare_models
 from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
 from lcodec.cli.decode import decode
@@ -88,6 +89,7 @@ app.command()(decode)
 app.command()(batch)
 app.command()(inspect)
 app.command()(repack)
+app.command()(compare)
 app.command()(bench)
 app.command("compare-models")(compare_models)
 app.command()(train)

@@ -22,9 +22,18 @@ def choose_output(source: str, output: str | None, suffix: str) -> str:
     """
     if output is None:
         output = STANDARD if source == STANDARD else os.fspath(Path(source).with_suffix(suffix))
+    refuse_same_file(source, output)
+    return output
+
+
+def refuse_same_file(source: str, output: str) -> None:
+    """Make sure that writing ``output`` does not destroy ``source``.
+
+    Raises:
+        UsageError: they are the same file.
+    """
     if STANDARD not in (source, output) and _same_file(source, output):
         raise UsageError(f"{output}: input and output are the same file")
-    return output
 
 
 def _same_file(one: str, other: str) -> bool:

@@ -1,0 +1,72 @@
+"""Pictures as a browser shows them: 8 bits, sRGB, opaque, embedded without loss."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from lcodec.bench.regions import Region
+from lcodec.imageio import Picture
+from lcodec.imageio.convert import reduced_to_bytes
+
+GREY = (128, 128, 128)
+"""Seen through transparent parts."""
+
+_WEBP_SIDE = 16383  # longest side of that format
+
+
+def on_screen(picture: Picture, region: Region | None = None, reduction: int = 1) -> Image.Image:
+    """An RGB image of a picture or of a region of it, upright, without alpha.
+
+    16 bits are rounded to 8, colours of another profile become sRGB, alpha is blended with grey.
+    ``reduction`` n makes one pixel, the mean, of each square of n x n.
+    """
+    part = picture if region is None else cropped(picture, region)
+    image = Image.fromarray(reduced_to_bytes(part.pixels))
+    profile = part.metadata.icc
+    shown = _in_srgb(image, profile) if profile else image.convert("RGB")
+    if part.alpha is not None:
+        alpha = Image.fromarray(reduced_to_bytes(part.alpha))
+        shown = Image.composite(shown, Image.new("RGB", shown.size, GREY), alpha)
+    return shown.reduce(reduction) if reduction > 1 else shown
+
+
+def cropped(picture: Picture, region: Region) -> Picture:
+    """The part of a picture inside ``region``, with its metadata."""
+    rows = slice(region.top, region.top + region.height)
+    columns = slice(region.left, region.left + region.width)
+    alpha = None if picture.alpha is None else picture.alpha[rows, columns]
+    pixels = np.ascontiguousarray(picture.pixels[rows, columns])
+    return Picture(pixels, alpha=alpha, metadata=picture.metadata)
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The colours of an image in sRGB; as they are if the profile is sRGB or of no use."""
+    mode = "RGB" if profile[16:20] == b"RGB " else "L"
+    plain = image.convert(mode)
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" not in ImageCms.getProfileDescription(own).lower():
+            converted = ImageCms.profileToProfile(
+                plain, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            return converted or plain.convert("RGB")
+    except (ImageCms.PyCMSError, OSError):
+        pass
+    return plain.convert("RGB")
+
+
+def data_uri(image: Image.Image) -> str:
+    """A lossless WebP file of an RGB image (PNG if a side is too long for WebP) as a data URI."""
+    webp = max(image.size) <= _WEBP_SIDE
+    stream = io.BytesIO()
+    if webp:
+        # Effort: most of the gain at a tenth of the time.
+        image.save(stream, "WEBP", lossless=True, method=2, quality=50)
+    else:
+        image.save(stream, "PNG")
+    text = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f"data:image/{'webp' if webp else 'png'};base64,{text}"

@@ -1,0 +1,48 @@
+"""The pictures that a benchmark does worst on, kept while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lcodec.bench.html.scene import BUDGET, Pane, Scene, make_scene
+from lcodec.bench.results import PictureResult
+from lcodec.imageio import Picture, Samples
+
+
+class WorstPictures:
+    """Scenes of the ``count`` pictures with the lowest PSNR at one quality; see `observe`.
+
+    Only what a report embeds is kept, `BUDGET` pixels of all of them together, however large the
+    pictures are.
+    """
+
+    def __init__(self, quality: int, count: int) -> None:
+        self.quality = quality
+        self._count = count
+        self._kept: list[tuple[float, Scene]] = []
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The worst picture first; original and decoded picture in each."""
+        return [scene for _, scene in self._kept]
+
+    def observe(self, row: PictureResult, picture: Picture, decoded: Samples) -> None:
+        """Look at one decoded picture; of other qualities nothing is kept."""
+        if row.quality != self.quality or not self._count:
+            return
+        if len(self._kept) == self._count and row.psnr >= self._kept[-1][0]:
+            return
+        scene = make_scene(
+            row.picture,
+            [
+                (Pane("original", f"{row.width} x {row.height}"), replace(picture, alpha=None)),
+                (
+                    Pane(f"quality {row.quality}", f"{row.bytes} bytes, {row.psnr:.2f} dB"),
+                    Picture(decoded, metadata=picture.metadata),
+                ),
+            ],
+            budget=BUDGET // self._count,
+        )
+        self._kept.append((row.psnr, scene))
+        self._kept.sort(key=lambda kept: kept[0])
+        del self._kept[self._count :]

@@ -1,0 +1,76 @@
+"""Pictures to be compared, from picture files and from ``.lic`` files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcodec import container, decode
+from lcodec.bench.figures import PictureFile, check_sizes
+from lcodec.container import SIGNATURE, LicFile
+from lcodec.errors import InputError, LcodecError
+from lcodec.imageio import Picture, load, probe
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file of which the size is known; a ``.lic`` file is checked, but not yet decoded."""
+
+    name: str
+    bytes: int
+    content: Picture | LicFile
+    data: bytes = b""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        shown = self.content.header if isinstance(self.content, LicFile) else self.content
+        return shown.width, shown.height
+
+
+def read_files(
+    names: Sequence[str | os.PathLike[str]], *, device: str = "auto"
+) -> list[PictureFile]:
+    """The pictures of files that must be of one size; ``.lic`` files are decoded.
+
+    Sizes are compared before any networks run.
+
+    Raises:
+        InputError: a file is missing, or a picture cannot be read.
+        FormatError, UnsupportedError, WeightsError, MismatchError: a ``.lic`` file cannot be
+            decoded.
+        UsageError: pictures of different sizes.
+    """
+    opened = [_open(os.fspath(name)) for name in names]
+    check_sizes([(file.name, *file.size) for file in opened])
+    return [_decoded(file, device) for file in opened]
+
+
+def _open(name: str) -> _Opened:
+    path = Path(name)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(len(SIGNATURE))
+            data = head + stream.read() if head == SIGNATURE else b""
+        size = len(data) or path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not data:
+        return _Opened(name, size, load(path))
+    try:
+        return _Opened(name, size, container.read(data), data)
+    except LcodecError as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _decoded(file: _Opened, device: str) -> PictureFile:
+    if isinstance(file.content, Picture):
+        kind = probe(file.name)[2]
+        return PictureFile(file.name, kind, file.bytes, file.content)
+    kind = f"LIC, quality {file.content.header.quality}"
+    try:
+        picture = decode(file.data, device=device).picture
+    except LcodecError as error:
+        raise type(error)(f"{file.name}: {error}") from error
+    return PictureFile(file.name, kind, file.bytes, picture)

@@ -1,0 +1,162 @@
+"""``lcodec compare``: pictures of any format against a reference."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lcodec.cli import console, paths
+from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
+from lcodec.cli.tables import rendered
+from lcodec.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lcodec.bench.figures import PictureComparison
+    from lcodec.bench.html import Scene
+
+
+def compare(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Pictures or .lic files, of one size.")
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="ORIGINAL",
+            help="Picture that all are measured against; the first FILE if not given.",
+        ),
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="OUT", help="Write a page to look at the pictures with."),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare pictures with a reference.
+
+    Size, bits per pixel, PSNR and MS-SSIM of each. The page of --html shows them side by side,
+    one over the other, and their differences; it is a single file.
+    """
+    names = files if reference is None else [reference, *files]
+    if len(names) < 2:
+        raise UsageError("two pictures are needed, or one and `--reference`")
+    for name in names:
+        if name == paths.STANDARD:
+            raise UsageError("`-`: pictures to compare are files, not standard input")
+        paths.check_input(name)
+    if html is not None:
+        check_page(html, force, names)
+
+    from lcodec.bench.figures import compare_pictures
+    from lcodec.bench.picturefiles import read_files
+
+    first, *others = read_files(names, device=device.value)
+    comparison = compare_pictures(first, others)
+    if html is not None:
+        _write_page(comparison, html, force)
+    if as_json:
+        console.emit_json(_record(comparison))
+    else:
+        console.emit(rendered(lambda screen: _print_table(comparison, screen)).rstrip("\n"))
+    if not quiet:
+        _warn(comparison)
+
+
+def check_page(html: str, force: bool, inputs: list[str]) -> None:
+    """Refuse a page that cannot be written, or would replace one of the inputs.
+
+    Raises:
+        UsageError, OutputError: as it says.
+    """
+    if html == paths.STANDARD:
+        raise UsageError("`--html -`: a page is a file, not standard output")
+    for name in inputs:
+        paths.refuse_same_file(name, html)
+    paths.check_output(html, force=force)
+
+
+def _write_page(comparison: PictureComparison, html: str, force: bool) -> None:
+    from lcodec.bench.extras import require
+
+    require("jinja2", "an HTML report")
+    from lcodec.bench.html import compare_page
+
+    page = compare_page(comparison, _scene(comparison))
+    paths.write_output(html, page.encode("utf-8"), force=force)
+
+
+def _scene(comparison: PictureComparison) -> Scene:
+    from lcodec.bench.figures import shown_psnr
+    from lcodec.bench.html import Pane, make_scene
+
+    reference = comparison.reference
+    panes = [(Pane(reference.name, f"reference, {reference.bytes} bytes"), reference.picture)]
+    for file, figures in zip(comparison.files, comparison.figures, strict=True):
+        psnr = "equal" if math.isinf(figures.psnr) else f"{shown_psnr(figures.psnr)} dB"
+        panes.append((Pane(file.name, f"{file.bytes} bytes, {psnr}"), file.picture))
+    return make_scene("", panes)
+
+
+def _record(comparison: PictureComparison) -> dict[str, Any]:
+    reference = comparison.reference
+    pictures = [
+        {
+            "file": file.name,
+            "format": file.kind,
+            "bytes": file.bytes,
+            "bpp": file.bpp,
+            "equal": math.isinf(figures.psnr),
+            "psnr": None if math.isinf(figures.psnr) else figures.psnr,
+            "ms_ssim": figures.ms_ssim,
+            "notes": [*file.picture.notes, *figures.notes],
+        }
+        for file, figures in zip(comparison.files, comparison.figures, strict=True)
+    ]
+    return {
+        "reference": reference.name,
+        "format": reference.kind,
+        "width": reference.picture.width,
+        "height": reference.picture.height,
+        "bytes": reference.bytes,
+        "bpp": reference.bpp,
+        "notes": list(reference.picture.notes),
+        "pictures": pictures,
+    }
+
+
+def _print_table(comparison: PictureComparison, screen: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from lcodec.bench.figures import shown_psnr
+
+    reference = comparison.reference
+    size = f"{reference.picture.width}x{reference.picture.height}"
+    title = f"against {escape(console.printable(reference.name))}, {size}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("picture", overflow="fold")
+    table.add_column("format")
+    for heading in ("bytes", "bpp", "PSNR dB", "MS-SSIM"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = [(reference, "reference", "-")]
+    for file, figures in zip(comparison.files, comparison.figures, strict=True):
+        similarity = "-" if figures.ms_ssim is None else f"{figures.ms_ssim:.5f}"
+        rows.append((file, shown_psnr(figures.psnr), similarity))
+    for file, *values in rows:
+        name = escape(console.printable(file.name))
+        table.add_row(name, file.kind, str(file.bytes), f"{file.bpp:.4f}", *values)
+    screen.print(table)
+
+
+def _warn(comparison: PictureComparison) -> None:
+    console.warn(comparison.reference.name, comparison.reference.picture.notes)
+    for file, figures in zip(comparison.files, comparison.figures, strict=True):
+        console.warn(file.name, (*file.picture.notes, *figures.notes))
