@@ -1,6 +1,6 @@
 """Benchmarks: real files, PSNR and MS-SSIM, BD-rate against published codecs, reports, plots.
 
-BD-rate needs scipy and plots need matplotlib, both of the extra ``lcodec[bench]``.
+BD-rate needs scipy, plots need matplotlib and pages jinja2, all of the extra ``lcodec[bench]``.
 """
 
 from lcodec.bench.bdrate import BdRate, bd_rate

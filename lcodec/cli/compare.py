@@ -48,16 +48,19 @@ def compare(
     names = files if reference is None else [reference, *files]
     if len(names) < 2:
         raise UsageError("two pictures are needed, or one and `--reference`")
+    if paths.STANDARD in names:
+        raise UsageError("`-`: pictures to compare are files, not standard input")
     for name in names:
-        if name == paths.STANDARD:
-            raise UsageError("`-`: pictures to compare are files, not standard input")
         paths.check_input(name)
     if html is not None:
         check_page(html, force, names)
 
+    from lcodec.bench.extras import require
     from lcodec.bench.figures import compare_pictures
     from lcodec.bench.picturefiles import read_files
 
+    if html is not None:
+        require("jinja2", "an HTML report")
     first, *others = read_files(names, device=device.value)
     comparison = compare_pictures(first, others)
     if html is not None:
@@ -84,9 +87,6 @@ def check_page(html: str, force: bool, inputs: list[str]) -> None:
 
 
 def _write_page(comparison: PictureComparison, html: str, force: bool) -> None:
-    from lcodec.bench.extras import require
-
-    require("jinja2", "an HTML report")
     from lcodec.bench.html import compare_page
 
     page = compare_page(comparison, _scene(comparison))

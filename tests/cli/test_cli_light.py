@@ -34,7 +34,8 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     cases: list[tuple[int, list[str]]] = [
         (0, ["--help"]),
         (0, ["--version"]),
-        *((0, [name, "--help"]) for name in ("encode", "decode", "batch", "bench", "train")),
+        *((0, [name, "--help"]) for name in ("encode", "decode", "batch", "compare")),
+        *((0, [name, "--help"]) for name in ("bench", "train")),
         (0, ["inspect", "a.lic"]),
         (0, ["inspect", "--json", "a.lic"]),
         (4, ["inspect", "bad.lic"]),
@@ -45,6 +46,8 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
         (4, ["decode", "a.png", "b.png"]),
         (4, ["decode", "bad.lic", "b.png"]),
         (3, ["batch", "none", "out"]),
+        (3, ["compare", "a.png", "none.png"]),
+        (8, ["compare", "a.png", "a.png", "--html", "bad.lic"]),
         (3, ["bench", "--set", "none"]),
         (3, ["train", "--data", "none", "--run", "out"]),
         (0, ["weights", "list"]),

@@ -31,7 +31,12 @@ MISTAKES = [
     (["decode"], "Missing argument"),
     (["batch", "a"], "Missing argument"),
     (["inspect"], "Missing argument"),
+    (["compare"], "Missing argument"),
+    (["compare", "a"], "two pictures are needed"),
+    (["compare", "a", "-"], "not standard input"),
     (["bench"], "--set"),
+    (["bench", "--set", "{folder}", "--results", "f"], "one of them"),
+    (["bench", "--set", "{folder}", "--html-quality", "101"], "--html-quality"),
     (["bench", "--set", "{folder}", "-q", "10,ten"], "10,ten"),
     (["bench", "--set", "{folder}", "-q", "10,10"], "only once"),
     (["bench", "--set", "{folder}", "-q", "101"], "0 to 100"),
@@ -84,14 +89,15 @@ def test_help_documents_commands_and_every_exit_status(
 ) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
-    for name in ("encode", "decode", "batch", "inspect", "bench", "train", "weights"):
+    for name in ("encode", "decode", "batch", "inspect", "compare", "bench", "train", "weights"):
         assert f"  {name} " in text
     for error in LcodecError.__subclasses__():
         assert f"\n    {error.exit_code} " in text
 
 
 @pytest.mark.parametrize(
-    "name", ["encode", "decode", "batch", "inspect", "bench", "train", "weights export"]
+    "name",
+    ["encode", "decode", "batch", "inspect", "compare", "bench", "train", "weights export"],
 )
 def test_every_command_has_help_and_is_documented(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -106,7 +112,7 @@ def test_every_command_has_help_and_is_documented(
     for line in help_text.splitlines():
         option = next((word for word in line.split() if word.startswith("--")), None)
         if option and option != "--help":
-            known = section if name in ("encode", "train", "bench") else section + shared
+            known = section if name in ("encode", "train", "bench", "compare") else section + shared
             assert f"{option}" in known, f"{option} is not documented"
 
 

@@ -45,18 +45,17 @@ def cropped(picture: Picture, region: Region) -> Picture:
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """The colours of an image in sRGB; as they are if the profile is sRGB or of no use."""
-    mode = "RGB" if profile[16:20] == b"RGB " else "L"
-    plain = image.convert(mode)
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" not in ImageCms.getProfileDescription(own).lower():
+            mode = "L" if profile[16:20] == b"GRAY" else "RGB"
             converted = ImageCms.profileToProfile(
-                plain, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
+                image.convert(mode), own, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
-            return converted or plain.convert("RGB")
+            return converted or image.convert("RGB")
     except (ImageCms.PyCMSError, OSError):
         pass
-    return plain.convert("RGB")
+    return image.convert("RGB")
 
 
 def data_uri(image: Image.Image) -> str:

@@ -246,7 +246,7 @@
       const acts = {
         in: () => this.zoomTo(this.zoom * Math.SQRT2),
         out: () => this.zoomTo(this.zoom / Math.SQRT2),
-        fit: () => this.fit(this.view.region),
+        fit: () => this.goTo(this.places.find(({ dataset }) => this.views[dataset.view] === this.view)),
         actual: () => this.zoomTo(1),
         swap: () => this.swap(),
         other: () => { this.alternate(false); this.showOther(); },
