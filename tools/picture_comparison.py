@@ -16,7 +16,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lcodec.bench import psnr
@@ -29,7 +31,7 @@ OUT = Path(__file__).resolve().parent.parent / "docs" / "comparison.webp"
 LARGEST = 150_000
 """Bytes that the drawing may have."""
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "WebP": {"method": 6},
     "JPEG": {"optimize": True, "progressive": True},
 }
@@ -95,7 +97,7 @@ def worst_crop(shown: Sequence[Shown], side: int) -> Region:
     """The square in which the decoded pictures, all together, differ most from the original."""
     original = shown[0].pixels
     height, width = original.shape[:2]
-    total = sum(error_cells(original, other.pixels) for other in shown[1:])
+    total = np.sum([error_cells(original, other.pixels) for other in shown[1:]], axis=0)
     found = worst_regions([total], width, height, side=side, count=1)
     return found[0].region if found else Region(0, 0, min(side, width), min(side, height))
 
@@ -137,7 +139,7 @@ def default_picture() -> Picture:
     """The photograph of the module's text."""
     import skimage.data
 
-    return Picture(skimage.data.chelsea())
+    return Picture(skimage.data.chelsea())  # type: ignore[no-untyped-call]
 
 
 def main() -> None:

@@ -19,12 +19,13 @@ class _Opened:
     """A file of which the size is known; a ``.lic`` file is checked, but not yet decoded."""
 
     name: str
-    bytes: int
+    size: int
     content: Picture | LicFile
     data: bytes = b""
 
     @property
-    def size(self) -> tuple[int, int]:
+    def sides(self) -> tuple[int, int]:
+        """Width and height."""
         shown = self.content.header if isinstance(self.content, LicFile) else self.content
         return shown.width, shown.height
 
@@ -43,7 +44,7 @@ def read_files(
         UsageError: pictures of different sizes.
     """
     opened = [_open(os.fspath(name)) for name in names]
-    check_sizes([(file.name, *file.size) for file in opened])
+    check_sizes([(file.name, *file.sides) for file in opened])
     return [_decoded(file, device) for file in opened]
 
 
@@ -67,10 +68,10 @@ def _open(name: str) -> _Opened:
 def _decoded(file: _Opened, device: str) -> PictureFile:
     if isinstance(file.content, Picture):
         kind = probe(file.name)[2]
-        return PictureFile(file.name, kind, file.bytes, file.content)
+        return PictureFile(file.name, kind, file.size, file.content)
     kind = f"LIC, quality {file.content.header.quality}"
     try:
         picture = decode(file.data, device=device).picture
     except LcodecError as error:
         raise type(error)(f"{file.name}: {error}") from error
-    return PictureFile(file.name, kind, file.bytes, picture)
+    return PictureFile(file.name, kind, file.size, picture)

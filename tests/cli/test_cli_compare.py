@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -179,14 +180,15 @@ def test_numbers_in_results_are_checked(tmp_path: Path, capsys: Capture) -> None
     path = tmp_path / "f.json"
     path.write_text(json.dumps(tree))
     assert run(["bench", "--results", str(path)]) == 0
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"results": []},
         {"qualities": [50, 60]},
         {"results": [{**first, "width": 0}, *rest]},
         {"results": [{**first, "psnr": "high"}, *rest]},
         {"results": [{**first, "encode_stages": [1]}, *rest]},
         {"machine": None},
-    ):
+    ]
+    for change in changes:
         path.write_text(json.dumps({**tree, **change}))
         assert run(["bench", "--results", str(path)]) == 3, change
     assert capsys.readouterr().err.count("not a file of benchmark results") == 6
