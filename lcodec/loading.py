@@ -22,8 +22,8 @@ from lcodec.nets.integer.carriers import make_carrier
 from lcodec.nets.transforms import TransformConfig, Transforms
 
 TRANSFORMS_FILE = "transforms.safetensors"
-ENTROPY_FILE = "entropy.safetensors"
-CONFIG_FILE = "config.json"
+ENTROPY_FILE = weights.ENTROPY_NAME
+CONFIG_FILE = weights.CONFIG_NAME
 MODEL_ID_BYTES = 4
 
 

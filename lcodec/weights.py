@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lcodec.errors import WeightsError
+from lcodec.suggest import did_you_mean
 from lcodec.weightslock import (
     FOLDER_NAME,
     LOCK_NAME,
@@ -26,6 +27,7 @@ from lcodec.weightslock import (
 
 ENVIRONMENT = "LCODEC_MODELS"
 CONFIG_NAME = "config.json"
+ENTROPY_NAME = "entropy.safetensors"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,19 @@ def list_models() -> list[ModelInfo]:
     return [find_model(name) for name in sorted(names)]
 
 
+def coding_models() -> list[str]:
+    """Names of the models that files can be coded with: all of their files are there.
+
+    Raises:
+        WeightsError: a lock is damaged.
+    """
+    return [
+        model.name
+        for model in list_models()
+        if any(file.name == ENTROPY_NAME for file in model.files) and not model.missing()
+    ]
+
+
 def find_model(name: str) -> ModelInfo:
     """The model ``name`` where it would be loaded from; its files are not read.
 
@@ -132,7 +147,12 @@ def find_model(name: str) -> ModelInfo:
             if not found[-1].missing():
                 return found[-1]
     if not found:
-        raise WeightsError(f"model `{name}`: not found; looked in {_search_report(name)}")
+        known = coding_models()
+        hint = did_you_mean(name, known)
+        raise WeightsError(
+            f"model `{name}`: not found{f'{hint} At' if hint else '; at'} hand:"
+            f" {', '.join(known) or 'none'}; looked in {_search_report(name)}"
+        )
     return found[0]
 
 

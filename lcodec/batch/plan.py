@@ -10,8 +10,7 @@ from pathlib import Path
 
 from lcodec.batch.report import Outcome, failure
 from lcodec.errors import InputError, OutputError, UsageError
-
-LIC = ".lic"
+from lcodec.suffixes import LIC
 
 
 @dataclass(frozen=True, order=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lcodec.cli import console
+from lcodec.cli import complete, console
+from lcodec.cli.console import PROGRAM
 from lcodec.cli.options import (
     DEFAULT_MODEL,
     DEFAULT_QUALITY,
+    FILES,
+    MESSAGES,
     Device,
     DeviceOption,
     EffortOption,
@@ -24,10 +27,14 @@ from lcodec.cli.options import (
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
+    VerboseOption,
+    check_speech,
     choose_target,
+    whole,
 )
 from lcodec.cli.paths import STANDARD
 from lcodec.errors import InputError, UsageError
+from lcodec.suffixes import LIC, READ_SUFFIXES
 
 if TYPE_CHECKING:
     from lcodec.batch.check import Decision
@@ -37,6 +44,9 @@ if TYPE_CHECKING:
 
 ENCODING = ("quality", "target_size", "target_bpp", "target_psnr", "effort", "model", "strip")
 """Options that make no sense when decoding."""
+
+WORK = "What is done"
+LISTS = "Lists of files (SRC `-`)"
 
 
 def batch(
@@ -50,60 +60,103 @@ def batch(
     target_bpp: TargetBppOption = None,
     target_psnr: TargetPsnrOption = None,
     effort: EffortOption = 0,
-    model: ModelOption = DEFAULT_MODEL,
-    strip: StripOption = False,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode .lic files instead of encoding pictures.")
+        bool,
+        typer.Option(
+            "--decode",
+            help="Decode .lic files instead of encoding pictures.",
+            rich_help_panel=WORK,
+        ),
     ] = False,
     picture_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="With --decode: png (default), tif, ..."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            autocompletion=complete.picture_formats,
+            help="With --decode: png (if not given), tif, ...",
+            rich_help_panel=WORK,
+        ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "-n",
+            "--dry-run",
+            help="Say what would be done and do nothing.",
+            rich_help_panel=WORK,
+        ),
+    ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(
             "-j",
             "--jobs",
             metavar="N",
-            min=1,
+            parser=whole(1),
             help="Processes that work at the same time; by cores, memory and work if not given.",
+            rich_help_panel=WORK,
         ),
     ] = None,
+    _recursive: Annotated[
+        bool,
+        typer.Option(
+            "-r",
+            "--recursive",
+            help="Accepted; folders are always gone through.",
+            rich_help_panel=WORK,
+        ),
+    ] = False,
     null: Annotated[
-        bool, typer.Option("-0", "--null", help="With SRC `-`: paths end with NUL, not a newline.")
+        bool,
+        typer.Option(
+            "-0", "--null", help="Paths end with NUL, not a newline.", rich_help_panel=LISTS
+        ),
     ] = False,
     base: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="With SRC `-`: the folder whose tree is mirrored."),
+        typer.Option(
+            "--base",
+            metavar="DIR",
+            help="The folder whose tree is mirrored.",
+            rich_help_panel=LISTS,
+        ),
     ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = Device.AUTO,
+    strip: StripOption = False,
+    force: ForceOption = False,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Append a line of JSON for each file as it is done."),
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            help="Append a line of JSON for each file as it is done.",
+            rich_help_panel=FILES,
+        ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Say what would be done and do nothing.")
-    ] = False,
-    device: DeviceOption = Device.AUTO,
-    force: ForceOption = False,
-    _recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="Accepted; folders are always gone through.")
-    ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON a file on standard output.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a line of JSON a file on standard output.",
+            rich_help_panel=MESSAGES,
+        ),
     ] = False,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Encode or decode many files.
 
     All pictures below SRC are encoded into the same tree of folders below DST. What is finished
     is checked and skipped, so the same command takes up a batch that was stopped. What fails is
-    tried twice, does not stop the rest, and is listed at the end. Exit status: 0 all done, 1 some
-    failed, 9 nothing to do.
+    tried twice, does not stop the rest, and is listed at the end.
     """
+    check_speech(quiet=quiet, verbose=verbose)
     target = choose_target(quality, target_size, target_bpp, target_psnr)
     if quality is None and target is None:
         quality = DEFAULT_QUALITY
-    _check_usage(context, source, decode, picture_format, null, base)
+    _check_usage(context, source, decode, destination, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check
     from lcodec.batch.engine import TOGETHER, survey, work
@@ -124,7 +177,14 @@ def batch(
         check = Check(options, force=force, manifest=record)
         name = "list" if source == STANDARD else source
         verb = "decode" if decode else "encode"
-        view = View(name, verb, manifest=None if dry_run else record, as_json=as_json, quiet=quiet)
+        view = View(
+            name,
+            verb,
+            manifest=None if dry_run else record,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
         try:
             for problem in plan.problems:
                 view(problem)
@@ -132,6 +192,7 @@ def batch(
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
                 with view.working(todo), _executor(options, jobs, todo) as executor:
+                    view.detail(f"{len(todo)} files, {executor.jobs} at a time")
                     work(
                         todo,
                         executor,
@@ -143,6 +204,8 @@ def batch(
         except (KeyboardInterrupt, SystemExit):
             view.stopped(len(plan.problems) + len(plan.jobs))
             raise
+    if not view.report.total:
+        view.hint = _other_kind(source, decode)
     view.conclude()
 
 
@@ -150,6 +213,7 @@ def _check_usage(
     context: typer.Context,
     source: str,
     decode: bool,
+    destination: Path,
     picture_format: str | None,
     null: bool,
     base: Path | None,
@@ -171,8 +235,25 @@ def _check_usage(
     if null or base is not None:
         raise UsageError(f"`{'--null' if null else '--base'}` needs `-` as SRC")
     if not Path(source).is_dir():
-        known = Path(source).exists()
-        raise InputError(f"{source}: {'is not a folder' if known else 'no such folder'}")
+        _refuse_source(source, destination, decode)
+
+
+def _refuse_source(source: str, destination: Path, decode: bool) -> NoReturn:
+    if Path(source).exists():
+        single = "decode" if decode else "encode"
+        raise InputError(f"{source}: is not a folder; `{PROGRAM} {single}` is for one file")
+    hint = "; SRC comes before DST" if destination.is_dir() else ""
+    raise InputError(f"{source}: no such folder{hint}")
+
+
+def _other_kind(source: str, decode: bool) -> str:
+    """What to add where nothing was found, if there is something for the other direction."""
+    if source == STANDARD:
+        return ""
+    wanted = READ_SUFFIXES if decode else {LIC}
+    if not any(path.suffix.lower() in wanted for path in Path(source).rglob("*")):
+        return ""
+    return "; there are pictures to encode" if decode else "; `--decode` is for its .lic files"
 
 
 def _suffix(picture_format: str | None) -> str:
@@ -188,8 +269,7 @@ def _plan(
     source: str, destination: Path, options: Options, *, null: bool, base: Path | None
 ) -> Plan:
     from lcodec.batch.options import DecodeOptions
-    from lcodec.batch.plan import LIC, parse_list, plan_list, plan_tree
-    from lcodec.imageio import READ_SUFFIXES
+    from lcodec.batch.plan import parse_list, plan_list, plan_tree
 
     decode = isinstance(options, DecodeOptions)
     output = options.suffix if isinstance(options, DecodeOptions) else LIC

@@ -13,6 +13,7 @@ from lcodec.batch.check import Decision
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Report, Status
 from lcodec.cli import console
+from lcodec.cli.details import Details
 
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_TO_DO = 9
@@ -26,13 +27,23 @@ Item = TypeVar("Item")
 class View:
     """Takes outcomes one by one.
 
-    ``name`` is what the lines call the batch, ``verb`` what it does with a file ("encode").
+    ``name`` is what the lines call the batch, ``verb`` what it does with a file ("encode");
+    ``hint`` follows the line that says that nothing was found.
     """
 
     def __init__(
-        self, name: str, verb: str, *, manifest: Manifest | None, as_json: bool, quiet: bool
+        self,
+        name: str,
+        verb: str,
+        *,
+        manifest: Manifest | None,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool = False,
     ) -> None:
         self.report = Report()
+        self.hint = ""
+        self._details = Details(verbose)
         self._name = name
         self._verb = verb
         self._manifest = manifest
@@ -52,7 +63,23 @@ class View:
             console.emit(f"{self._verb} {outcome.source} -> {outcome.output} ({outcome.reason})")
         if not self._quiet:
             console.warn(str(outcome.source), outcome.notes)
+        self._detail(outcome)
         self._advance(outcome)
+
+    def detail(self, text: str) -> None:
+        """What only those want to know who asked for details."""
+        self._details.say("batch", text)
+
+    def _detail(self, outcome: Outcome) -> None:
+        text = str(outcome.output or outcome.source)
+        if outcome.status is Status.DONE:
+            figures = [f"{outcome.width}x{outcome.height}", f"{outcome.bytes} bytes"]
+            figures += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
+            if outcome.attempts > 1:
+                figures.append(f"attempt {outcome.attempts}")
+            text = f"{outcome.source} -> {text}: {', '.join(figures)}"
+        if outcome.status is not Status.PLANNED:  # those are listed anyway
+            self._details.say(outcome.status.value, text)
 
     @contextmanager
     def checking(self, jobs: Iterable[Item]) -> Iterator[Iterable[Item]]:
@@ -129,7 +156,7 @@ class View:
     def _summary(self) -> str:
         report = self.report
         if not report.total:
-            return f"{self._name}: nothing found to {self._verb}"
+            return f"{self._name}: nothing found to {self._verb}{self.hint}"
         parts = [
             f"{count} {word}"
             for count, word in (

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lcodec import weights
-from lcodec.cli import console, paths
+from lcodec.cli import complete, console, paths
 from lcodec.cli.bench import check_plot, parse_levels
 from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
 from lcodec.cli.tables import rendered
@@ -19,7 +19,12 @@ def compare_models(
     folder: Annotated[Path, typer.Option("--set", metavar="DIR", help="Folder of pictures.")],
     names: Annotated[
         str | None,
-        typer.Option("--models", metavar="LIST", help="Models, with commas; all if not given."),
+        typer.Option(
+            "--models",
+            metavar="LIST",
+            autocompletion=complete.model_lists,
+            help="Models, with commas; all if not given.",
+        ),
     ] = None,
     levels: Annotated[
         str, typer.Option("-q", "--quality", metavar="LIST", help="Quality levels.")
@@ -69,7 +74,7 @@ def compare_models(
             paths.check_output(file, force=force)
     if plot is not None:
         check_plot(plot, force)
-    chosen = names.split(",") if names else _models_at_hand()
+    chosen = names.split(",") if names else weights.coding_models()
     for name in chosen:
         weights.require_model(name)
 
@@ -104,15 +109,6 @@ def compare_models(
             paths.write_output(file, text.encode("utf-8"), force=force)
     if plot is not None:
         comparereport.plot_comparison(comparison, plot, overwrite=force)
-
-
-def _models_at_hand() -> list[str]:
-    """Released models, without their transforms."""
-    return [
-        model.name
-        for model in weights.list_models()
-        if any(file.name == "entropy.safetensors" for file in model.files)
-    ]
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

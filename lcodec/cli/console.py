@@ -103,8 +103,8 @@ def refuse_terminal_input() -> None:
 
 
 def is_terminal() -> bool:
-    """Whether standard error is one, so that progress can be shown."""
-    return sys.stderr.isatty()
+    """Whether standard error is one that can show progress."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def error_console() -> Console:

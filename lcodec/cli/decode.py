@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lcodec import container
-from lcodec.cli import console, paths, sniff
-from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
-from lcodec.errors import UsageError
+from lcodec.cli import complete, console, paths, routes, sniff
+from lcodec.cli.details import Details
+from lcodec.cli.options import (
+    Device,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    check_speech,
+)
+from lcodec.cli.waiting import waiting
+from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 
 def decode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="The .lic file, or `-`.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="The .lic file, or `-`.", autocompletion=complete.lic_files
+        ),
+    ],
     output: Annotated[
         str | None,
         typer.Argument(
@@ -28,43 +42,45 @@ def decode(
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Decode a .lic file to a picture.
 
-    The format of the picture is that of OUT's suffix.
+    The picture has the mode and the depth of the source, and its metadata. Its format is that of
+    OUT's suffix; what the format cannot hold is named in a warning.
     """
-    paths.check_input(source)
-    head = sniff.peek(source)
-    with paths.about(source):  # the likeliest mix-up
-        sniff.refuse_picture(head)
-    output = paths.choose_output(source, output, ".png")
-    if as_json and output == paths.STANDARD:
-        raise UsageError("`--json` and the picture cannot both go to standard output")
-    paths.check_output(output, force=force)
-    start = time.perf_counter()
-    data = paths.read_input(source)
-    with paths.about(paths.shown(source)):
+    check_speech(quiet=quiet, verbose=verbose)
+    output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
+    start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
+    with watch.stage("reading"), paths.about(paths.shown(source)):
+        data = paths.read_input(source)
         sniff.refuse_picture(data)
         file = container.read(data)
-        model = find_model_by_id(file.header.model_id).name
-
-    from lcodec.imageio import WRITE_SUFFIXES, save
-
-    suffix = Path(output).suffix.lower()
-    if output != paths.STANDARD and suffix not in WRITE_SUFFIXES:
-        known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"{output}: unknown picture format `{suffix}`, known are: {known}")
-    from lcodec.codec import Codec
-
-    codec = Codec(model=model, device=device.value)
+    details.file(container.describe(data))
     with paths.about(paths.shown(source)):
-        decoded = codec.decode(file)
-    notes = save(decoded.picture, output, overwrite=force)
+        model = find_model_by_id(file.header.model_id).name
+    with waiting(shown=not quiet) as progress:
+        progress("loading networks", 0, 1)
+        with watch.stage("networks"):
+            from lcodec.codec import Codec
+            from lcodec.imageio import save
+
+            codec = Codec(model=model, device=device.value)
+        details.networks(codec)
+        with paths.about(paths.shown(source)):
+            decoded = codec.decode(file, progress=progress)
+        stages = watch.seconds | decoded.timings
+        progress("writing", 0, 1)
+        with watch.stage("writing"):
+            notes = save(decoded.picture, output, overwrite=force)
     if not quiet:
         console.warn(paths.shown(output), notes)
     seconds = time.perf_counter() - start
     header = decoded.header
+    stages |= watch.seconds
+    details.picture(decoded.picture)
+    details.seconds(stages)
     if as_json:
         console.emit_json(
             {
@@ -79,7 +95,7 @@ def decode(
                 "model": model,
                 "notes": list(notes),
                 "seconds": seconds,
-                "stages": dict(decoded.timings),
+                "stages": stages,
             }
         )
     if not quiet:

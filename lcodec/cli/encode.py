@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lcodec.cli import console, paths, sniff
+from lcodec.cli import complete, console, paths, routes
+from lcodec.cli.details import Details
 from lcodec.cli.options import (
     DEFAULT_MODEL,
     Device,
@@ -25,9 +24,13 @@ from lcodec.cli.options import (
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
+    VerboseOption,
+    check_speech,
     choose_target,
 )
-from lcodec.errors import UsageError
+from lcodec.cli.waiting import waiting
+from lcodec.container import describe
+from lcodec.timing import Stopwatch
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
 
 
 def encode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="Picture, or `-`.")],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="IN", help="Picture, or `-`.", autocompletion=complete.pictures),
+    ],
     output: Annotated[
         str | None,
         typer.Argument(metavar="OUT", help="File to write, or `-`; IN with .lic if not given."),
@@ -47,48 +53,53 @@ def encode(
     target_psnr: TargetPsnrOption = None,
     effort: EffortOption = 0,
     model: ModelOption = DEFAULT_MODEL,
-    strip: StripOption = False,
     device: DeviceOption = Device.AUTO,
+    strip: StripOption = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Encode a picture to a .lic file.
 
-    The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI.
+    The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or
+    colour, of 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept.
     """
+    check_speech(quiet=quiet, verbose=verbose)
     target = choose_target(quality, target_size, target_bpp, target_psnr)
-    paths.check_input(source)
-    head = sniff.peek(source)
-    with paths.about(source):  # the likeliest mix-up
-        sniff.refuse_lic(head)
-    output = paths.choose_output(source, output, ".lic")
-    if as_json and output == paths.STANDARD:
-        raise UsageError("`--json` and the .lic file cannot both go to standard output")
-    paths.check_output(output, force=force)
+    output = routes.settle(routes.ENCODE, source, output, force=force, as_json=as_json)
     require_model(model)
 
     from lcodec.imageio import load
 
-    start = time.perf_counter()
-    picture = load(source, metadata=not strip)
-    if not quiet:
-        console.warn(paths.shown(source), picture.notes)
-    from lcodec.codec import Codec  # only now: a bad picture is told of without torch
+    start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
+    with waiting(shown=not quiet) as progress:
+        with watch.stage("reading"):
+            picture = load(source, metadata=not strip)
+        details.picture(picture)
+        if not quiet:
+            console.warn(paths.shown(source), picture.notes)
+        progress("loading networks", 0, 1)
+        with watch.stage("networks"):
+            from lcodec.codec import Codec  # only now: a bad picture is told of without torch
 
-    codec = Codec(model=model, device=device.value)
-    with _progress(shown=not quiet) as progress, paths.about(paths.shown(source)):
-        encoded = codec.encode_detailed(
-            picture,
-            quality,
-            target=target,
-            effort=effort,
-            progress=progress,
-        )
-    paths.write_output(output, encoded.data, force=force)
+            codec = Codec(model=model, device=device.value)
+        details.networks(codec)
+        with paths.about(paths.shown(source)):
+            encoded = codec.encode_detailed(
+                picture, quality, target=target, effort=effort, progress=progress
+            )
+    stages = watch.seconds | encoded.timings
+    with watch.stage("writing"):
+        paths.write_output(output, encoded.data, force=force)
+    stages |= watch.seconds
     seconds = time.perf_counter() - start
-    record = _record(source, output, model, picture, encoded, seconds)
+    details.trials(encoded.trials)
+    details.file(describe(encoded.data))
+    details.seconds(stages)
+    record = _record(source, output, model, picture, encoded)
     record |= {"effort": effort, "target": None if target is None else str(target)}
+    record |= {"seconds": seconds, "stages": stages}
     if as_json:
         console.emit_json(record)
     if not quiet:
@@ -99,26 +110,8 @@ def encode(
         )
 
 
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """What to call with steps done and in all; a bar where standard error is a terminal."""
-    with console.progress_bar("optimising", shown=shown) as progress:
-        task = progress.add_task("", total=None, visible=False) if progress else None
-
-        def update(stage: str, done: int, total: int) -> None:
-            if progress and task is not None:
-                progress.update(task, completed=done, total=total, visible=True)
-
-        yield update
-
-
 def _record(
-    source: str,
-    output: str,
-    model: str,
-    picture: Picture,
-    encoded: Encoded,
-    seconds: float,
+    source: str, output: str, model: str, picture: Picture, encoded: Encoded
 ) -> dict[str, Any]:
     return {
         "input": source,
@@ -137,6 +130,4 @@ def _record(
         "estimated_bits_y": encoded.estimated_bits_y,
         "estimated_bits_z": encoded.estimated_bits_z,
         "notes": list(picture.notes),
-        "seconds": seconds,
-        "stages": dict(encoded.timings),
     }

@@ -6,18 +6,23 @@ from typing import Annotated
 
 import typer
 
-from lcodec.cli import console, paths, sniff
+from lcodec.cli import complete, console, details, paths, sniff
 from lcodec.container import MAX_SIDE, Description, describe
 from lcodec.errors import LcodecError
 
-_COLOURS = {1: "gray", 3: "RGB"}
-_ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}
-
 
 def inspect(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help=".lic files, or `-`.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help=".lic files, or `-`.", autocompletion=complete.lic_files
+        ),
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON a file, with all sections.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="List all sections and tiles, too.")
     ] = False,
 ) -> None:
     """Show what .lic files hold.
@@ -39,6 +44,9 @@ def inspect(
             console.emit_json({"file": name, **description})
         else:
             console.emit(_text(name, description))
+            if verbose:
+                for line in _sections(description):
+                    console.emit(f"    {line}")
     if status:
         raise typer.Exit(status)
 
@@ -53,16 +61,11 @@ def _describe(name: str) -> Description:
 
 
 def _text(name: str, description: Description) -> str:
-    header = description["header"]
-    tiles = description["tiles"]
+    header, tiles = description["header"], description["tiles"]
     hyper = sum(tile["hyper_bytes"] for tile in tiles)
     latent = sum(tile["latent_bytes"] for tile in tiles)
     rows = [
-        (
-            "picture",
-            f"{header['width']}x{header['height']} {_COLOURS[header['channels']]}"
-            f"{_ALPHAS[header['alpha']]}, {header['bit_depth']} bit",
-        ),
+        ("picture", details.mode(description)),
         ("quality", str(header["quality"])),
         ("size", f"{description['total_bytes']} bytes, {description['bpp']:.4f} bpp"),
         ("streams", f"{latent} bytes latent, {hyper} hyper"),
@@ -96,3 +99,20 @@ def _side_data(description: Description) -> list[tuple[str, str]]:
     if kept:
         rows.append(("metadata", ", ".join(kept)))
     return rows
+
+
+def _sections(description: Description) -> list[str]:
+    """Every section, and every tile with its place."""
+    rows = [("section", "at", "bytes", "CRC-32")]
+    for section in description["sections"]:
+        place, size = str(section["offset"]), str(section["size"])
+        rows.append((section["type"], place, size, section["crc"] or "none"))
+    lines = console.align(rows, "lrr")
+    tiles = [("tile", "left", "top", "width", "height", "hyper", "latent", "checksum")]
+    for tile in description["tiles"]:
+        index, left, top, width, height = (
+            str(tile[key]) for key in ("index", "left", "top", "width", "height")
+        )
+        hyper, latent = str(tile["hyper_bytes"]), str(tile["latent_bytes"])
+        tiles.append((index, left, top, width, height, hyper, latent, tile["checksum"]))
+    return [*lines, *console.align(tiles, "rrrrrrr")]

@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lcodec import __version__
+from lcodec.cli import complete, mistakes
 from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
 from lcodec.cli.compare import compare
@@ -21,6 +22,7 @@ from lcodec.cli.comparemodels import compare_models
 from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
 from lcodec.cli.decode import decode
 from lcodec.cli.encode import encode
+from lcodec.cli.help import Command, Group
 from lcodec.cli.inspect import inspect
 from lcodec.cli.repack import repack
 from lcodec.cli.train import train
@@ -32,31 +34,12 @@ EXIT_UNEXPECTED = 70
 EXIT_TERMINATED = 143
 DEBUG = "LCODEC_DEBUG"
 
-# \b keeps the help from joining the lines of a paragraph.
-EPILOG = """\b
-Exit status:
-  0    success
-  1    batch: some pictures failed; any other failure
-  2    wrong usage: a bad option or argument
-  3    input missing, unreadable, or too large a picture
-  4    not a .lic file, or a damaged one
-  5    a .lic file that needs a newer lcodec
-  6    weights missing, or not the right ones
-  7    the decoded symbols are not the encoded ones
-  8    output cannot be written, or exists already (see -f)
-  9    batch: nothing to do
-  10   the target size or PSNR cannot be met
-  70   a defect of lcodec; LCODEC_DEBUG=1 shows where
-  130  interrupted
-  143  terminated
-"""
-
 app = typer.Typer(
     name=PROGRAM,
-    epilog=EPILOG,
+    cls=Group,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -84,21 +67,25 @@ def _program(
         raise typer.Exit(EXIT_USAGE)
 
 
-app.command()(encode)
-app.command()(decode)
-app.command()(batch)
-app.command()(inspect)
-app.command()(repack)
-app.command()(compare)
-app.command()(bench)
-app.command("compare-models")(compare_models)
-app.command()(train)
+app.command(cls=Command)(encode)
+app.command(cls=Command)(decode)
+app.command(cls=Command)(batch)
+app.command(cls=Command)(inspect)
+app.command(cls=Command)(repack)
+app.command(cls=Command)(compare)
+app.command(cls=Command)(bench)
+app.command("compare-models", cls=Command)(compare_models)
+app.command(cls=Command)(train)
 app.add_typer(weights_app, name="weights")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program with ``arguments`` (without its own name) and return its exit status."""
     try:
+        shell = complete.asked_script(arguments)
+        if shell is not None:
+            emit(complete.script(lambda: app([], prog_name=PROGRAM), shell))
+            return 0
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
         # Typer turns an interrupt into a status; older versions raise Abort.
         if status == EXIT_INTERRUPTED:
@@ -111,19 +98,10 @@ def run(arguments: Sequence[str]) -> int:
         fail("interrupted")
         return EXIT_INTERRUPTED
     except Exception as error:
-        return _usage_mistake(error) if _is_usage_mistake(error) else _unexpected(error)
-
-
-def _is_usage_mistake(error: Exception) -> bool:
-    # Typer's own classes for bad command lines have no public name that all versions share.
-    return hasattr(error, "format_message") and hasattr(error, "exit_code")
-
-
-def _usage_mistake(error: Exception) -> int:
-    message = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
-    command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-    fail(f"{message} (see `{command} --help`)")
-    return EXIT_USAGE
+        if not mistakes.is_usage_mistake(error):
+            return _unexpected(error)
+        fail(mistakes.explain(error, arguments))
+        return EXIT_USAGE
 
 
 def _unexpected(error: Exception) -> int:

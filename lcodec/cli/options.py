@@ -1,17 +1,26 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the panels of the help they belong to."""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from lcodec.cli import complete
 from lcodec.errors import UsageError
 from lcodec.targets import Target
 
 DEFAULT_MODEL = "groupedmixer"
 DEFAULT_QUALITY = 50
+
+RATE = "Quality and size"
+NETWORKS = "Networks"
+FILES = "Files"
+MESSAGES = "Messages"
 
 
 class Device(StrEnum):
@@ -22,14 +31,73 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A parser of whole numbers from ``low`` to ``high``; raises typer.BadParameter on others."""
+    reach = f"of {low} or more" if high is None else f"from {low} to {high}"
+
+    def parse(text: str) -> int:
+        value = int(str(text)) if re.fullmatch(r"[+-]?\d{1,9}", str(text)) else None
+        if value is None or value < low or (high is not None and value > high):
+            raise typer.BadParameter(f"`{text}` is not a whole number {reach}")
+        return value
+
+    return parse
+
+
+def parse_quality(text: str) -> int:
+    """A level from 0 to 100; where a share such as 0.7 or 70% was given, the level is suggested.
+
+    Raises:
+        typer.BadParameter: it is no level.
+    """
+    try:
+        return whole(0, 100)(text)
+    except typer.BadParameter as error:
+        level = _level_of(text)
+        hint = "" if level is None else f"; did you mean `{level}`?"
+        raise typer.BadParameter(f"{error.message}{hint}") from None
+
+
+def _level_of(text: str) -> int | None:
+    """The level that a share or a fraction stands for."""
+    text = text.replace(",", ".")
+    percent = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text)
+    if percent:
+        level = float(percent[1])
+    elif re.fullmatch(r"\d*\.\d*", text) and text != ".":
+        level = float(text)
+        if level <= 1:
+            level *= 100
+    else:
+        return None
+    return round(level) if level <= 100 else None
+
+
+def _measure(unit: str) -> Callable[[str], float]:
+    """A parser of numbers that may have their unit behind them."""
+
+    def parse(text: str) -> float:
+        number = re.sub(rf"\s*{unit}\s*$", "", str(text), flags=re.IGNORECASE)
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise typer.BadParameter(f"`{text}` is not a number above 0")
+        return value
+
+    return parse
+
+
 QualityOption = Annotated[
     int | None,
     typer.Option(
         "-q",
         "--quality",
-        min=0,
-        max=100,
-        help=f"Quality; higher is better and larger; {DEFAULT_QUALITY} if not given.",
+        metavar="N",
+        parser=parse_quality,
+        help=f"0 to 100; higher is better and larger; {DEFAULT_QUALITY} if not given.",
+        rich_help_panel=RATE,
     ),
 ]
 TargetSizeOption = Annotated[
@@ -37,45 +105,99 @@ TargetSizeOption = Annotated[
     typer.Option(
         "--target-size",
         metavar="SIZE",
-        help="Largest file of at most so many bytes; 200KB, 1.5MB and 64KiB are understood.",
+        help="Best file of at most SIZE: bytes, or with KB, MB, KiB, MiB.",
+        rich_help_panel=RATE,
     ),
 ]
 TargetBppOption = Annotated[
     float | None,
     typer.Option(
-        "--target-bpp", metavar="BPP", help="Largest file of at most so many bits per pixel."
+        "--target-bpp",
+        metavar="BPP",
+        parser=_measure("bpp"),
+        help="Best file of at most so many bits per pixel.",
+        rich_help_panel=RATE,
     ),
 ]
 TargetPsnrOption = Annotated[
     float | None,
-    typer.Option("--target-psnr", metavar="DB", help="Smallest file of at least this PSNR in dB."),
+    typer.Option(
+        "--target-psnr",
+        metavar="DB",
+        parser=_measure("dB"),
+        help="Smallest file of at least this PSNR in dB.",
+        rich_help_panel=RATE,
+    ),
 ]
 EffortOption = Annotated[
     int,
     typer.Option(
         "-e",
         "--effort",
-        min=0,
-        max=9,
-        help="0 to 9: spend more time on encoding for a better file; decoding stays the same.",
+        metavar="N",
+        parser=whole(0, 9),
+        help="0 to 9: take longer, for a better file; decoding stays the same.",
+        rich_help_panel=RATE,
     ),
 ]
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="Pretrained model to encode with.")
+    str,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        autocompletion=complete.models,
+        help="Pretrained model to encode with; see `lcodec weights list`.",
+        rich_help_panel=NETWORKS,
+    ),
 ]
 DeviceOption = Annotated[
-    Device, typer.Option("--device", help="Where the networks run; auto takes a GPU if usable.")
+    Device,
+    typer.Option(
+        "--device",
+        help="Where the networks run; auto takes a GPU if usable.",
+        rich_help_panel=NETWORKS,
+    ),
 ]
 ForceOption = Annotated[
-    bool, typer.Option("-f", "--force", help="Replace output that exists already.")
+    bool,
+    typer.Option(
+        "-f", "--force", help="Replace output that exists already.", rich_help_panel=FILES
+    ),
 ]
 StripOption = Annotated[
-    bool, typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.")
+    bool,
+    typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.", rich_help_panel=FILES),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the figures as JSON on standard output.")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the figures as JSON on standard output.",
+        rich_help_panel=MESSAGES,
+    ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="Say what is done, with what, and how long it takes.",
+        rich_help_panel=MESSAGES,
+    ),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=MESSAGES)
+]
+
+
+def check_speech(*, quiet: bool, verbose: bool) -> None:
+    """Refuse to be silent and talkative at once.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
 
 
 def choose_target(

@@ -8,21 +8,45 @@ from typing import Annotated
 import typer
 
 from lcodec import container
-from lcodec.cli import console, paths, sniff
-from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
-from lcodec.errors import UsageError
+from lcodec.cli import complete, console, paths, routes, sniff
+from lcodec.cli.details import Details
+from lcodec.cli.options import (
+    NETWORKS,
+    Device,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    VerboseOption,
+    check_speech,
+)
+from lcodec.cli.waiting import waiting
+from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id, require_model
 
 
 def repack(
-    source: Annotated[str, typer.Argument(metavar="IN", help="The .lic file, or `-`.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="The .lic file, or `-`.", autocompletion=complete.lic_files
+        ),
+    ],
     output: Annotated[str, typer.Argument(metavar="OUT", help="The .lic file to write, or `-`.")],
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="Pretrained model to code with.")
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            autocompletion=complete.models,
+            help="Pretrained model to code with; see `lcodec weights list`.",
+            rich_help_panel=NETWORKS,
+        ),
     ],
     device: DeviceOption = Device.AUTO,
     force: ForceOption = False,
     as_json: JsonOption = False,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Move a .lic file to another entropy model.
@@ -30,31 +54,36 @@ def repack(
     The decoded picture stays the same, bit for bit, and so do the checksums of its symbols; only
     the size changes. Both models must be over the same transforms.
     """
-    paths.check_input(source)
-    head = sniff.peek(source)
-    with paths.about(source):
-        sniff.refuse_picture(head)
-    output = paths.choose_output(source, output, ".lic")
-    if as_json and output == paths.STANDARD:
-        raise UsageError("`--json` and the file cannot both go to standard output")
-    paths.check_output(output, force=force)
+    check_speech(quiet=quiet, verbose=verbose)
+    output = routes.settle(routes.REPACK, source, output, force=force, as_json=as_json)
     require_model(model)
-    start = time.perf_counter()
-    data = paths.read_input(source)
-    with paths.about(paths.shown(source)):
+    start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
+    with watch.stage("reading"), paths.about(paths.shown(source)):
+        data = paths.read_input(source)
         sniff.refuse_picture(data)
         file = container.read(data)
+    details.file(container.describe(data), "before")
+    with paths.about(paths.shown(source)):
         earlier = find_model_by_id(file.header.model_id).name
 
-    from lcodec.codec import Codec
-    from lcodec.repack import repack as recode
+    with waiting(shown=not quiet) as progress:
+        progress("loading networks", 0, 1)
+        with watch.stage("networks"):
+            from lcodec.codec import Codec
+            from lcodec.repack import repack as recode
 
-    from_codec = Codec(model=earlier, device=device.value)
-    to_codec = from_codec if model == earlier else Codec(model=model, device=device.value)
-    with paths.about(paths.shown(source)):
-        coded = recode(file, from_codec, to_codec)
-    paths.write_output(output, coded, force=force)
+            from_codec = Codec(model=earlier, device=device.value)
+            same = model == earlier
+            to_codec = from_codec if same else Codec(model=model, device=device.value)
+        details.networks(from_codec, "from")
+        details.networks(to_codec, "to")
+        with watch.stage("coding"), paths.about(paths.shown(source)):
+            coded = recode(file, from_codec, to_codec, progress)
+    with watch.stage("writing"):
+        paths.write_output(output, coded, force=force)
     seconds = time.perf_counter() - start
+    details.file(container.describe(coded), "after")
+    details.seconds(watch.seconds)
     if as_json:
         console.emit_json(
             {
@@ -65,6 +94,7 @@ def repack(
                 "bytes_before": len(data),
                 "bytes": len(coded),
                 "seconds": seconds,
+                "stages": watch.seconds,
             }
         )
     if not quiet:

@@ -21,8 +21,15 @@ _STARTS = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\xff\x0a", "a JPEG XL picture"),
+    (b"P5", "a PGM picture"),
+    (b"P6", "a PPM picture"),
 )
-_BRANDS = {b"avif": "an AVIF picture", b"heic": "a HEIC picture"}
+_BRANDS = {
+    b"avif": "an AVIF picture",
+    b"heic": "a HEIC picture",
+    b"heix": "a HEIC picture",
+    b"mif1": "a HEIF picture",
+}
 
 
 def picture_kind(head: bytes) -> str | None:
@@ -42,7 +49,7 @@ def refuse_picture(data: bytes) -> None:
     """
     kind = picture_kind(data)
     if kind is not None:
-        raise FormatError(f"not a .lic file but {kind}; `lcodec encode` makes .lic files of them")
+        raise FormatError(f"not a .lic file but {kind}; did you mean `lcodec encode`?")
 
 
 def refuse_lic(data: bytes) -> None:
@@ -52,7 +59,7 @@ def refuse_lic(data: bytes) -> None:
         InputError: it is one.
     """
     if data.startswith(SIGNATURE):
-        raise InputError("is a .lic file already; `lcodec decode` gives the picture")
+        raise InputError("is a .lic file already; did you mean `lcodec decode`?")
 
 
 def peek(source: str) -> bytes:

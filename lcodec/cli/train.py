@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lcodec.cli import console
-from lcodec.cli.options import Device, DeviceOption, QuietOption
+from lcodec.cli import complete, console
+from lcodec.cli.options import MESSAGES, NETWORKS, Device, DeviceOption, QuietOption, whole
 from lcodec.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lcodec.modelconfig import ModelConfig
 
 CropSchedule = tuple[tuple[float, int, int], ...]
+
+RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
 
 
 class Stage(StrEnum):
@@ -32,22 +34,101 @@ class Stage(StrEnum):
 
 
 def train(
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of pictures.")],
-    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="Folder of the run.")],
-    stage: Annotated[Stage, typer.Option("--stage", help="What is trained.")] = Stage.TRANSFORMS,
-    minutes: Annotated[
-        float, typer.Option("--minutes", help="Budget; the learning rate falls to 0 within it.")
-    ] = 60.0,
-    steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Budget in steps instead of minutes.")
-    ] = None,
+    data: Annotated[
+        Path,
+        typer.Option("--data", metavar="DIR", help="Folder of pictures.", rich_help_panel=RUN),
+    ],
+    run: Annotated[
+        Path, typer.Option("--run", metavar="DIR", help="Folder of the run.", rich_help_panel=RUN)
+    ],
     start: Annotated[
         Path | None,
-        typer.Option("--start", metavar="DIR", help="Run or released model to start from."),
+        typer.Option(
+            "--start",
+            metavar="DIR",
+            help="Run or released model to start from.",
+            rich_help_panel=RUN,
+        ),
     ] = None,
-    lr: Annotated[float, typer.Option("--lr", help="Highest learning rate.")] = 2.5e-3,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run in --run if there is one.", rich_help_panel=RUN
+        ),
+    ] = False,
+    stage: Annotated[
+        Stage, typer.Option("--stage", help="What is trained.", rich_help_panel=MODEL)
+    ] = Stage.TRANSFORMS,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            autocompletion=complete.models,
+            help="Entropy model; as --start if not given.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            metavar="N",
+            parser=whole(1),
+            help="Its layers; those of --start if not given.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    latents: Annotated[
+        Path | None,
+        typer.Option(
+            "--latents",
+            metavar="FILE",
+            help="Stage entropy: file of latents, made if it is not there.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    latent_crops: Annotated[
+        int,
+        typer.Option(
+            "--latent-crops",
+            metavar="N",
+            parser=whole(2),
+            help="Crops in that file when it is made.",
+            rich_help_panel=MODEL,
+        ),
+    ] = 2000,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            "--minutes",
+            metavar="M",
+            help="Budget; the learning rate falls to 0 within it.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = 60.0,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            parser=whole(1),
+            help="Budget in steps instead of minutes.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
+    lr: Annotated[
+        float,
+        typer.Option("--lr", metavar="R", help="Highest learning rate.", rich_help_panel=SCHEDULE),
+    ] = 2.5e-3,
     decay: Annotated[
-        float, typer.Option("--decay", help="Last share of the budget, in which the rate falls.")
+        float,
+        typer.Option(
+            "--decay",
+            metavar="D",
+            help="Last share of the budget, in which the rate falls.",
+            rich_help_panel=SCHEDULE,
+        ),
     ] = 0.7,
     quantise_from: Annotated[
         float,
@@ -63,42 +144,40 @@ def train(
             "--crops",
             metavar="LIST",
             help="SHARE:COUNTxSIDE,...: from that share of the budget on, COUNT crops a step.",
+            rich_help_panel=SCHEDULE,
         ),
     ] = "0:8x128,0.2:8x256",
-    latents: Annotated[
-        Path | None,
+    seed: Annotated[
+        int,
         typer.Option(
-            "--latents",
-            metavar="FILE",
-            help="Stage entropy: file of latents, made if it is not there.",
+            "--seed", metavar="N", help="Seed of everything random.", rich_help_panel=SCHEDULE
         ),
-    ] = None,
-    latent_crops: Annotated[
-        int, typer.Option("--latent-crops", min=2, help="Crops in that file when it is made.")
-    ] = 2000,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 1,
+    ] = 1,
     device: DeviceOption = Device.AUTO,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="CPU threads; all if not given.")
-    ] = None,
-    compile_: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --run if there is one.")
-    ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="NAME", help="Entropy model; as --start if not given."),
-    ] = None,
-    depth: Annotated[
         int | None,
-        typer.Option("--depth", min=1, help="Its layers; those of --start if not given."),
+        typer.Option(
+            "--threads",
+            metavar="N",
+            parser=whole(1),
+            help="CPU threads; all if not given.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=NETWORKS)
+    ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print reports as lines of JSON on standard output.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print reports as lines of JSON on standard output.",
+            rich_help_panel=MESSAGES,
+        ),
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a model on the pictures of a folder, for a given time.
+    """Train a model on a folder of pictures.
 
     The run's folder gets weights, averaged weights, the optimiser's state and a log, every few
     minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.

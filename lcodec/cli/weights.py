@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from lcodec import weights
-from lcodec.cli import console
+from lcodec.cli import complete, console
+from lcodec.cli.help import Command, Group
 from lcodec.cli.options import ForceOption
 from lcodec.errors import InputError, WeightsError
 
-weights_app = typer.Typer(help="Pretrained models: list, check, export.", rich_markup_mode=None)
+weights_app = typer.Typer(
+    cls=Group, help="Pretrained models: list, check, export.", rich_markup_mode=None
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a line of JSON each.")]
 
 
-@weights_app.command("list")
+@weights_app.command("list", cls=Command)
 def list_models(as_json: JsonOption = False) -> None:
     """List the models and where they are."""
     models = weights.list_models()
@@ -48,9 +51,12 @@ def list_models(as_json: JsonOption = False) -> None:
         console.say("no models; looked in " + _places())
 
 
-@weights_app.command()
+@weights_app.command(cls=Command)
 def verify(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model only.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One model only.", autocompletion=complete.all_models),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check size and SHA-256 of every file of every model, or of one."""
@@ -80,7 +86,7 @@ def verify(
         raise WeightsError(f"{len(bad)} of {len(checks)} files are missing or wrong")
 
 
-@weights_app.command()
+@weights_app.command(cls=Command)
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")],

@@ -10,8 +10,9 @@ from lcodec.imageio.invisible import fill_invisible
 from lcodec.imageio.metadata import Metadata
 from lcodec.imageio.picture import Picture, Samples, check_pixels, from_array
 from lcodec.imageio.probe import format_of_suffix, is_whole, probe
-from lcodec.imageio.reader import READ_SUFFIXES, load
-from lcodec.imageio.writer import WRITE_SUFFIXES, save
+from lcodec.imageio.reader import load
+from lcodec.imageio.writer import save
+from lcodec.suffixes import READ_SUFFIXES, WRITE_SUFFIXES
 
 __all__ = [
     "READ_SUFFIXES",

@@ -8,7 +8,7 @@ from PIL import Image
 
 from lcodec.errors import InputError, UsageError
 from lcodec.imageio.reader import open_image
-from lcodec.imageio.writer import WRITE_SUFFIXES
+from lcodec.suffixes import WRITE_SUFFIXES
 
 
 def probe(path: str | os.PathLike[str]) -> tuple[int, int, str]:

@@ -19,13 +19,6 @@ from lcodec.imageio.picture import Picture
 # Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
 # almost any bytes as a picture.
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
-READ_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".avif", ".tif", ".tiff"),
-        *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
-    )
-)
-"""Lower-case suffixes of the files `load` understands, for those who look through folders."""
 
 
 def load(

@@ -20,6 +20,7 @@ from lcodec.imageio.deeppng import write_png
 from lcodec.imageio.metadata import EXIF_PREFIX, Metadata, is_readable
 from lcodec.imageio.picture import Picture, Samples
 from lcodec.imageio.tiff import write_tiff
+from lcodec.suffixes import WRITE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,6 @@ _FORMATS = {
     ".pgm": _PNM,
     ".pnm": _PNM,
 }
-WRITE_SUFFIXES = frozenset(_FORMATS)
-"""Lower-case suffixes `save` knows."""
 
 # A JPEG segment holds 65533 bytes, its name among them.
 _JPEG_EXIF, _JPEG_XMP = 65533 - 6, 65533 - 29

@@ -130,10 +130,10 @@ def test_existing_output_stays(
 ) -> None:
     (tmp_path / "in.lic").write_bytes(lic_file())
     source = picture if name == "encode" else tmp_path / "in.lic"
-    output = tmp_path / "out.bin"
+    output = tmp_path / ("out.lic" if name == "encode" else "out.png")
     output.write_bytes(b"mine")
     assert run([name, str(source), str(output)]) == 8
-    assert "out.bin: exists already; `-f` replaces it" in line()
+    assert f"{output.name}: exists already; `-f` replaces it" in line()
     assert output.read_bytes() == b"mine"
 
 
@@ -149,7 +149,9 @@ def test_input_is_never_the_output(
     source = tmp_path / "a.lic"
     source.write_bytes(lic_file())
     (tmp_path / "link.png").symlink_to(source)
-    for output in (source, tmp_path / ".." / tmp_path.name / "a.lic", tmp_path / "link.png"):
+    (tmp_path / "twin.png").hardlink_to(source)
+    others = (tmp_path / ".." / tmp_path.name / "a.lic", tmp_path / "link.png")
+    for output in (source, *others, tmp_path / "twin.png"):
         assert run(["decode", str(source), str(output), *force]) == 2
         assert "input and output are the same file" in line()
     assert source.read_bytes() == lic_file()

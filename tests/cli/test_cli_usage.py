@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from lcodec import __version__
-from lcodec.cli.main import EPILOG, run
-from lcodec.errors import LcodecError
+from lcodec.cli.main import run
 
-from .command import ROOT, lcodec
+from .command import lcodec
 
 MISTAKES = [
     (["frobnicate"], "No such command"),
@@ -82,46 +81,6 @@ def test_nothing_asked_shows_help_on_standard_error(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "Usage: lcodec" in printed.err
-
-
-def test_help_documents_commands_and_every_exit_status(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run(["--help"]) == 0
-    text = capsys.readouterr().out
-    for name in ("encode", "decode", "batch", "inspect", "compare", "bench", "train", "weights"):
-        assert f"  {name} " in text
-    for error in LcodecError.__subclasses__():
-        assert f"\n    {error.exit_code} " in text
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["encode", "decode", "batch", "inspect", "compare", "bench", "train", "weights export"],
-)
-def test_every_command_has_help_and_is_documented(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run([*name.split(), "-h"]) == 0
-    help_text = capsys.readouterr().out
-    manual = (ROOT / "docs" / "CLI.md").read_text()
-    assert f"lcodec {name} " in manual
-    section = manual[manual.index(f"\n## {name.split()[0]}\n") :]
-    section = section[: section.find("\n## ", 1)]
-    shared = manual[: manual.index("\n## decode\n")]
-    for line in help_text.splitlines():
-        option = next((word for word in line.split() if word.startswith("--")), None)
-        if option and option != "--help":
-            known = section if name in ("encode", "train", "bench", "compare") else section + shared
-            assert f"{option}" in known, f"{option} is not documented"
-
-
-def test_manual_has_the_same_exit_statuses_as_the_help() -> None:
-    manual = (ROOT / "docs" / "CLI.md").read_text()
-    statuses = [line.split()[0] for line in EPILOG.splitlines() if line.startswith("  ")]
-    assert len(statuses) == 14
-    for status in statuses:
-        assert f"\n| {status} | " in manual
 
 
 def test_version() -> None:

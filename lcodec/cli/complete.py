@@ -1,0 +1,136 @@
+"""What the shell offers when Tab is pressed; nothing here may fail or take long."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import redirect_stdout, suppress
+
+from lcodec.cli.console import PROGRAM
+from lcodec.errors import LcodecError, UsageError
+from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
+
+VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
+"""How a shell asks for completions, or for the script that makes it ask."""
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+_SHOW, _INSTALL = "--show-completion", "--install-completion"
+
+# Others would have to be quoted, which the script for bash does not do.
+_PLAIN = re.compile(r"[\w.,/+@%~-]+")
+
+
+def models(incomplete: str) -> list[str]:
+    """Models that files can be coded with."""
+    return _beginning(_models(), incomplete)
+
+
+def all_models(incomplete: str) -> list[str]:
+    """Everything that has weights, transforms among them."""
+    from lcodec import weights
+
+    try:
+        return _beginning([model.name for model in weights.list_models()], incomplete)
+    except LcodecError:
+        return []
+
+
+def model_lists(incomplete: str) -> list[str]:
+    """Models with commas between them, one more than so far."""
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    return [before + comma + name for name in models(last) if name not in given]
+
+
+def picture_formats(incomplete: str) -> list[str]:
+    """Formats of decoded pictures, by their suffixes."""
+    return _beginning([suffix.removeprefix(".") for suffix in WRITE_SUFFIXES], incomplete)
+
+
+def lic_files(incomplete: str) -> list[str]:
+    """Files that can be decoded, and folders."""
+    return _files(incomplete, {LIC})
+
+
+def pictures(incomplete: str) -> list[str]:
+    """Files that can be encoded, and folders."""
+    return _files(incomplete, READ_SUFFIXES)
+
+
+def _models() -> list[str]:
+    from lcodec import weights
+
+    try:
+        return weights.coding_models()
+    except LcodecError:
+        return []
+
+
+def _beginning(words: Iterable[str], start: str) -> list[str]:
+    return sorted(word for word in words if word.startswith(start))
+
+
+def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
+    """Paths that begin as typed. With none, the shell falls back to all files."""
+    head, name = os.path.split(incomplete)
+    folders, files = [], []
+    try:
+        with os.scandir(os.path.expanduser(head) or ".") as entries:
+            for entry in entries:
+                if not _fits(entry.name, name):
+                    continue
+                path = os.path.join(head, entry.name)
+                if entry.is_dir():
+                    folders.append(f"{path}/")
+                elif os.path.splitext(entry.name)[1].lower() in suffixes:
+                    files.append(path)
+    except OSError:
+        return []
+    if len(folders) == 1 and not files:
+        # Of a single answer shells think that the word is complete; so offer what is inside.
+        return _files(folders[0], suffixes)
+    return sorted([*folders, *files])
+
+
+def _fits(name: str, start: str) -> bool:
+    hidden = name.startswith(".") and not start.startswith(".")
+    plain = "bash" not in os.environ.get(VARIABLE, "") or _PLAIN.fullmatch(name)
+    return name.startswith(start) and not hidden and bool(plain)
+
+
+def asked_script(arguments: Sequence[str], detect: Callable[[], bool] | None = None) -> str | None:
+    """The shell whose script is asked for by name; None leaves the arguments to typer.
+
+    Typer takes no shell, and fails without a clear word where it cannot find out which one runs.
+
+    Raises:
+        UsageError: the shell is not known, or not to be found out.
+    """
+    if not arguments or arguments[0] not in (_SHOW, _INSTALL):
+        return None
+    if arguments[0] == _SHOW and len(arguments) > 1:
+        if arguments[1] not in SHELLS:
+            raise UsageError(f"{_SHOW} {arguments[1]}: known shells are {', '.join(SHELLS)}")
+        return arguments[1]
+    if not (detect or _shell_is_known)():
+        raise UsageError(f"cannot tell which shell this is; try `{PROGRAM} {_SHOW} bash`")
+    return None
+
+
+def script(ask: Callable[[], object], shell: str) -> str:
+    """What makes ``shell`` ask for completions; ``ask`` runs the program, which sees `VARIABLE`."""
+    os.environ[VARIABLE] = f"source_{shell}"
+    with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
+        ask()
+    return text.getvalue().strip()
+
+
+def _shell_is_known() -> bool:
+    try:
+        import shellingham  # as typer does
+
+        return shellingham.detect_shell()[0] in SHELLS
+    except Exception:  # of its own kinds, or of missing tools
+        return False

@@ -1,0 +1,106 @@
+"""What ``-v`` says: rows on standard error, each as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from lcodec.cli import console
+from lcodec.container import Description
+
+if TYPE_CHECKING:
+    from lcodec.codec import Codec
+    from lcodec.encoder import Trial
+    from lcodec.imageio import Picture
+
+_COLOURS = {1: "gray", 3: "RGB"}
+_ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}
+_LABEL = 9
+
+
+class Details:
+    """Says rows, or nothing if they are not ``wanted``."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+
+    def say(self, label: str, text: str) -> None:
+        """One row."""
+        if self.wanted:
+            console.say(f"  {label:<{_LABEL}} {text}")
+
+    def picture(self, picture: Picture) -> None:
+        """Size, mode and metadata of a picture that was read."""
+        alpha = "" if picture.alpha is None else " with alpha"
+        colours = _COLOURS[picture.channels]
+        parts = [
+            f"{picture.width}x{picture.height} {colours}{alpha}, {picture.bit_depth} bit",
+            *(f"{name} {len(data)} bytes" for name, data in _metadata(picture) if data),
+        ]
+        self.say("picture", ", ".join(parts))
+
+    def networks(self, codec: Codec, label: str = "model") -> None:
+        """Which model runs, and where."""
+        if not self.wanted:
+            return
+        import torch  # there already, or there would be no codec
+
+        loaded = codec.loaded
+        self.say(
+            label,
+            f"{loaded.name} ({loaded.entropy.fourcc}), id {loaded.model_id.hex()}, on "
+            f"{loaded.device} with {loaded.entropy.carrier.name} products, "
+            f"{torch.get_num_threads()} threads",
+        )
+
+    def trials(self, trials: Iterable[Trial]) -> None:
+        """Every level that was tried for a target."""
+        for trial in trials:
+            parts = [f"quality {trial.quality}", f"effort {trial.effort}"]
+            if trial.size is not None:
+                parts.append(f"{trial.size} bytes")
+            if trial.psnr is not None:
+                parts.append(f"{trial.psnr:.3f} dB")
+            self.say("tried", ", ".join(parts))
+
+    def file(self, description: Description, label: str = "file") -> None:
+        """Tiles, streams and sections of a file."""
+        if not self.wanted:
+            return
+        header = description["header"]
+        edge = header["tile_edge"]
+        rows, columns = header["tiles_y"], header["tiles_x"]
+        self.say("tiles", f"{columns}x{rows} of up to {edge}x{edge} pixels")
+        parts = [f"{description['total_bytes']} bytes", *sizes(description)]
+        self.say(label, ", ".join(parts))
+
+    def seconds(self, stages: Mapping[str, float]) -> None:
+        """How long each stage took."""
+        self.say("seconds", ", ".join(f"{name} {spent:.2f}" for name, spent in stages.items()))
+
+
+def sizes(description: Description) -> list[str]:
+    """Bytes of the parts of a file; those that are there."""
+    tiles = description["tiles"]
+    parts = {
+        "latent": sum(tile["latent_bytes"] for tile in tiles),
+        "hyper": sum(tile["hyper_bytes"] for tile in tiles),
+        "alpha": description["alpha_bytes"],
+        "metadata": description["metadata_bytes"],
+        "overhead": description["overhead_bytes"],
+    }
+    return [f"{name} {size}" for name, size in parts.items() if size]
+
+
+def mode(description: Description) -> str:
+    """Size, mode and depth of the picture in a file."""
+    header = description["header"]
+    return (
+        f"{header['width']}x{header['height']} {_COLOURS[header['channels']]}"
+        f"{_ALPHAS[header['alpha']]}, {header['bit_depth']} bit"
+    )
+
+
+def _metadata(picture: Picture) -> list[tuple[str, bytes | None]]:
+    data = picture.metadata
+    return [("ICC", data.icc), ("EXIF", data.exif), ("XMP", data.xmp)]

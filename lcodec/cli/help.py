@@ -1,0 +1,121 @@
+"""Help in plain text: usage, description, options by panel, examples, exit status."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from lcodec.cli.console import PROGRAM
+from lcodec.cli.manual import EXAMPLES, EXIT_STATUS, short_statuses
+from lcodec.cli.mistakes import unknown_command
+from lcodec.errors import UsageError
+
+WIDEST, NARROWEST = 100, 30
+OPTIONS = "Options"
+_SUMMARY = 60  # letters of a help text that a shell shows beside a completion
+
+Rows = list[tuple[str, str]]
+
+
+class Command(TyperCommand):
+    """A command whose options stand in panels; typer has these for rich alone."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.width = _width()
+        super().format_help(ctx, formatter)
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        """Required options are named, arguments as in the rest of the help."""
+        options, arguments = ["[OPTIONS]"], []
+        for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                arguments.append(param.metavar if param.required else f"[{param.metavar}]")
+            elif param.required:
+                options.append(f"{max(param.opts, key=len)} {param.metavar}")
+        formatter.write_usage(ctx.command_path, " ".join([*options, *arguments]))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, Rows] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is None:
+                continue
+            title, name = "Arguments", record[0]
+            if param.param_type_name == "argument":
+                record = (param.metavar, param.help or "")
+            else:
+                title = getattr(param, "rich_help_panel", None) or OPTIONS
+                if title == OPTIONS and name.endswith("--help"):
+                    title = list(panels)[-1] if len(panels) > 1 else OPTIONS
+            panels.setdefault(title, []).append(record)
+        _write_panels(panels, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        name = ctx.command_path.partition(" ")[2]
+        _write_examples(name, formatter)
+        statuses = short_statuses(name)
+        if statuses:
+            formatter.write_paragraph()
+            formatter.write_text(f"Exit status: {statuses}; all of them: `{PROGRAM} --help`.")
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Options, with no more help than fits into a line of any shell."""
+        return _summarised(super().shell_complete(ctx, incomplete))
+
+
+class Group(TyperGroup):
+    """Commands, with suggestions for those that do not exist."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.width = _width()
+        super().format_help(ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(ctx.command_path.partition(" ")[2], formatter)
+        if ctx.parent is None:
+            with formatter.section("Exit status"):
+                formatter.write_dl([(str(status), words) for status, words in EXIT_STATUS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        unknown = self.get_command(ctx, name) is None and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:
+            raise UsageError(unknown_command(name, self.list_commands(ctx), ctx.command_path))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Commands and options, as `Command.shell_complete`."""
+        return _summarised(super().shell_complete(ctx, incomplete))
+
+
+def _width() -> int:
+    return max(NARROWEST, min(shutil.get_terminal_size().columns, WIDEST) - 2)
+
+
+def _write_panels(panels: dict[str, Rows], formatter: Any) -> None:
+    """All panels, with the texts in one column wherever the names leave room for it."""
+    limit = max(10, formatter.width // 3)
+    names = [name for rows in panels.values() for name, _ in rows]
+    column = max((len(name) for name in names if len(name) <= limit), default=limit)
+    for title, rows in panels.items():
+        with formatter.section(title):
+            formatter.write_dl([(name.ljust(column), text) for name, text in rows], col_max=column)
+
+
+def _write_examples(name: str, formatter: Any) -> None:
+    examples = EXAMPLES.get(name, ())
+    if examples:
+        longest = max(len(command) for command, _ in examples)
+        beside = longest + 4 + max(len(purpose) for _, purpose in examples) <= formatter.width
+        with formatter.section("Examples"):
+            formatter.write_dl(examples, col_max=longest if beside else 2)
+
+
+def _summarised(items: list[Any]) -> list[Any]:
+    for item in items:
+        if item.help:
+            words = item.help.partition(";")[0]
+            item.help = words if len(words) <= _SUMMARY else f"{words[: _SUMMARY - 3].rstrip()}..."
+    return items

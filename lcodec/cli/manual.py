@@ -1,0 +1,122 @@
+"""What the help of every command ends with: examples, and the exit status."""
+
+from __future__ import annotations
+
+EXIT_STATUS = {
+    0: "success",
+    1: "batch: some pictures failed; any other failure",
+    2: "wrong usage: a bad option or argument",
+    3: "input missing, unreadable, or too large a picture",
+    4: "not a .lic file, or a damaged one",
+    5: "a .lic file that needs a newer lcodec",
+    6: "weights missing, or not the right ones",
+    7: "the decoded symbols are not the encoded ones",
+    8: "output cannot be written, or exists already (see -f)",
+    9: "batch: nothing to do",
+    10: "the target size or PSNR cannot be met",
+    70: "a defect of lcodec; LCODEC_DEBUG=1 shows where",
+    130: "interrupted",
+    143: "terminated",
+}
+
+Examples = tuple[tuple[str, str], ...]
+
+EXAMPLES: dict[str, Examples] = {
+    "": (
+        ("lcodec encode photo.png", "to photo.lic"),
+        ("lcodec decode photo.lic", "to photo.png"),
+        ("lcodec batch photos/ coded/", "a whole tree"),
+        ("lcodec inspect photo.lic", "what is in it"),
+    ),
+    "encode": (
+        ("lcodec encode photo.png", "to photo.lic, quality 50"),
+        ("lcodec encode photo.png small.lic -q 20", "smaller"),
+        ("lcodec encode photo.png --target-size 200KB", "as good as 200 KB can be"),
+        ("lcodec encode - < photo.png > photo.lic", "in a pipe"),
+    ),
+    "decode": (
+        ("lcodec decode photo.lic", "to photo.png"),
+        ("lcodec decode photo.lic photo.tif", "to another format"),
+        ("lcodec decode - < photo.lic > photo.png", "in a pipe"),
+    ),
+    "batch": (
+        ("lcodec batch photos/ coded/ -q 60", "encode a tree, or go on with it"),
+        ("lcodec batch photos/ coded/ -n", "say what there is to do"),
+        ("lcodec batch --decode coded/ photos/ --format tif", "and back"),
+        ("find . -name '*.png' -print0 | lcodec batch -0 - coded/", "files of a list"),
+    ),
+    "inspect": (
+        ("lcodec inspect photo.lic", "for people"),
+        ("lcodec inspect coded/*.lic", "check many"),
+        ("lcodec inspect photo.lic --json", "for programs"),
+    ),
+    "repack": (
+        ("lcodec repack a.lic b.lic --model checkerboard", "same picture, other model"),
+        ("lcodec repack - - --model checkerboard < a.lic > b.lic", "in a pipe"),
+    ),
+    "bench": (
+        ("lcodec bench --set kodak/", "the usual eight qualities"),
+        ("lcodec bench --set kodak/ -q 30,60 --plot curve.png", "two, with a plot"),
+    ),
+    "compare-models": (
+        ("lcodec compare-models --set kodak/", "all models at hand"),
+        ("lcodec compare-models --set kodak/ -q 50 --limit 2", "a quick look"),
+    ),
+    "train": (
+        ("lcodec train --data photos/ --run runs/a --minutes 90", "from nothing"),
+        ("lcodec train --data photos/ --run runs/a --resume", "go on"),
+        (
+            "lcodec train --data photos/ --run runs/b --start runs/a --stage joint",
+            "from another run",
+        ),
+    ),
+    "weights list": (
+        ("lcodec weights list", "for people"),
+        ("lcodec weights list --json", "for programs"),
+    ),
+    "weights verify": (
+        ("lcodec weights verify", "all of them"),
+        ("lcodec weights verify groupedmixer", "one model"),
+    ),
+    "weights export": (
+        ("lcodec weights export runs/a mine", "then encode with --model mine"),
+        ("lcodec weights export runs/a mine --models models/", "to a folder of one's own"),
+    ),
+}
+"""Command lines by command, each with what it is for."""
+
+STATUSES: dict[str, tuple[int, ...]] = {
+    "encode": (0, 2, 3, 6, 8, 10),
+    "decode": (0, 2, 3, 4, 5, 6, 7, 8),
+    "batch": (0, 1, 2, 3, 6, 8, 9),
+    "inspect": (0, 2, 3, 4, 5),
+    "repack": (0, 2, 3, 4, 5, 6, 7, 8),
+    "bench": (0, 2, 3, 6, 8),
+    "compare-models": (0, 2, 3, 6, 8),
+    "train": (0, 2, 3, 8, 130),
+    "weights list": (0, 6),
+    "weights verify": (0, 6),
+    "weights export": (0, 2, 3, 6, 8),
+}
+"""The statuses a command usually ends with."""
+
+_SHORT = {
+    0: "success",
+    1: "some files failed",
+    2: "usage",
+    3: "input",
+    4: "damaged",
+    5: "too new",
+    6: "weights",
+    7: "wrong symbols",
+    8: "output",
+    9: "nothing to do",
+    10: "target not met",
+    130: "interrupted",
+}
+
+
+def short_statuses(command: str) -> str:
+    """The statuses of a command in a few words; "" if none are listed."""
+    listed = STATUSES.get(command, ())
+    return ", ".join(f"{status} {_SHORT[status]}" for status in listed)

@@ -1,0 +1,19 @@
+"""Suffixes of the files this package reads and writes, all in lower case. No imports."""
+
+LIC = ".lic"
+
+READ_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".avif", ".tif", ".tiff"),
+        *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
+    )
+)
+"""Pictures that `lcodec.imageio.load` understands, for those who look through folders."""
+
+WRITE_SUFFIXES = frozenset(
+    (
+        *(".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".avif", ".jp2", ".j2k", ".qoi"),
+        *(".ppm", ".pgm", ".pnm", ".bmp"),
+    )
+)
+"""Pictures that `lcodec.imageio.save` writes."""

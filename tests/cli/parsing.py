@@ -1,0 +1,78 @@
+"""The program's command lines, taken apart without running anything."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from lcodec.cli.main import app
+
+PROGRAM: Any = typer.main.get_command(app)
+_ENDS = {"|", "||", "&&", ";", "&", "(", ")"}
+
+
+def commands(group: Any = PROGRAM, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its path, such as "weights list"."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield path + name, command
+
+
+def options(command: Any) -> set[str]:
+    """Names of its options, without those for help."""
+    names = {name for p in command.params if p.param_type_name == "option" for name in p.opts}
+    return names - {"-h", "--help"}
+
+
+def invocations(text: str) -> list[list[str]]:
+    """The arguments of every ``lcodec`` in lines of a shell, which are not interpreted further."""
+    found = []
+    for line in text.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if word in _ENDS:
+                command = _command(words)
+                if command is not None:
+                    found.append(command)
+                words = []
+            else:
+                words.append(word)
+    return found
+
+
+def _command(words: list[str]) -> list[str] | None:
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        words = words[1:]
+    if not words or words[0] != "lcodec":
+        return None
+    kept: list[str] = []
+    skip = False
+    for word in words[1:]:
+        if re.fullmatch(r"[<>]+&?", word):
+            skip = True
+            if kept and kept[-1] == "2":
+                kept.pop()
+        elif skip:
+            skip = False
+        else:
+            kept.append(word)
+    return kept
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command line; raises what typer raises if it cannot be understood."""
+    command, words, path = PROGRAM, list(arguments), ["lcodec"]
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        path.append(words.pop(0))
+        command = command.commands[path[-1]]
+    with contextlib.suppress(typer.Exit):  # --help, --version
+        command.make_context(" ".join(path), words)

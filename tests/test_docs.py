@@ -1,0 +1,62 @@
+"""The documents: links lead somewhere, and every command line in them can be understood."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.parsing import invocations, parse
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("models/*/*.md")]
+)
+names = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+
+
+def code(text: str) -> str:
+    """Lines of code: indented by four, or between fences of a shell."""
+    fenced = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    indented = [line[4:] for line in plain.splitlines() if line.startswith("    ")]
+    return "\n".join([*fenced, *indented])
+
+
+@names
+def test_links(document: Path) -> None:
+    text = re.sub(r"`[^`\n]*`", "", document.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        found = document.parent / name if name else document
+        assert found.exists(), f"{target} is not there"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text("utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+            assert anchor in slugs, f"{target}: no such heading"
+
+
+@names
+def test_command_lines(document: Path) -> None:
+    for arguments in invocations(code(document.read_text("utf-8"))):
+        if any(word.isupper() or "[" in word for word in arguments):
+            continue  # a form, not a command line
+        parse(arguments)
+
+
+def test_command_lines_are_found() -> None:
+    text = "    lcodec encode a.png \\\n        -q 5 | lcodec decode - > b\n    X=1 lcodec bench"
+    assert invocations(code(text)) == [["encode", "a.png", "-q", "5"], ["decode", "-"], ["bench"]]
+    assert sum(len(invocations(code(path.read_text("utf-8")))) for path in DOCUMENTS) > 40
+
+
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    for document in (ROOT / "docs").rglob("*.md"):
+        name = document.relative_to(ROOT / "docs").as_posix()
+        assert name == "README.md" or f"]({name})" in index
