@@ -28,7 +28,8 @@ def code(text: str) -> str:
 
 @names
 def test_links(document: Path) -> None:
-    text = re.sub(r"`[^`\n]*`", "", document.read_text("utf-8"))
+    text = re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"`[^`\n]*`|^    .*$", "", text, flags=re.MULTILINE)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
             continue

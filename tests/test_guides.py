@@ -31,12 +31,3 @@ def test_examples_run(
         # Empty lines in front, so that a traceback has the line of the document.
         before = "\n" * text[: block.start(1)].count("\n")
         exec(compile(before + block[1], document, "exec"), names)
-
-
-def test_links_of_the_guide_lead_somewhere() -> None:
-    guide = ROOT / "docs" / "guides" / "python.md"
-    text = guide.read_text(encoding="utf-8")
-    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
-        page = (guide.parent / target) if target else guide
-        headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-        assert not anchor or anchor in {h.lower().replace(" ", "-") for h in headings}

@@ -122,8 +122,11 @@ def asked_script(arguments: Sequence[str], detect: Callable[[], bool] | None = N
 def script(ask: Callable[[], object], shell: str) -> str:
     """What makes ``shell`` ask for completions; ``ask`` runs the program, which sees `VARIABLE`."""
     os.environ[VARIABLE] = f"source_{shell}"
-    with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
-        ask()
+    try:
+        with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
+            ask()
+    finally:
+        del os.environ[VARIABLE]
     return text.getvalue().strip()
 
 

@@ -29,7 +29,8 @@ class Command(TyperCommand):
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         """Required options are named, arguments as in the rest of the help."""
         options, arguments = ["[OPTIONS]"], []
-        for param in self.get_params(ctx):
+        parameters: list[Any] = self.get_params(ctx)
+        for param in parameters:
             if param.param_type_name == "argument":
                 arguments.append(param.metavar if param.required else f"[{param.metavar}]")
             elif param.required:
@@ -38,7 +39,8 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, Rows] = {}
-        for param in self.get_params(ctx):
+        parameters: list[Any] = self.get_params(ctx)
+        for param in parameters:
             record = param.get_help_record(ctx)
             if record is None:
                 continue

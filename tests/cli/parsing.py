@@ -35,7 +35,9 @@ def invocations(text: str) -> list[list[str]]:
     """The arguments of every ``lcodec`` in lines of a shell, which are not interpreted further."""
     found = []
     for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        if "lcodec " not in f"{line} ":
+            continue
+        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words: list[str] = []
         for word in [*lexer, ";"]:
@@ -74,5 +76,8 @@ def parse(arguments: list[str]) -> None:
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         path.append(words.pop(0))
         command = command.commands[path[-1]]
-    with contextlib.suppress(typer.Exit):  # --help, --version
-        command.make_context(" ".join(path), words)
+    if command is PROGRAM:  # its options act at once, so they are only looked up
+        assert words and words[0] in options(PROGRAM) | {"-h", "--help"}, arguments
+    else:
+        with contextlib.suppress(typer.Exit):  # --help
+            command.make_context(" ".join(path), words)

@@ -1,0 +1,138 @@
+"""How well targets are met: every picture of a folder at five targets, as a table.
+
+    python tools/target_check.py FOLDER [--limit N] [--effort E] [--json FILE]
+
+The targets are a size and a bpp that ask for a small file, a bpp and a size for a large one, and a
+PSNR; real files. A size is met by a file that is not larger, a PSNR by a picture that is not worse
+when it is decoded again. The distance is how far the file stays on the right side, in percent of
+the target. Exit status 1 if a target that can be had is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lcodec import Target
+from lcodec.bench import find_pictures
+from lcodec.codec import Codec
+from lcodec.distortion import psnr
+from lcodec.errors import TargetError
+from lcodec.imageio import Picture, load
+from lcodec.targets import Quantity
+
+BPP_LOW, BPP_HIGH, DECIBEL = 0.25, 0.75, 34.0
+SIZE_LOW, SIZE_HIGH = 0.15, 1.0
+"""Bits per pixel of the two sizes."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One picture at one target.
+
+    Attributes:
+        met: the file is on the right side of the target; None if no file can be.
+        reached: bytes, bpp or dB of the file; None without one.
+        distance: percent of the target between it and what was reached.
+        evaluations: levels that were tried.
+    """
+
+    picture: str
+    target: str
+    met: bool | None
+    reached: float | None = None
+    distance: float | None = None
+    quality: int | None = None
+    evaluations: int = 0
+
+
+def targets(picture: Picture) -> list[Target]:
+    """Sizes for pictures of this many pixels, bits per pixel, and a PSNR."""
+    pixels = picture.width * picture.height
+    return [
+        Target.size(round(SIZE_LOW * pixels / 8)),
+        Target.bpp(BPP_LOW),
+        Target.bpp(BPP_HIGH),
+        Target.size(round(SIZE_HIGH * pixels / 8)),
+        Target.psnr(DECIBEL),
+    ]
+
+
+def check(codec: Codec, name: str, picture: Picture, target: Target, effort: int = 0) -> Check:
+    """Encode to the target, and measure what the file itself comes to."""
+    try:
+        encoded = codec.encode_detailed(picture, target=target, effort=effort)
+    except TargetError:
+        return Check(name, str(target), None)
+    size = len(encoded.data)
+    if target.quantity is Quantity.PSNR:
+        reached = psnr(picture.pixels, codec.decode(encoded.data).pixels)
+        over = reached - target.value
+    else:
+        pixels = picture.width * picture.height
+        reached = 8 * size / pixels if target.quantity is Quantity.BPP else size
+        over = target.value - reached
+    distance = 100 * over / target.value
+    return Check(
+        name, str(target), over >= 0, reached, distance, encoded.quality, encoded.evaluations
+    )
+
+
+def table(checks: list[Check]) -> str:
+    """All checks as Markdown, with the sums below."""
+    lines = [
+        "| picture | target | met | reached | distance | quality | tried |",
+        "|---|---:|---|---:|---:|---:|---:|",
+    ]
+    words = {True: "yes", False: "**no**", None: "cannot be"}
+    for c in checks:
+        reached = "-" if c.reached is None else f"{c.reached:g}"
+        distance = "-" if c.distance is None else f"{c.distance:.2f} %"
+        quality = "-" if c.quality is None else str(c.quality)
+        row = (c.picture, c.target, words[c.met], reached, distance, quality, str(c.evaluations))
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join([*lines, "", summary(checks)])
+
+
+def summary(checks: list[Check]) -> str:
+    """How many were met, and how closely."""
+    made = [c for c in checks if c.met is not None]
+    if not made:
+        return f"None of {len(checks)} targets can be had."
+    distances = sorted(c.distance or 0.0 for c in made)
+    tried = [c.evaluations for c in made]
+    return (
+        f"{sum(bool(c.met) for c in made)} of {len(made)} targets met, "
+        f"{len(checks) - len(made)} cannot be had. Distance: median "
+        f"{distances[len(distances) // 2]:.2f} %, at most {distances[-1]:.2f} %. Levels tried: "
+        f"{sum(tried) / len(tried):.1f} on average, at most {max(tried)}."
+    )
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int, help="first pictures only")
+    parser.add_argument("--effort", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path, help="write the checks there, too")
+    arguments = parser.parse_args()
+    codec = Codec(device=arguments.device)
+    checks = []
+    for path in find_pictures(arguments.folder)[: arguments.limit]:
+        picture = load(path)
+        for target in targets(picture):
+            checks.append(check(codec, path.name, picture, target, arguments.effort))
+            print(checks[-1], file=sys.stderr, flush=True)
+    print(table(checks))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps([asdict(c) for c in checks], indent=1) + "\n")
+    sys.exit(any(c.met is False for c in checks))
+
+
+if __name__ == "__main__":
+    main()
