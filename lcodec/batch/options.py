@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.targets import Target
 
-PLACEMENT = ("device",)
-"""Options that say where the work is done; they change nothing about the result."""
+PLACEMENT = ("device", "preserve", "max_pixels")
+"""Options that change nothing about what is in an output."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,22 @@ class EncodeOptions:
     target: Target | None = None
     effort: int = 0
     strip: bool = False
+    preserve: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
 class DecodeOptions:
-    """How ``.lic`` files are decoded; ``suffix`` chooses the format of the pictures."""
+    """How ``.lic`` files are decoded; ``suffix`` chooses the format of the pictures.
+
+    Both kinds: ``preserve`` gives outputs the time of their sources, and pictures of more than
+    ``max_pixels`` fail.
+    """
 
     suffix: str = ".png"
     device: str = "auto"
+    preserve: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 Options = EncodeOptions | DecodeOptions

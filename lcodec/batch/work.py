@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,13 +141,16 @@ class _Source:
     def read(cls, task: Task, options: EncodeOptions) -> _Source:
         stamp = Stamp.of(task.source)
         _refuse_lic(task.source)
-        return cls(task, stamp, load(task.source, metadata=not options.strip))
+        picture = load(task.source, metadata=not options.strip, max_pixels=options.max_pixels)
+        return cls(task, stamp, picture)
 
-    def write(self, data: bytes) -> Made:
+    def write(self, data: bytes, *, preserve: bool) -> Made:
         _refuse_change(self.task.source, self.stamp)
         _make_folder(self.task.output.parent)
         with atomic_write(self.task.output, overwrite=self.task.replace) as stream:
             stream.write(data)
+        if preserve:
+            _keep_time(self.task.output, self.stamp)
         picture = self.picture
         return Made(picture.width, picture.height, len(data), self.stamp, picture.notes)
 
@@ -170,7 +174,7 @@ class EncodeWorker:
         data = self._loaded().encode(
             source.picture, options.quality, target=options.target, effort=options.effort
         )
-        return source.write(data)
+        return source.write(data, preserve=options.preserve)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
         """Encode pictures together; seconds are equal shares. Raises what befalls all of them.
@@ -191,7 +195,7 @@ class EncodeWorker:
         encoded = self._loaded().encode_many(pictures, self.options.quality) if pictures else []
         for source, one in zip(sources, encoded, strict=True):
             try:
-                results[source.task] = source.write(one.data)
+                results[source.task] = source.write(one.data, preserve=self.options.preserve)
             except Exception as error:
                 results[source.task] = _failed(error)
         share = (time.perf_counter() - start) / len(tasks)
@@ -228,13 +232,15 @@ class DecodeWorker:
         except OSError as error:
             raise _unreadable(task.source, error) from error
         try:
-            file = container.read(data)
+            file = container.read(data, max_pixels=self.options.max_pixels)
             decoded = self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
         except LcodecError as error:
             raise type(error)(f"{task.source}: {error}") from error
         _refuse_change(task.source, stamp)
         _make_folder(task.output.parent)
         notes = save(decoded.picture, task.output, overwrite=task.replace)
+        if self.options.preserve:
+            _keep_time(task.output, stamp)
         return Made(file.header.width, file.header.height, len(data), stamp, notes)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
@@ -275,6 +281,15 @@ def _refuse_lic(source: Path) -> None:
         raise _unreadable(source, error) from error
     if head == container.SIGNATURE:
         raise InputError(f"{source}: is a .lic file already; `--decode` gives the picture")
+
+
+def _keep_time(output: Path, stamp: Stamp) -> None:
+    try:
+        os.utime(output, ns=(stamp.source_mtime_ns, stamp.source_mtime_ns))
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot get another time: {error.strerror or error}"
+        ) from error
 
 
 def _make_folder(folder: Path) -> None:

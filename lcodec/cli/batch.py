@@ -20,7 +20,9 @@ from lcodec.cli.options import (
     DeviceOption,
     EffortOption,
     ForceOption,
+    MaxPixelsOption,
     ModelOption,
+    PreserveOption,
     QualityOption,
     QuietOption,
     StripOption,
@@ -33,6 +35,7 @@ from lcodec.cli.options import (
     whole,
 )
 from lcodec.cli.paths import STANDARD
+from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
 
@@ -125,6 +128,8 @@ def batch(
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = Device.AUTO,
     strip: StripOption = False,
+    preserve: PreserveOption = False,
+    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
     force: ForceOption = False,
     manifest: Annotated[
         Path | None,
@@ -166,9 +171,11 @@ def batch(
 
     options: Options
     if decode:
-        options = DecodeOptions(_suffix(picture_format), device.value)
+        options = DecodeOptions(_suffix(picture_format), device.value, preserve, max_pixels)
     else:
-        options = EncodeOptions(model, quality, device.value, target, effort, strip)
+        options = EncodeOptions(
+            model, quality, device.value, target, effort, strip, preserve, max_pixels
+        )
     plan = _plan(source, destination, options, null=null, base=base)
     with ExitStack() as stack:
         record = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 PROGRAM = "lcodec"
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # but not newline and tab
+
+
+def plain(text: str) -> str:
+    """Text without the control characters by which the name of a file could command a terminal."""
+    return re.sub(_CONTROL, lambda m: f"\\x{ord(m[0]):02x}", text)
 
 
 def printable(name: str) -> str:
@@ -25,7 +32,7 @@ def printable(name: str) -> str:
 
 def say(text: str) -> None:
     """One line for people, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 def fail(message: str) -> None:
@@ -41,12 +48,12 @@ def warn(name: str, notes: Iterable[str]) -> None:
 
 
 def emit(text: str) -> None:
-    """One line of results on standard output.
+    """One line of results on standard output; names of files that are no text stay as they are.
 
     Raises:
         OutputError: nobody reads it any more, or the disk is full.
     """
-    _write_out((text + "\n").encode("utf-8"))
+    _write_out((text + "\n").encode("utf-8", "surrogateescape"))
 
 
 def emit_json(record: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,17 +11,25 @@ from lcodec import container
 from lcodec.cli import complete, console, paths, routes, sniff
 from lcodec.cli.details import Details
 from lcodec.cli.options import (
+    FILES,
     Device,
     DeviceOption,
     ForceOption,
     JsonOption,
+    MaxPixelsOption,
+    PreserveOption,
     QuietOption,
     VerboseOption,
     check_speech,
 )
 from lcodec.cli.waiting import waiting
+from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.errors import UsageError
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
+
+if TYPE_CHECKING:
+    from lcodec.codec import Decoded
 
 
 def decode(
@@ -39,7 +47,13 @@ def decode(
             "or `-` for PNG; IN with .png if not given.",
         ),
     ] = None,
+    test: Annotated[
+        bool,
+        typer.Option("-t", "--test", help="Decode, and write nothing.", rich_help_panel=FILES),
+    ] = False,
     device: DeviceOption = Device.AUTO,
+    preserve: PreserveOption = False,
+    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
     force: ForceOption = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -51,14 +65,19 @@ def decode(
     OUT's suffix; what the format cannot hold is named in a warning.
     """
     check_speech(quiet=quiet, verbose=verbose)
-    output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
+    if test:
+        if output is not None:
+            raise UsageError("`--test` writes nothing and excludes OUT")
+        routes.check_source(routes.DECODE, source)
+    else:
+        output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
-    with watch.stage("reading"), paths.about(paths.shown(source)):
-        data = paths.read_input(source)
-        sniff.refuse_picture(data)
-        file = container.read(data)
-    details.file(container.describe(data))
     with paths.about(paths.shown(source)):
+        with watch.stage("reading"):
+            data = paths.read_input(source)
+            sniff.refuse_picture(data)
+            file = container.read(data, max_pixels=max_pixels)
+        details.file(container.describe(data, max_pixels=max_pixels))
         model = find_model_by_id(file.header.model_id).name
     with waiting(shown=not quiet) as progress:
         progress("loading networks", 0, 1)
@@ -70,34 +89,38 @@ def decode(
         details.networks(codec)
         with paths.about(paths.shown(source)):
             decoded = codec.decode(file, progress=progress)
+        details.picture(decoded.picture)
         stages = watch.seconds | decoded.timings
-        progress("writing", 0, 1)
-        with watch.stage("writing"):
-            notes = save(decoded.picture, output, overwrite=force)
-    if not quiet:
+        notes: tuple[str, ...] = ()
+        if output is not None:
+            progress("writing", 0, 1)
+            with watch.stage("writing"):
+                notes = save(decoded.picture, output, overwrite=force)
+                if preserve:
+                    paths.keep_time(source, output)
+            stages |= watch.seconds
+    if not quiet and output is not None:
         console.warn(paths.shown(output), notes)
     seconds = time.perf_counter() - start
-    header = decoded.header
-    stages |= watch.seconds
-    details.picture(decoded.picture)
     details.seconds(stages)
     if as_json:
-        console.emit_json(
-            {
-                "input": source,
-                "output": output,
-                "width": header.width,
-                "height": header.height,
-                "channels": header.channels,
-                "alpha": decoded.alpha is not None,
-                "bit_depth": header.bit_depth,
-                "quality": header.quality,
-                "model": model,
-                "notes": list(notes),
-                "seconds": seconds,
-                "stages": stages,
-            }
-        )
+        record = {"input": source, "output": output, **_record(decoded, model)}
+        console.emit_json(record | {"notes": list(notes), "seconds": seconds, "stages": stages})
     if not quiet:
-        size = f"{header.width}x{header.height}"
-        console.say(f"{paths.journey(source, output)}: {size}, {seconds:.2f} s")
+        size = f"{decoded.header.width}x{decoded.header.height}"
+        shown = paths.shown(source)
+        done = f"{shown}: decodes" if output is None else paths.journey(source, output)
+        console.say(f"{done}: {size}, {seconds:.2f} s")
+
+
+def _record(decoded: Decoded, model: str) -> dict[str, Any]:
+    header = decoded.header
+    return {
+        "width": header.width,
+        "height": header.height,
+        "channels": header.channels,
+        "alpha": decoded.alpha is not None,
+        "bit_depth": header.bit_depth,
+        "quality": header.quality,
+        "model": model,
+    }

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lcodec import container
 from lcodec.cli import complete, console, paths, routes
 from lcodec.cli.details import Details
 from lcodec.cli.options import (
     DEFAULT_MODEL,
+    FILES,
     Device,
     DeviceOption,
     EffortOption,
     ForceOption,
     JsonOption,
+    MaxPixelsOption,
     ModelOption,
+    PreserveOption,
     QualityOption,
     QuietOption,
     StripOption,
@@ -29,7 +34,7 @@ from lcodec.cli.options import (
     choose_target,
 )
 from lcodec.cli.waiting import waiting
-from lcodec.container import describe
+from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.timing import Stopwatch
 from lcodec.weights import require_model
 
@@ -55,6 +60,16 @@ def encode(
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = Device.AUTO,
     strip: StripOption = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Decode the symbols again before anything is written.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+    preserve: PreserveOption = False,
+    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
     force: ForceOption = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -75,7 +90,7 @@ def encode(
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     with waiting(shown=not quiet) as progress:
         with watch.stage("reading"):
-            picture = load(source, metadata=not strip)
+            picture = load(source, metadata=not strip, max_pixels=max_pixels)
         details.picture(picture)
         if not quiet:
             console.warn(paths.shown(source), picture.notes)
@@ -89,13 +104,18 @@ def encode(
             encoded = codec.encode_detailed(
                 picture, quality, target=target, effort=effort, progress=progress
             )
-    stages = watch.seconds | encoded.timings
+        stages = watch.seconds | encoded.timings
+        if verify:
+            with watch.stage("verification"), paths.about(paths.shown(source)):
+                codec.decode_symbols(container.read(encoded.data, max_pixels=max_pixels), progress)
     with watch.stage("writing"):
         paths.write_output(output, encoded.data, force=force)
+        if preserve:
+            paths.keep_time(source, output)
     stages |= watch.seconds
     seconds = time.perf_counter() - start
     details.trials(encoded.trials)
-    details.file(describe(encoded.data))
+    details.file(container.describe(encoded.data, max_pixels=max_pixels))
     details.seconds(stages)
     record = _record(source, output, model, picture, encoded)
     record |= {"effort": effort, "target": None if target is None else str(target)}
@@ -103,11 +123,20 @@ def encode(
     if as_json:
         console.emit_json(record)
     if not quiet:
+        console.warn(paths.shown(output, "standard output"), _growth(source, encoded))
         size = f"{picture.width}x{picture.height}"
         console.say(
             f"{paths.journey(source, output)}: {size}, quality {encoded.quality}, "
             f"{len(encoded.data)} bytes, {record['bpp']:.4f} bpp, {seconds:.2f} s"
         )
+
+
+def _growth(source: str, encoded: Encoded) -> list[str]:
+    """A word on a file that is larger than its source, which nobody wants."""
+    if not os.path.isfile(source):
+        return []
+    before = os.path.getsize(source)
+    return [f"larger than its source of {before} bytes"] if len(encoded.data) > before else []
 
 
 def _record(

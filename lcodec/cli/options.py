@@ -36,7 +36,7 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
     reach = f"of {low} or more" if high is None else f"from {low} to {high}"
 
     def parse(text: str) -> int:
-        value = int(str(text)) if re.fullmatch(r"[+-]?\d{1,9}", str(text)) else None
+        value = int(str(text)) if re.fullmatch(r"[+-]?\d{1,12}", str(text)) else None
         if value is None or value < low or (high is not None and value > high):
             raise typer.BadParameter(f"`{text}` is not a whole number {reach}")
         return value
@@ -167,6 +167,22 @@ ForceOption = Annotated[
 StripOption = Annotated[
     bool,
     typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.", rich_help_panel=FILES),
+]
+PreserveOption = Annotated[
+    bool,
+    typer.Option(
+        "-p", "--preserve", help="Give the output the time of its source.", rich_help_panel=FILES
+    ),
+]
+MaxPixelsOption = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        parser=whole(1),
+        help="Refuse larger pictures, which may be there to exhaust the memory.",
+        rich_help_panel=FILES,
+    ),
 ]
 JsonOption = Annotated[
     bool,

@@ -107,6 +107,22 @@ def write_output(output: str, data: bytes, *, force: bool) -> None:
         stream.write(data)
 
 
+def keep_time(source: str, output: str) -> None:
+    """Give a file that was written the time of the one it was made of, if both are files.
+
+    Raises:
+        OutputError: it cannot be given.
+    """
+    if STANDARD in (source, output):
+        return
+    try:
+        state = os.stat(source)
+        os.utime(output, ns=(state.st_atime_ns, state.st_mtime_ns))
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{output}: cannot get the time of {source}: {reason}") from error
+
+
 def shown(name: str, standard: str = "standard input") -> str:
     """How messages call a file; "-" is ``standard``."""
     return standard if name == STANDARD else name

@@ -16,6 +16,7 @@ from lcodec.cli.options import (
     DeviceOption,
     ForceOption,
     JsonOption,
+    PreserveOption,
     QuietOption,
     VerboseOption,
     check_speech,
@@ -44,6 +45,7 @@ def repack(
         ),
     ],
     device: DeviceOption = Device.AUTO,
+    preserve: PreserveOption = False,
     force: ForceOption = False,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -81,6 +83,8 @@ def repack(
             coded = recode(file, from_codec, to_codec, progress)
     with watch.stage("writing"):
         paths.write_output(output, coded, force=force)
+        if preserve:
+            paths.keep_time(source, output)
     seconds = time.perf_counter() - start
     details.file(container.describe(coded), "after")
     details.seconds(watch.seconds)

@@ -50,9 +50,7 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
         UsageError: input and output are the same, a name does not fit, or data would go to a
             terminal or among JSON.
     """
-    _check_source(route, source, output)
-    with paths.about(source):  # the likeliest mix-up
-        route.refuse(sniff.peek(source))
+    check_source(route, source, output)
     output = paths.choose_output(source, output, route.suffix)
     if output != paths.STANDARD:
         _check_name(route, source, output)
@@ -62,13 +60,16 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
     return output
 
 
-def _check_source(route: Route, source: str, output: str | None) -> None:
+def check_source(route: Route, source: str, output: str | None = None) -> None:
+    """The part of `settle` that is about the input; raises as that does."""
     if source != paths.STANDARD and os.path.isdir(source) and route.folder is not None:
         instead = route.folder.format(source)
         raise InputError(f"{source}: is a folder; `{PROGRAM} {instead}` does all of it")
     if source != paths.STANDARD and not os.path.exists(source):
         raise InputError(f"{source}: no such file{_missing(route, source, output)}")
     paths.check_input(source)
+    with paths.about(source):  # the likeliest mix-up
+        route.refuse(sniff.peek(source))
 
 
 def _missing(route: Route, source: str, output: str | None) -> str:

@@ -52,3 +52,8 @@ def test_warning_is_one_line_or_none(capsys: pytest.CaptureFixture[str]) -> None
 def test_columns() -> None:
     assert console.align([]) == []
     assert console.align([("a", "10", "x"), ("bcd", "9", "")], "lr") == ["a    10  x", "bcd   9"]
+
+
+def test_names_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console.say("a\x1b[31mb\x07\x9b.png\nnext\tline")
+    assert capsys.readouterr().err == "a\\x1b[31mb\\x07\\x9b.png\nnext\tline\n"
