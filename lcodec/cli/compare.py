@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lcodec.cli import console, paths
+from lcodec.cli import complete, console, paths
 from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
 from lcodec.cli.tables import rendered
 from lcodec.errors import UsageError
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 
 def compare(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Pictures or .lic files, of one size.")
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Pictures or .lic files, of one size.",
+            autocompletion=complete.pictures_and_lic_files,
+        ),
     ],
     reference: Annotated[
         str | None,
         typer.Option(
             "--reference",
             metavar="ORIGINAL",
+            autocompletion=complete.pictures_and_lic_files,
             help="Picture that all are measured against; the first FILE if not given.",
         ),
     ] = None,

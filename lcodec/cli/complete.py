@@ -59,6 +59,11 @@ def pictures(incomplete: str) -> list[str]:
     return _files(incomplete, READ_SUFFIXES)
 
 
+def pictures_and_lic_files(incomplete: str) -> list[str]:
+    """Files that show a picture of whatever kind, and folders."""
+    return _files(incomplete, {LIC, *READ_SUFFIXES})
+
+
 def _models() -> list[str]:
     from lcodec import weights
 

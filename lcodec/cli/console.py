@@ -25,14 +25,18 @@ def plain(text: str) -> str:
     return re.sub(_CONTROL, lambda m: f"\\x{ord(m[0]):02x}", text)
 
 
-def printable(name: str) -> str:
-    """A file name for a table: bytes that are no text are written out."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+def printable(text: str) -> str:
+    """Text in which names of files can neither be unprintable nor command a terminal.
+
+    Bytes that are no text and control characters, but newline and tab, are written out.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return re.sub(_CONTROL, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def say(text: str) -> None:
     """One line for people, on standard error."""
-    print(plain(text), file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def fail(message: str) -> None:

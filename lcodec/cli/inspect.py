@@ -82,7 +82,7 @@ def _text(name: str, description: Description) -> str:
             f"id {header['model_id']}, arithmetic profile {header['profile']}",
         ),
     ]
-    lines = [f"{console.plain(name)}: .lic format {description['version']}, sound"]
+    lines = [f"{console.printable(name)}: .lic format {description['version']}, sound"]
     return "\n".join([*lines, *(f"  {line}" for line in console.align(rows))])
 
 

@@ -54,9 +54,15 @@ EXAMPLES: dict[str, Examples] = {
         ("lcodec repack a.lic b.lic --model checkerboard", "same picture, other model"),
         ("lcodec repack - - --model checkerboard < a.lic > b.lic", "in a pipe"),
     ),
+    "compare": (
+        ("lcodec compare photo.png photo.lic photo.jpg", "figures of two"),
+        ("lcodec compare photo.png photo.lic --html look.html", "a page to look at"),
+    ),
     "bench": (
         ("lcodec bench --set kodak/", "the usual eight qualities"),
         ("lcodec bench --set kodak/ -q 30,60 --plot curve.png", "two, with a plot"),
+        ("lcodec bench --set kodak/ --json run.json", "keep the figures"),
+        ("lcodec bench --results run.json --html report.html", "a page of them"),
     ),
     "compare-models": (
         ("lcodec compare-models --set kodak/", "all models at hand"),
@@ -91,6 +97,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "batch": (0, 1, 2, 3, 6, 8, 9),
     "inspect": (0, 2, 3, 4, 5),
     "repack": (0, 2, 3, 4, 5, 6, 7, 8),
+    "compare": (0, 2, 3, 4, 6, 8),
     "bench": (0, 2, 3, 6, 8),
     "compare-models": (0, 2, 3, 6, 8),
     "train": (0, 2, 3, 8, 130),
