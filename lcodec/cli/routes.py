@@ -68,8 +68,11 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
     if source != paths.STANDARD and not os.path.exists(source):
         raise InputError(f"{source}: no such file{_missing(route, source, output)}")
     paths.check_input(source)
+    head = sniff.peek(source)
+    if route is ENCODE and not head and os.path.isfile(source):
+        raise InputError(f"{source}: the file is empty")
     with paths.about(source):  # the likeliest mix-up
-        route.refuse(sniff.peek(source))
+        route.refuse(head)
 
 
 def _missing(route: Route, source: str, output: str | None) -> str:

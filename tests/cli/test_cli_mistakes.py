@@ -14,7 +14,7 @@ from PIL import Image
 from lcodec.cli.main import run
 from lcodec.container import Header, TilePayload, write
 
-from .command import MODEL_ID, TIMEOUT, environment, lcodec, lic_file
+from .command import MODEL_ID, PNG_HEAD, TIMEOUT, environment, lcodec, lic_file
 
 SNAPSHOT = Path(__file__).with_name("mistakes.txt")
 
@@ -54,6 +54,8 @@ def fill(folder: Path) -> None:
         "sound.lic": sound,
         "misnamed.png": sound,
         "photo.lic": sound,
+        "nothing.png": b"",
+        "half.png": PNG_HEAD[:12],
         "empty.lic": b"",
         "text.lic": b"Dear reader,\n",
         "cut.lic": sound[:-3],
