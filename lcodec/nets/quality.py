@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 QUALITY_MAX = 100
-LAMBDA_MIN = 0.0009
-LAMBDA_MAX = 0.115
+LAMBDA_MIN = 0.0008
+LAMBDA_MAX = 0.24
 
 
 def quality_lambda(quality: float) -> float:
