@@ -46,7 +46,7 @@ Pictures = list[tuple[str, NDArray[np.uint8], int]]
 
 
 def few_pictures() -> Pictures:
-    """For the tiny default model in the normal suite."""
+    """For the tiny default model in the normal suite, for the others in the full matrix."""
     return [("colour", picture(60, 128), 70), ("noise", noise(20, 24), 100)]
 
 
@@ -56,7 +56,7 @@ def one_picture() -> Pictures:
 
 
 def more_pictures() -> Pictures:
-    """For all tiny models in the full matrix."""
+    """For the tiny default model in the full matrix."""
     return [
         *few_pictures(),
         ("large", picture(80, 130), 85),

@@ -53,7 +53,8 @@ def few(all_tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Samp
 
 @pytest.fixture(scope="module")
 def many(all_tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Samples:
-    sets = [(all_tiny_models, name, more_pictures()) for name in TINY]
+    sets = [(all_tiny_models, name, few_pictures()) for name in TINY if name != DEFAULT_MODEL]
+    sets.append((all_tiny_models, DEFAULT_MODEL, more_pictures()))
     sets += [(ROOT / "models", name, more_photographs()) for name in RELEASED_MODELS]
     return make_samples(tmp_path_factory.mktemp("many"), sets)
 
