@@ -225,15 +225,14 @@ class GroupedMixer(EntropyNetwork):
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
     def _each_slice(self, groups: Tensor, apply: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """``apply(slice, groups of it)`` for the first groups (B, g, ...), in order again."""
-        c, count = self.config, groups.shape[1]
-        own = [range(count)[c.groups_of(k)] for k in range(c.slices)]
-        parts = [apply(k, groups[:, c.groups_of(k)]) for k, which in enumerate(own) if which]
-        joined = torch.cat(parts, dim=1)
-        if not c.channels_first:
-            return joined
-        places = [g for which in own for g in which]
-        return joined[:, [places.index(g) for g in range(count)]]
+        """``apply(slice, groups of it)`` for all groups (B, g, ...), or all but the last one.
+
+        The results are in the order of the groups again.
+        """
+        c = self.config
+        own = [groups[:, c.groups_of(k)] for k in range(c.slices)]
+        joined = torch.cat([apply(k, part) for k, part in enumerate(own) if part.shape[1]], dim=1)
+        return joined[:, c.sequence[: groups.shape[1]]] if c.channels_first else joined
 
     def advance(self, tokens: Tensor, first: int, caches: list[KeyValueCache]) -> Tensor:
         """Run tokens of groups first.. through all layers; returns normed activations."""

@@ -32,15 +32,6 @@ PURE: dict[str, type[Model]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with a tiny model of every kind that there is a slow decoder for."""
-    root = tmp_path_factory.mktemp("pure")
-    for kind in PURE:
-        write_tiny_model(root, kind=kind)
-    return root / "models"
-
-
 @pytest.mark.parametrize("kind", PURE)
 @pytest.mark.parametrize(
     ("h", "w", "edge", "quality"),
@@ -51,7 +42,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_same_symbols(
-    models: Path,
+    all_tiny_models: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
     h: int,
@@ -59,11 +50,11 @@ def test_same_symbols(
     edge: int,
     quality: int,
 ) -> None:
-    monkeypatch.setenv("LCODEC_MODELS", str(models))
+    monkeypatch.setenv("LCODEC_MODELS", str(all_tiny_models))
     codec = Codec(kind, device="cpu", tile_edge=edge)
     data = codec.encode(picture(h, w), quality)
     expected = codec.decode_symbols(data).y
-    assert np.array_equal(PURE[kind](models / kind).decode(data), expected)
+    assert np.array_equal(PURE[kind](all_tiny_models / kind).decode(data), expected)
     assert parse(data).model_id == codec.loaded.model_id
     if quality:
         assert len(np.unique(expected)) > 20
@@ -150,11 +141,13 @@ def test_same_symbols_at_the_limits(
     assert np.array_equal(PURE[kind](models / kind).decode(data), expected)
 
 
-def test_checksum_is_over_these_symbols(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LCODEC_MODELS", str(models))
+def test_checksum_is_over_these_symbols(
+    all_tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCODEC_MODELS", str(all_tiny_models))
     codec = Codec(device="cpu", tile_edge=64)
     file = container.read(codec.encode(picture(40, 40), 60))
     tile = file.tiles[0]
     wrong = TilePayload(tile.checksum ^ 1, tile.hyper, tile.latent)
     with pytest.raises(ValueError, match="wrong symbol checksum"):
-        Model(models / "groupedmixer").decode(container.write(file.header, [wrong]))
+        Model(all_tiny_models / "groupedmixer").decode(container.write(file.header, [wrong]))
