@@ -3,7 +3,8 @@
     python tools/train_entropy.py --data pictures --start models/groupedmixer --runs runs/entropy \\
         --minutes 12 checkerboard groupedmixer groupedmixer-inner:8 [-- OPTIONS OF lcodec train]
 
-``NAME:DEPTH`` takes another number of layers. Finished runs are kept, so that the same command
+``NAME:DEPTH`` takes another number of layers. With ``--steps`` in place of ``--minutes`` all get
+the same number of steps, however long these take. Finished runs are kept, so that the same command
 goes on where it was stopped. Rates are bits per pixel of crops that nothing was trained on, with
 the rounding of the integers.
 """
@@ -30,22 +31,30 @@ class Run:
     rates: list[float]
 
 
-def is_over(folder: Path, minutes: float) -> bool:
-    """Whether a run has used its budget."""
-    info = folder / "run.json"
-    return info.is_file() and json.loads(info.read_text())["elapsed"] >= 60 * minutes
+def is_over(folder: Path, minutes: float | None, steps: int | None) -> bool:
+    """Whether a run has used its budget, one of the two."""
+    if not (folder / "run.json").is_file():
+        return False
+    info = json.loads((folder / "run.json").read_text())
+    if steps is not None:
+        return bool(info["steps"] >= steps)
+    return minutes is not None and bool(info["elapsed"] >= 60 * minutes)
 
 
 def train(name: str, options: argparse.Namespace) -> None:
     """Train one model, or go on with it, as `lcodec train` does."""
     model, _, depth = name.partition(":")
     folder = options.runs / name.replace(":", "-")
-    if is_over(folder, options.minutes):
+    if is_over(folder, options.minutes, options.steps):
         return
     command = [sys.executable, "-m", "lcodec", "train", "--stage", "entropy", "--model", model]
     command += ["--data", str(options.data), "--run", str(folder)]
     command += ["--latents", str(options.runs / "latents.safetensors")]
-    command += ["--minutes", str(options.minutes), *options.rest]
+    if options.steps is not None:
+        command += ["--steps", str(options.steps)]
+    else:
+        command += ["--minutes", str(options.minutes)]
+    command += options.rest
     command += ["--depth", depth] if depth else []
     begun = (folder / "run.json").is_file()
     command += ["--resume"] if begun else ["--start", str(options.start)]
@@ -82,7 +91,9 @@ def main(words: list[str]) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="whose transforms to take")
     parser.add_argument("--runs", type=Path, required=True, help="folder for runs and latents")
-    parser.add_argument("--minutes", type=float, required=True, help="for each model")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, help="for each model")
+    budget.add_argument("--steps", type=int, help="for each model")
     end = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:end])
     options.rest = words[end + 1 :]

@@ -50,6 +50,14 @@ def train(
             rich_help_panel=RUN,
         ),
     ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Take no more of the entropy model in --start than its hyper-synthesis.",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
@@ -136,6 +144,7 @@ def train(
             "--quantise-from",
             metavar="SHARE",
             help="Share of the budget from which on the entropy model rounds like its integers.",
+            rich_help_panel=SCHEDULE,
         ),
     ] = 0.0,
     crops: Annotated[
@@ -208,6 +217,7 @@ def train(
         minutes=minutes,
         max_steps=steps,
         start=start,
+        fresh=fresh,
         lr=lr,
         decay=decay,
         quantise_from=quantise_from,

@@ -16,11 +16,12 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.nets.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
-from lcodec.nets.transforms import Transforms
+from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset
 from lcodec.training.integers import export_transforms
 
+HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels that one element of z stands for, each way
 HELD_OUT = 0.04  # share of the crops kept for validation
 
 
@@ -51,6 +52,22 @@ class LatentCrops:
         """y and z of some crops as float, and their qualities."""
         return self.y[rows].float(), self.z[rows].float(), self.quality[rows].float()
 
+    def draw(self, count: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As `pick`: random training crops, cut to ``side`` pixels at a random place.
+
+        Raises:
+            InputError: the crops are smaller than ``side``.
+        """
+        extent, span = self.z.shape[2], side // HYPER_PATCH
+        if span > extent:
+            raise InputError(f"latents of {extent * HYPER_PATCH} pixels, {side} are asked for")
+        ys, zs = [], []
+        rows = torch.randint(0, self.training, (count,))
+        for row, corner in zip(rows, torch.randint(0, extent - span + 1, (count, 2)), strict=True):
+            zs.append(_square(self.z[row], corner, span))
+            ys.append(_square(self.y[row], corner * HYPER_STRIDE, span * HYPER_STRIDE))
+        return torch.stack(ys).float(), torch.stack(zs).float(), self.quality[rows].float()
+
     def save(self, path: Path) -> None:
         """Write to a safetensors file."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +92,12 @@ def fingerprint(transforms: Transforms) -> Tensor:
     for name, value in sorted(export_transforms(transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+
+
+def _square(planes: Tensor, corner: Tensor, side: int) -> Tensor:
+    """(C, h, w) -> (C, side, side) from ``corner`` (row, column) on."""
+    top, left = (int(place) for place in corner)
+    return planes[:, top : top + side, left : left + side]
 
 
 @torch.no_grad()

@@ -83,8 +83,8 @@ class LatentObjective:
         self.model, self.crops, self.device = model, crops, device
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
-        rows = torch.randint(0, self.crops.training, (count,))
-        return tuple(part.to(self.device, non_blocking=True) for part in self.crops.pick(rows))
+        parts = self.crops.draw(count, side)
+        return tuple(part.to(self.device, non_blocking=True) for part in parts)
 
     def losses(self, *batch: Tensor) -> Losses:
         y, z, quality = batch

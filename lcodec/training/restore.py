@@ -112,11 +112,11 @@ def restore_model(folder: Path) -> TrainingCodec:
     return model
 
 
-def load_start(model: TrainingCodec, folder: Path) -> list[str]:
+def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[str]:
     """Take what fits from a run's averaged weights or from a released model.
 
-    From an entropy model of another kind only the hyper-synthesis is taken. Returns the names of
-    the tensors that stay fresh.
+    From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
+    ``fresh``. Returns the names of the tensors that stay fresh.
     """
     if is_released(folder):
         source = restore_model(folder)
@@ -124,7 +124,7 @@ def load_start(model: TrainingCodec, folder: Path) -> list[str]:
     else:
         stored = checkpoint.load_tensors(folder / "average.safetensors")
         kind = str(checkpoint.load_info(folder)["config"]["kind"])
-    if kind != model.config.entropy.kind:
+    if fresh or kind != model.config.entropy.kind:
         own = ("transforms.", "prior.", "network.synthesis.")
         stored = {k: v for k, v in stored.items() if k.startswith(own)}
     return checkpoint.take_tensors(model, stored)

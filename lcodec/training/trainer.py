@@ -31,6 +31,7 @@ class TrainOptions:
     """What a run does; see ``docs/training.md`` for the recipe.
 
     ``crops`` is a schedule of (from this share of the budget, pictures per step, crop side).
+    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``.
     Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
     the file ``latents``, or taken from it if it is there.
     The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
@@ -43,6 +44,7 @@ class TrainOptions:
     stage: str = "transforms"
     minutes: float = 60.0
     start: Path | None = None
+    fresh: bool = False
     lr: float = 2.5e-3
     decay: float = 0.7
     quantise_from: float = 0.0
@@ -109,7 +111,7 @@ class Trainer:
             info = checkpoint.load_info(o.run)
             self.steps, self.elapsed = info["steps"], info["elapsed"]
         elif o.start is not None:
-            fresh = load_start(self.model, o.start)
+            fresh = load_start(self.model, o.start, o.fresh)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
         else:

@@ -21,12 +21,13 @@ class Calls(list[list[str]]):
         self.append(command)
         value = dict(pairwise(command))
         rate = {"checkerboard": 0.5, "hyperprior": 0.6, "groupedmixer": 0.45}[value["--model"]]
-        write_run(Path(value["--run"]), float(value["--minutes"]), [2 * rate, rate])
+        minutes, steps = float(value.get("--minutes", 1)), int(value.get("--steps", 7))
+        write_run(Path(value["--run"]), minutes, [2 * rate, rate], steps)
 
 
-def write_run(folder: Path, minutes: float, rates: list[float]) -> None:
+def write_run(folder: Path, minutes: float, rates: list[float], steps: int = 7) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps({"steps": 7, "elapsed": 60 * minutes}))
+    (folder / "run.json").write_text(json.dumps({"steps": steps, "elapsed": 60 * minutes}))
     entries: list[dict[str, Any]] = [{"step": 1, "loss": 3.0}]
     entries += [{"event": "validation", "step": 2, "bpp": rate} for rate in rates]
     (folder / "log.ndjson").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -63,6 +64,16 @@ def test_trains_what_is_not_done(
         "| hyperprior",
     ]
     assert "| 0.4500 | -10.00 % | -50.00 % |" in rows[2]
+
+
+def test_a_budget_of_steps(tmp_path: Path, calls: Calls) -> None:
+    write_run(tmp_path / "hyperprior", 9.0, [0.6], 40)  # done
+    write_run(tmp_path / "checkerboard", 9.0, [0.9], 39)  # begun
+    words = ["--data", "p", "--start", "s", "--runs", str(tmp_path), "--steps", "40"]
+    train_entropy.main([*words, "hyperprior", "checkerboard"])
+    (command,) = calls
+    assert command[command.index("--steps") + 1] == "40" and "--minutes" not in command
+    assert command[command.index("--model") + 1] == "checkerboard"
 
 
 def test_last_quarter(tmp_path: Path) -> None:

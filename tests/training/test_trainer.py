@@ -125,6 +125,23 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     assert entries[-1]["bpp"] == pytest.approx(float(bits) / 64**2, rel=1e-3)
 
 
+def test_latents_are_cut_to_the_side_asked_for() -> None:
+    """Every crop of y is the one that belongs to its crop of z."""
+    count, extent = 8, 4
+    row, column = torch.meshgrid(torch.arange(extent), torch.arange(extent), indexing="ij")
+    place = (torch.arange(count)[:, None, None] * 100 + row * 10 + column)[:, None]
+    y = place.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    crops = LatentCrops(y, place, torch.arange(count), torch.zeros(32, dtype=torch.uint8))
+    torch.manual_seed(1)
+    got_y, got_z, quality = crops.draw(30, 128)
+    assert got_y.shape == (30, 1, 8, 8) and got_z.shape == (30, 1, 2, 2)
+    assert torch.equal(got_y[..., ::4, ::4], got_z)
+    assert torch.equal((got_z[:, 0, 0, 0] / 100).floor(), quality) and quality.max() < 7
+    assert len({int(corner) % 100 for corner in got_z[:, 0, 0, 0]}) > 5
+    with pytest.raises(InputError, match="latents of 256 pixels, 320 are asked for"):
+        crops.draw(1, 320)
+
+
 def test_quantisation_begins_at_its_share(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer(
         options(pictures, tmp_path, stage="joint", max_steps=4, quantise_from=0.5), CONFIG
