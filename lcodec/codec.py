@@ -262,12 +262,19 @@ class Codec:
         return self._latents.decode(file.header, file.tiles, Stopwatch(), progress)
 
     def code_symbols(
-        self, header: Header, symbols: PictureSymbols, progress: Progress = no_progress
+        self,
+        header: Header,
+        symbols: PictureSymbols,
+        progress: Progress = no_progress,
+        tally: BitTally | None = None,
     ) -> tuple[Header, tuple[TilePayload, ...]]:
-        """Code latents with this codec's model: the header that names it, and the tiles."""
+        """Code latents with this codec's model: the header that names it, and the tiles.
+
+        ``tally`` gets the bits by the tables' probabilities added.
+        """
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
-        tiles = self._latents.encode(header, symbols, Stopwatch(), BitTally(), progress)
+        tiles = self._latents.encode(header, symbols, Stopwatch(), tally or BitTally(), progress)
         return header, tuple(tiles)
 
     def _check(self, header: Header) -> None:

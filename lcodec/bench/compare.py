@@ -19,7 +19,7 @@ from lcodec.bench.runner import machine_facts
 from lcodec.codec import Codec
 from lcodec.errors import LcodecError, UsageError
 from lcodec.imageio import load
-from lcodec.latents import PictureSymbols
+from lcodec.latents import BitTally, PictureSymbols
 
 REFERENCE = "checkerboard"
 """The model that rates and times are given relative to."""
@@ -52,6 +52,11 @@ class ModelFigures:
     uncached_seconds: float = 0.0
     bytes_by_quality: dict[int, int] = field(default_factory=dict)
     peak_mib: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def estimate_gap(self) -> float:
+        """Percent by which the files exceed the estimate."""
+        return 100.0 * (8 * self.bytes / self.estimated_bits - 1.0)
 
     @property
     def hyper_share(self) -> float:
@@ -145,8 +150,9 @@ def _code(
     header: container.Header, symbols: PictureSymbols, codec: Codec, figures: ModelFigures
 ) -> container.LicFile:
     """Code the latents with ``codec``, check and count."""
+    tally = BitTally()
     start = time.perf_counter()
-    header, tiles = codec.code_symbols(header, symbols)
+    header, tiles = codec.code_symbols(header, symbols, tally=tally)
     middle = time.perf_counter()
     coded = container.LicFile(header, tiles)
     again = codec.decode_symbols(coded)
@@ -155,6 +161,7 @@ def _code(
         raise LcodecError(f"{codec.loaded.name}: other symbols came back")
     size = len(container.write(header, tiles))
     figures.bytes += size
+    figures.estimated_bits += tally.bits_y + tally.bits_z
     figures.hyper_bytes += sum(len(tile.hyper) for tile in tiles)
     figures.encode_seconds += middle - start
     figures.decode_seconds += end - middle

@@ -15,6 +15,7 @@ from lcodec.imageio import atomic_write
 HEADINGS = (
     "model",
     "bytes",
+    "to estimate",
     "z %",
     "parameters",
     "kMAC/px",
@@ -41,6 +42,7 @@ def _row(comparison: Comparison, model: ModelFigures) -> list[str]:
     cells = [
         model.name,
         f"{comparison.relative_bytes(model.name):+.2f} %",
+        f"{model.estimate_gap:+.2f} %",
         f"{100 * model.hyper_share:.1f}",
         f"{model.parameters / 1e6:.2f} M",
         f"{model.mac_per_pixel / 1e3:.1f}",

@@ -113,6 +113,10 @@ def test_compare_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         codec = Codec(model["name"], device="cpu")
         assert model["bytes"] == len(codec.encode(picture(70, 80), 60))
         assert model["steps"] == 8
+        encoded = codec.encode_detailed(picture(70, 80), 60)
+        bits = encoded.estimated_bits_y + encoded.estimated_bits_z
+        assert model["estimated_bits"] == pytest.approx(bits)
+        assert f"| {100 * (8 * model['bytes'] / bits - 1):+.2f} % |" in table.read_text()
         assert model["uncached_seconds"] > 0
         # The heads alone have latent x width x 2 multiplications a latent position.
         assert model["mac_per_pixel"] > 2 * 32 * 32 / 256
