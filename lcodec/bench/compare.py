@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,11 @@ from lcodec import container
 from lcodec.bench.macs import parameters, steps_and_macs
 from lcodec.bench.runner import machine_facts
 from lcodec.codec import Codec
-from lcodec.errors import LcodecError, UsageError
+from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.imageio import load
 from lcodec.latents import BitTally, PictureSymbols
 
+SCHEMA = 1
 REFERENCE = "checkerboard"
 """The model that rates and times are given relative to."""
 
@@ -89,7 +91,32 @@ class Comparison:
 
     def to_json(self) -> str:
         """All figures."""
-        return json.dumps({"schema": 1, **asdict(self)}, indent=1) + "\n"
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Comparison:
+        """What `to_json` wrote.
+
+        Raises:
+            InputError: the text is something else.
+        """
+        try:
+            tree = json.loads(text)
+            if tree.pop("schema") != SCHEMA:
+                raise InputError("a comparison of another version")
+            models = [_model_figures(model) for model in tree.pop("models")]
+            qualities, pictures = tuple(tree.pop("qualities")), tuple(tree.pop("pictures"))
+            return cls(models=models, qualities=qualities, pictures=pictures, **tree)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"not a comparison of entropy models: {error}") from error
+
+
+def _model_figures(tree: dict[str, Any]) -> ModelFigures:
+    numbered: dict[str, Any] = {  # JSON has no numbers as keys
+        name: {int(key): value for key, value in tree.pop(name).items()}
+        for name in ("bytes_by_quality", "peak_mib")
+    }
+    return ModelFigures(**tree, **numbered)
 
 
 def compare(

@@ -28,16 +28,16 @@ open or where this codec differs:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
+from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
+from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
 from lcodec.nets.attention import KeyValueCache, SpatioChannelAttention
 from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.layout import checker_latents, checker_tokens
 
@@ -109,25 +109,18 @@ class EntropyParameters(nn.Module):
 
 
 @dataclass
-class ContextState:
-    """What the network remembers of the tiles it is coding."""
+class ContextState(GroupState):
+    """The context (B, h, w/2, d) is for the next group."""
 
-    condition: Condition
     features: Tensor  # (B, 2, h, w/2, d), of each colour
-    caches: list[KeyValueCache] | None  # None: recompute all groups at every step
-    tokens: list[Tensor] = field(default_factory=list)  # only without caches
-    context: Tensor | None = None  # (B, h, w/2, d), for the next group
-    next_group: int = 0
 
 
-class EContextformer(EntropyNetwork):
+class EContextformer(GroupTransformer):
     """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
 
     def __init__(self, config: EContextformerConfig, kit: Any) -> None:
         super().__init__(config, kit)
         width = config.width
-        hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
-        self.synthesis = HyperSynthesis(hyper, kit)
         self.features = kit.linear(config.hyper_width, width, "residual")
         self.feature_quality_table = kit.quality_table(config.anchors, width)
         self.feature_norm = kit.norm(width)
@@ -173,19 +166,9 @@ class EContextformer(EntropyNetwork):
         tokens = self.kit.add(torch.stack(parts, 1), rows)
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
-    def advance(self, tokens: Tensor, first: int, caches: list[KeyValueCache]) -> Tensor:
-        """Run tokens of groups first.. through all layers; returns normed activations."""
-        for layer, cache in zip(self.layers, caches, strict=True):
-            tokens = layer(tokens, first, cache)
-        return self.norm(tokens)
-
-    def new_caches(self) -> list[KeyValueCache]:
-        """Empty caches, one per layer."""
-        return [KeyValueCache() for _ in self.layers]
-
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> ContextState:
         features = self.hyper_features(z_hat, condition.quality)
-        return ContextState(condition, features, self.new_caches() if cached else None)
+        return ContextState(condition, self.new_caches() if cached else None, features)
 
     def predict(self, state: ContextState) -> tuple[Tensor, Tensor]:
         segment, colour = divmod(state.next_group, 2)
@@ -203,12 +186,7 @@ class EContextformer(EntropyNetwork):
         if state.next_group == self.config.groups:
             return
         tokens = self.embed_groups(inputs[:, None], index, state.condition.quality)
-        if state.caches is not None:
-            out = self.advance(tokens, index, state.caches)
-        else:
-            state.tokens.append(tokens)
-            out = self.advance(torch.cat(state.tokens, 1), 0, self.new_caches())
-        state.context = out[:, -1]
+        state.context = self.advance_one(state, tokens, index)
 
     def parallel(
         self, z_hat: Tensor, normalised: Tensor, condition: Condition

@@ -16,16 +16,16 @@ inner mixer needs no mask.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
+from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
+from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
 from lcodec.nets.attention import CausalAttention, KeyValueCache, WindowAttention
 from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
 from lcodec.nets.transforms import HYPER_STRIDE
@@ -165,25 +165,18 @@ class MixerLayer(nn.Module):
 
 
 @dataclass
-class MixerState:
-    """What the network remembers of the tiles it is coding."""
+class MixerState(GroupState):
+    """The context is the embedding of the group absorbed last."""
 
-    condition: Condition
     side: Tensor  # (B, G, hc, wc, d)
-    caches: list[KeyValueCache] | None  # None: recompute all groups at every step
-    tokens: list[Tensor] = field(default_factory=list)  # only without caches
-    context: Tensor | None = None  # embedding of the group absorbed last
-    next_group: int = 0
 
 
-class GroupedMixer(EntropyNetwork):
+class GroupedMixer(GroupTransformer):
     """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
 
     def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
         super().__init__(config, kit)
         width = config.width
-        hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
-        self.synthesis = HyperSynthesis(hyper, kit)
         self.features = kit.linear(config.hyper_width, config.slices * width, "residual")
         self.embed = nn.ModuleList(
             kit.embedding(config.slice_width, width) for _ in range(config.slices)
@@ -234,32 +227,18 @@ class GroupedMixer(EntropyNetwork):
         joined = torch.cat([apply(k, part) for k, part in enumerate(own) if part.shape[1]], dim=1)
         return joined[:, c.sequence[: groups.shape[1]]] if c.channels_first else joined
 
-    def advance(self, tokens: Tensor, first: int, caches: list[KeyValueCache]) -> Tensor:
-        """Run tokens of groups first.. through all layers; returns normed activations."""
-        for layer, cache in zip(self.layers, caches, strict=True):
-            tokens = layer(tokens, first, cache)
-        return self.norm(tokens)
-
-    def new_caches(self) -> list[KeyValueCache]:
-        """Empty caches, one per layer."""
-        return [KeyValueCache() for _ in self.layers]
-
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MixerState:
         side = self.side_tokens(z_hat, condition.quality)
-        return MixerState(condition, side, self.new_caches() if cached else None)
+        return MixerState(condition, self.new_caches() if cached else None, side)
 
     def predict(self, state: MixerState) -> tuple[Tensor, Tensor]:
         index = state.next_group
         token = state.side[:, index : index + 1]
         if state.context is not None:
             token = self.kit.add(token, state.context)
-        if state.caches is not None:
-            out = self.advance(token, index, state.caches)
-        else:
-            state.tokens.append(token)
-            out = self.advance(torch.cat(state.tokens, 1), 0, self.new_caches())
+        out = self.advance_one(state, token, index)
         head = self.heads[self.config.slice_of(index)]
-        mean, scale = head(out[:, -1], state.condition)
+        mean, scale = head(out, state.condition)
         return mean, scale
 
     def absorb(self, state: MixerState, inputs: Tensor) -> None:

@@ -39,7 +39,6 @@ from lcodec.nets.contexts import (
     checkerboard_offsets,
 )
 from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.layout import checker_latents, checker_tokens
@@ -162,7 +161,6 @@ class MemPlusPlus(EntropyNetwork):
     def __init__(self, config: MemPlusPlusConfig, kit: Any) -> None:
         super().__init__(config, kit)
         c = config
-        self.synthesis = HyperSynthesis(HyperSynthesisConfig(c.hyper_latent, c.hyper_width), kit)
         self.features = kit.linear(c.hyper_width, c.slices * c.width, "residual")
         self.quality_table = kit.quality_table(c.anchors, c.width)
         every, later = range(c.slices), range(1, c.slices)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.condition import Condition
 
@@ -69,6 +70,8 @@ class EntropyNetwork(nn.Module):
         super().__init__()
         self.config: Any = config
         self.kit = kit
+        hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
+        self.synthesis = HyperSynthesis(hyper, kit)
 
     def group(self, y: Tensor) -> Tensor:
         """(B, M, h, w) -> (B, groups, ..., channels of a group)."""

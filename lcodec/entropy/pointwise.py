@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_norm
 from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer.condition import Condition
 
 LATENT_MAX = 256  # inputs of one embedding: more 12-bit products are rarely provable
@@ -49,8 +48,6 @@ class PointwiseNetwork(EntropyNetwork):
     def __init__(self, config: PointwiseConfig, kit: Any) -> None:
         super().__init__(config, kit)
         width = config.width
-        hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
-        self.synthesis = HyperSynthesis(hyper, kit)
         self.features = kit.linear(config.hyper_width, width, "residual")
         self.quality_table = kit.quality_table(config.anchors, width)
         self.layers = nn.ModuleList(

@@ -1,0 +1,79 @@
+"""tools/model_results.py, and comparisons read back from their files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lcodec.bench.compare import Comparison, ModelFigures
+from lcodec.errors import InputError
+from tools import model_results
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def comparison() -> Comparison:
+    def model(name: str, kind: str, size: int, seconds: float) -> ModelFigures:
+        return ModelFigures(
+            name,
+            kind,
+            parameters=2_500_000,
+            steps=16,
+            mac_per_pixel=28_400.0,
+            bytes=size,
+            hyper_bytes=10,
+            estimated_bits=7.9 * size,
+            encode_seconds=seconds,
+            decode_seconds=2 * seconds,
+            bytes_by_quality={50: size},
+            peak_mib={1: 300.0},
+        )
+
+    models = [
+        model("checkerboard", "checkerboard", 1000, 1.0),
+        model("fast", "memplusplus", 900, 3),
+    ]
+    return Comparison("checkerboard", (50,), ("a.png",), models, {"cpu": "some"})
+
+
+def test_a_comparison_survives_its_file() -> None:
+    assert Comparison.from_json(comparison().to_json()) == comparison()
+
+
+@pytest.mark.parametrize("change", [{"schema": 9}, {"models": [{}]}, {"pictures": None}])
+def test_other_files_are_refused(change: dict[str, object]) -> None:
+    tree = json.loads(comparison().to_json()) | change
+    with pytest.raises(InputError, match="comparison"):
+        Comparison.from_json(json.dumps(tree))
+    with pytest.raises(InputError):
+        Comparison.from_json("no JSON")
+
+
+def test_short_table_goes_by_size() -> None:
+    rows = model_results.short_table(comparison()).splitlines()[2:]
+    assert rows[0].startswith("| checkerboard | +0.00 % | 28.4 | 16 | 1.00 x | 1.00 x |")
+    assert rows[1].startswith("| fast | -10.00 % | 28.4 | 16 | 3.00 x | 3.00 x |")
+
+
+def test_cards_say_what_training_there_was(tmp_path: Path) -> None:
+    (tmp_path / "models" / "fast").mkdir(parents=True)
+    sizes = {"entropy": {"slices": 8, "width": 192}}
+    (tmp_path / "models" / "fast" / "config.json").write_text(json.dumps(sizes))
+    (tmp_path / "runs" / "fast").mkdir(parents=True)
+    run = {"steps": 1400, "elapsed": 1980.0, "options": {"fresh": False}}
+    (tmp_path / "runs" / "fast" / "run.json").write_text(json.dumps(run))
+    folder = tmp_path / "models"
+    assert model_results.write_cards(comparison(), tmp_path / "runs", folder) == ["fast"]
+    text = (folder / "fast" / "README.md").read_text("utf-8")
+    assert "MEM++" in text and "slices 8, width 192" in text
+    assert "1400 steps, 33 minutes" in text and "-10.00 % bytes against checkerboard" in text
+
+
+def test_documents_have_the_marks() -> None:
+    for name in ("README.md", "docs/models.md"):
+        text = (ROOT / name).read_text("utf-8")
+        assert model_results.replaced(text, "") != text
+    with pytest.raises(SystemExit, match="not found"):
+        model_results.replaced("no marks", "new")
