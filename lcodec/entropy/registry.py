@@ -25,11 +25,11 @@ _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
     )
 }
 
-# Large is Base with twice as many groups: a wider one could begin with nothing that Base has
-# learnt, and two processor cores do not train it in days.
+# Fast and Large are Base with half and twice as many groups. Large can begin with what Base has
+# learnt; a wider one could not, and two processor cores do not train it in days.
 PRESETS: dict[str, EntropyConfig] = {
     "groupedmixer": GroupedMixerConfig(),
-    "groupedmixer-fast": GroupedMixerConfig(slices=2, depth=3),
+    "groupedmixer-fast": GroupedMixerConfig(slices=2),
     "groupedmixer-large": GroupedMixerConfig(slices=8),
     "checkerboard": CheckerboardConfig(),
     "serial": SerialConfig(),
@@ -41,7 +41,6 @@ PRESETS: dict[str, EntropyConfig] = {
 # GroupedMixer with one thing changed, to measure what it is worth. Not released.
 ABLATIONS: dict[str, EntropyConfig] = {
     "groupedmixer-1x2x2": GroupedMixerConfig(slices=1),
-    "groupedmixer-2x2x2": GroupedMixerConfig(slices=2),
     "groupedmixer-4x1x2": GroupedMixerConfig(rows=1),
     "groupedmixer-4x4x4": GroupedMixerConfig(rows=4, columns=4),
     "groupedmixer-inner": GroupedMixerConfig(mixers="inner"),

@@ -12,14 +12,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.errors import InputError
 from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, read_config
+from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer import twin
 from lcodec.nets.quality import QUALITY_MAX, QualityTable
 from lcodec.training import checkpoint
 from lcodec.training.integers import LEVELS, released_deviation
 from lcodec.training.model import TrainingCodec
+from lcodec.training.resize import can_split, split_slices
 
 Tensors = dict[str, Tensor]
 
@@ -116,15 +119,19 @@ def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[
     """Take what fits from a run's averaged weights or from a released model.
 
     From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
-    ``fresh``. Returns the names of the tensors that stay fresh.
+    ``fresh``. Slices of a GroupedMixer are split if the model has more of them. Returns the names
+    of the tensors that stay fresh.
     """
     if is_released(folder):
         source = restore_model(folder)
-        stored, kind = dict(source.state_dict()), source.config.entropy.kind
+        stored, config = dict(source.state_dict()), source.config
     else:
         stored = checkpoint.load_tensors(folder / "average.safetensors")
-        kind = str(checkpoint.load_info(folder)["config"]["kind"])
-    if fresh or kind != model.config.entropy.kind:
+        config = ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+    old, new = config.entropy, model.config.entropy
+    if fresh or old.kind != new.kind:
         own = ("transforms.", "prior.", "network.synthesis.")
         stored = {k: v for k, v in stored.items() if k.startswith(own)}
+    elif isinstance(old, GroupedMixerConfig) and can_split(old, new):
+        stored = split_slices(stored, old, new)
     return checkpoint.take_tensors(model, stored)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.errors import InputError
+from lcodec.nets.integer.condition import Condition
 from lcodec.training.export import write_model
+from lcodec.training.model import TrainingCodec
+from lcodec.training.resize import can_split
 from lcodec.training.restore import load_start, restore_model
 from tests.tinymodel import tiny_codec
 
@@ -34,3 +39,45 @@ def test_an_incomplete_released_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tiny" / "entropy.safetensors").unlink()
     with pytest.raises(InputError, match="not a complete released model"):
         restore_model(tmp_path / "tiny")
+
+
+def test_slices_are_split(tmp_path: Path) -> None:
+    """Parts of a slice get its share of embedding and head, and all the rest of it."""
+    torch.manual_seed(3)
+    source = tiny_codec(seed=5)
+    with torch.no_grad():
+        for parameter in source.network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    old = source.config.entropy
+    assert isinstance(old, GroupedMixerConfig)
+    new = replace(old, slices=2 * old.slices)
+    write_model(source, tmp_path, "tiny", "shared")
+    source = restore_model(tmp_path / "tiny")
+    target = TrainingCodec(replace(source.config, entropy=new))
+    assert load_start(target, tmp_path / "tiny") == []
+    source.kit.rounding.enabled = target.kit.rounding.enabled = False
+    a, b = source.network, target.network
+    latents, tokens = torch.randn(1, old.slice_width), torch.randn(1, old.width)
+    condition = Condition(torch.tensor([50.0]), deviation=torch.rand(1, old.latent) + 0.5)
+    for part in range(old.slices):
+        first, second = b.embed[2 * part], b.embed[2 * part + 1]
+        halves = latents.chunk(2, dim=1)
+        both = first(halves[0]) + second(halves[1]) - second.linear.bias
+        assert torch.allclose(a.embed[part](latents), both, atol=1e-5)
+        for k in range(2):  # mean, scale index
+            expected = a.heads[part](tokens, condition)[k]
+            heads = [b.heads[2 * part + j](tokens, condition)[k] for j in range(2)]
+            assert torch.allclose(expected, torch.cat(heads, 1), atol=1e-4)
+    grid = torch.randint(-3, 4, (1, old.hyper_latent, 2, 2)).float()
+    quality = torch.tensor([50.0])
+    expected, split = a.side_tokens(grid, quality), b.side_tokens(grid, quality)
+    for group in range(new.groups):
+        part, phase = divmod(group, old.phases)
+        whole = part // 2 * old.phases + phase
+        assert torch.allclose(split[:, group], expected[:, whole], atol=1e-5)
+    biases = (n.layers[0].cross.attention.scores.bias for n in (a, b))
+    whole_bias, split_bias = biases
+    last_pair = split_bias.view(-1, new.groups, new.groups)[:, -1, old.phases]
+    first_part = whole_bias.view(-1, old.groups, old.groups)[:, -1, 0]
+    assert torch.allclose(last_pair, first_part)
+    assert not can_split(new, old) and not can_split(old, replace(new, width=2 * old.width))
