@@ -8,8 +8,8 @@ stay as they are; they now see more groups of fewer channels.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeGuard
 
+import torch
 from torch import Tensor
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
@@ -18,36 +18,45 @@ from lcodec.entropy.network import EntropyConfig
 Tensors = dict[str, Tensor]
 
 
-def can_split(old: GroupedMixerConfig, new: EntropyConfig) -> TypeGuard[GroupedMixerConfig]:
-    """Whether `split_slices` leads from ``old`` to ``new``; the depth may differ."""
-    if not isinstance(new, GroupedMixerConfig) or new.slices <= old.slices:
-        return False
-    same = replace(old, slices=new.slices, depth=new.depth) == new
-    return same and new.slices % old.slices == 0 and not new.channels_first
+def fitted(stored: Tensors, old: EntropyConfig, new: EntropyConfig) -> Tensors:
+    """Weights of a float twin of ``old`` for one of ``new``.
+
+    Slices are split where ``new`` is a GroupedMixer like ``old`` with a multiple of its slices
+    (the depth may differ, too); otherwise the weights are given back as they are.
+    """
+    if not (isinstance(old, GroupedMixerConfig) and isinstance(new, GroupedMixerConfig)):
+        return stored
+    alike = replace(old, slices=new.slices, depth=new.depth) == new and not new.channels_first
+    if not alike or new.slices == old.slices or new.slices % old.slices:
+        return stored
+    return _split(stored, old, new)
 
 
-def split_slices(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
-    """Weights of a float twin of ``old``, made to fit ``new``; what is not its own is kept."""
+def _split(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
     times = new.slices // old.slices
     split = dict(stored)
     for kind in ("weight", "bias"):
-        rows = stored[f"network.features.{kind}"].unflatten(0, (old.slices, old.width))
-        split[f"network.features.{kind}"] = rows.repeat_interleave(times, 0).flatten(0, 1)
+        rows = stored[f"network.features.{kind}"]
+        parts = [part for part in rows.chunk(old.slices) for _ in range(times)]
+        split[f"network.features.{kind}"] = torch.cat(parts)
         for part in range(new.slices):
             whole, place = divmod(part, times)
             channels = slice(place * new.slice_width, (place + 1) * new.slice_width)
             head = stored[f"network.heads.{whole}.linear.{kind}"]
-            both = head.unflatten(0, (2, old.slice_width))[:, channels]  # mean and scale index
-            split[f"network.heads.{part}.linear.{kind}"] = both.flatten(0, 1)
+            mean, index = head.chunk(2)
+            split[f"network.heads.{part}.linear.{kind}"] = torch.cat(
+                (mean[channels], index[channels])
+            )
             embed = stored[f"network.embed.{whole}.linear.{kind}"]
             if kind == "weight":
                 embed = embed[:, channels]
             split[f"network.embed.{part}.linear.{kind}"] = embed
-    table = stored["network.group_table.weight"].unflatten(0, (old.slices, old.phases))
-    split["network.group_table.weight"] = table.repeat_interleave(times, 0).flatten(0, 1)
+    # For each group of the new order, the one it is a part of.
+    whole_of = torch.arange(old.groups).view(old.slices, old.phases)
+    whole_of = whole_of.repeat_interleave(times, 0).flatten()
+    split["network.group_table.weight"] = stored["network.group_table.weight"][whole_of]
     for name, bias in stored.items():
         if name.endswith(".cross.attention.scores.bias"):
-            pairs = bias.unflatten(1, (old.slices, old.phases, old.slices, old.phases))
-            pairs = pairs.repeat_interleave(times, 1).repeat_interleave(times, 3)
-            split[name] = pairs.flatten(1)
+            pairs = bias.view(-1, old.groups, old.groups)
+            split[name] = pairs[:, whole_of][:, :, whole_of].flatten(1)
     return split

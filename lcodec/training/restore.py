@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.errors import InputError
 from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, read_config
 from lcodec.modelconfig import ModelConfig
@@ -22,7 +21,7 @@ from lcodec.nets.quality import QUALITY_MAX, QualityTable
 from lcodec.training import checkpoint
 from lcodec.training.integers import LEVELS, released_deviation
 from lcodec.training.model import TrainingCodec
-from lcodec.training.resize import can_split, split_slices
+from lcodec.training.resize import fitted
 
 Tensors = dict[str, Tensor]
 
@@ -132,6 +131,4 @@ def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[
     if fresh or old.kind != new.kind:
         own = ("transforms.", "prior.", "network.synthesis.")
         stored = {k: v for k, v in stored.items() if k.startswith(own)}
-    elif isinstance(old, GroupedMixerConfig) and can_split(old, new):
-        stored = split_slices(stored, old, new)
-    return checkpoint.take_tensors(model, stored)
+    return checkpoint.take_tensors(model, fitted(stored, old, new))

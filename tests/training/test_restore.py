@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from lcodec.errors import InputError
 from lcodec.nets.integer.condition import Condition
 from lcodec.training.export import write_model
 from lcodec.training.model import TrainingCodec
-from lcodec.training.resize import can_split
+from lcodec.training.resize import fitted
 from lcodec.training.restore import load_start, restore_model
 from tests.tinymodel import tiny_codec
 
@@ -56,7 +57,8 @@ def test_slices_are_split(tmp_path: Path) -> None:
     target = TrainingCodec(replace(source.config, entropy=new))
     assert load_start(target, tmp_path / "tiny") == []
     source.kit.rounding.enabled = target.kit.rounding.enabled = False
-    a, b = source.network, target.network
+    a: Any = source.network
+    b: Any = target.network
     latents, tokens = torch.randn(1, old.slice_width), torch.randn(1, old.width)
     condition = Condition(torch.tensor([50.0]), deviation=torch.rand(1, old.latent) + 0.5)
     for part in range(old.slices):
@@ -75,9 +77,10 @@ def test_slices_are_split(tmp_path: Path) -> None:
         part, phase = divmod(group, old.phases)
         whole = part // 2 * old.phases + phase
         assert torch.allclose(split[:, group], expected[:, whole], atol=1e-5)
-    biases = (n.layers[0].cross.attention.scores.bias for n in (a, b))
-    whole_bias, split_bias = biases
+    whole_bias, split_bias = (n.layers[0].cross.attention.scores.bias for n in (a, b))
     last_pair = split_bias.view(-1, new.groups, new.groups)[:, -1, old.phases]
     first_part = whole_bias.view(-1, old.groups, old.groups)[:, -1, 0]
     assert torch.allclose(last_pair, first_part)
-    assert not can_split(new, old) and not can_split(old, replace(new, width=2 * old.width))
+    stored = dict(target.state_dict())
+    assert fitted(stored, new, old) is stored  # parts are not joined again
+    assert fitted(stored, old, replace(new, width=2 * old.width)) is stored
