@@ -2,11 +2,12 @@
 """Put a comparison of entropy models into the documents: tables, plot, and the models' cards.
 
     lcodec compare-models --set kodak --memory 1,4,16 --json comparison.json
-    python tools/model_results.py comparison.json [--runs DIR]
+    python tools/model_results.py comparison.json [--ablations FILE] [--runs DIR]
 
 Replaces what stands between `<!-- models -->` and `<!-- end of models -->` in docs/models.md (the
-whole table) and README.md (a few columns), and docs/models.svg. With ``--runs``, the folder of
-`tools/train_entropy.py`, it also writes the card of every model that has a run of its name there.
+whole table) and README.md (a few columns), and docs/models.svg. ``--ablations`` is another file of
+the same command, for the marks `<!-- ablations -->` in docs/models.md. With ``--runs``, the folder
+of `tools/train_entropy.py`, it also writes the cards of all models that have a run of their name.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from lcodec.bench.comparereport import markdown, plot_comparison
 from lcodec.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- models -->", "<!-- end of models -->"
 
 PAPERS = {
     "groupedmixer": "GroupedMixer (arXiv 2405.01170)",
@@ -48,13 +48,28 @@ def short_table(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def replaced(text: str, part: str) -> str:
+def replaced(text: str, part: str, mark: str = "models") -> str:
     """``text`` with the part between the marks replaced."""
-    before, found, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, found, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (found and end):
-        raise SystemExit(f"marks {BEGIN} and {END} not found")
-    return f"{before}{BEGIN}\n{part.strip()}\n{END}{after}"
+        raise SystemExit(f"marks {first} and {last} not found")
+    return f"{before}{first}\n{part.strip()}\n{last}{after}"
+
+
+def put(name: str, part: str, mark: str = "models") -> None:
+    """Replace what stands between the marks in a document."""
+    path = ROOT / name
+    path.write_text(replaced(path.read_text("utf-8"), part, mark), "utf-8")
+
+
+def read(path: Path) -> Comparison:
+    """The comparison in a file of `lcodec compare-models --json`."""
+    try:
+        return Comparison.from_json(path.read_text("utf-8"))
+    except (OSError, InputError) as error:
+        raise SystemExit(f"{path}: {error}") from error
 
 
 def card(comparison: Comparison, model: ModelFigures, sizes: dict[str, Any], run: Any) -> str:
@@ -105,16 +120,14 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("comparison", type=Path)
+    parser.add_argument("--ablations", type=Path)
     parser.add_argument("--runs", type=Path)
     options = parser.parse_args()
-    try:
-        comparison = Comparison.from_json(options.comparison.read_text("utf-8"))
-    except (OSError, InputError) as error:
-        raise SystemExit(f"{options.comparison}: {error}") from error
-    parts = {"docs/models.md": markdown(comparison), "README.md": short_table(comparison)}
-    for name, part in parts.items():
-        path = ROOT / name
-        path.write_text(replaced(path.read_text("utf-8"), part), "utf-8")
+    comparison = read(options.comparison)
+    put("docs/models.md", markdown(comparison))
+    put("README.md", short_table(comparison))
+    if options.ablations:
+        put("docs/models.md", markdown(read(options.ablations)), "ablations")
     plot_comparison(comparison, ROOT / "docs" / "models.svg", overwrite=True)
     if options.runs:
         for name in write_cards(comparison, options.runs, ROOT / "models"):

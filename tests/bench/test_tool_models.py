@@ -72,8 +72,13 @@ def test_cards_say_what_training_there_was(tmp_path: Path) -> None:
 
 
 def test_documents_have_the_marks() -> None:
-    for name in ("README.md", "docs/models.md"):
+    for name, mark in (
+        ("README.md", "models"),
+        ("docs/models.md", "models"),
+        ("docs/models.md", "ablations"),
+    ):
         text = (ROOT / name).read_text("utf-8")
-        assert model_results.replaced(text, "") != text
+        changed = model_results.replaced(text, "what is new", mark)
+        assert changed.count("what is new") == 1 and f"<!-- {mark} -->\nwhat is new" in changed
     with pytest.raises(SystemExit, match="not found"):
         model_results.replaced("no marks", "new")
