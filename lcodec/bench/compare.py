@@ -85,9 +85,12 @@ class Comparison:
         """The figures of one model."""
         return next(model for model in self.models if model.name == name)
 
-    def relative_bytes(self, name: str) -> float:
-        """Percent by which the files are larger than those of the reference."""
-        return 100.0 * (self.of(name).bytes / self.of(self.reference).bytes - 1.0)
+    def relative_bytes(self, name: str, quality: int | None = None) -> float:
+        """Percent by which the files, or those of one quality, exceed the reference's."""
+        own, other = self.of(name), self.of(self.reference)
+        if quality is None:
+            return 100.0 * (own.bytes / other.bytes - 1.0)
+        return 100.0 * (own.bytes_by_quality[quality] / other.bytes_by_quality[quality] - 1.0)
 
     def to_json(self) -> str:
         """All figures."""

@@ -13,8 +13,6 @@ from lcodec.bench.extras import require
 from lcodec.imageio import atomic_write
 
 HEADINGS = (
-    "model",
-    "bytes",
     "to estimate",
     "z %",
     "parameters",
@@ -29,7 +27,13 @@ HEADINGS = (
 def headings(comparison: Comparison) -> list[str]:
     """Headings of the columns of `rows`."""
     sizes = comparison.models[0].peak_mib
-    return [*HEADINGS, *(f"MiB at {size} MP" for size in sizes)]
+    qualities = [f"q {quality}" for quality in _apart(comparison)]
+    return ["model", "bytes", *qualities, *HEADINGS, *(f"MiB at {size} MP" for size in sizes)]
+
+
+def _apart(comparison: Comparison) -> tuple[int, ...]:
+    """Qualities that have a column of their own: all, unless there is but one."""
+    return comparison.qualities if len(comparison.qualities) > 1 else ()
 
 
 def rows(comparison: Comparison) -> list[list[str]]:
@@ -42,6 +46,7 @@ def _row(comparison: Comparison, model: ModelFigures) -> list[str]:
     cells = [
         model.name,
         f"{comparison.relative_bytes(model.name):+.2f} %",
+        *(f"{comparison.relative_bytes(model.name, q):+.2f} %" for q in _apart(comparison)),
         f"{model.estimate_gap:+.2f} %",
         f"{100 * model.hyper_share:.1f}",
         f"{model.parameters / 1e6:.2f} M",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lcodec.bench.compare import Comparison, ModelFigures
+from lcodec.bench.comparereport import markdown
 from lcodec.errors import InputError
 from tools import model_results
 
@@ -27,7 +28,7 @@ def comparison() -> Comparison:
             estimated_bits=7.9 * size,
             encode_seconds=seconds,
             decode_seconds=2 * seconds,
-            bytes_by_quality={50: size},
+            bytes_by_quality={20: size // 5, 70: size - size // 5},
             peak_mib={1: 300.0},
         )
 
@@ -35,11 +36,20 @@ def comparison() -> Comparison:
         model("checkerboard", "checkerboard", 1000, 1.0),
         model("fast", "memplusplus", 900, 3),
     ]
-    return Comparison("checkerboard", (50,), ("a.png",), models, {"cpu": "some"})
+    return Comparison("checkerboard", (20, 70), ("a.png",), models, {"cpu": "some"})
 
 
 def test_a_comparison_survives_its_file() -> None:
     assert Comparison.from_json(comparison().to_json()) == comparison()
+
+
+def test_every_quality_has_its_column() -> None:
+    tree = comparison()
+    tree.of("fast").bytes_by_quality = {20: 190, 70: 710}
+    lines = markdown(tree).splitlines()
+    assert lines[0].startswith("| model | bytes | q 20 | q 70 | to estimate |")
+    assert lines[3].startswith("| fast | -10.00 % | -5.00 % | -11.25 % | +1.27 % |")
+    assert len({line.count("|") for line in lines[:4]}) == 1
 
 
 @pytest.mark.parametrize("change", [{"schema": 9}, {"models": [{}]}, {"pictures": None}])
