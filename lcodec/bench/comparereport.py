@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 from pathlib import Path
 
 from rich.console import Console
@@ -69,13 +70,18 @@ def describe(comparison: Comparison) -> str:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the table."""
+    """Print the table: as many columns as the screen is wide enough for."""
+    cells = [headings(comparison), *rows(comparison)]
+    widths = [max(len(cell) for cell in column) + 3 for column in zip(*cells, strict=True)]
+    shown = sum(total < console.width for total in accumulate(widths))
     table = Table(title=describe(comparison), title_justify="left")
-    for number, heading in enumerate(headings(comparison)):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in rows(comparison):
-        table.add_row(*row)
+    for number, heading in enumerate(cells[0][:shown]):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    for row in cells[1:]:
+        table.add_row(*row[:shown])
     console.print(table)
+    if shown < len(widths):
+        console.print(f"{len(widths) - shown} columns more in the files of --markdown and --json")
 
 
 def markdown(comparison: Comparison) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
-from lcodec.bench.compare import Comparison, ModelFigures
-from lcodec.bench.comparereport import markdown
+from lcodec.bench.compare import Comparison, ModelFigures, peak_memory
+from lcodec.bench.comparereport import markdown, print_comparison
 from lcodec.errors import InputError
 from tools import model_results
 
@@ -50,6 +54,23 @@ def test_every_quality_has_its_column() -> None:
     assert lines[0].startswith("| model | bytes | q 20 | q 70 | to estimate |")
     assert lines[3].startswith("| fast | -10.00 % | -5.00 % | -11.25 % | +1.27 % |")
     assert len({line.count("|") for line in lines[:4]}) == 1
+
+
+@pytest.mark.parametrize(("width", "columns"), [(60, 4), (200, 13)])
+def test_the_screen_shows_the_columns_that_fit(width: int, columns: int) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    print_comparison(comparison(), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    (line,) = [line for line in lines if "fast" in line]
+    assert line.count("│") == columns + 1 and "…" not in line
+    assert ("columns more" in lines[-1]) == (columns < 13)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_peak_memory_is_that_of_the_other_process(tiny_model: Path) -> None:
+    ballast = np.ones(1000 << 20, np.uint8)  # in this process
+    assert 100 < peak_memory("groupedmixer", 1, "cpu") < 900 and ballast[-1]
 
 
 @pytest.mark.parametrize("change", [{"schema": 9}, {"models": [{}]}, {"pictures": None}])
