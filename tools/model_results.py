@@ -48,6 +48,26 @@ def short_table(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
+def ablation_table(comparison: Comparison) -> str:
+    """Markdown: bytes, all and by quality, and costs that do not depend on the machine."""
+    levels = comparison.qualities
+    names = [
+        "model",
+        "bytes",
+        *(f"q {level}" for level in levels),
+        "parameters",
+        "kMAC/px",
+        "steps",
+    ]
+    lines = [f"| {' | '.join(names)} |", "|---" + "|---:" * (len(names) - 1) + "|"]
+    for model in comparison.models:
+        bits = [comparison.relative_bytes(model.name, level) for level in (None, *levels)]
+        cells = [model.name, *(f"{percent:+.2f} %" for percent in bits)]
+        cells += [f"{model.parameters / 1e6:.2f} M", f"{model.mac_per_pixel / 1e3:.1f}"]
+        lines.append(f"| {' | '.join([*cells, str(model.steps)])} |")
+    return "\n".join(lines)
+
+
 def replaced(text: str, part: str, mark: str = "models") -> str:
     """``text`` with the part between the marks replaced."""
     first, last = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
@@ -127,7 +147,7 @@ def main() -> None:
     put("docs/models.md", markdown(comparison))
     put("README.md", short_table(comparison))
     if options.ablations:
-        put("docs/models.md", markdown(read(options.ablations)), "ablations")
+        put("docs/models.md", ablation_table(read(options.ablations)), "ablations")
     plot_comparison(comparison, ROOT / "docs" / "models.svg", overwrite=True)
     if options.runs:
         for name in write_cards(comparison, options.runs, ROOT / "models"):

@@ -88,6 +88,12 @@ def test_short_table_goes_by_size() -> None:
     assert rows[1].startswith("| fast | -10.00 % | 28.4 | 16 | 3.00 x | 3.00 x |")
 
 
+def test_ablations_have_no_times() -> None:
+    lines = model_results.ablation_table(comparison()).splitlines()
+    assert lines[0] == "| model | bytes | q 20 | q 70 | parameters | kMAC/px | steps |"
+    assert lines[3] == "| fast | -10.00 % | -10.00 % | -10.00 % | 2.50 M | 28.4 | 16 |"
+
+
 def test_cards_say_what_training_there_was(tmp_path: Path) -> None:
     (tmp_path / "models" / "fast").mkdir(parents=True)
     sizes = {"entropy": {"slices": 8, "width": 192}}
