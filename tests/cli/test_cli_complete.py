@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lcodec import weights
 from lcodec.cli import complete
 from lcodec.cli.main import run
 from lcodec.errors import UsageError
@@ -33,6 +34,8 @@ def folder(tmp_path: Path, tiny_models_folder: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "in" / "deep" / "f.qoi").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LCODEC_MODELS", str(tiny_models_folder))
+    # The released models are not to be seen, however many there are.
+    monkeypatch.setattr(weights, "__file__", str(tmp_path / "nowhere" / "lcodec" / "weights.py"))
     return tmp_path
 
 

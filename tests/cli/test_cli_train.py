@@ -86,7 +86,7 @@ def test_options_reach_the_trainer(
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     start = a_run(tmp_path / "start", depth=2)
     words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
-    words += " --quantise-from 0.25"
+    words += " --quantise-from 0.25 --fresh"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     words += f" --latents {tmp_path / 'kept'} --latent-crops 5"
     assert run([*base, *words.split()]) == 0
@@ -97,6 +97,7 @@ def test_options_reach_the_trainer(
         minutes=3,
         max_steps=9,
         start=Path(start),
+        fresh=True,
         lr=0.001,
         decay=0.5,
         quantise_from=0.25,
@@ -120,7 +121,7 @@ def test_options_reach_the_trainer(
 def test_model_over_the_same_transforms(base: list[str], tmp_path: Path) -> None:
     start = a_run(tmp_path / "start", depth=1)
     assert run([*base, "--start", start, "--model", "groupedmixer"]) == 0
-    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 4
+    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 2
     assert run([*base, "--start", start, "--model", "unheard-of"]) == 2
 
 
