@@ -55,8 +55,9 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
     temporary = target.parent / f".lcodec-{secrets.token_hex(8)}.tmp"
     # Created with 0666 so that the user's umask decides, as for any new file.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
     try:
+        # Inside: a signal may raise as soon as the file is there.
+        descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as stream:
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
