@@ -131,4 +131,6 @@ def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[
     if fresh or old.kind != new.kind:
         own = ("transforms.", "prior.", "network.synthesis.")
         stored = {k: v for k, v in stored.items() if k.startswith(own)}
-    return checkpoint.take_tensors(model, fitted(stored, old, new))
+    else:
+        stored = fitted(stored, old, new)
+    return checkpoint.take_tensors(model, stored)

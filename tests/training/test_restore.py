@@ -56,6 +56,8 @@ def test_slices_are_split(tmp_path: Path) -> None:
     source = restore_model(tmp_path / "tiny")
     target = TrainingCodec(replace(source.config, entropy=new))
     assert load_start(target, tmp_path / "tiny") == []
+    again = TrainingCodec(target.config)
+    assert "network.features.weight" in load_start(again, tmp_path / "tiny", fresh=True)
     source.kit.rounding.enabled = target.kit.rounding.enabled = False
     a: Any = source.network
     b: Any = target.network
