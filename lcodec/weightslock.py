@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError, WeightsError
 
 LOCK_NAME = "weights.lock"
@@ -152,8 +153,6 @@ def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
         WeightsError: the model has no files, or the lock there is damaged.
         OutputError: the lock cannot be written.
     """
-    from lcodec.imageio import atomic_write  # brings in Pillow, which reading a lock never needs
-
     folder = models / check_model_name(name)
     files = tuple(_locked(path, models, name) for path in sorted(_visible_files(folder)))
     if not files:

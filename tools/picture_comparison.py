@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from lcodec.atomic import atomic_write
 from lcodec.bench import psnr
 from lcodec.bench.regions import Region, error_cells, worst_regions
 from lcodec.codec import DEFAULT_MODEL, Codec
-from lcodec.imageio import Picture, Samples, atomic_write, from_pil, load
+from lcodec.imageio import Picture, Samples, from_pil, load
 from lcodec.targets import Target
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "comparison.webp"

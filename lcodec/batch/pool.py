@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, Self
 
+from lcodec.atomic import delete_unfinished
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
 
@@ -245,5 +246,6 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, so that the unfinished file is deleted on the way out.
-    raise SystemExit(EXIT_TERMINATED)
+    # Not by an exception: where the signal comes in a callback, Python prints it and goes on.
+    delete_unfinished()
+    os._exit(EXIT_TERMINATED)

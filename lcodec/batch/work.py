@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lcodec import container
+from lcodec.atomic import atomic_write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain
 from lcodec.errors import InputError, LcodecError, OutputError
-from lcodec.imageio import Picture, atomic_write, load, save
+from lcodec.imageio import Picture, load, save
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from lcodec.atomic import atomic_write
 from lcodec.bench.compare import Comparison, ModelFigures
 from lcodec.bench.extras import require
-from lcodec.imageio import atomic_write
 
 HEADINGS = (
     "to estimate",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from lcodec.atomic import atomic_write
 from lcodec.bench.curves import Curve
 from lcodec.bench.extras import require
 from lcodec.bench.metrics import ms_ssim_db
 from lcodec.errors import UsageError
-from lcodec.imageio import atomic_write
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
 METRIC_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}

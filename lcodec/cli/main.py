@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lcodec import __version__
+from lcodec.atomic import delete_unfinished
 from lcodec.cli import complete, mistakes
 from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
@@ -122,7 +123,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # Of damage that Pillow can live with, to people who cannot tell what it means.
     warnings.filterwarnings("ignore", module="PIL")
-    status = run(sys.argv[1:])
+    try:
+        status = run(sys.argv[1:])
+    finally:
+        delete_unfinished()
     try:
         sys.stdout.flush()
     except OSError:

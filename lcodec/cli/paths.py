@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lcodec.atomic import atomic_write
 from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 
@@ -101,8 +102,6 @@ def write_output(output: str, data: bytes, *, force: bool) -> None:
     if output == STANDARD:
         emit_bytes(data)
         return
-    from lcodec.imageio import atomic_write  # brings in Pillow
-
     with atomic_write(output, overwrite=force) as stream:
         stream.write(data)
 

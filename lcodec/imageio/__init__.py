@@ -1,10 +1,9 @@
-"""Pictures in and out: reading any common format and mode, writing files atomically.
+"""Pictures in and out: reading and writing any common format and mode.
 
 Pillow does the decoding and encoding; this package decides what is kept, says what was dropped,
 and turns every failure into one clear error.
 """
 
-from lcodec.imageio.atomic import atomic_write
 from lcodec.imageio.convert import from_pil, to_pil
 from lcodec.imageio.invisible import fill_invisible
 from lcodec.imageio.metadata import Metadata
@@ -20,7 +19,6 @@ __all__ = [
     "Metadata",
     "Picture",
     "Samples",
-    "atomic_write",
     "check_pixels",
     "fill_invisible",
     "format_of_suffix",

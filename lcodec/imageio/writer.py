@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from lcodec.atomic import atomic_write
 from lcodec.errors import LcodecError, OutputError, UsageError
-from lcodec.imageio.atomic import atomic_write
 from lcodec.imageio.convert import reduced_to_bytes, to_pil
 from lcodec.imageio.deeppng import write_png
 from lcodec.imageio.metadata import EXIF_PREFIX, Metadata, is_readable

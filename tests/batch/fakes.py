@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lcodec import container
+from lcodec.atomic import atomic_write
 from lcodec.batch import work
 from lcodec.batch.options import EncodeOptions
 from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
-from lcodec.imageio import Picture, atomic_write
+from lcodec.imageio import Picture
 from lcodec.targets import Target
 from lcodec.weights import require_model, stated_id
 

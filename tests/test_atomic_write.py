@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lcodec.atomic import atomic_write, delete_unfinished
 from lcodec.errors import OutputError
-from lcodec.imageio import atomic_write
 
 
 def names(folder: Path) -> list[str]:
@@ -106,3 +108,47 @@ def test_symbolic_links_stay_and_devices_are_written_directly(tmp_path: Path) ->
     with atomic_write("/dev/null", overwrite=False) as stream:
         stream.write(b"gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_what_never_ended_can_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_bytes(b"old")
+    writing = atomic_write(path, overwrite=True)
+    # As if an exception came before the block.
+    writing.__enter__().write(b"half")
+    with atomic_write(tmp_path / "whole", overwrite=False) as stream:
+        stream.write(b"new")
+    assert len(names(tmp_path)) == 3
+    delete_unfinished()
+    assert names(tmp_path) == ["out", "whole"]
+    assert path.read_bytes() == b"old"
+
+
+LEFT_IN_A_CALLBACK = """
+import os, signal, sys
+from lcodec.atomic import atomic_write
+from lcodec.batch import pool
+
+class Dying:
+    def __del__(self):  # an exception in here is printed and forgotten
+        signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, pool._leave)
+writing = atomic_write(sys.argv[1], overwrite=False)
+writing.__enter__()
+Dying()
+print("went on")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_worker_told_to_stop_anywhere_leaves_nothing(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", LEFT_IN_A_CALLBACK, str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (128 + signal.SIGTERM, "", "")
+    assert names(tmp_path) == []

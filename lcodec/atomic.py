@@ -13,6 +13,9 @@ from typing import BinaryIO
 
 from lcodec.errors import OutputError
 
+_unfinished: set[Path] = set()
+"""Temporary files that exist or are about to."""
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
@@ -55,17 +58,34 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
     temporary = target.parent / f".lcodec-{secrets.token_hex(8)}.tmp"
     # Created with 0666 so that the user's umask decides, as for any new file.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # Before there is a file: a signal may come as soon as there is one.
+    _unfinished.add(temporary)
     try:
-        # Inside: a signal may raise as soon as the file is there.
         descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as stream:
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
             yield stream, temporary
     except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _delete(temporary)
         raise
+    _unfinished.discard(temporary)
+
+
+def delete_unfinished() -> None:
+    """Delete the temporary files of all `atomic_write` that have not ended.
+
+    For the end of a process: an exception out of a signal handler can come where nothing catches
+    it, between the making of a context manager and its block, and a handler may not return at all.
+    """
+    for temporary in list(_unfinished):
+        _delete(temporary)
+
+
+def _delete(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink()
+    _unfinished.discard(temporary)
 
 
 def _existing_mode(path: Path) -> int | None:
