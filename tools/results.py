@@ -1,27 +1,54 @@
 #!/usr/bin/env python3
-"""Put the figures of a benchmark into README.md and the model card, and draw the curve.
+"""Put measured figures into the documents: tables, plots, and the models' cards.
 
-    lcodec bench --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json figures.json
-    python tools/results.py figures.json
+    lcodec bench --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
+    lcodec compare-models --set kodak -q 15,50,85 --memory 1,4,16 --json models.json
+    python tools/effort_table.py kodak --json effort.json
+    python tools/results.py --bench bench.json --models models.json --effort effort.json
 
-Replaces what stands between `<!-- results -->` and `<!-- end of results -->` in both files, and
-docs/rd.svg.
+Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
+results in README.md and the card of groupedmixer, and docs/rd.svg; `--models` the tables in
+docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, a comparison too,
+another table in docs/models.md; `--effort` the table in docs/effort.md. With `--runs`, the folders
+of `tools/train_entropy.py` in the order in which one went on from the other, the cards of all
+compared models that have a run of their name are written as well.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
 from lcodec.bench import BenchResult, load_result, plot_rd, published_curve, summarize
+from lcodec.bench.compare import Comparison, ModelFigures
+from lcodec.bench.comparereport import headings, markdown, markdown_table, plot_comparison
+from lcodec.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ("README.md", "models/groupedmixer/README.md")
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
+PLACES = (
+    ("results", "README.md"),
+    ("results", "models/groupedmixer/README.md"),
+    ("models", "README.md"),
+    ("models", "docs/models.md"),
+    ("ablations", "docs/models.md"),
+    ("effort", "docs/effort.md"),
+)
+SHORT = ("model", "bytes", "kMAC/px", "steps", "encode", "decode")
+MEASURED_HERE = ("to estimate", "z %", "encode", "decode", "cache gain")
+PAPERS = {
+    "groupedmixer": "GroupedMixer (arXiv 2405.01170)",
+    "econtextformer": "eContextformer (arXiv 2306.14287)",
+    "memplusplus": "MEM++ of MLIC++ (arXiv 2307.15421)",
+    "checkerboard": "checkerboard context model (arXiv 2103.15306)",
+    "serial": "serial context model (arXiv 1809.02736)",
+    "hyperprior": "hyperprior without context (arXiv 1802.01436)",
+}
 
 
-def tables(result: BenchResult) -> str:
+def bench_tables(result: BenchResult) -> str:
     """BD-rates and means as Markdown."""
     summary = summarize(result)
     lines = ["| against | BD-rate of lcodec | range |", "|---|---:|---|"]
@@ -38,25 +65,130 @@ def tables(result: BenchResult) -> str:
     return "\n".join(lines)
 
 
-def replace_results(text: str, results: str) -> str:
+def short_table(comparison: Comparison) -> str:
+    """A few columns, by falling bytes."""
+    models = sorted(comparison.models, key=lambda model: -model.bytes)
+    return markdown_table(comparison, SHORT, models)
+
+
+def ablation_table(comparison: Comparison) -> str:
+    """What does not depend on the machine."""
+    columns = [name for name in headings(comparison) if name not in MEASURED_HERE]
+    return markdown_table(comparison, columns)
+
+
+def effort_table(rows: list[dict[str, float]]) -> str:
+    """BD-rate against effort, and times relative to effort 0."""
+    plain = rows[0]["encode_seconds"]
+    lines = ["| effort | BD-rate | encode | seconds a picture |", "|---:|---:|---:|---:|"]
+    for row in rows:
+        seconds = row["encode_seconds"]
+        lines.append(
+            f"| {row['effort']:.0f} | {row['bd_rate']:+.2f} % | {seconds / plain:.1f} x "
+            f"| {seconds:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def replaced(text: str, mark: str, part: str) -> str:
     """``text`` with the part between the marks replaced."""
-    before, found, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    first, last = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, found, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (found and end):
-        raise SystemExit(f"marks {BEGIN} and {END} not found")
-    return f"{before}{BEGIN}\n{results}\n{END}{after}"
+        raise SystemExit(f"marks {first} and {last} not found")
+    return f"{before}{first}\n{part.strip()}\n{last}{after}"
+
+
+def put(mark: str, part: str, only: str | None = None) -> None:
+    """Replace what stands between the marks in all documents that have them, or in one."""
+    for name in (document for found, document in PLACES if found == mark):
+        if only in (None, name):
+            path = ROOT / name
+            path.write_text(replaced(path.read_text("utf-8"), mark, part), "utf-8")
+
+
+def read_comparison(path: Path) -> Comparison:
+    """The comparison in a file of `lcodec compare-models --json`."""
+    try:
+        return Comparison.from_json(path.read_text("utf-8"))
+    except (OSError, InputError) as error:
+        raise SystemExit(f"{path}: {error}") from error
+
+
+def card(
+    comparison: Comparison, model: ModelFigures, sizes: dict[str, Any], runs: list[Any]
+) -> str:
+    """A model's card: what it is, what it was trained with, how it does."""
+    options = runs[0]["options"]
+    taken = "what fits of its entropy model"
+    if options["fresh"] or model.kind != "groupedmixer":
+        taken = "its hyper-synthesis"
+    steps, seconds = (sum(run[key] for run in runs) for key in ("steps", "elapsed"))
+    amount = f"{steps} steps, {seconds / 60:.0f} minutes of one processor core"
+    listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
+    bits = comparison.relative_bytes(model.name)
+    return f"""# {model.name}
+
+Pretrained integer weights of the {PAPERS[model.kind]} over the transforms that all released models
+share. Latents, and so pictures, are the same with all of them; see
+[docs/models.md](../../docs/models.md) for the comparison.
+
+| | |
+|---|---|
+| sizes | {listed} |
+| parse path | {model.parameters / 1e6:.2f} M parameters, {model.mac_per_pixel / 1e3:.1f} kMAC/px |
+| sequential steps | {model.steps} for 512 x 512 pixels |
+| Kodak | {bits:+.2f} % bytes against {comparison.reference}, {len(comparison.pictures)} pictures |
+
+## Training
+
+On the data of [groupedmixer](../groupedmixer/README.md), from which it took {taken};
+the rest began afresh. Transforms frozen; {amount}. That is
+little: what the model could reach with more is not known. Commands and rates are in
+[docs/training.md](../../docs/training.md).
+"""
+
+
+def write_cards(comparison: Comparison, folders: list[Path], models: Path) -> list[str]:
+    """Cards of the models that have a run; their names."""
+    done = []
+    for model in comparison.models:
+        files = [folder / model.name / "run.json" for folder in folders]
+        runs = [json.loads(file.read_text("utf-8")) for file in files if file.is_file()]
+        if runs:
+            sizes = json.loads((models / model.name / "config.json").read_text("utf-8"))["entropy"]
+            text = card(comparison, model, sizes, runs)
+            (models / model.name / "README.md").write_text(text, "utf-8")
+            done.append(model.name)
+    return done
 
 
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figures", type=Path)
-    result = load_result(parser.parse_args().figures)
-    for name in FILES:
-        path = ROOT / name
-        path.write_text(replace_results(path.read_text("utf-8"), tables(result)), "utf-8")
-    curves = [result.curve(), *(published_curve(name) for name in DRAWN)]
-    plot_rd(curves, ROOT / "docs" / "rd.svg", overwrite=True)
+    for name in ("bench", "models", "ablations", "effort"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE")
+    parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="FOLDER")
+    options = parser.parse_args()
+    if options.bench:
+        result = load_result(options.bench)
+        put("results", bench_tables(result))
+        curves = [result.curve(), *(published_curve(name) for name in DRAWN)]
+        plot_rd(curves, ROOT / "docs" / "rd.svg", overwrite=True)
+    if options.models:
+        comparison = read_comparison(options.models)
+        put("models", markdown(comparison), "docs/models.md")
+        put("models", short_table(comparison), "README.md")
+        plot_comparison(comparison, ROOT / "docs" / "models.svg", overwrite=True)
+        for name in write_cards(comparison, options.runs, ROOT / "models"):
+            print(f"models/{name}/README.md")
+    elif options.runs:
+        parser.error("--runs needs --models")
+    if options.ablations:
+        put("ablations", ablation_table(read_comparison(options.ablations)))
+    if options.effort:
+        put("effort", effort_table(json.loads(options.effort.read_text("utf-8"))))
 
 
 if __name__ == "__main__":

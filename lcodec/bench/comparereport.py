@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -84,17 +85,22 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(f"{len(widths) - shown} columns more in the files of --markdown and --json")
 
 
+def markdown_table(
+    comparison: Comparison,
+    columns: Sequence[str] | None = None,
+    models: Sequence[ModelFigures] | None = None,
+) -> str:
+    """The table for a Markdown document; some of its columns and models, where they are given."""
+    names = headings(comparison)
+    chosen = [number for number, name in enumerate(names) if columns is None or name in columns]
+    cells = [names, ["---", *["---:"] * (len(names) - 1)]]
+    cells += [_row(comparison, model) for model in models or comparison.models]
+    return "\n".join(f"| {' | '.join(row[number] for number in chosen)} |" for row in cells)
+
+
 def markdown(comparison: Comparison) -> str:
     """The table for a Markdown document, and a line about what it shows."""
-    names = headings(comparison)
-    lines = [
-        "| " + " | ".join(names) + " |",
-        "|" + "|".join(["---", *["---:"] * (len(names) - 1)]) + "|",
-        *("| " + " | ".join(row) + " |" for row in rows(comparison)),
-        "",
-        describe(comparison) + ".",
-    ]
-    return "\n".join(lines) + "\n"
+    return f"{markdown_table(comparison)}\n\n{describe(comparison)}.\n"
 
 
 def plot_comparison(

@@ -1,4 +1,4 @@
-"""tools/model_results.py, and comparisons read back from their files."""
+"""Comparisons of models read back from their files, and in the documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from lcodec.bench.compare import Comparison, ModelFigures, peak_memory
 from lcodec.bench.comparereport import markdown, print_comparison
 from lcodec.errors import InputError
-from tools import model_results
+from tools import results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,13 +83,13 @@ def test_other_files_are_refused(change: dict[str, object]) -> None:
 
 
 def test_short_table_goes_by_size() -> None:
-    rows = model_results.short_table(comparison()).splitlines()[2:]
-    assert rows[0].startswith("| checkerboard | +0.00 % | 28.4 | 16 | 1.00 x | 1.00 x |")
-    assert rows[1].startswith("| fast | -10.00 % | 28.4 | 16 | 3.00 x | 3.00 x |")
+    rows = results.short_table(comparison()).splitlines()[2:]
+    assert rows[0] == "| checkerboard | +0.00 % | 28.4 | 16 | 1.00 x | 1.00 x |"
+    assert rows[1] == "| fast | -10.00 % | 28.4 | 16 | 3.00 x | 3.00 x |"
 
 
 def test_ablations_have_no_times() -> None:
-    lines = model_results.ablation_table(comparison()).splitlines()
+    lines = results.ablation_table(comparison()).splitlines()
     assert lines[0] == "| model | bytes | q 20 | q 70 | parameters | kMAC/px | steps |"
     assert lines[3] == "| fast | -10.00 % | -10.00 % | -10.00 % | 2.50 M | 28.4 | 16 |"
 
@@ -98,24 +98,12 @@ def test_cards_say_what_training_there_was(tmp_path: Path) -> None:
     (tmp_path / "models" / "fast").mkdir(parents=True)
     sizes = {"entropy": {"slices": 8, "width": 192}}
     (tmp_path / "models" / "fast" / "config.json").write_text(json.dumps(sizes))
-    (tmp_path / "runs" / "fast").mkdir(parents=True)
-    run = {"steps": 1400, "elapsed": 1980.0, "options": {"fresh": False}}
-    (tmp_path / "runs" / "fast" / "run.json").write_text(json.dumps(run))
-    folder = tmp_path / "models"
-    assert model_results.write_cards(comparison(), tmp_path / "runs", folder) == ["fast"]
+    for name, steps in (("first", 600), ("second", 800)):
+        (tmp_path / name / "fast").mkdir(parents=True)
+        run = {"steps": steps, "elapsed": 990.0, "options": {"fresh": False}}
+        (tmp_path / name / "fast" / "run.json").write_text(json.dumps(run))
+    folder, runs = tmp_path / "models", [tmp_path / "first", tmp_path / "second"]
+    assert results.write_cards(comparison(), runs, folder) == ["fast"]
     text = (folder / "fast" / "README.md").read_text("utf-8")
     assert "MEM++" in text and "slices 8, width 192" in text
     assert "1400 steps, 33 minutes" in text and "-10.00 % bytes against checkerboard" in text
-
-
-def test_documents_have_the_marks() -> None:
-    for name, mark in (
-        ("README.md", "models"),
-        ("docs/models.md", "models"),
-        ("docs/models.md", "ablations"),
-    ):
-        text = (ROOT / name).read_text("utf-8")
-        changed = model_results.replaced(text, "what is new", mark)
-        assert changed.count("what is new") == 1 and f"<!-- {mark} -->\nwhat is new" in changed
-    with pytest.raises(SystemExit, match="not found"):
-        model_results.replaced("no marks", "new")

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from lcodec.bench import run
 from tests.bench.bench_fakes import FakeCodec, write_pictures
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results_tool", ROOT / "tools" / "results.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tools import results
 
 
-def test_only_what_lies_between_the_marks_changes(tool: ModuleType) -> None:
-    text = f"before {tool.BEGIN}\nold\n{tool.END} after"
-    assert tool.replace_results(text, "new") == f"before {tool.BEGIN}\nnew\n{tool.END} after"
+def test_only_what_lies_between_the_marks_changes() -> None:
+    text = "before <!-- a -->\nold\n<!-- end of a --> after"
+    assert results.replaced(text, "a", "new") == text.replace("old", "new")
     with pytest.raises(SystemExit, match="not found"):
-        tool.replace_results("no marks", "new")
+        results.replaced(text, "b", "new")
 
 
-def test_documents_have_the_marks(tool: ModuleType) -> None:
-    for name in tool.FILES:
-        text = (ROOT / name).read_text("utf-8")
-        assert tool.replace_results(text, "") != text
+@pytest.mark.parametrize(("mark", "name"), results.PLACES)
+def test_documents_have_the_marks(mark: str, name: str) -> None:
+    text = (results.ROOT / name).read_text("utf-8")
+    changed = results.replaced(text, mark, "what is new")
+    assert changed.count("what is new") == 1
 
 
-def test_tables_hold_the_means(tool: ModuleType, tmp_path: Path) -> None:
+def test_tables_hold_the_means(tmp_path: Path) -> None:
     write_pictures(tmp_path, {"a.png": (64, 80)})
     result = run(FakeCodec(), tmp_path, (20, 60))
     mean = result.means()[0]
-    assert f"| 20 | {mean.bpp:.4f} | {mean.psnr:.2f} |" in tool.tables(result)
-    assert "--quality 20,60" in tool.tables(result)
+    assert f"| 20 | {mean.bpp:.4f} | {mean.psnr:.2f} |" in results.bench_tables(result)
+    assert "--quality 20,60" in results.bench_tables(result)
+
+
+def test_effort_table_has_times_relative_to_effort_0() -> None:
+    plain = {"effort": 0, "bd_rate": 0.0, "encode_seconds": 0.5, "decode_seconds": 0.4}
+    best = {"effort": 9, "bd_rate": -8.25, "encode_seconds": 20.0, "decode_seconds": 0.4}
+    lines = results.effort_table([plain, best]).splitlines()
+    assert lines[2:] == ["| 0 | +0.00 % | 1.0 x | 0.50 |", "| 9 | -8.25 % | 40.0 x | 20.00 |"]
