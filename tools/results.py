@@ -73,7 +73,7 @@ def short_table(comparison: Comparison) -> str:
 
 def ablation_table(comparison: Comparison) -> str:
     """What does not depend on the machine."""
-    columns = [name for name in headings(comparison) if name not in MEASURED_HERE]
+    columns = [n for n in headings(comparison) if n not in MEASURED_HERE and "MiB" not in n]
     return markdown_table(comparison, columns)
 
 
