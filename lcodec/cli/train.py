@@ -210,6 +210,10 @@ def train(
 
     if threads is not None:
         torch.set_num_threads(threads)
+    kind = choose_device(device.value).type
+    streams = 1
+    if kind == "cpu" and not compile_:
+        streams = min(torch.get_num_threads(), *(count for _, count, _ in schedule))
     options = TrainOptions(
         data=data,
         run=run,
@@ -223,8 +227,9 @@ def train(
         quantise_from=quantise_from,
         crops=schedule,
         seed=seed,
-        device=choose_device(device.value).type,
+        device=kind,
         compile=compile_,
+        streams=streams,
         latents=latents,
         latent_crops=latent_crops,
         resume=resume,

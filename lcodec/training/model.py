@@ -14,7 +14,7 @@ from lcodec.nets.integer.condition import Condition
 from lcodec.nets.integer.twin import TwinKit
 from lcodec.nets.likelihood import index_to_sigma, logistic_bits
 from lcodec.nets.quality import QualityTable
-from lcodec.nets.transforms import Transforms
+from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 
 
 class HyperPrior(nn.Module):
@@ -30,6 +30,10 @@ class HyperPrior(nn.Module):
         mean = self.mean(quality)[:, :, None, None]
         index = (self.log_sigma(quality) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
         return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
+
+
+Noise = tuple[Tensor, ...]
+"""What is added to y and to z, each of its shape."""
 
 
 @dataclass
@@ -61,10 +65,21 @@ class TrainingCodec(nn.Module):
         y = self.transforms.analyse(pixels, quality)
         return y, self.transforms.hyper_analysis(y)
 
-    def forward(self, pixels: Tensor, quality: Tensor, reconstruct: bool = True) -> Estimate:
+    def forward(self, pixels: Tensor, quality: Tensor, noise: Noise | None = None) -> Estimate:
         """``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64; ``quality`` (B,)."""
         y, z = self.latents(pixels, quality)
-        return self.code(y, z, quality, reconstruct)
+        return self.code(y, z, quality, noise=noise)
+
+    def draw_noise(self, count: int, side: int) -> Noise:
+        """Noise of -1/2..1/2 for the latents of ``count`` pictures of ``side`` pixels."""
+        config = self.config.transforms
+        return tuple(
+            torch.rand(count, channels, side // stride, side // stride) - 0.5
+            for channels, stride in (
+                (config.latent, PATCH),
+                (config.hyper_latent, PATCH * HYPER_STRIDE),
+            )
+        )
 
     def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of every latent in steps, from those before it."""
@@ -74,17 +89,21 @@ class TrainingCodec(nn.Module):
         mean, index = self.network.parallel(z_hat, normalised, condition)
         return mean, index_to_sigma(index)
 
-    def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool) -> Estimate:
+    def code(
+        self,
+        y: Tensor,
+        z: Tensor,
+        quality: Tensor,
+        reconstruct: bool = True,
+        noise: Noise | None = None,
+    ) -> Estimate:
         """Rate of latents, and the picture they give back.
 
-        In training mode the rate sees additive uniform noise, everything downstream the rounded
-        values with straight-through gradients; in evaluation both see the rounded values.
+        The rate sees the rounded values, or in training additive ``noise`` for y and z, everything
+        downstream the rounded values with straight-through gradients.
         """
         y_hat, z_hat = _round_through(y), _round_through(z)
-        y_rate, z_rate = y_hat, z_hat
-        if self.training:
-            y_rate = y + torch.rand_like(y) - 0.5
-            z_rate = z + torch.rand_like(z) - 0.5
+        y_rate, z_rate = (y_hat, z_hat) if noise is None else (y + noise[0], z + noise[1])
         bits_y, bits_z = self.rate(y_hat, z_hat, y_rate, z_rate, quality)
         picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
         return Estimate(bits_y, bits_z, picture)

@@ -61,12 +61,13 @@ class PictureObjective:
         # Spread over the range, one picture per stratum, so that no batch is all of one quality.
         strata = (torch.arange(count) + torch.rand(count)) / count
         quality = (strata[torch.randperm(count)] * QUALITY_MAX).to(self.device)
-        return pixels, quality
+        noise = self.model.draw_noise(count, side)
+        return pixels, quality, *(part.to(self.device, non_blocking=True) for part in noise)
 
     def losses(self, *batch: Tensor) -> Losses:
-        pixels, quality = batch
+        pixels, quality, *noise = batch
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            out = self.model(pixels, quality)
+            out = self.model(pixels, quality, noise)
         area = pixels.shape[2] * pixels.shape[3]
         error = (out.pixels - pixels).square().flatten(1).mean(1)
         loss = sample_loss(out.bits_y + out.bits_z, area, error, quality_lambdas(quality))

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from lcodec.training.streams import Streams
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -54,7 +56,9 @@ class MuonAdam(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.9, 0.99),
         slow: tuple[str, ...] = ("analysis.linear", "synthesis.linear"),
         slow_factor: float = 0.1,
+        streams: Streams | None = None,
     ) -> None:
+        self._streams = streams or Streams(1)
         groups: dict[tuple[bool, float], list[nn.Parameter]] = defaultdict(list)
         for name, parameter in named:
             if parameter.requires_grad:
@@ -76,21 +80,28 @@ class MuonAdam(torch.optim.Optimizer):
     def _muon(self, group: dict[str, object], parameters: list[nn.Parameter]) -> None:
         momentum = float(group["momentum"])  # type: ignore[arg-type]
         rate = float(group["lr"]) * float(group["factor"])  # type: ignore[arg-type]
-        shapes: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        shapes: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
         for p in parameters:
-            assert p.grad is not None
-            state = self.state[p]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(p)
-            buffer = state["momentum"]
-            buffer.lerp_(p.grad, 1.0 - momentum)
-            update = p.grad.lerp(buffer, momentum).flatten(1)
-            shapes[update.shape[0], update.shape[1]].append((p, update))
-        for (rows, columns), items in shapes.items():
-            stack = orthogonalise(torch.stack([u for _, u in items]))
-            size = 0.2 * max(rows, columns) ** 0.5
-            for (p, _), update in zip(items, stack, strict=True):
-                p.add_(update.view_as(p), alpha=-rate * size)
+            shapes[p.flatten(1).shape].append(p)
+            if "momentum" not in self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+
+        @torch.no_grad()
+        def update(equal: list[nn.Parameter]) -> None:
+            updates = []
+            for p in equal:
+                assert p.grad is not None
+                buffer = self.state[p]["momentum"]
+                buffer.lerp_(p.grad, 1.0 - momentum)
+                updates.append(p.grad.lerp(buffer, momentum).flatten(1))
+            stack = orthogonalise(torch.stack(updates))
+            size = 0.2 * max(stack.shape[1:]) ** 0.5
+            for p, matrix in zip(equal, stack, strict=True):
+                p.add_(matrix.view_as(p), alpha=-rate * size)
+
+        count = self._streams.count
+        parts = [equal[start::count] for equal in shapes.values() for start in range(count)]
+        self._streams.map(update, [part for part in parts if part])
 
     def _adam(self, group: dict[str, object], parameters: list[nn.Parameter]) -> None:
         first, second = group["betas"]  # type: ignore[misc]

@@ -22,6 +22,7 @@ from lcodec.training.model import TrainingCodec
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.restore import load_start
+from lcodec.training.streams import Streams
 
 STAGES = ("transforms", "entropy", "joint")
 
@@ -37,6 +38,7 @@ class TrainOptions:
     The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
     From the share ``quantise_from`` of the budget on, the entropy model rounds as its integers
     will, which takes longer; in stage ``transforms`` it never does.
+    ``streams`` threads compute parts of each batch, with torch's own number of threads each.
     """
 
     data: Path
@@ -54,6 +56,7 @@ class TrainOptions:
     seed: int = 1
     device: str = "cpu"
     compile: bool = False
+    streams: int = 1
     save_minutes: float = 5.0
     max_steps: int | None = None
     latents: Path | None = None
@@ -126,7 +129,9 @@ class Trainer:
                 module.requires_grad_(False)
         self.model.to(self.device)
         self.model.transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = MuonAdam(self.model.named_parameters(), o.lr)
+        self.streams = Streams(o.streams)
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimiser = MuonAdam(self.model.named_parameters(), o.lr, streams=self.streams)
         if o.resume:
             checkpoint.load_optimiser(self.model, self.optimiser, o.run / "optimiser.safetensors")
             for group in self.optimiser.param_groups:
@@ -170,11 +175,9 @@ class Trainer:
             group["lr"] = self._rate()
         batch = self.objective.draw(*self._schedule())
         self.model.train()
-        out = self.forward(*batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        out.loss.backward()  # type: ignore[no-untyped-call]
-        loss = out.loss.detach()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        out = self.streams.gradients(self.forward, batch, self.trained)
+        loss = out.loss
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.options.clip)
         if math.isfinite(float(loss)) and math.isfinite(float(norm)):
             self.optimiser.step()
             self._update_average()

@@ -118,6 +118,18 @@ def test_options_reach_the_trainer(
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "streams"),
+    [("--crops 0:8x64", 3), ("--crops 0:8x64,0.5:2x128", 2), ("--crops 0:8x64 --compile", 1)],
+)
+def test_threads_compute_parts_of_the_batch(
+    words: str, streams: int, base: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert run([*base, *words.split(), "--device", "cpu"]) == 0
+    assert Notes.made[0].options.streams == streams
+
+
 def test_model_over_the_same_transforms(base: list[str], tmp_path: Path) -> None:
     start = a_run(tmp_path / "start", depth=1)
     assert run([*base, "--start", start, "--model", "groupedmixer"]) == 0

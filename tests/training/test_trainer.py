@@ -85,9 +85,10 @@ def test_run_folder_log_and_export(
     assert codec.decode(codec.encode(pixels, 90)).pixels.shape == pixels.shape
 
 
-def test_same_seed_same_weights(pictures: Path, tmp_path: Path) -> None:
-    first, _ = train(options(pictures, tmp_path / "a"))
-    second, _ = train(options(pictures, tmp_path / "b"))
+@pytest.mark.parametrize("streams", [1, 2])
+def test_same_seed_same_weights(streams: int, pictures: Path, tmp_path: Path) -> None:
+    first, _ = train(options(pictures, tmp_path / "a", streams=streams))
+    second, _ = train(options(pictures, tmp_path / "b", streams=streams))
     for name, value in first.average.items():
         assert torch.equal(value, second.average[name]), name
 

@@ -1,0 +1,76 @@
+"""Parts of a step computed beside each other, one thread each.
+
+Small networks keep several threads busy badly when they share every operation: they meet at its
+end each time, and what is not worth sharing leaves all but one idle. Whole parts of the batch
+need to meet once a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from lcodec.training.objective import Losses
+
+T = TypeVar("T")
+R = TypeVar("R")
+Batch = tuple[Tensor, ...]
+
+
+class Streams:
+    """So many threads, which share torch's own; none beside the caller's for ``count`` 1."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._inner = max(1, torch.get_num_threads() // count)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Results of all items, in their order."""
+        if self.count == 1:
+            return [function(item) for item in items]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.count, "stream", initializer=self._begin)
+        return list(self._pool.map(function, items))
+
+    def _begin(self) -> None:
+        # Both are a thread's own. Denormal moments would slow each step down.
+        torch.set_num_threads(self._inner)
+        torch.set_flush_denormal(True)
+
+    def gradients(
+        self, losses: Callable[..., Losses], batch: Batch, parameters: Sequence[Tensor]
+    ) -> Losses:
+        """Give the parameters the gradient of a batch's loss; its losses, detached.
+
+        ``losses`` is called with parts of the batch; the loss is a mean over its pictures. The sum
+        of the parts has always the same order, so that equal seeds give equal weights.
+        """
+        size = len(batch[0])
+        sizes = [len(part) for part in torch.arange(size).tensor_split(min(size, self.count))]
+        parts = zip(*(torch.split(tensor, sizes) for tensor in batch), strict=True)
+
+        def work(part: Batch) -> tuple[Losses, tuple[Tensor | None, ...]]:
+            found = losses(*part)
+            share = found.loss * (len(part[0]) / size)
+            gradient = torch.autograd.grad(share, parameters, allow_unused=True)
+            return replace(found, loss=share.detach()), gradient
+
+        done = self.map(work, parts)
+        for parameter, *gradients in zip(parameters, *(g for _, g in done), strict=True):
+            given = [gradient for gradient in gradients if gradient is not None]
+            for other in given[1:]:
+                given[0] += other
+            parameter.grad = given[0] if given else None
+        return Losses(
+            torch.stack([found.loss for found, _ in done]).sum(),
+            *(
+                torch.cat([getattr(found, name) for found, _ in done])
+                for name in ("bpp_y", "bpp_z", "error")
+            ),
+        )
