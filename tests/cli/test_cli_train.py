@@ -69,7 +69,10 @@ def a_run(folder: Path, depth: int) -> str:
     return str(folder)
 
 
-def test_defaults_are_those_of_the_library(base: list[str], tmp_path: Path) -> None:
+def test_defaults_are_those_of_the_library(
+    base: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert run([*base, "--device", "cpu"]) == 0
     expected = TrainOptions(data=tmp_path / "data", run=tmp_path / "run")
     assert Notes.made[0].options == expected
