@@ -87,6 +87,16 @@ def train(
             rich_help_panel=MODEL,
         ),
     ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            "--channels",
+            metavar="N",
+            parser=whole(1),
+            help="Latent channels; those of --start if not given, or more.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     latents: Annotated[
         Path | None,
         typer.Option(
@@ -234,7 +244,7 @@ def train(
         latent_crops=latent_crops,
         resume=resume,
     )
-    config = _config(run if resume else None, start, model, depth)
+    config = _config(run if resume else None, start, model, depth, channels)
     trainer = Trainer(options, config, _reporter(as_json, quiet))
     try:
         trainer.run()
@@ -301,15 +311,19 @@ def _check(
 
 
 def _config(
-    resumed: Path | None, start: Path | None, model: str | None, depth: int | None
+    resumed: Path | None,
+    start: Path | None,
+    model: str | None,
+    depth: int | None,
+    channels: int | None,
 ) -> ModelConfig:
     """Sizes of the networks: those of the run gone on with or started from, else the default.
 
     ``model`` puts the entropy model of that name over the same transforms.
 
     Raises:
-        UsageError: ``model`` or ``depth`` are not those of the run gone on with, or ``depth`` is
-            asked for where there is none.
+        UsageError: something else is asked for than the run gone on with has, fewer channels than
+            there are, a size the model cannot have, or ``depth`` of a model that has none.
     """
     from lcodec.entropy.registry import preset
     from lcodec.loading import read_config
@@ -323,22 +337,35 @@ def _config(
         config = read_config(earlier).sizes
     elif earlier is not None:
         config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
+    own = config.transforms.latent
+    if earlier is not None and channels is not None and channels < own:
+        raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
     if model is not None:
-        config = _changed(config, preset(model), going_on, f"--model {model}")
+        config = _changed(config, preset(model), own, going_on, f"--model {model}")
     if depth is not None:
         if not hasattr(config.entropy, "depth"):
             raise UsageError(f"--depth {depth}: {config.entropy.kind} has none")
         deeper = replace(config.entropy, depth=depth)  # type: ignore[call-arg]
-        config = _changed(config, deeper, going_on, f"--depth {depth}")
+        config = _changed(config, deeper, own, going_on, f"--depth {depth}")
+    if channels is not None:
+        option = f"--channels {channels}"
+        config = _changed(config, config.entropy, channels, going_on, option)
     return config
 
 
 def _changed(
-    config: ModelConfig, entropy: EntropyConfig, going_on: bool, option: str
+    config: ModelConfig, entropy: EntropyConfig, channels: int, going_on: bool, option: str
 ) -> ModelConfig:
-    if going_on and entropy != config.entropy:
+    try:
+        entropy = replace(entropy, latent=channels)
+        changed = replace(
+            config, transforms=replace(config.transforms, latent=channels), entropy=entropy
+        )
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+    if going_on and changed != config:
         raise UsageError(f"{option}: the run has other sizes and keeps them")
-    return replace(config, entropy=entropy)
+    return changed
 
 
 def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:

@@ -85,12 +85,17 @@ class CropDataset:
 
 
 def patch_components(
-    dataset: CropDataset, count: int, patch: int, samples: int = 400
+    dataset: CropDataset,
+    count: int,
+    patch: int,
+    samples: int = 400,
+    without: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Principal components of ``patch`` x ``patch`` RGB patches, in pixel_unshuffle order.
 
-    Returns components (count, 3 * patch^2), orthonormal rows by falling variance, and their
-    standard deviations (count,) for pixels in [0, 1].
+    ``without`` (3 * patch^2, n): directions to which the components are to be orthogonal. Returns
+    components (count, 3 * patch^2), orthonormal rows by falling variance, and their standard
+    deviations (count,) for pixels in [0, 1].
     """
     total = torch.zeros(3 * patch * patch, 3 * patch * patch, dtype=torch.float64)
     seen = 0
@@ -99,6 +104,10 @@ def patch_components(
         rows = torch.nn.functional.pixel_unshuffle(crop, patch).flatten(2)[0].t()
         total += rows.t() @ rows
         seen += rows.shape[0]
+    if without is not None:
+        basis = torch.linalg.qr(without.double())[0]
+        rest = torch.eye(len(total), dtype=torch.float64) - basis @ basis.t()
+        total = rest @ total @ rest
     values, vectors = torch.linalg.eigh(total / seen)
     order = torch.argsort(values, descending=True)[:count]
     deviation = values[order].clamp(min=1e-8).sqrt()

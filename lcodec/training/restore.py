@@ -7,6 +7,7 @@ stopped: exporting a restored model gives the released integers again.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,10 +19,13 @@ from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer import twin
 from lcodec.nets.quality import QUALITY_MAX, QualityTable
+from lcodec.nets.transforms import PATCH
 from lcodec.training import checkpoint
+from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.integers import LEVELS, released_deviation
 from lcodec.training.model import TrainingCodec
 from lcodec.training.resize import fitted
+from lcodec.training.widen import widened
 
 Tensors = dict[str, Tensor]
 
@@ -114,12 +118,15 @@ def restore_model(folder: Path) -> TrainingCodec:
     return model
 
 
-def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[str]:
+def load_start(
+    model: TrainingCodec, folder: Path, pictures: Callable[[], CropDataset], fresh: bool = False
+) -> list[str]:
     """Take what fits from a run's averaged weights or from a released model.
 
     From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
-    ``fresh``. Slices of a GroupedMixer are split if the model has more of them. Returns the names
-    of the tensors that stay fresh.
+    ``fresh``. Slices of a GroupedMixer are split if the model has more of them. If it has more
+    latent channels, components of ``pictures`` are added. Returns the names of the tensors that
+    stay fresh.
     """
     if is_released(folder):
         source = restore_model(folder)
@@ -127,6 +134,11 @@ def load_start(model: TrainingCodec, folder: Path, fresh: bool = False) -> list[
     else:
         stored = checkpoint.load_tensors(folder / "average.safetensors")
         config = ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+    more = model.config.transforms.latent - config.transforms.latent
+    if more > 0:
+        shown = stored["transforms.synthesis.linear.weight"].flatten(1)
+        found = patch_components(pictures(), more, PATCH, without=shown)
+        stored = widened(stored, config, model.config, *found)
     old, new = config.entropy, model.config.entropy
     if fresh or old.kind != new.kind:
         own = ("transforms.", "prior.", "network.synthesis.")

@@ -114,7 +114,7 @@ class Trainer:
             info = checkpoint.load_info(o.run)
             self.steps, self.elapsed = info["steps"], info["elapsed"]
         elif o.start is not None:
-            fresh = load_start(self.model, o.start, o.fresh)
+            fresh = load_start(self.model, o.start, self._pictures, o.fresh)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
         else:

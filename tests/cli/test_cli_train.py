@@ -114,7 +114,13 @@ def test_options_reach_the_trainer(
     )
     assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
     assert threads == [3]
-    covered = set(inspect.signature(train).parameters) - {"model", "depth", "as_json", "quiet"}
+    covered = set(inspect.signature(train).parameters) - {
+        "model",
+        "depth",
+        "channels",
+        "as_json",
+        "quiet",
+    }
     assert {f"--{name.rstrip('_').replace('_', '-')}" for name in covered} <= {
         *base,
         *words.split(),
@@ -149,6 +155,22 @@ def test_depth(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 3
     assert run([*base, "--resume", "--depth", "4"]) == 2
     assert "the run has other sizes and keeps them" in capsys.readouterr().err
+
+
+def test_channels_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    start = a_run(tmp_path / "start", depth=1)
+    own = ModelConfig().transforms.latent
+    assert run([*base, "--start", start, "--channels", str(own + 64)]) == 0
+    config = Notes.made[-1].config
+    assert config.transforms.latent == config.entropy.latent == own + 64
+    for wrong, words in ((own - 64, "which can only grow"), (own + 1, "slices must divide latent")):
+        assert run([*base, "--start", start, "--channels", str(wrong)]) == 2
+        assert words in capsys.readouterr().err
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    (wide / "run.json").write_text(json.dumps({"config": config.to_dict()}))
+    assert run([*base, "--start", str(wide), "--model", "memplusplus"]) == 0
+    assert Notes.made[-1].config.entropy.latent == own + 64
 
 
 def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:

@@ -1,0 +1,98 @@
+"""Codecs of more latent channels out of one of fewer: what is learnt is not learnt again.
+
+The new channels begin like those of a codec without networks: as principal components of what the
+linear synthesis cannot show, with the gain of a good quantiser. The networks do not see them yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
+from lcodec.modelconfig import ModelConfig
+from lcodec.nets.transforms import Transforms
+
+Tensors = dict[str, Tensor]
+
+
+def widened(
+    stored: Tensors, old: ModelConfig, new: ModelConfig, components: Tensor, deviation: Tensor
+) -> Tensors:
+    """Weights of a float twin of ``old`` for one of ``new`` with more latent channels.
+
+    ``components`` (new - old channels, 3 * 16^2) are orthonormal rows, ``deviation`` their
+    standard deviations. Every slice of a GroupedMixer with as many slices gets its share of the
+    new channels after its own; of other entropy models only what has the same sizes fits.
+    """
+    places = _places(old, new)
+    added = torch.ones(new.transforms.latent, dtype=torch.bool)
+    added[places] = False
+    start = Transforms(new.transforms)
+    with torch.no_grad():
+        start.analysis.linear.weight[added] = components[:, :, None, None]
+        start.synthesis.linear.weight[:, added] = components.t()[:, :, None, None]
+        start.gains.deviation[added] = deviation
+        for layer in (start.synthesis.enter, start.hyper_analysis.enter):
+            layer.weight[:, added] = 0.0
+    wide = dict(stored)
+    for name, value in start.state_dict().items():
+        full, axis = f"transforms.{name}", _latent_axis(name)
+        if axis is not None:
+            wide[full] = value.index_copy(axis, places, stored[full])
+    slices = _slices(old, new)
+    if slices:
+        wide.update(_entropy(stored, *slices))
+    return wide
+
+
+def _latent_axis(name: str) -> int | None:
+    """Which axis of a tensor of the transforms is that of the latent channels."""
+    if name in ("analysis.linear.weight", "analysis.leave.weight", "analysis.leave.bias"):
+        return 0
+    if name == "gains.deviation":
+        return 0
+    if name.startswith("gains."):
+        return 1
+    if name in ("synthesis.linear.weight", "synthesis.enter.weight"):
+        return 1
+    return 1 if name == "hyper_analysis.enter.weight" else None
+
+
+def _slices(
+    old: ModelConfig, new: ModelConfig
+) -> tuple[GroupedMixerConfig, GroupedMixerConfig] | None:
+    """Both entropy models, if they are GroupedMixers that differ in channels and depth alone."""
+    before, after = old.entropy, new.entropy
+    if not (isinstance(before, GroupedMixerConfig) and isinstance(after, GroupedMixerConfig)):
+        return None
+    same = replace(after, latent=before.latent, depth=before.depth)
+    return (before, after) if same == before else None
+
+
+def _places(old: ModelConfig, new: ModelConfig) -> Tensor:
+    """Where the old channels are among the new ones."""
+    channels = torch.arange(old.transforms.latent)
+    slices = _slices(old, new)
+    if slices is None:
+        return channels
+    before, after = (config.slice_width for config in slices)
+    return channels // before * after + channels % before
+
+
+def _entropy(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
+    """Embeddings and heads whose new channels say nothing and are expected as they are."""
+    wide: Tensors = {}
+    more = new.slice_width - old.slice_width
+    for part in range(old.slices):
+        name = f"network.embed.{part}.linear.weight"
+        weight = stored[name]
+        wide[name] = torch.cat((weight, weight.new_zeros(len(weight), more)), 1)
+        for kind in ("weight", "bias"):
+            name = f"network.heads.{part}.linear.{kind}"
+            halves = stored[name].chunk(2)
+            padding = halves[0].new_zeros(more, *halves[0].shape[1:])
+            wide[name] = torch.cat((halves[0], padding, halves[1], padding))
+    return wide
