@@ -16,8 +16,6 @@ from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_norm
 from lcodec.nets.feedforward import FeedForward
 from lcodec.nets.integer.condition import Condition
 
-LATENT_MAX = 256  # inputs of one embedding: more 12-bit products are rarely provable
-
 
 @dataclass(frozen=True)
 class PointwiseConfig(EntropyConfig):
@@ -38,8 +36,6 @@ class PointwiseConfig(EntropyConfig):
         if min(self.width, self.depth, self.expansion) < 1:
             raise ValueError("width, depth and expansion must be at least 1")
         check_norm(self.width)
-        if self.latent > LATENT_MAX:
-            raise ValueError(f"more than {LATENT_MAX} latents do not fit one embedding")
 
 
 class PointwiseNetwork(EntropyNetwork):

@@ -33,8 +33,8 @@ def prove_bound(name: str, weight: Tensor, bias: Tensor, input_limit: int) -> No
         raise WeightsError(f"{name}: a sum can reach {worst}, the exact limit is 2^24")
 
 
-def _integers(weight: Tensor) -> tuple[Tensor, Tensor]:
-    steps = twin.weight_steps(weight)
+def _integers(weight: Tensor, input_limit: int = P.ACT_LIMIT) -> tuple[Tensor, Tensor]:
+    steps = twin.weight_steps(weight, input_limit)
     shaped = steps.reshape(-1, *([1] * (weight.dim() - 1)))
     return torch.round(weight.detach() / shaped).to(torch.int8), steps.double()
 
@@ -55,11 +55,10 @@ def _finish(
 
 
 def _linear(name: str, layer: twin.TwinLinear) -> dict[str, Tensor]:
-    weight, steps = _integers(layer.weight)
+    weight, steps = _integers(layer.weight, layer.input_limit)
     unit = steps / layer.input_scale
     scale = P.RESIDUAL_SCALE if layer.kind == "residual" else P.ACT_SCALE
-    limit = P.LATENT_LIMIT + 1 if layer.input_scale == P.LATENT_SCALE else P.ACT_LIMIT
-    return _finish(name, weight, _bias(layer.bias, unit), unit * scale, limit)
+    return _finish(name, weight, _bias(layer.bias, unit), unit * scale, layer.input_limit)
 
 
 def _depthwise(name: str, layer: twin.TwinDepthwise) -> dict[str, Tensor]:

@@ -51,7 +51,7 @@ def test_anchors_are_the_even_positions() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"depth": 0}, {"width": 2048}, {"expansion": 0}, {"latent": 512}, {"window": 5}]
+    "changes", [{"depth": 0}, {"width": 2048}, {"expansion": 0}, {"window": 5}]
 )
 @pytest.mark.parametrize("kind", ["checkerboard", "serial", "hyperprior"])
 def test_impossible_sizes_are_refused(kind: str, changes: dict[str, Any]) -> None:

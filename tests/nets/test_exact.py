@@ -8,8 +8,8 @@ import torch
 from lcodec.errors import WeightsError
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.carriers import exact_products
-from lcodec.nets.integer.twin import TwinLinear
-from lcodec.training.integers import export_entropy, prove_bound
+from lcodec.nets.integer.twin import Rounding, TwinEmbedding, TwinLinear
+from lcodec.training.integers import _linear, export_entropy, prove_bound
 from tests.tinymodel import tiny_codec
 
 
@@ -20,6 +20,22 @@ def test_export_refuses_what_could_overflow() -> None:
     with pytest.raises(WeightsError, match="exceeds"):
         prove_bound("layer", weight[:, :4] + 1, torch.zeros(2, dtype=torch.int64), P.ACT_LIMIT)
     prove_bound("layer", weight[:, :1000], torch.zeros(2, dtype=torch.int64), P.ACT_LIMIT)
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_wide_embeddings_take_coarser_steps_where_they_must(flat: bool) -> None:
+    twin = TwinEmbedding(Rounding(True), 512, 16)
+    with torch.no_grad():
+        if flat:  # all weights at the limit: the worst there is
+            twin.linear.weight.copy_(0.3 * torch.sign(twin.linear.weight))
+        twin.linear.bias.normal_()
+    stored = _linear("embed", twin.linear)  # refuses what could overflow
+    largest = int(stored["embed.weight"].abs().max())
+    assert 10 < largest < P.WEIGHT_LIMIT if flat else largest == P.WEIGHT_LIMIT
+    inputs = torch.randint(-P.LATENT_LIMIT, P.LATENT_LIMIT + 1, (7, 512)).float()
+    exact = inputs.double() @ stored["embed.weight"].double().t() + stored["embed.bias"].double()
+    expected = exact * stored["embed.multiplier"].double() / P.RESIDUAL_SCALE
+    assert torch.allclose(twin(inputs).double(), expected, atol=2e-2)
 
 
 def test_export_refuses_a_model_whose_bias_is_too_large() -> None:

@@ -70,10 +70,18 @@ class Rounding:
         return result
 
 
-def weight_steps(weight: Tensor) -> Tensor:
-    """Step per output channel (first axis) that brings the largest weight to the 7-bit limit."""
-    largest = weight.detach().flatten(1).abs().amax(dim=1)
-    return largest.clamp(min=P.WEIGHT_LIMIT * P.MIN_WEIGHT_STEP) / P.WEIGHT_LIMIT
+def weight_steps(weight: Tensor, input_limit: int = P.ACT_LIMIT) -> Tensor:
+    """Step per output channel (first axis) that brings the largest weight to the 7-bit limit.
+
+    It is coarser where so many inputs, up to ``input_limit``, could add up to an inexact sum.
+    """
+    rows = weight.detach().flatten(1).abs()
+    steps = rows.amax(dim=1).clamp(min=P.WEIGHT_LIMIT * P.MIN_WEIGHT_STEP) / P.WEIGHT_LIMIT
+    if rows.shape[1] * P.WEIGHT_LIMIT * input_limit < P.FLOAT32_EXACT:
+        return steps
+    # A tenth is left to the bias; each rounding may add a half.
+    most = 0.9 * P.FLOAT32_EXACT / input_limit - 0.5 * rows.shape[1]
+    return torch.maximum(steps, rows.sum(dim=1) / most)
 
 
 def quantised_weight(weight: Tensor, steps: Tensor) -> Tensor:
@@ -105,11 +113,16 @@ class TwinLinear(nn.Module):
         self.weight = nn.Parameter(torch.randn(n_out, n_in) * start)
         self.bias = nn.Parameter(torch.zeros(n_out))
 
+    @property
+    def input_limit(self) -> int:
+        """The largest input's size."""
+        return P.LATENT_LIMIT + 1 if self.input_scale == P.LATENT_SCALE else P.ACT_LIMIT
+
     def product(self, x: Tensor) -> Tensor:
         """The output in real units, not rounded."""
         if not self.rounding.enabled:
             return F.linear(x, self.weight / self.input_scale, self.bias)
-        steps = weight_steps(self.weight)
+        steps = weight_steps(self.weight, self.input_limit)
         # Integers up to 255 are exact in bfloat16, so autocast keeps this product faithful.
         total = F.linear(x, quantised_weight(self.weight, steps))
         return torch.addcmul(self.bias, total.float(), steps / self.input_scale)
@@ -122,7 +135,7 @@ class TwinLinear(nn.Module):
         if not self.rounding.enabled:
             y = F.linear(x, self.weight * ratio, self.bias * P.ACT_SCALE)
             return F.relu(y) if self.kind == "relu" else y
-        steps = weight_steps(self.weight)
+        steps = weight_steps(self.weight, self.input_limit)
         total = F.linear(x, quantised_weight(self.weight, steps))
         bias = self.bias * P.ACT_SCALE
         result: Tensor = _Rescale.apply(  # type: ignore[no-untyped-call]
