@@ -13,7 +13,7 @@ From the paper: the above, window 8, 8 layers, expansion 4, 6 heads. Ours, where
 open or where this codec differs:
 
 - One logistic distribution instead of a mixture of three Gaussians, as for all models here.
-- Width 192 (the paper: 384) for 256 latent channels. With 8 layers that is 58 kMAC/pixel without
+- Width 192 (the paper: 384) for 384 latent channels. With 8 layers that is 58 kMAC/pixel without
   the hyper-synthesis (53.8 of it in the layers, 5.4 of these in the attention), as much as
   GroupedMixer Base (57). With 4 layers it is 31.
 - Each segment has its own embedding, each group a learned vector: one network serves all groups

@@ -30,7 +30,7 @@ class EntropyConfig:
     kind: ClassVar[str]
     fourcc: ClassVar[str]
 
-    latent: int = 256
+    latent: int = 384
     hyper_latent: int = 128
     hyper_width: int = 192
     anchors: int = 9

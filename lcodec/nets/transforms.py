@@ -27,7 +27,7 @@ HYPER_STRIDE = 4  # latent positions per hyper-latent position
 class TransformConfig:
     """Sizes of the transforms."""
 
-    latent: int = 256
+    latent: int = 384
     width8: int = 192
     width16: int = 256
     analysis8: int = 4

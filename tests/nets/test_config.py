@@ -20,7 +20,7 @@ def test_configuration_round_trips() -> None:
     ("part", "changes"),
     [
         ("entropy", {"rows": 3}),
-        ("entropy", {"slices": 3}),
+        ("entropy", {"slices": 5}),
         ("entropy", {"heads": 5}),
         ("entropy", {"window": 24}),
         ("entropy", {"window": 7}),
