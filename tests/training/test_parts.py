@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from PIL import Image
 from lcodec.coding import symbol_bits
 from lcodec.nets.integer import profile as P
 from lcodec.nets.likelihood import index_to_sigma, logistic_bits
-from lcodec.training.data import CropDataset, patch_components
+from lcodec.training.data import SHRINK_MAX, CropDataset, patch_components
 from lcodec.training.optim import MuonAdam, is_matrix, orthogonalise
 from tests.tinymodel import picture
 
@@ -28,6 +30,18 @@ def test_crops_have_the_size_asked_for_even_from_small_pictures(dataset: CropDat
     batch = dataset.batch(12, 64)
     assert batch.shape == (12, 3, 64, 64) and batch.dtype == torch.uint8
     assert len({int(crop.sum()) for crop in batch}) == 12
+
+
+def test_half_of_the_crops_are_shrunk(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(200, dtype=np.uint8)[None, :, None], (200, 1, 3))
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    crops = CropDataset(tmp_path, seed=1).batch(60, 64).float().numpy()
+    slopes = np.abs(np.diff(crops[:, 0], axis=2)).mean((1, 2))
+    slopes += np.abs(np.diff(crops[:, 0], axis=1)).mean((1, 2))  # transposed ones
+    assert slopes.min() > 0.97 and slopes.max() < SHRINK_MAX * 1.03
+    whole = int((slopes < 1.001).sum())
+    assert 15 < whole < 45
+    assert len(set(slopes.round(2))) > 15
 
 
 def test_components_are_orthonormal_and_sorted(dataset: CropDataset) -> None:
