@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class LcodecError(Exception):

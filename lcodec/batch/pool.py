@@ -17,11 +17,10 @@ from typing import NoReturn, Protocol, Self
 
 from lcodec.atomic import delete_unfinished
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
-from lcodec.errors import LcodecError
+from lcodec.errors import EXIT_TERMINATED, LcodecError
 
 Results = Iterator[tuple[Task, Result]]
 
-EXIT_TERMINATED = 143
 PATIENCE = 10.0
 """Seconds a worker has to delete its unfinished file when it is told to stop."""
 DEATHS_IN_A_ROW = 3

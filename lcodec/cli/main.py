@@ -28,11 +28,10 @@ from lcodec.cli.inspect import inspect
 from lcodec.cli.repack import repack
 from lcodec.cli.train import train
 from lcodec.cli.weights import weights_app
-from lcodec.errors import EXIT_INTERRUPTED, LcodecError, OutputError
+from lcodec.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, LcodecError, OutputError
 
 EXIT_USAGE = 2
 EXIT_UNEXPECTED = 70
-EXIT_TERMINATED = 143
 DEBUG = "LCODEC_DEBUG"
 
 app = typer.Typer(

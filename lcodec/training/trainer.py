@@ -130,14 +130,13 @@ class Trainer:
         self.model.to(self.device)
         self.model.transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.streams = Streams(o.streams)
-        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.trained = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self.optimiser = MuonAdam(self.model.named_parameters(), o.lr, streams=self.streams)
         if o.resume:
             checkpoint.load_optimiser(self.model, self.optimiser, o.run / "optimiser.safetensors")
             for group in self.optimiser.param_groups:
                 group["steps"] = self.steps
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
-        self.averaged = [n for n, p in self.model.named_parameters() if p.requires_grad]
         if o.resume and (o.run / "average.safetensors").is_file():
             stored = checkpoint.load_tensors(o.run / "average.safetensors")
             self.average = {k: v.to(self.device) for k, v in stored.items()}
@@ -175,9 +174,9 @@ class Trainer:
             group["lr"] = self._rate()
         batch = self.objective.draw(*self._schedule())
         self.model.train()
-        out = self.streams.gradients(self.forward, batch, self.trained)
+        out = self.streams.gradients(self.forward, batch, list(self.trained.values()))
         loss = out.loss
-        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained.values(), self.options.clip)
         if math.isfinite(float(loss)) and math.isfinite(float(norm)):
             self.optimiser.step()
             self._update_average()
@@ -196,9 +195,8 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         keep = min(self.options.average, (1 + self.steps) / (10 + self.steps))
-        own = dict(self.model.named_parameters())
-        for name in self.averaged:
-            self.average[name].lerp_(own[name].float(), 1.0 - keep)
+        for name, parameter in self.trained.items():
+            self.average[name].lerp_(parameter.float(), 1.0 - keep)
 
     def validate(self) -> float | None:
         """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``).

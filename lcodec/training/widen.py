@@ -27,7 +27,11 @@ def widened(
     standard deviations. Every slice of a GroupedMixer with as many slices gets its share of the
     new channels after its own; of other entropy models only what has the same sizes fits.
     """
-    places = _places(old, new)
+    slices = _slices(old, new)
+    places = torch.arange(old.transforms.latent)
+    if slices:
+        before, after = (config.slice_width for config in slices)
+        places = places // before * after + places % before
     added = torch.ones(new.transforms.latent, dtype=torch.bool)
     added[places] = False
     start = Transforms(new.transforms)
@@ -42,7 +46,6 @@ def widened(
         full, axis = f"transforms.{name}", _latent_axis(name)
         if axis is not None:
             wide[full] = value.index_copy(axis, places, stored[full])
-    slices = _slices(old, new)
     if slices:
         wide.update(_entropy(stored, *slices))
     return wide
@@ -50,15 +53,11 @@ def widened(
 
 def _latent_axis(name: str) -> int | None:
     """Which axis of a tensor of the transforms is that of the latent channels."""
-    if name in ("analysis.linear.weight", "analysis.leave.weight", "analysis.leave.bias"):
+    makers = ("analysis.linear.weight", "analysis.leave.weight", "analysis.leave.bias")
+    if name in (*makers, "gains.deviation"):
         return 0
-    if name == "gains.deviation":
-        return 0
-    if name.startswith("gains."):
-        return 1
-    if name in ("synthesis.linear.weight", "synthesis.enter.weight"):
-        return 1
-    return 1 if name == "hyper_analysis.enter.weight" else None
+    readers = ("synthesis.linear.weight", "synthesis.enter.weight", "hyper_analysis.enter.weight")
+    return 1 if name in readers or name.startswith("gains.") else None
 
 
 def _slices(
@@ -70,16 +69,6 @@ def _slices(
         return None
     same = replace(after, latent=before.latent, depth=before.depth)
     return (before, after) if same == before else None
-
-
-def _places(old: ModelConfig, new: ModelConfig) -> Tensor:
-    """Where the old channels are among the new ones."""
-    channels = torch.arange(old.transforms.latent)
-    slices = _slices(old, new)
-    if slices is None:
-        return channels
-    before, after = (config.slice_width for config in slices)
-    return channels // before * after + channels % before
 
 
 def _entropy(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
