@@ -3,7 +3,7 @@
 
     lcodec bench --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
     lcodec compare-models --set kodak -q 15,50,85 --memory 1,4,16 --json models.json
-    python tools/effort_table.py kodak --json effort.json
+    python tools/measure_effort.py kodak > effort.json
     python tools/results.py --bench bench.json --models models.json --effort effort.json
 
 Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from lcodec.atomic import atomic_write
 from lcodec.errors import InputError
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write safetensors atomically."""
-    temporary = path.with_suffix(".tmp")
-    save_file({k: v.detach().contiguous().cpu() for k, v in tensors.items()}, temporary)
-    temporary.chmod(0o644)  # safetensors makes files that only their owner can read
-    os.replace(temporary, path)
+    """Write safetensors, in place of what is there.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    data = save({k: v.detach().contiguous().cpu() for k, v in tensors.items()})
+    with atomic_write(path, overwrite=True) as stream:
+        stream.write(data)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -45,9 +48,8 @@ def save_run(
         for key, value in entry.items()
     }
     save_tensors(state, folder / "optimiser.safetensors")
-    temporary = folder / "run.json.tmp"
-    temporary.write_text(json.dumps(info, indent=1))
-    os.replace(temporary, folder / "run.json")
+    with atomic_write(folder / "run.json", overwrite=True) as stream:
+        stream.write(json.dumps(info, indent=1).encode())
 
 
 def load_info(folder: Path) -> dict[str, Any]:

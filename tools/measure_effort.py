@@ -1,6 +1,7 @@
-"""What encoding effort brings and costs: BD-rate against effort 0 and seconds, as a table.
+"""What encoding effort brings and costs: BD-rate against effort 0 and seconds, as JSON.
 
-    python tools/effort_table.py FOLDER [--effort 0,3,6,9] [--quality 5,25,50,75,95] [--limit N]
+    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > effort.json
+    python tools/results.py --effort effort.json
 
 Real files, encoded and decoded, on all pictures of a folder; RGB PSNR; BD-rate of the mean curves.
 """
@@ -48,18 +49,17 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
 
 
 def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
-    """One line of the table."""
+    """Figures of one level."""
     means = result.means()
     return {
         "effort": effort,
         "bd_rate": bd_rate(plain.curve(), result.curve()).percent,
         "encode_seconds": sum(m.encode_seconds for m in means) / len(means),
-        "decode_seconds": sum(m.decode_seconds for m in means) / len(means),
     }
 
 
 def main() -> None:
-    """Measure and print; --json adds a file of the same figures."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--effort", default=",".join(str(e) for e in range(EFFORT_MAX + 1)))
@@ -67,7 +67,6 @@ def main() -> None:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     efforts = sorted({0, *(int(e) for e in arguments.effort.split(","))})
     qualities = [int(q) for q in arguments.quality.split(",")]
@@ -76,14 +75,7 @@ def main() -> None:
     plain = measure(codec, pictures, qualities, 0)
     rows = [row(plain, plain, 0)]
     rows += [row(plain, measure(codec, pictures, qualities, e), e) for e in efforts if e]
-    print("| effort | BD-rate | encode s | decode s |\n|---|---|---|---|")
-    for r in rows:
-        print(
-            f"| {r['effort']} | {r['bd_rate']:+.2f} % | {r['encode_seconds']:.2f} | "
-            f"{r['decode_seconds']:.2f} |"
-        )
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+    print(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":
