@@ -4,9 +4,10 @@
         --minutes 12 checkerboard groupedmixer groupedmixer-inner:8 [-- OPTIONS OF lcodec train]
 
 ``NAME:DEPTH`` takes another number of layers. With ``--steps`` in place of ``--minutes`` all get
-the same number of steps, however long these take. Finished runs are kept, so that the same command
-goes on where it was stopped. Rates are bits per pixel of crops that nothing was trained on, with
-the rounding of the integers.
+the same number of steps, however long these take. With ``--from models`` those that are in that
+folder go on from what they have learnt there, over whatever transforms. Finished runs are kept, so
+that the same command goes on where it was stopped. Rates are bits per pixel of crops that nothing
+was trained on, with the rounding of the integers.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def train(name: str, options: argparse.Namespace) -> None:
     command += ["--depth", depth] if depth else []
     begun = (folder / "run.json").is_file()
     command += ["--resume"] if begun else ["--start", str(options.start)]
+    if not begun and options.earlier is not None and (options.earlier / model).is_dir():
+        command += ["--entropy", str(options.earlier / model)]
     subprocess.run(command, check=True)
 
 
@@ -90,6 +93,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME[:DEPTH]")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="whose transforms to take")
+    parser.add_argument("--from", dest="earlier", type=Path, help="folder of earlier releases")
     parser.add_argument("--runs", type=Path, required=True, help="folder for runs and latents")
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--minutes", type=float, help="for each model")

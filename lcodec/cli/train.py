@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +15,10 @@ from lcodec.cli import complete, console
 from lcodec.cli.options import MESSAGES, NETWORKS, Device, DeviceOption, QuietOption, whole
 from lcodec.errors import InputError, OutputError, UsageError
 
-if TYPE_CHECKING:
-    from lcodec.entropy.network import EntropyConfig
-    from lcodec.modelconfig import ModelConfig
-
 CropSchedule = tuple[tuple[float, int, int], ...]
+
+WEIGHTS = ("run.json", "config.json")
+"""One of them is in every folder that a run can start from."""
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
 
@@ -58,6 +56,15 @@ def train(
             rich_help_panel=RUN,
         ),
     ] = False,
+    entropy: Annotated[
+        Path | None,
+        typer.Option(
+            "--entropy",
+            metavar="DIR",
+            help="Run or released model to take the rest of the entropy model from.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -73,7 +80,7 @@ def train(
             "--model",
             metavar="NAME",
             autocompletion=complete.models,
-            help="Entropy model; as --start if not given.",
+            help="Entropy model; as --entropy or --start if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -83,7 +90,7 @@ def train(
             "--depth",
             metavar="N",
             parser=whole(1),
-            help="Its layers; those of --start if not given.",
+            help="Its layers; those it starts from if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -206,6 +213,8 @@ def train(
         data,
         run,
         start,
+        entropy,
+        fresh=fresh,
         minutes=minutes,
         lr=lr,
         decay=decay,
@@ -216,6 +225,7 @@ def train(
     import torch
 
     from lcodec.loading import choose_device
+    from lcodec.training.sizes import choose_sizes
     from lcodec.training.trainer import Trainer, TrainOptions
 
     if threads is not None:
@@ -232,6 +242,7 @@ def train(
         max_steps=steps,
         start=start,
         fresh=fresh,
+        entropy=entropy,
         lr=lr,
         decay=decay,
         quantise_from=quantise_from,
@@ -244,7 +255,10 @@ def train(
         latent_crops=latent_crops,
         resume=resume,
     )
-    config = _config(run if resume else None, start, model, depth, channels)
+    earlier = run if resume and (run / "run.json").exists() else None
+    config = choose_sizes(
+        earlier, start, entropy=entropy, model=model, depth=depth, channels=channels
+    )
     trainer = Trainer(options, config, _reporter(as_json, quiet))
     try:
         trainer.run()
@@ -285,7 +299,9 @@ def _check(
     data: Path,
     run: Path,
     start: Path | None,
+    entropy: Path | None,
     *,
+    fresh: bool,
     minutes: float,
     lr: float,
     decay: float,
@@ -300,72 +316,17 @@ def _check(
         raise UsageError(f"--decay {decay}: must be at most 1")
     if not 0 <= quantise_from < 1:
         raise UsageError(f"--quantise-from {quantise_from}: must lie from 0 to below 1")
+    if entropy is not None and (start is None or fresh):
+        raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
     if start is not None and resume and (run / "run.json").exists():
         raise UsageError("--start and --resume exclude each other: the run has begun")
     if not data.is_dir():
         raise InputError(f"{data}: no such folder")
-    if start is not None and not any((start / f).is_file() for f in ("run.json", "config.json")):
-        raise InputError(f"{start}: is not the folder of a run or of a released model")
+    for folder in (start, entropy):
+        if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
+            raise InputError(f"{folder}: is not the folder of a run or of a released model")
     if (run / "run.json").exists() and not resume:
         raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
-
-
-def _config(
-    resumed: Path | None,
-    start: Path | None,
-    model: str | None,
-    depth: int | None,
-    channels: int | None,
-) -> ModelConfig:
-    """Sizes of the networks: those of the run gone on with or started from, else the default.
-
-    ``model`` puts the entropy model of that name over the same transforms.
-
-    Raises:
-        UsageError: something else is asked for than the run gone on with has, fewer channels than
-            there are, a size the model cannot have, or ``depth`` of a model that has none.
-    """
-    from lcodec.entropy.registry import preset
-    from lcodec.loading import read_config
-    from lcodec.modelconfig import ModelConfig
-    from lcodec.training import checkpoint, restore
-
-    going_on = resumed is not None and (resumed / "run.json").exists()
-    earlier = resumed if going_on else start
-    config = ModelConfig()
-    if earlier is not None and restore.is_released(earlier):
-        config = read_config(earlier).sizes
-    elif earlier is not None:
-        config = ModelConfig.from_dict(checkpoint.load_info(earlier)["config"])
-    own = config.transforms.latent
-    if earlier is not None and channels is not None and channels < own:
-        raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
-    if model is not None:
-        config = _changed(config, preset(model), own, going_on, f"--model {model}")
-    if depth is not None:
-        if not hasattr(config.entropy, "depth"):
-            raise UsageError(f"--depth {depth}: {config.entropy.kind} has none")
-        deeper = replace(config.entropy, depth=depth)  # type: ignore[call-arg]
-        config = _changed(config, deeper, own, going_on, f"--depth {depth}")
-    if channels is not None:
-        option = f"--channels {channels}"
-        config = _changed(config, config.entropy, channels, going_on, option)
-    return config
-
-
-def _changed(
-    config: ModelConfig, entropy: EntropyConfig, channels: int, going_on: bool, option: str
-) -> ModelConfig:
-    try:
-        entropy = replace(entropy, latent=channels)
-        changed = replace(
-            config, transforms=replace(config.transforms, latent=channels), entropy=entropy
-        )
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from error
-    if going_on and changed != config:
-        raise UsageError(f"{option}: the run has other sizes and keeps them")
-    return changed
 
 
 def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:

@@ -29,6 +29,9 @@ from lcodec.training.widen import widened
 
 Tensors = dict[str, Tensor]
 
+SHARED = ("transforms.", "prior.", "network.synthesis.")
+"""What every entropy model over the same latents takes from the same weights at the start."""
+
 
 def is_released(folder: Path) -> bool:
     """Whether ``folder`` holds a released model (rather than a run)."""
@@ -119,30 +122,43 @@ def restore_model(folder: Path) -> TrainingCodec:
 
 
 def load_start(
-    model: TrainingCodec, folder: Path, pictures: Callable[[], CropDataset], fresh: bool = False
+    model: TrainingCodec,
+    folder: Path,
+    pictures: Callable[[], CropDataset],
+    fresh: bool = False,
+    entropy: Path | None = None,
 ) -> list[str]:
     """Take what fits from a run's averaged weights or from a released model.
 
     From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
-    ``fresh``. Slices of a GroupedMixer are split if the model has more of them. If it has more
-    latent channels, components of ``pictures`` are added. Returns the names of the tensors that
-    stay fresh.
+    ``fresh``. The rest can come from the model in ``entropy``, which may have other transforms and
+    fewer latent channels. Slices of a GroupedMixer are split if the model has more of them. If it
+    has more latent channels, components of ``pictures`` are added. Returns the names of the
+    tensors that stay fresh.
     """
-    if is_released(folder):
-        source = restore_model(folder)
-        stored, config = dict(source.state_dict()), source.config
-    else:
-        stored = checkpoint.load_tensors(folder / "average.safetensors")
-        config = ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+    stored, config = _read(folder)
     more = model.config.transforms.latent - config.transforms.latent
     if more > 0:
         shown = stored["transforms.synthesis.linear.weight"].flatten(1)
         found = patch_components(pictures(), more, PATCH, without=shown)
         stored = widened(stored, config, model.config, *found)
     old, new = config.entropy, model.config.entropy
-    if fresh or old.kind != new.kind:
-        own = ("transforms.", "prior.", "network.synthesis.")
-        stored = {k: v for k, v in stored.items() if k.startswith(own)}
+    if fresh or entropy is not None or old.kind != new.kind:
+        stored = {k: v for k, v in stored.items() if k.startswith(SHARED)}
     else:
         stored = fitted(stored, old, new)
+    if entropy is not None:
+        other, config = _read(entropy)
+        if config.entropy.kind == new.kind:
+            own = fitted(other, config.entropy, new)
+            stored |= {k: v for k, v in own.items() if not k.startswith(SHARED)}
     return checkpoint.take_tensors(model, stored)
+
+
+def _read(folder: Path) -> tuple[Tensors, ModelConfig]:
+    """Weights and sizes of a run or of a released model."""
+    if is_released(folder):
+        source = restore_model(folder)
+        return dict(source.state_dict()), source.config
+    stored = checkpoint.load_tensors(folder / "average.safetensors")
+    return stored, ModelConfig.from_dict(checkpoint.load_info(folder)["config"])

@@ -32,7 +32,8 @@ class TrainOptions:
     """What a run does; see ``docs/training.md`` for the recipe.
 
     ``crops`` is a schedule of (from this share of the budget, pictures per step, crop side).
-    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``.
+    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``; with
+    ``entropy`` the rest of it comes from the run or released model in that folder.
     Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
     the file ``latents``, or taken from it if it is there.
     The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
@@ -47,6 +48,7 @@ class TrainOptions:
     minutes: float = 60.0
     start: Path | None = None
     fresh: bool = False
+    entropy: Path | None = None
     lr: float = 2.5e-3
     decay: float = 0.7
     quantise_from: float = 0.0
@@ -114,7 +116,7 @@ class Trainer:
             info = checkpoint.load_info(o.run)
             self.steps, self.elapsed = info["steps"], info["elapsed"]
         elif o.start is not None:
-            fresh = load_start(self.model, o.start, self._pictures, o.fresh)
+            fresh = load_start(self.model, o.start, self._pictures, o.fresh, o.entropy)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
         else:

@@ -118,6 +118,7 @@ def test_options_reach_the_trainer(
         "model",
         "depth",
         "channels",
+        "entropy",
         "as_json",
         "quiet",
     }
@@ -171,6 +172,18 @@ def test_channels_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> 
     (wide / "run.json").write_text(json.dumps({"config": config.to_dict()}))
     assert run([*base, "--start", str(wide), "--model", "memplusplus"]) == 0
     assert Notes.made[-1].config.entropy.latent == own + 64
+
+
+def test_an_entropy_model_from_elsewhere(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    start, other = a_run(tmp_path / "start", depth=1), a_run(tmp_path / "other", depth=3)
+    assert run([*base, "--start", start, "--entropy", other]) == 0
+    assert Notes.made[-1].options.entropy == Path(other)
+    assert Notes.made[-1].config.to_dict()["entropy"]["depth"] == 3
+    for words in ([], ["--start", start, "--fresh"]):
+        assert run([*base, "--entropy", other, *words]) == 2
+        assert "needs --start for the transforms, and no --fresh" in capsys.readouterr().err
+    assert run([*base, "--start", start, "--entropy", str(tmp_path)]) == 3
+    assert "not the folder of a run or of a released model" in capsys.readouterr().err
 
 
 def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:

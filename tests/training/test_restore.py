@@ -40,6 +40,32 @@ def test_fresh_takes_the_transforms_and_the_hyper_synthesis(tmp_path: Path) -> N
     assert not any(n.startswith(("transforms.", "prior.", "network.synthesis.")) for n in fresh)
 
 
+def test_the_entropy_model_of_another_release(tmp_path: Path) -> None:
+    """What fits comes with it, and all that is shared from the start, even from fewer channels."""
+    kind = "econtextformer"
+    old, new = tiny_codec(seed=5, kind=kind), tiny_codec(seed=6)
+    write_model(old, tmp_path / "old", kind, "shared")
+    write_model(new, tmp_path / "new", "tiny", "shared")
+    network = replace(old.config.entropy, latent=old.config.entropy.latent)
+    target = TrainingCodec(replace(new.config, entropy=network))
+    folders = tmp_path / "new" / "tiny", tmp_path / "old" / kind
+    assert load_start(target, folders[0], no_pictures, entropy=folders[1]) == []
+    expected = [dict(restore_model(folder).state_dict()) for folder in folders]
+    for name, value in target.state_dict().items():
+        shared = name.startswith(("transforms.", "prior.", "network.synthesis."))
+        assert torch.equal(value, expected[0 if shared else 1][name]), name
+
+    wide = 2 * network.latent
+    transforms = replace(target.config.transforms, latent=wide)
+    config = replace(target.config, transforms=transforms, entropy=replace(network, latent=wide))
+    new = TrainingCodec(replace(config, entropy=replace(new.config.entropy, latent=wide)))
+    write_model(new, tmp_path / "wide", "tiny", "shared")
+    target = TrainingCodec(config)
+    fresh = load_start(target, tmp_path / "wide" / "tiny", no_pictures, entropy=folders[1])
+    assert fresh
+    assert all(".embed." in name or ".head." in name for name in fresh), fresh
+
+
 def test_an_incomplete_released_model_is_refused(tmp_path: Path) -> None:
     write_model(tiny_codec(), tmp_path, "tiny", "shared")
     (tmp_path / "tiny" / "entropy.safetensors").unlink()

@@ -66,6 +66,18 @@ def test_trains_what_is_not_done(
     assert "| 0.4500 | -10.00 % | -50.00 % |" in rows[2]
 
 
+def test_going_on_from_an_earlier_release(tmp_path: Path, calls: Calls) -> None:
+    (tmp_path / "models" / "hyperprior").mkdir(parents=True)
+    write_run(tmp_path / "hyperprior-2", 1.0, [0.9])  # begun
+    words = ["--data", "pictures", "--start", "run", "--runs", str(tmp_path), "--minutes", "3"]
+    words += ["--from", str(tmp_path / "models"), "hyperprior", "hyperprior:2", "checkerboard"]
+    train_entropy.main(words)
+    first, begun, absent = calls
+    assert first[first.index("--entropy") + 1] == str(tmp_path / "models" / "hyperprior")
+    assert first[first.index("--start") + 1] == "run"
+    assert "--entropy" not in begun and "--entropy" not in absent
+
+
 def test_a_budget_of_steps(tmp_path: Path, calls: Calls) -> None:
     write_run(tmp_path / "hyperprior", 9.0, [0.6], 40)  # done
     write_run(tmp_path / "checkerboard", 9.0, [0.9], 39)  # begun

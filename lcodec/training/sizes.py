@@ -1,0 +1,73 @@
+"""Which sizes of networks a run gets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lcodec.entropy.network import EntropyConfig
+from lcodec.entropy.registry import preset
+from lcodec.errors import UsageError
+from lcodec.loading import read_config
+from lcodec.modelconfig import ModelConfig
+from lcodec.training import checkpoint, restore
+
+
+def choose_sizes(
+    resumed: Path | None,
+    start: Path | None,
+    *,
+    entropy: Path | None = None,
+    model: str | None = None,
+    depth: int | None = None,
+    channels: int | None = None,
+) -> ModelConfig:
+    """Sizes of the run gone on with or started from, else the default, with what is asked for.
+
+    The entropy model over these transforms is that of the run or released model in ``entropy``,
+    or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels.
+
+    Raises:
+        UsageError: something else is asked for than the run gone on with has, fewer channels than
+            there are, a size the model cannot have, or ``depth`` of a model that has none.
+    """
+    earlier = start if resumed is None else resumed
+    config = ModelConfig() if earlier is None else read_sizes(earlier)
+    own = config.transforms.latent
+    if earlier is not None and channels is not None and channels < own:
+        raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
+    keep = resumed is not None
+    if entropy is not None:
+        config = _changed(config, read_sizes(entropy).entropy, own, keep, f"--entropy {entropy}")
+    if model is not None:
+        config = _changed(config, preset(model), own, keep, f"--model {model}")
+    if depth is not None:
+        if not hasattr(config.entropy, "depth"):
+            raise UsageError(f"--depth {depth}: {config.entropy.kind} has none")
+        deeper = replace(config.entropy, depth=depth)  # type: ignore[call-arg]
+        config = _changed(config, deeper, own, keep, f"--depth {depth}")
+    if channels is not None:
+        config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
+    return config
+
+
+def read_sizes(folder: Path) -> ModelConfig:
+    """Sizes of a run or of a released model."""
+    if restore.is_released(folder):
+        return read_config(folder).sizes
+    return ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+
+
+def _changed(
+    config: ModelConfig, entropy: EntropyConfig, channels: int, keep: bool, option: str
+) -> ModelConfig:
+    try:
+        entropy = replace(entropy, latent=channels)
+        changed = replace(
+            config, transforms=replace(config.transforms, latent=channels), entropy=entropy
+        )
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+    if keep and changed != config:
+        raise UsageError(f"{option}: the run has other sizes and keeps them")
+    return changed
