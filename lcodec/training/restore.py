@@ -38,6 +38,13 @@ def is_released(folder: Path) -> bool:
     return (folder / CONFIG_FILE).is_file()
 
 
+def read_sizes(folder: Path) -> ModelConfig:
+    """Sizes of a run or of a released model."""
+    if is_released(folder):
+        return read_config(folder).sizes
+    return ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+
+
 def _anchors(levels: Tensor, count: int) -> Tensor:
     """Anchor rows whose interpolation comes nearest to the rows of all quality levels."""
     basis = QualityTable(count, count)
@@ -142,16 +149,12 @@ def load_start(
         shown = stored["transforms.synthesis.linear.weight"].flatten(1)
         found = patch_components(pictures(), more, PATCH, without=shown)
         stored = widened(stored, config, model.config, *found)
-    old, new = config.entropy, model.config.entropy
-    if fresh or entropy is not None or old.kind != new.kind:
-        stored = {k: v for k, v in stored.items() if k.startswith(SHARED)}
-    else:
-        stored = fitted(stored, old, new)
-    if entropy is not None:
-        other, config = _read(entropy)
-        if config.entropy.kind == new.kind:
-            own = fitted(other, config.entropy, new)
-            stored |= {k: v for k, v in own.items() if not k.startswith(SHARED)}
+    source, own = (stored, config) if entropy is None else _read(entropy)
+    rest: Tensors = {}
+    if not fresh and own.entropy.kind == model.config.entropy.kind:
+        rest = fitted(source, own.entropy, model.config.entropy)
+    stored = {k: v for k, v in stored.items() if k.startswith(SHARED)}
+    stored |= {k: v for k, v in rest.items() if not k.startswith(SHARED)}
     return checkpoint.take_tensors(model, stored)
 
 
@@ -160,5 +163,4 @@ def _read(folder: Path) -> tuple[Tensors, ModelConfig]:
     if is_released(folder):
         source = restore_model(folder)
         return dict(source.state_dict()), source.config
-    stored = checkpoint.load_tensors(folder / "average.safetensors")
-    return stored, ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+    return checkpoint.load_tensors(folder / "average.safetensors"), read_sizes(folder)

@@ -8,9 +8,8 @@ from pathlib import Path
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.loading import read_config
 from lcodec.modelconfig import ModelConfig
-from lcodec.training import checkpoint, restore
+from lcodec.training.restore import read_sizes
 
 
 def choose_sizes(
@@ -49,13 +48,6 @@ def choose_sizes(
     if channels is not None:
         config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
     return config
-
-
-def read_sizes(folder: Path) -> ModelConfig:
-    """Sizes of a run or of a released model."""
-    if restore.is_released(folder):
-        return read_config(folder).sizes
-    return ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
 
 
 def _changed(

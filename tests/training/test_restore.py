@@ -46,7 +46,7 @@ def test_the_entropy_model_of_another_release(tmp_path: Path) -> None:
     old, new = tiny_codec(seed=5, kind=kind), tiny_codec(seed=6)
     write_model(old, tmp_path / "old", kind, "shared")
     write_model(new, tmp_path / "new", "tiny", "shared")
-    network = replace(old.config.entropy, latent=old.config.entropy.latent)
+    network = old.config.entropy
     target = TrainingCodec(replace(new.config, entropy=network))
     folders = tmp_path / "new" / "tiny", tmp_path / "old" / kind
     assert load_start(target, folders[0], no_pictures, entropy=folders[1]) == []
