@@ -116,14 +116,20 @@ def read_comparison(path: Path) -> Comparison:
         raise SystemExit(f"{path}: {error}") from error
 
 
+def origin(kind: str, options: dict[str, Any]) -> str:
+    """What a model had learnt before its first run, which had these options."""
+    if options.get("entropy"):
+        return "It went on from its own weights over earlier transforms, where they fit."
+    taken = "what fits of its entropy model"
+    if options["fresh"] or kind != "groupedmixer":
+        taken = "its hyper-synthesis"
+    return f"From there it took {taken}; the rest began afresh."
+
+
 def card(
     comparison: Comparison, model: ModelFigures, sizes: dict[str, Any], runs: list[Any]
 ) -> str:
     """A model's card: what it is, what it was trained with, how it does."""
-    options = runs[0]["options"]
-    taken = "what fits of its entropy model"
-    if options["fresh"] or model.kind != "groupedmixer":
-        taken = "its hyper-synthesis"
     steps, seconds = (sum(run[key] for run in runs) for key in ("steps", "elapsed"))
     amount = f"{steps} steps, {seconds / 60:.0f} minutes of one processor core"
     listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
@@ -143,10 +149,9 @@ share. Latents, and so pictures, are the same with all of them; see
 
 ## Training
 
-On the data of [groupedmixer](../groupedmixer/README.md), from which it took {taken};
-the rest began afresh. Transforms frozen; {amount}. That is
-little: what the model could reach with more is not known. Commands and rates are in
-[docs/training.md](../../docs/training.md).
+On the data of [groupedmixer](../groupedmixer/README.md). {origin(model.kind, runs[0]["options"])}
+Transforms frozen; {amount}. That is little: what the model could reach
+with more is not known. Commands and rates are in [docs/training.md](../../docs/training.md).
 """
 
 

@@ -33,7 +33,7 @@ from lcodec.nets.transforms import HYPER_STRIDE
 
 @dataclass(frozen=True)
 class GroupedMixerConfig(EntropyConfig):
-    """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 2.
+    """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 1.
 
     For ablations, ``mixers`` leaves one of the two kinds of mixers out, with its feed-forward
     ("inner" or "cross" keeps only those), and ``channels_first`` codes all slices of a phase
@@ -47,7 +47,7 @@ class GroupedMixerConfig(EntropyConfig):
     rows: int = 2
     columns: int = 2
     width: int = 192
-    depth: int = 2
+    depth: int = 1
     heads: int = 6
     window: int = 8
     expansion: int = 4

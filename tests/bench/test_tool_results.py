@@ -38,3 +38,11 @@ def test_effort_table_has_times_relative_to_effort_0() -> None:
     best = {"effort": 9, "bd_rate": -8.25, "encode_seconds": 20.0, "decode_seconds": 0.4}
     lines = results.effort_table([plain, best]).splitlines()
     assert lines[2:] == ["| 0 | +0.00 % | 1.0 x | 0.50 |", "| 9 | -8.25 % | 40.0 x | 20.00 |"]
+
+
+def test_a_card_says_what_was_learnt_before() -> None:
+    plain = {"fresh": False, "entropy": None}
+    assert "what fits" in results.origin("groupedmixer", plain)
+    assert "hyper-synthesis" in results.origin("groupedmixer", plain | {"fresh": True})
+    assert "hyper-synthesis" in results.origin("serial", plain)
+    assert "its own weights" in results.origin("serial", plain | {"entropy": "models/serial"})
