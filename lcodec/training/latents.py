@@ -39,6 +39,11 @@ class LatentCrops:
     origin: Tensor
 
     @property
+    def side(self) -> int:
+        """Pixels along an edge of a crop."""
+        return int(self.z.shape[2]) * HYPER_PATCH
+
+    @property
     def training(self) -> int:
         """How many crops there are to train on."""
         return len(self.quality) - self.held_out
@@ -53,14 +58,8 @@ class LatentCrops:
         return self.y[rows].float(), self.z[rows].float(), self.quality[rows].float()
 
     def draw(self, count: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `pick`: random training crops, cut to ``side`` pixels at a random place.
-
-        Raises:
-            InputError: the crops are smaller than ``side``.
-        """
+        """As `pick`: random training crops, cut to ``side`` pixels, at most its own, somewhere."""
         extent, span = self.z.shape[2], side // HYPER_PATCH
-        if span > extent:
-            raise InputError(f"latents of {extent * HYPER_PATCH} pixels, {side} are asked for")
         ys, zs = [], []
         rows = torch.randint(0, self.training, (count,))
         for row, corner in zip(rows, torch.randint(0, extent - span + 1, (count, 2)), strict=True):

@@ -139,8 +139,19 @@ def test_latents_are_cut_to_the_side_asked_for() -> None:
     assert torch.equal(got_y[..., ::4, ::4], got_z)
     assert torch.equal((got_z[:, 0, 0, 0] / 100).floor(), quality) and quality.max() < 7
     assert len({int(corner) % 100 for corner in got_z[:, 0, 0, 0]}) > 5
-    with pytest.raises(InputError, match="latents of 256 pixels, 320 are asked for"):
-        crops.draw(1, 320)
+
+
+def test_latents_serve_the_whole_schedule(pictures: Path, tmp_path: Path) -> None:
+    """They are as large as its largest crops; smaller ones are refused before the first step."""
+    train(options(pictures, tmp_path / "a"))
+    later = options(pictures, tmp_path / "b", stage="entropy", start=tmp_path / "a")
+    later = replace(later, crops=((0.0, 2, 64), (0.5, 1, 128)))
+    train(later)
+    assert LatentCrops.load(tmp_path / "b" / "latents.safetensors").side == 128
+    larger = replace(later, run=tmp_path / "c", latents=tmp_path / "b" / "latents.safetensors")
+    larger = replace(larger, crops=((0.0, 1, 64), (0.9, 1, 192)))
+    with pytest.raises(InputError, match="latents of 128 pixels, 192 are asked for"):
+        Trainer(larger, CONFIG)
 
 
 def test_quantisation_begins_at_its_share(pictures: Path, tmp_path: Path) -> None:
