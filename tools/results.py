@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,15 @@ def card(
     amount = f"{steps} steps, {seconds / 60:.0f} minutes of one processor core"
     listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
     bits = comparison.relative_bytes(model.name)
+    training = textwrap.fill(
+        "On the data of [groupedmixer](../groupedmixer/README.md). "
+        f"{origin(model.kind, runs[0]['options'])} Transforms frozen; {amount}. That is little: "
+        "what the model could reach with more is not known. Commands and rates are in "
+        "[docs/training.md](../../docs/training.md).",
+        width=100,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     return f"""# {model.name}
 
 Pretrained integer weights of the {PAPERS[model.kind]} over the transforms that all released models
@@ -149,9 +159,7 @@ share. Latents, and so pictures, are the same with all of them; see
 
 ## Training
 
-On the data of [groupedmixer](../groupedmixer/README.md). {origin(model.kind, runs[0]["options"])}
-Transforms frozen; {amount}. That is little: what the model could reach
-with more is not known. Commands and rates are in [docs/training.md](../../docs/training.md).
+{training}
 """
 
 
