@@ -99,16 +99,17 @@ class Trainer:
             return PictureObjective(self.model, self._pictures(), self.device)
         path = o.latents or o.run / "latents.safetensors"
         side = max(entry[2] for entry in o.crops)
-        if not path.is_file():
+        if path.is_file():
+            crops = LatentCrops.load(path)
+            if side > crops.side:
+                raise InputError(f"{path}: latents of {crops.side} pixels, {side} are asked for")
+            if not torch.equal(crops.origin, fingerprint(self.model.transforms)):
+                raise InputError(f"{path}: latents of other transforms")
+        else:
             crops = compute_latents(
                 self.model.transforms, self._pictures(), o.latent_crops, side, self.device
             )
             crops.save(path)
-        crops = LatentCrops.load(path)
-        if side > crops.side:
-            raise InputError(f"{path}: latents of {crops.side} pixels, {side} are asked for")
-        if not torch.equal(crops.origin, fingerprint(self.model.transforms)):
-            raise InputError(f"{path}: latents of other transforms")
         return LatentObjective(self.model, crops, self.device)
 
     def _load_start(self) -> None:
