@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.nets.integer import profile as P
 from lcodec.nets.integer.condition import Condition
+from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class EntropyConfig:
     kind: ClassVar[str]
     fourcc: ClassVar[str]
 
-    latent: int = 384
-    hyper_latent: int = 128
+    latent: int = LATENT
+    hyper_latent: int = HYPER_LATENT
     hyper_width: int = 192
-    anchors: int = 9
+    anchors: int = ANCHORS
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit together, or for which sums would not be exact.

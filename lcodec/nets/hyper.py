@@ -15,8 +15,8 @@ from lcodec.nets.integer.layout import shuffle_up
 class HyperSynthesisConfig:
     """Channels of z and of the features."""
 
-    hyper_latent: int = 128
-    width: int = 192
+    hyper_latent: int
+    width: int
 
 
 class HyperBlock(nn.Module):

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lcodec.nets.quality import QUALITY_MAX, QualityTable, quality_lambda
+from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
 
 PATCH = 16  # pixels per latent position
 HYPER_STRIDE = 4  # latent positions per hyper-latent position
@@ -27,7 +28,7 @@ HYPER_STRIDE = 4  # latent positions per hyper-latent position
 class TransformConfig:
     """Sizes of the transforms."""
 
-    latent: int = 384
+    latent: int = LATENT
     width8: int = 192
     width16: int = 256
     analysis8: int = 4
@@ -35,8 +36,8 @@ class TransformConfig:
     synthesis16: int = 6
     synthesis8: int = 6
     hyper_width: int = 192
-    hyper_latent: int = 128
-    anchors: int = 9
+    hyper_latent: int = HYPER_LATENT
+    anchors: int = ANCHORS
 
     @property
     def synthesis_halo(self) -> int:

@@ -1,0 +1,12 @@
+"""Sizes that transforms and entropy models have to share, as they are where nothing is said."""
+
+from __future__ import annotations
+
+LATENT = 384
+"""Channels of y."""
+
+HYPER_LATENT = 128
+"""Channels of z."""
+
+ANCHORS = 9
+"""Rows of the tables that are interpolated over the quality."""

@@ -1,0 +1,66 @@
+"""The tool that estimates rate and distortion without files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from lcodec.codec import Codec
+from lcodec.distortion import psnr
+from lcodec.training.checkpoint import save_run
+from lcodec.training.optim import MuonAdam
+from tests.tinymodel import picture, tiny_codec
+from tools import estimate
+
+FIGURES = re.compile(r"([\d.]+) bpp, ([\d.]+) dB")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, sides in {"one": (128, 192), "odd": (150, 75), "other": (64, 64)}.items():
+        Image.fromarray(picture(*sides)).save(folder / f"{name}.png")
+    return folder
+
+
+def test_integers_agree_with_real_files(
+    pictures: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--set", str(pictures), "--only", "one,odd", "--quality", "30,80", "--integers"]
+    estimate.main([str(tiny_model / "groupedmixer"), *words])
+    found = [tuple(map(float, f)) for f in FIGURES.findall(capsys.readouterr().out)]
+    codec = Codec(device="cpu")
+    assert len(found) == 2
+    for (bpp, decibels), quality in zip(found, (30, 80), strict=True):
+        rates, qualities = [], []
+        for sides, kept in ((128, 192), (128, 192)), ((150, 75), (128, 64)):
+            pixels = picture(*sides)[: kept[0], : kept[1]]
+            encoded = codec.encode_detailed(pixels, quality)
+            bits = encoded.estimated_bits_y + encoded.estimated_bits_z
+            rates.append(bits / (kept[0] * kept[1]))
+            qualities.append(psnr(pixels, codec.decode(encoded.data).pixels))
+        assert bpp == pytest.approx(sum(rates) / 2, rel=0.01)
+        assert decibels == pytest.approx(sum(qualities) / 2, abs=0.05)
+
+
+def test_later_runs_are_compared_with_the_first(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_codec(seed=1)
+    optimiser = MuonAdam(model.named_parameters())
+    info = {"config": model.config.to_dict()}
+    for name in ("a", "b"):
+        average = {k: v.clone() for k, v in model.state_dict().items()}
+        if name == "b":  # a wider prior of z: the same pictures for more bits
+            with torch.no_grad():
+                average["prior.log_sigma.values"] += 3.0
+        save_run(tmp_path / name, model, average, optimiser, info)
+    runs = [str(tmp_path / name) for name in ("a", "b")]
+    estimate.main([*runs, "--set", str(pictures), "--only", "other", "--threads", "1"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{runs[1]}: +") and last.endswith(f"against {runs[0]}")
