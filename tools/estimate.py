@@ -42,7 +42,7 @@ def whole(pixels: Samples) -> Samples:
 
 @torch.no_grad()
 def point(model: TrainingCodec, pixels: Samples, quality: int) -> tuple[float, float]:
-    """Estimated bits per pixel and PSNR in dB of one 8-bit picture (H, W, 3)."""
+    """Estimated bits per pixel and PSNR in dB of one 8-bit colour picture (H, W, 3)."""
     picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = model(picture, torch.tensor([float(quality)]))
@@ -72,8 +72,13 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     if options.threads:
         torch.set_num_threads(options.threads)
-    wanted = options.only and set(options.only.split(","))
-    paths = [p for p in find_pictures(options.set) if not wanted or p.stem in wanted]
+    paths = find_pictures(options.set)
+    if options.only:
+        wanted = set(options.only.split(","))
+        missing = sorted(wanted - {path.stem for path in paths})
+        if missing:
+            parser.error(f"{options.set}: no picture {', '.join(missing)}")
+        paths = [path for path in paths if path.stem in wanted]
     qualities = sorted({int(q) for q in options.quality.split(",")})
     first: Curve | None = None
     for run in options.runs:

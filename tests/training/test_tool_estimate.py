@@ -64,3 +64,12 @@ def test_later_runs_are_compared_with_the_first(
     estimate.main([*runs, "--set", str(pictures), "--only", "other", "--threads", "1"])
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{runs[1]}: +") and last.endswith(f"against {runs[0]}")
+
+
+def test_a_picture_that_is_not_there_is_named(
+    pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        estimate.main(["runs/a", "--set", str(pictures), "--only", "one,two"])
+    assert stop.value.code == 2
+    assert "no picture two" in capsys.readouterr().err
