@@ -51,11 +51,13 @@ def point(model: TrainingCodec, pixels: Samples, quality: int) -> tuple[float, f
     return bpp, psnr(pixels, shown.permute(1, 2, 0).numpy())
 
 
-def curve(name: str, model: TrainingCodec, paths: Sequence[Path], qualities: list[int]) -> Curve:
+def curve(
+    name: str, model: TrainingCodec, pictures: Sequence[Samples], qualities: Sequence[int]
+) -> Curve:
     """Means over all pictures at each quality."""
     points = []
     for quality in qualities:
-        each = [point(model, whole(load(path).pixels), quality) for path in paths]
+        each = [point(model, pixels, quality) for pixels in pictures]
         points.append(tuple(statistics.fmean(values) for values in zip(*each, strict=True)))
     return Curve.from_points(name, points)
 
@@ -79,12 +81,13 @@ def main(words: Sequence[str] | None = None) -> None:
         if missing:
             parser.error(f"{options.set}: no picture {', '.join(missing)}")
         paths = [path for path in paths if path.stem in wanted]
+    pictures = [whole(load(path).pixels) for path in paths]
     qualities = sorted({int(q) for q in options.quality.split(",")})
     first: Curve | None = None
     for run in options.runs:
         model = load_model(run)
         model.kit.rounding.enabled = options.integers
-        found = curve(str(run), model, paths, qualities)
+        found = curve(str(run), model, pictures, qualities)
         for bpp, decibels in zip(found.bpp, found.psnr, strict=True):
             print(f"{run}: {bpp:.4f} bpp, {decibels:.3f} dB")
         print(f"{run}: {bd_rate(published_curve(ANCHOR), found).percent:+.1f} % against VTM 9.1")
