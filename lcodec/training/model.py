@@ -38,14 +38,15 @@ Noise = tuple[Tensor, ...]
 
 @dataclass
 class Estimate:
-    """Output of one training pass; bits summed per picture (B,)."""
+    """What a picture costs and shows; bits summed per picture (B,)."""
 
     bits_y: Tensor
     bits_z: Tensor
     pixels: Tensor | None
 
 
-def _round_through(x: Tensor) -> Tensor:
+def round_through(x: Tensor) -> Tensor:
+    """Rounded, with the gradient of ``x``."""
     return x + (torch.round(x) - x).detach()
 
 
@@ -65,10 +66,10 @@ class TrainingCodec(nn.Module):
         y = self.transforms.analyse(pixels, quality)
         return y, self.transforms.hyper_analysis(y)
 
-    def forward(self, pixels: Tensor, quality: Tensor, noise: Noise | None = None) -> Estimate:
+    def forward(self, pixels: Tensor, quality: Tensor) -> Estimate:
         """``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64; ``quality`` (B,)."""
         y, z = self.latents(pixels, quality)
-        return self.code(y, z, quality, noise=noise)
+        return self.code(y, z, quality)
 
     def draw_noise(self, count: int, side: int) -> Noise:
         """Noise of -1/2..1/2 for the latents of ``count`` pictures of ``side`` pixels."""
@@ -89,22 +90,10 @@ class TrainingCodec(nn.Module):
         mean, index = self.network.parallel(z_hat, normalised, condition)
         return mean, index_to_sigma(index)
 
-    def code(
-        self,
-        y: Tensor,
-        z: Tensor,
-        quality: Tensor,
-        reconstruct: bool = True,
-        noise: Noise | None = None,
-    ) -> Estimate:
-        """Rate of latents, and the picture they give back.
-
-        The rate sees the rounded values, or in training additive ``noise`` for y and z, everything
-        downstream the rounded values with straight-through gradients.
-        """
-        y_hat, z_hat = _round_through(y), _round_through(z)
-        y_rate, z_rate = (y_hat, z_hat) if noise is None else (y + noise[0], z + noise[1])
-        bits_y, bits_z = self.rate(y_hat, z_hat, y_rate, z_rate, quality)
+    def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool = True) -> Estimate:
+        """Rate of latents when rounded, and the picture they give back."""
+        y_hat, z_hat = torch.round(y), torch.round(z)
+        bits_y, bits_z = self.rate(y_hat, z_hat, y_hat, z_hat, quality)
         picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
         return Estimate(bits_y, bits_z, picture)
 

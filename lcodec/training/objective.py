@@ -12,7 +12,7 @@ from lcodec.nets.quality import QUALITY_MAX, quality_lambdas
 from lcodec.nets.transforms import PATCH
 from lcodec.training.data import CropDataset
 from lcodec.training.latents import LatentCrops
-from lcodec.training.model import TrainingCodec
+from lcodec.training.model import TrainingCodec, round_through
 
 
 @dataclass
@@ -33,6 +33,11 @@ def sample_loss(bits: Tensor, pixels_per_sample: int, error: Tensor | None, lam:
     return (cost / lam.sqrt()).mean()
 
 
+def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
+    """Mean squared error of each picture (B,)."""
+    return (shown - pixels).square().flatten(1).mean(1)
+
+
 class Objective(Protocol):
     """Batches and their loss."""
 
@@ -50,7 +55,14 @@ class Objective(Protocol):
 
 
 class PictureObjective:
-    """Rate and distortion of random crops of pictures."""
+    """Rate and distortion of random crops of pictures.
+
+    The rate sees additive noise in place of rounding, contexts the rounded latents with
+    straight-through gradients. Synthesis and gains learn from the picture of the rounded latents.
+    The analysis does not: a straight-through gradient tells it to undo each latent's own rounding
+    error, which is noise (and for latents that round to zero a bias) many times larger than what
+    there is to learn. It gets the gradient of the picture of the latents before rounding.
+    """
 
     def __init__(self, model: TrainingCodec, data: CropDataset, device: torch.device) -> None:
         self.model, self.data, self.device = model, data, device
@@ -66,12 +78,37 @@ class PictureObjective:
 
     def losses(self, *batch: Tensor) -> Losses:
         pixels, quality, *noise = batch
+        transforms, weight = self.model.transforms, quality_lambdas(quality)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            out = self.model(pixels, quality, noise)
+            values = transforms.analysis(pixels, quality, transforms.gains.deviation)
+            gains = transforms.gains(quality)[:, :, None, None]
+            y = values * gains
+            z = transforms.hyper_analysis(y)
+            y_hat, z_hat = round_through(y), round_through(z)
+            noisy = (y + noise[0], z + noise[1])
+            bits_y, bits_z = self.model.rate(y_hat, z_hat, *noisy, quality)
+            # What rounding adds is a constant in steps, so that finer steps make it smaller.
+            coded = values.detach() * gains + (y_hat - y).detach()
+            error = squared_error(transforms.synthesise(coded, quality), pixels)
         area = pixels.shape[2] * pixels.shape[3]
-        error = (out.pixels - pixels).square().flatten(1).mean(1)
-        loss = sample_loss(out.bits_y + out.bits_z, area, error, quality_lambdas(quality))
-        return Losses(loss, out.bits_y.detach() / area, out.bits_z.detach() / area, error.detach())
+        loss = sample_loss(bits_y + bits_z, area, error, weight)
+        loss = loss + self._pull(values, gains, pixels, quality)
+        return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, error.detach())
+
+    def _pull(self, values: Tensor, gains: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
+        """Zero, with the gradient for ``values`` that the loss would have without rounding.
+
+        ``values`` (B, M, h, w): latents in pixel units; ``gains`` (B, M, 1, 1).
+        """
+        y = (values * gains).detach().requires_grad_()
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            shown = self.model.transforms.synthesise(y, quality)
+            error = squared_error(shown, pixels)
+        nothing = torch.zeros_like(error)
+        loss = sample_loss(nothing, 1, error, quality_lambdas(quality))
+        (gradient,) = torch.autograd.grad(loss, y)
+        pull = (values * (gradient * gains).detach()).sum()
+        return pull - pull.detach()
 
     def validate(self) -> float | None:
         return None
