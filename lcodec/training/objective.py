@@ -92,20 +92,22 @@ class PictureObjective:
             error = squared_error(transforms.synthesise(coded, quality), pixels)
         area = pixels.shape[2] * pixels.shape[3]
         loss = sample_loss(bits_y + bits_z, area, error, weight)
-        loss = loss + self._pull(values, gains, pixels, quality)
+        loss = loss + self._pull(values, gains, pixels, quality, weight)
         return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, error.detach())
 
-    def _pull(self, values: Tensor, gains: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
+    def _pull(
+        self, values: Tensor, gains: Tensor, pixels: Tensor, quality: Tensor, weight: Tensor
+    ) -> Tensor:
         """Zero, with the gradient for ``values`` that the loss would have without rounding.
 
-        ``values`` (B, M, h, w): latents in pixel units; ``gains`` (B, M, 1, 1).
+        ``values`` (B, M, h, w): latents in pixel units; ``gains`` (B, M, 1, 1);
+        ``weight`` (B,): the Lagrange multipliers.
         """
         y = (values * gains).detach().requires_grad_()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             shown = self.model.transforms.synthesise(y, quality)
             error = squared_error(shown, pixels)
-        nothing = torch.zeros_like(error)
-        loss = sample_loss(nothing, 1, error, quality_lambdas(quality))
+        loss = sample_loss(torch.zeros_like(error), 1, error, weight)
         (gradient,) = torch.autograd.grad(loss, y)
         pull = (values * (gradient * gains).detach()).sum()
         return pull - pull.detach()
