@@ -43,6 +43,14 @@ def test_links(document: Path) -> None:
 
 
 @names
+def test_tables(document: Path) -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", document.read_text("utf-8"), re.MULTILINE):
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
+        assert len(rows) > 2 and all(re.fullmatch(r" ?:?-+:? ?", cell) for cell in rows[1]), table
+        assert len({len(row) for row in rows}) == 1, table
+
+
+@names
 def test_command_lines(document: Path) -> None:
     for arguments in invocations(code(document.read_text("utf-8"))):
         if any(word.isupper() or "[" in word for word in arguments):
