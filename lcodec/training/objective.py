@@ -57,11 +57,9 @@ class Objective(Protocol):
 class PictureObjective:
     """Rate and distortion of random crops of pictures.
 
-    The rate sees additive noise in place of rounding, contexts the rounded latents with
-    straight-through gradients. Synthesis and gains learn from the picture of the rounded latents.
-    The analysis does not: a straight-through gradient tells it to undo each latent's own rounding
-    error, which is noise (and for latents that round to zero a bias) many times larger than what
-    there is to learn. It gets the gradient of the picture of the latents before rounding.
+    The rate sees additive noise in place of rounding; contexts and synthesis see the rounded
+    latents with straight-through gradients. That is noisy, but what seems better is not: see
+    `docs/training.md`, "What the analysis learns from".
     """
 
     def __init__(self, model: TrainingCodec, data: CropDataset, device: torch.device) -> None:
@@ -78,39 +76,15 @@ class PictureObjective:
 
     def losses(self, *batch: Tensor) -> Losses:
         pixels, quality, *noise = batch
-        transforms, weight = self.model.transforms, quality_lambdas(quality)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            values = transforms.analysis(pixels, quality, transforms.gains.deviation)
-            gains = transforms.gains(quality)[:, :, None, None]
-            y = values * gains
-            z = transforms.hyper_analysis(y)
+            y, z = self.model.latents(pixels, quality)
             y_hat, z_hat = round_through(y), round_through(z)
             noisy = (y + noise[0], z + noise[1])
             bits_y, bits_z = self.model.rate(y_hat, z_hat, *noisy, quality)
-            # What rounding adds is a constant in steps, so that finer steps make it smaller.
-            coded = values.detach() * gains + (y_hat - y).detach()
-            error = squared_error(transforms.synthesise(coded, quality), pixels)
+            error = squared_error(self.model.transforms.synthesise(y_hat, quality), pixels)
         area = pixels.shape[2] * pixels.shape[3]
-        loss = sample_loss(bits_y + bits_z, area, error, weight)
-        loss = loss + self._pull(values, gains, pixels, quality, weight)
+        loss = sample_loss(bits_y + bits_z, area, error, quality_lambdas(quality))
         return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, error.detach())
-
-    def _pull(
-        self, values: Tensor, gains: Tensor, pixels: Tensor, quality: Tensor, weight: Tensor
-    ) -> Tensor:
-        """Zero, with the gradient for ``values`` that the loss would have without rounding.
-
-        ``values`` (B, M, h, w): latents in pixel units; ``gains`` (B, M, 1, 1);
-        ``weight`` (B,): the Lagrange multipliers.
-        """
-        y = (values * gains).detach().requires_grad_()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            shown = self.model.transforms.synthesise(y, quality)
-            error = squared_error(shown, pixels)
-        loss = sample_loss(torch.zeros_like(error), 1, error, weight)
-        (gradient,) = torch.autograd.grad(loss, y)
-        pull = (values * (gradient * gains).detach()).sum()
-        return pull - pull.detach()
 
     def validate(self) -> float | None:
         return None
