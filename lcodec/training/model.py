@@ -32,10 +32,6 @@ class HyperPrior(nn.Module):
         return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
 
 
-Noise = tuple[Tensor, ...]
-"""What is added to y and to z, each of its shape."""
-
-
 @dataclass
 class Estimate:
     """What a picture costs and shows; bits summed per picture (B,)."""
@@ -71,8 +67,8 @@ class TrainingCodec(nn.Module):
         y, z = self.latents(pixels, quality)
         return self.code(y, z, quality)
 
-    def draw_noise(self, count: int, side: int) -> Noise:
-        """Noise of -1/2..1/2 for the latents of ``count`` pictures of ``side`` pixels."""
+    def draw_noise(self, count: int, side: int) -> tuple[Tensor, ...]:
+        """Noise of -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
         config = self.config.transforms
         return tuple(
             torch.rand(count, channels, side // stride, side // stride) - 0.5
