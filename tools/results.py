@@ -9,9 +9,10 @@
 Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
 results in README.md and the card of groupedmixer, and docs/rd.svg; `--models` the tables in
 docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, a comparison too,
-another table in docs/models.md; `--effort` the table in docs/effort.md. With `--runs`, the folders
-of `tools/train_entropy.py` in the order in which one went on from the other, the cards of all
-compared models that have a run of their name are written as well.
+another table in docs/models.md; `--effort` the table in docs/effort.md; `--targets` what
+`tools/target_check.py` prints, in docs/targets.md. With `--runs`, the folders of
+`tools/train_entropy.py` in the order in which one went on from the other, the cards of all compared
+models that have a run of their name are written as well.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ PLACES = (
     ("models", "docs/models.md"),
     ("ablations", "docs/models.md"),
     ("effort", "docs/effort.md"),
+    ("targets", "docs/targets.md"),
 )
 SHORT = ("model", "bytes", "kMAC/px", "steps", "encode", "decode")
 MEASURED_HERE = ("to estimate", "z %", "encode", "decode", "cache gain")
@@ -180,7 +182,7 @@ def write_cards(comparison: Comparison, folders: list[Path], models: Path) -> li
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("bench", "models", "ablations", "effort"):
+    for name in ("bench", "models", "ablations", "effort", "targets"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="FOLDER")
     options = parser.parse_args()
@@ -202,6 +204,8 @@ def main() -> None:
         put("ablations", ablation_table(read_comparison(options.ablations)))
     if options.effort:
         put("effort", effort_table(json.loads(options.effort.read_text("utf-8"))))
+    if options.targets:
+        put("targets", options.targets.read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How well targets are met: every picture of a folder at five targets, as a table.
 
-    python tools/target_check.py FOLDER [--limit N] [--effort E] [--json FILE]
+    python tools/target_check.py FOLDER [--limit N] [--effort E] [--json FILE] > targets.txt
+    python tools/results.py --targets targets.txt
 
 The targets are a size and a bpp that ask for a small file, a bpp and a size for a large one, and a
 PSNR; real files. A size is met by a file that is not larger, a PSNR by a picture that is not worse
@@ -82,8 +83,10 @@ def check(codec: Codec, name: str, picture: Picture, target: Target, effort: int
 
 
 def table(checks: list[Check]) -> str:
-    """All checks as Markdown, with the sums below."""
+    """All checks as Markdown, below the sums."""
     lines = [
+        summary(checks),
+        "",
         "| picture | target | met | reached | distance | quality | tried |",
         "|---|---:|---|---:|---:|---:|---:|",
     ]
@@ -94,7 +97,7 @@ def table(checks: list[Check]) -> str:
         quality = "-" if c.quality is None else str(c.quality)
         row = (c.picture, c.target, words[c.met], reached, distance, quality, str(c.evaluations))
         lines.append(f"| {' | '.join(row)} |")
-    return "\n".join([*lines, "", summary(checks)])
+    return "\n".join(lines)
 
 
 def summary(checks: list[Check]) -> str:
