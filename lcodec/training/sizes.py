@@ -28,7 +28,8 @@ def choose_sizes(
 
     Raises:
         UsageError: something else is asked for than the run gone on with has, fewer channels than
-            there are, a size the model cannot have, or ``depth`` of a model that has none.
+            there are, a size the model cannot have, ``depth`` of a model that has none, or
+            ``entropy`` is of another kind than ``model``.
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
@@ -37,7 +38,10 @@ def choose_sizes(
         raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
     keep = resumed is not None
     if entropy is not None:
-        config = _changed(config, read_sizes(entropy).entropy, own, keep, f"--entropy {entropy}")
+        found = read_sizes(entropy).entropy
+        if model is not None and preset(model).kind != found.kind:
+            raise UsageError(f"--entropy {entropy}: {found.kind} has nothing for --model {model}")
+        config = _changed(config, found, own, keep, f"--entropy {entropy}")
     if model is not None:
         config = _changed(config, preset(model), own, keep, f"--model {model}")
     if depth is not None:

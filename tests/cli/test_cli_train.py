@@ -182,6 +182,11 @@ def test_an_entropy_model_from_elsewhere(base: list[str], tmp_path: Path, capsys
     for words in ([], ["--start", start, "--fresh"]):
         assert run([*base, "--entropy", other, *words]) == 2
         assert "needs --start for the transforms, and no --fresh" in capsys.readouterr().err
+    words = ["--start", start, "--entropy", other, "--model"]
+    assert run([*base, *words, "groupedmixer-large"]) == 0
+    assert Notes.made[-1].config.to_dict()["entropy"]["slices"] == 8
+    assert run([*base, *words, "memplusplus"]) == 2
+    assert "groupedmixer has nothing for --model memplusplus" in capsys.readouterr().err
     assert run([*base, "--start", start, "--entropy", str(tmp_path)]) == 3
     assert "not the folder of a run or of a released model" in capsys.readouterr().err
 
