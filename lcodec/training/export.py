@@ -14,6 +14,7 @@ from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, canonical
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.integer import profile as P
 from lcodec.training import checkpoint
+from lcodec.training.headroom import with_headroom
 from lcodec.training.integers import export_entropy, export_transforms
 from lcodec.training.model import TrainingCodec
 from lcodec.weightslock import LockedFile, check_model_name, lock_model
@@ -42,12 +43,13 @@ def load_run(run: Path, average: bool = True) -> TrainingCodec:
 def write_model(model: TrainingCodec, models: Path, name: str, transforms: str) -> bytes:
     """Write ``models/name`` and, where they differ, its transforms ``models/transforms``.
 
+    Residual streams that the integers would clamp are scaled, see `lcodec.training.headroom`.
     Returns the model id.
 
     Raises:
         WeightsError: an accumulator bound cannot be proved.
     """
-    entropy: dict[str, Tensor] = export_entropy(model)
+    entropy: dict[str, Tensor] = export_entropy(with_headroom(model))
     shared = export_transforms(model.transforms)
     identity = canonical_id(model.config, shared, entropy)
     sizes = model.config.to_dict()

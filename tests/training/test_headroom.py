@@ -1,0 +1,80 @@
+"""Residual streams find room in the 16 bits of the integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lcodec.nets.integer import twin
+from lcodec.nets.integer.condition import Condition
+from lcodec.training.checkpoint import load_tensors
+from lcodec.training.export import write_model
+from lcodec.training.headroom import LIMIT, scale_streams, stream_peaks, with_headroom
+from lcodec.training.integers import export_entropy
+from lcodec.training.model import TrainingCodec
+from lcodec.training.restore import restore_model
+from tests.entropy.test_models import build, inputs, predictions
+from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
+from tests.tinymodel import tiny_codec
+
+
+def float_predictions(codec: TrainingCodec) -> tuple[Tensor, Tensor]:
+    """Means and scale indices of the network without any rounding."""
+    draw = torch.Generator().manual_seed(3)
+    z = torch.randint(-9, 10, (1, HYPER_LATENT, 2, 3), generator=draw).float()
+    normalised = 128 * torch.randn(1, LATENT, 8, 12, generator=draw)
+    condition = Condition(torch.tensor([40.0]), deviation=torch.ones(1, LATENT))
+    codec.kit.rounding.enabled = False
+    with torch.no_grad():
+        mean, index = codec.network.parallel(z, normalised, condition)
+    codec.kit.rounding.enabled = True
+    return mean, index
+
+
+@pytest.mark.parametrize("kind", TINY)
+def test_networks_do_not_depend_on_the_scale_of_their_streams(kind: str) -> None:
+    """So that streams may be scaled: all that writes into them is known, norms alone read them."""
+    plain, scaled = tiny_codec(kind=kind), tiny_codec(kind=kind)
+    for codec, factor in ((plain, 50.0), (scaled, 400.0)):  # far above the norms' epsilon
+        scale_streams(codec.network, factor, synthesis=False)
+        scale_streams(codec.network, factor, synthesis=True)
+    for a, b in zip(float_predictions(plain), float_predictions(scaled), strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-3)
+    assert all(b > 7 * a for a, b in zip(stream_peaks(plain), stream_peaks(scaled), strict=True))
+
+
+@pytest.mark.parametrize("synthesis", [False, True])
+@pytest.mark.parametrize("kind", TINY)
+def test_swollen_streams_are_released_with_room(kind: str, synthesis: bool, tmp_path: Path) -> None:
+    """Where a plain export would clamp them and predict something else."""
+    plain, swollen = tiny_codec(kind=kind), tiny_codec(kind=kind)
+    scale_streams(swollen.network, 2000.0, synthesis)
+    weights = {name: value.clone() for name, value in swollen.state_dict().items()}
+    write_model(swollen, tmp_path, "tiny", "shared")
+    assert all(torch.equal(value, weights[name]) for name, value in swollen.state_dict().items())
+    roomy = load_tensors(tmp_path / "tiny" / "entropy.safetensors")
+    expected, clamped, found = (
+        predictions(build((kind, integers)), *inputs())
+        for integers in (export_entropy(plain), export_entropy(swollen), roomy)
+    )
+
+    def distance(a: list[tuple[Tensor, Tensor]]) -> float:
+        """Mean difference of the scale indices from those of streams that fit."""
+        pairs = zip(a, expected, strict=True)
+        return float(torch.stack([(x[1] - y[1]).float().abs().mean() for x, y in pairs]).mean())
+
+    assert distance(found) < 0.5 and distance(clamped) > 4 * distance(found)
+    restored = restore_model(tmp_path / "tiny")
+    assert 0.5 * LIMIT < stream_peaks(restored)[synthesis] < 0.8 * LIMIT
+    assert with_headroom(restored) is restored
+
+
+def test_probes_leave_the_model_as_it_was() -> None:
+    codec = tiny_codec(rounding=False)
+    stream_peaks(codec)
+    assert not codec.kit.rounding.enabled
+    assert not any(m._forward_pre_hooks for m in codec.network.modules())
+    assert any(isinstance(m, twin.TwinNorm) for m in codec.network.modules())
