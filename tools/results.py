@@ -119,9 +119,9 @@ def read_comparison(path: Path) -> Comparison:
         raise SystemExit(f"{path}: {error}") from error
 
 
-def origin(kind: str, options: dict[str, Any]) -> str:
+def origin(name: str, kind: str, options: dict[str, Any]) -> str:
     """What a model had learnt before its first run, which had these options."""
-    if options.get("entropy"):
+    if options.get("entropy") and Path(options["entropy"]).name == name:
         return "It went on from its own weights over earlier transforms, where they fit."
     taken = "what fits of its entropy model"
     if options["fresh"] or kind != "groupedmixer":
@@ -139,7 +139,7 @@ def card(
     bits = comparison.relative_bytes(model.name)
     training = textwrap.fill(
         "On the data of [groupedmixer](../groupedmixer/README.md). "
-        f"{origin(model.kind, runs[0]['options'])} Transforms frozen; {amount}. That is little: "
+        f"{origin(model.name, model.kind, runs[0]['options'])} Transforms frozen; {amount}. That is little: "
         "what the model could reach with more is not known. Commands and rates are in "
         "[docs/training.md](../../docs/training.md).",
         width=100,

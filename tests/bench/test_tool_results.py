@@ -42,7 +42,11 @@ def test_effort_table_has_times_relative_to_effort_0() -> None:
 
 def test_a_card_says_what_was_learnt_before() -> None:
     plain = {"fresh": False, "entropy": None}
-    assert "what fits" in results.origin("groupedmixer", plain)
-    assert "hyper-synthesis" in results.origin("groupedmixer", plain | {"fresh": True})
-    assert "hyper-synthesis" in results.origin("serial", plain)
-    assert "its own weights" in results.origin("serial", plain | {"entropy": "models/serial"})
+    assert "what fits" in results.origin("groupedmixer", "groupedmixer", plain)
+    assert "hyper-synthesis" in results.origin("groupedmixer", "groupedmixer", plain | {"fresh": True})
+    assert "hyper-synthesis" in results.origin("serial", "serial", plain)
+    own = plain | {"entropy": "models/serial"}
+    assert "its own weights" in results.origin("serial", "serial", own)
+    other = plain | {"entropy": "runs/groupedmixer"}
+    large = results.origin("groupedmixer-large", "groupedmixer", other)
+    assert "what fits" in large
