@@ -139,9 +139,9 @@ def card(
     bits = comparison.relative_bytes(model.name)
     training = textwrap.fill(
         "On the data of [groupedmixer](../groupedmixer/README.md). "
-        f"{origin(model.name, model.kind, runs[0]['options'])} Transforms frozen; {amount}. That is little: "
-        "what the model could reach with more is not known. Commands and rates are in "
-        "[docs/training.md](../../docs/training.md).",
+        f"{origin(model.name, model.kind, runs[0]['options'])} Transforms frozen; {amount}. "
+        "That is little: what the model could reach with more is not known. Commands and rates are "
+        "in [docs/training.md](../../docs/training.md).",
         width=100,
         break_long_words=False,
         break_on_hyphens=False,

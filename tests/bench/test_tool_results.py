@@ -43,7 +43,8 @@ def test_effort_table_has_times_relative_to_effort_0() -> None:
 def test_a_card_says_what_was_learnt_before() -> None:
     plain = {"fresh": False, "entropy": None}
     assert "what fits" in results.origin("groupedmixer", "groupedmixer", plain)
-    assert "hyper-synthesis" in results.origin("groupedmixer", "groupedmixer", plain | {"fresh": True})
+    fresh = plain | {"fresh": True}
+    assert "hyper-synthesis" in results.origin("groupedmixer", "groupedmixer", fresh)
     assert "hyper-synthesis" in results.origin("serial", "serial", plain)
     own = plain | {"entropy": "models/serial"}
     assert "its own weights" in results.origin("serial", "serial", own)
