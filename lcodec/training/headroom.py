@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -70,16 +71,14 @@ def stream_peaks(model: TrainingCodec) -> tuple[float, float]:
     """
     peaks = [0.0, 0.0]
 
-    def watch(synthesis: bool) -> torch.utils.hooks.RemovableHandle:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            peaks[synthesis] = max(peaks[synthesis], float(inputs[0].abs().max()))
+    def watch(synthesis: bool, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        peaks[synthesis] = max(peaks[synthesis], float(inputs[0].abs().max()))
 
-        return layer.register_forward_pre_hook(hook)
-
-    handles = []
-    for name, layer in model.network.named_modules():
-        if isinstance(layer, twin.TwinNorm):
-            handles.append(watch(name.startswith(SYNTHESIS)))
+    handles = [
+        layer.register_forward_pre_hook(partial(watch, name.startswith(SYNTHESIS)))
+        for name, layer in model.network.named_modules()
+        if isinstance(layer, twin.TwinNorm)
+    ]
     before = model.kit.rounding.enabled
     model.kit.rounding.enabled = True
     pictures = probe_pictures().to(model.prior.mean.values.device)
