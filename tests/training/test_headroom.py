@@ -9,39 +9,27 @@ import torch
 from torch import Tensor
 
 from lcodec.nets.integer import twin
-from lcodec.nets.integer.condition import Condition
 from lcodec.training.checkpoint import load_tensors
 from lcodec.training.export import write_model
 from lcodec.training.headroom import LIMIT, scale_streams, stream_peaks, with_headroom
 from lcodec.training.integers import export_entropy
-from lcodec.training.model import TrainingCodec
 from lcodec.training.restore import restore_model
-from tests.entropy.test_models import build, inputs, predictions
-from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
+from tests.entropy.test_models import build, inputs, predictions, twin_inputs
+from tests.entropy.tiny import TINY
 from tests.tinymodel import tiny_codec
-
-
-def float_predictions(codec: TrainingCodec) -> tuple[Tensor, Tensor]:
-    """Means and scale indices of the network without any rounding."""
-    draw = torch.Generator().manual_seed(3)
-    z = torch.randint(-9, 10, (1, HYPER_LATENT, 2, 3), generator=draw).float()
-    normalised = 128 * torch.randn(1, LATENT, 8, 12, generator=draw)
-    condition = Condition(torch.tensor([40.0]), deviation=torch.ones(1, LATENT))
-    codec.kit.rounding.enabled = False
-    with torch.no_grad():
-        mean, index = codec.network.parallel(z, normalised, condition)
-    codec.kit.rounding.enabled = True
-    return mean, index
 
 
 @pytest.mark.parametrize("kind", TINY)
 def test_networks_do_not_depend_on_the_scale_of_their_streams(kind: str) -> None:
     """So that streams may be scaled: all that writes into them is known, norms alone read them."""
-    plain, scaled = tiny_codec(kind=kind), tiny_codec(kind=kind)
+    plain, scaled = (tiny_codec(kind=kind, rounding=False) for _ in range(2))
+    found = []
     for codec, factor in ((plain, 50.0), (scaled, 400.0)):  # far above the norms' epsilon
         scale_streams(codec.network, factor, synthesis=False)
         scale_streams(codec.network, factor, synthesis=True)
-    for a, b in zip(float_predictions(plain), float_predictions(scaled), strict=True):
+        with torch.no_grad():
+            found.append(codec.network.parallel(*twin_inputs(codec, *inputs())))
+    for a, b in zip(*found, strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-3)
     assert all(b > 7 * a for a, b in zip(stream_peaks(plain), stream_peaks(scaled), strict=True))
 
