@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.container import Header, Section, TilePayload
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.imageio import Samples
 from lcodec.latents import BitTally, LatentCoder, PictureSymbols
 from lcodec.nets.quality import quality_lambda

@@ -21,7 +21,7 @@ import torch
 from lcodec.bench import find_pictures, published_curve
 from lcodec.bench.bdrate import bd_rate
 from lcodec.bench.curves import ANCHOR, Curve
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.imageio import Samples, load
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.training.export import load_run

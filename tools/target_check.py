@@ -20,7 +20,7 @@ from pathlib import Path
 from lcodec import Target
 from lcodec.bench import find_pictures
 from lcodec.codec import Codec
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import TargetError
 from lcodec.imageio import Picture, load
 from lcodec.targets import Quantity

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.bench.metrics import has_ms_ssim, ms_ssim
-from lcodec.distortion import psnr
+from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import UsageError
 from lcodec.imageio import Picture, Samples
 

@@ -10,7 +10,7 @@ from typing import Literal
 from lcodec.atomic import atomic_write
 from lcodec.bench.curves import Curve
 from lcodec.bench.extras import require
-from lcodec.bench.metrics import ms_ssim_db
+from lcodec.metrics.msssim import ms_ssim_db
 from lcodec.errors import UsageError
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})

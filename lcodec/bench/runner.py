@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lcodec.atomic import atomic_write
-from lcodec.bench.metrics import has_ms_ssim, ms_ssim
+from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
 from lcodec.bench.results import BenchResult, PictureResult
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.imageio import READ_SUFFIXES, Picture, Samples, load
 

@@ -173,6 +173,15 @@ def train(
             rich_help_panel=SCHEDULE,
         ),
     ] = "0:8x128,0.2:8x256",
+    tune: Annotated[
+        str | None,
+        typer.Option(
+            "--tune",
+            metavar="NAME",
+            help="What counts: visual or psnr; as --start if not given, else psnr.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -257,7 +266,7 @@ def train(
     )
     earlier = run if resume and (run / "run.json").exists() else None
     config = choose_sizes(
-        earlier, start, entropy=entropy, model=model, depth=depth, channels=channels
+        earlier, start, entropy=entropy, model=model, depth=depth, channels=channels, tune=tune
     )
     trainer = Trainer(options, config, _reporter(as_json, quiet))
     try:

@@ -54,7 +54,8 @@ def write_model(model: TrainingCodec, models: Path, name: str, transforms: str) 
     identity = canonical_id(model.config, shared, entropy)
     sizes = model.config.to_dict()
     set_folder, folder = models / transforms, models / name
-    _write_json(set_folder, {"transforms": sizes.pop("transforms")})
+    shared_keys = [key for key in ("transforms", "tune") if key in sizes]
+    _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
     if not _same_tensors(shared, set_folder / TRANSFORMS_FILE):
         checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
     folder.mkdir(parents=True, exist_ok=True)

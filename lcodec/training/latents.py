@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lcodec.errors import InputError
 from lcodec.nets.integer import profile as P
+from lcodec.nets.precision import reduced_precision
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.training import checkpoint
@@ -116,7 +117,7 @@ def compute_latents(
     for start in range(0, count, at_once):
         quality = levels[start : start + at_once].to(device).float()
         pixels = data.batch(len(quality), side).to(device).float() / 255.0
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with reduced_precision(device):
             y = transforms.analyse(pixels, quality)
             z = transforms.hyper_analysis(y)
         ys.append(y.round().clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).to(torch.int16).cpu())

@@ -8,8 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lcodec.nets.quality import QUALITY_MAX, quality_lambdas
+from lcodec.metrics.ssimulacra2 import distances
+from lcodec.nets.precision import reduced_precision
+from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import PATCH
+from lcodec.nets.tune import Tune, find_tune
 from lcodec.training.data import CropDataset
 from lcodec.training.latents import LatentCrops
 from lcodec.training.model import TrainingCodec, round_through
@@ -17,20 +20,26 @@ from lcodec.training.model import TrainingCodec, round_through
 
 @dataclass
 class Losses:
-    """Loss of a batch; per picture (B,): bits per pixel of y and z, mean squared error."""
+    """Loss of a batch; per picture (B,): bits per pixel of y and z, distortions.
+
+    ``error`` is the mean squared error, ``distance`` that of SSIMULACRA2; 0 where unknown.
+    """
 
     loss: Tensor
     bpp_y: Tensor
     bpp_z: Tensor
     error: Tensor
+    distance: Tensor
 
 
-def sample_loss(bits: Tensor, pixels_per_sample: int, error: Tensor | None, lam: Tensor) -> Tensor:
-    """Mean over samples of ``(bpp + lambda * 255^2 * MSE) / sqrt(lambda)``."""
-    cost = bits / pixels_per_sample
-    if error is not None:
-        cost = cost + lam * 255.0**2 * error
-    return (cost / lam.sqrt()).mean()
+def sample_loss(
+    bpp: Tensor, tune: Tune, quality: Tensor, error: Tensor, distance: Tensor
+) -> Tensor:
+    """Mean loss of samples of a tune, see `lcodec.nets.tune`; all tensors (B,)."""
+    cost = bpp + tune.error.at(quality) * 255.0**2 * error
+    if tune.perceived is not None:
+        cost = cost + tune.perceived.at(quality) * distance
+    return (cost / tune.reference.at(quality).sqrt()).mean()
 
 
 def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
@@ -64,6 +73,7 @@ class PictureObjective:
 
     def __init__(self, model: TrainingCodec, data: CropDataset, device: torch.device) -> None:
         self.model, self.data, self.device = model, data, device
+        self.tune = find_tune(model.config.tune)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
@@ -76,15 +86,19 @@ class PictureObjective:
 
     def losses(self, *batch: Tensor) -> Losses:
         pixels, quality, *noise = batch
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with reduced_precision(self.device):
             y, z = self.model.latents(pixels, quality)
             y_hat, z_hat = round_through(y), round_through(z)
             noisy = (y + noise[0], z + noise[1])
             bits_y, bits_z = self.model.rate(y_hat, z_hat, *noisy, quality)
-            error = squared_error(self.model.transforms.synthesise(y_hat, quality), pixels)
-        area = pixels.shape[2] * pixels.shape[3]
-        loss = sample_loss(bits_y + bits_z, area, error, quality_lambdas(quality))
-        return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, error.detach())
+            shown = self.model.transforms.synthesise(y_hat, quality)
+        error = squared_error(shown, pixels)
+        distance = torch.zeros_like(error)
+        if self.tune.perceived is not None:
+            distance = distances(pixels, shown)
+        bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance)
+        return Losses(loss, bpp_y.detach(), bpp_z.detach(), error.detach(), distance.detach())
 
     def validate(self) -> float | None:
         return None
@@ -95,6 +109,7 @@ class LatentObjective:
 
     def __init__(self, model: TrainingCodec, crops: LatentCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
+        self.tune = find_tune(model.config.tune)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         parts = self.crops.draw(count, side)
@@ -102,12 +117,13 @@ class LatentObjective:
 
     def losses(self, *batch: Tensor) -> Losses:
         y, z, quality = batch
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with reduced_precision(self.device):
             bits_y, bits_z = self.model.rate(y, z, y, z, quality)
         area = y.shape[2] * y.shape[3] * PATCH**2
-        loss = sample_loss(bits_y + bits_z, area, None, quality_lambdas(quality))
+        bpp_y, bpp_z = bits_y / area, bits_z / area
         nothing = torch.zeros_like(bits_y)
-        return Losses(loss, bits_y.detach() / area, bits_z.detach() / area, nothing)
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, nothing, nothing)
+        return Losses(loss, bpp_y.detach(), bpp_z.detach(), nothing, nothing)
 
     @torch.no_grad()
     def validate(self) -> float | None:

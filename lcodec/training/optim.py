@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from lcodec.nets.precision import has_fast_bfloat16
 from lcodec.training.streams import Streams
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -21,7 +22,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
     """Approximate nearest semi-orthogonal matrices of a stack (n, rows, columns)."""
     a, b, c = _COEFFICIENTS
-    x = update.bfloat16()
+    x = update.bfloat16() if has_fast_bfloat16(update.device) else update.float()
     transposed = x.shape[1] > x.shape[2]
     if transposed:
         x = x.transpose(1, 2)

@@ -20,10 +20,12 @@ from lcodec.nets.integer import profile as P
 from lcodec.nets.integer import twin
 from lcodec.nets.quality import QUALITY_MAX, QualityTable
 from lcodec.nets.transforms import PATCH
+from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.integers import LEVELS, released_deviation
 from lcodec.training.model import TrainingCodec
+from lcodec.training.requality import on_levels_of
 from lcodec.training.resize import fitted
 from lcodec.training.widen import widened
 
@@ -139,17 +141,17 @@ def load_start(
 
     From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
     ``fresh``. The rest can come from the model in ``entropy``, which may have other transforms and
-    fewer latent channels. Slices of a GroupedMixer are split if the model has more of them. If it
+    fewer latent channels. Weights of another tune are moved to the levels of the model's. Slices of a GroupedMixer are split if the model has more of them. If it
     has more latent channels, components of ``pictures`` are added. Returns the names of the
     tensors that stay fresh.
     """
-    stored, config = _read(folder)
+    stored, config = _read(folder, model)
     more = model.config.transforms.latent - config.transforms.latent
     if more > 0:
         shown = stored["transforms.synthesis.linear.weight"].flatten(1)
         found = patch_components(pictures(), more, PATCH, without=shown)
         stored = widened(stored, config, model.config, *found)
-    source, own = (stored, config) if entropy is None else _read(entropy)
+    source, own = (stored, config) if entropy is None else _read(entropy, model)
     rest: Tensors = {}
     if not fresh and own.entropy.kind == model.config.entropy.kind:
         rest = fitted(source, own.entropy, model.config.entropy)
@@ -158,9 +160,14 @@ def load_start(
     return checkpoint.take_tensors(model, stored)
 
 
-def _read(folder: Path) -> tuple[Tensors, ModelConfig]:
-    """Weights and sizes of a run or of a released model."""
+def _read(folder: Path, model: TrainingCodec) -> tuple[Tensors, ModelConfig]:
+    """Weights, on the levels of the model's tune, and sizes of a run or of a released model."""
     if is_released(folder):
         source = restore_model(folder)
-        return dict(source.state_dict()), source.config
-    return checkpoint.load_tensors(folder / "average.safetensors"), read_sizes(folder)
+        stored, config = dict(source.state_dict()), source.config
+    else:
+        config = read_sizes(folder)
+        source = TrainingCodec(config)
+        stored = checkpoint.load_tensors(folder / "average.safetensors")
+    old, new = find_tune(config.tune), find_tune(model.config.tune)
+    return (stored if old == new else on_levels_of(source, stored, old, new)), config

@@ -9,6 +9,7 @@ from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
 from lcodec.modelconfig import ModelConfig
+from lcodec.nets.tune import find_tune
 from lcodec.training.restore import read_sizes
 
 
@@ -20,11 +21,13 @@ def choose_sizes(
     model: str | None = None,
     depth: int | None = None,
     channels: int | None = None,
+    tune: str | None = None,
 ) -> ModelConfig:
     """Sizes of the run gone on with or started from, else the default, with what is asked for.
 
     The entropy model over these transforms is that of the run or released model in ``entropy``,
-    or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels.
+    or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
+    ``tune`` is what to train for.
 
     Raises:
         UsageError: something else is asked for than the run gone on with has, fewer channels than
@@ -51,6 +54,10 @@ def choose_sizes(
         config = _changed(config, deeper, own, keep, f"--depth {depth}")
     if channels is not None:
         config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
+    if tune is not None and tune != config.tune:
+        if keep:
+            raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
+        config = replace(config, tune=find_tune(tune).name)
     return config
 
 

@@ -15,12 +15,14 @@ import torch
 from lcodec.errors import InputError
 from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import PATCH
+from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
 from lcodec.training.model import TrainingCodec
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
+from lcodec.training.requality import on_levels_of
 from lcodec.training.restore import load_start
 from lcodec.training.streams import Streams
 
@@ -126,6 +128,10 @@ class Trainer:
             config = self.model.config.transforms
             components, deviation = patch_components(self._pictures(), config.latent, PATCH)
             self.model.transforms.start_from_components(components, deviation)
+            # The tables begin on the levels of squared error.
+            own, start = find_tune(self.model.config.tune), find_tune("psnr")
+            moved = on_levels_of(self.model, self.model.state_dict(), start, own)
+            self.model.load_state_dict(moved)
 
     def _prepare(self) -> None:
         o = self.options
@@ -195,6 +201,7 @@ class Trainer:
             "bpp_y": float(out.bpp_y.mean()),
             "bpp_z": float(out.bpp_z.mean()),
             "psnr": float(-10.0 * out.error.clamp(min=1e-10).log10().mean()),
+            "distance": float(out.distance.mean()),
         }
 
     @torch.no_grad()

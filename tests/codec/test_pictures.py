@@ -14,7 +14,7 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import Alpha
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import FormatError, TargetError
 from lcodec.imageio import Metadata, Picture
 from lcodec.targets import Target

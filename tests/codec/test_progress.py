@@ -9,7 +9,7 @@ import pytest
 
 from lcodec import Target
 from lcodec.codec import Codec
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.repack import repack
 from tests.tinymodel import picture
 

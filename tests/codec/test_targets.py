@@ -12,7 +12,7 @@ import pytest
 import lcodec
 from lcodec import Target
 from lcodec.codec import Codec
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import TargetError, UsageError
 from lcodec.targets import SIZE_SLOPE, Quantity, parse_size, search
 from tests.tinymodel import picture

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lcodec.codec import Codec
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import UsageError
 from lcodec.imageio import Picture
 from lcodec.latents import PictureSymbols

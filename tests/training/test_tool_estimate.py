@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from lcodec.codec import Codec
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.training.checkpoint import save_run
 from lcodec.training.optim import MuonAdam
 from tests.tinymodel import picture, tiny_codec

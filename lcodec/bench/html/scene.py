@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from lcodec.bench.figures import aligned
 from lcodec.bench.html.screen import on_screen
-from lcodec.bench.metrics import PEAK
+from lcodec.metrics.msssim import PEAK
 from lcodec.bench.regions import Region, WorstRegion, error_cells, worst_regions
 from lcodec.imageio import Picture
 

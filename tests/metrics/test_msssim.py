@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lcodec.bench.metrics import (
+from lcodec.metrics.msssim import (
     MS_SSIM_MIN_SIDE,
     MS_SSIM_WEIGHTS,
     has_ms_ssim,
     ms_ssim,
     ms_ssim_db,
 )
-from lcodec.distortion import psnr
+from lcodec.metrics.distortion import psnr
 from lcodec.errors import UsageError
 
 C1, C2 = 6.5025, 58.5225
@@ -88,7 +88,7 @@ def test_ms_ssim_matches_the_definition(height: int, width: int) -> None:
 
 def test_single_scale_terms_match_scikit_image() -> None:
     skimage = pytest.importorskip("skimage.metrics")
-    from lcodec.bench.metrics import _ssim_maps
+    from lcodec.metrics.msssim import _ssim_maps
 
     reference, decoded = (p[..., 0] for p in noisy(5, 64, 80, 15.0))
     expected = skimage.structural_similarity(

@@ -1,0 +1,186 @@
+"""SSIMULACRA2 in torch: a perceptual measure that can also be trained on.
+
+The measure of Sneyers (Cloudinary, version 2.1, 2022): six scales in the XYB colour space; maps of
+structural dissimilarity, of added edges ("artifact") and of lost ones ("detail"), each averaged by
+its mean and by its 4-norm; a weighted sum of these averages, stretched to a scale on which 90
+means visually lossless, 70 high, 50 medium and 30 low quality. The weights are those of the
+reference implementation.
+
+All of it is float32 whatever the caller's autocast: in bfloat16 the variances are noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lcodec.imageio import Samples
+from lcodec.metrics.distortion import same_shape
+
+SCALES = 6
+MIN_SIDE = 8
+"""Shortest side of a scale, in pixels; smaller ones are left out."""
+
+_TAPS, _SIGMA = 11, 1.5
+_C2 = 0.0009
+_TINY = 1e-24  # keeps the slope of the 4-norm finite where a map is zero
+_NEGLIGIBLE = 0.01  # a plane whose weights are all smaller is skipped; that is < 0.01 points
+_STRIP = 1 << 19  # pixels worked on at a time where no gradient is wanted
+
+# Responses of the eye's cones to linear RGB; biased and cube-rooted as in JPEG XL.
+_OPSIN = (
+    (0.3, 0.622, 0.078),
+    (0.23, 0.692, 0.078),
+    (0.24342268924547819, 0.20476744424496821, 0.5518098665095536),
+)
+_OPSIN_BIAS = 0.0037930732552754493
+
+# A row a channel and scale: dissimilarity, artifact and detail by mean, then by 4-norm.
+# fmt: off
+_WEIGHTS = (
+    # X
+    (0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0),
+    (0.0, 0.0004371155730107379, 0.0, 1.1041726426657346, 0.00066284834129271, 0.00015231632783718752),
+    (0.0, 0.0016406437456599754, 0.0, 1.8422455520539298, 11.441172603757666, 0.0),
+    (0.0007989109436015163, 0.000176816438078653, 0.0, 1.8787594979546387, 10.94906990605142, 0.0),
+    (0.0007289346991508072, 0.9677937080626833, 0.0, 0.00014003424285435884, 0.9981766977854967, 0.00031949755934435053),
+    (0.0004550992113792063, 0.0, 0.0, 0.0013648766163243398, 0.0, 0.0),
+    # Y
+    (0.0, 0.0, 0.0, 7.466890328078848, 0.0, 17.445833984131262),
+    (0.0006235601634041466, 0.0, 0.0, 6.683678146179332, 0.00037724407979611296, 1.027889937768264),
+    (225.20515300849274, 0.0, 0.0, 19.213238186143016, 0.0011401524586618361, 0.001237755635509985),
+    (176.39317598450694, 0.0, 0.0, 24.43300999870476, 0.28520802612117757, 0.0004485436923833408),
+    (0.0, 0.0, 0.0, 34.77906344483772, 44.835625328877896, 0.0),
+    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    # B-Y
+    (0.0, 0.0008680556573291698, 0.0, 0.0, 0.0, 0.0),
+    (0.0, 0.0005313191874358747, 0.0, 0.00016533814161379112, 0.0, 0.0),
+    (0.0, 0.0, 0.0, 0.0004179171803251336, 0.0017290828234722833, 0.0),
+    (0.0020827005846636437, 0.0, 0.0, 8.826982764996862, 23.19243343998926, 0.0),
+    (95.1080498811086, 0.9863978034400682, 0.9834382792465353, 0.0012286405048278493, 171.2667255897307, 0.9807858872435379),
+    (0.0, 0.0, 0.0, 0.0005130064588990679, 0.0, 0.00010854057858411537),
+)
+# fmt: on
+
+
+def ssimulacra2(reference: Samples, decoded: Samples) -> float:
+    """SSIMULACRA2 of two pictures (H, W) or (H, W, 3) of one type; 100 if they are equal.
+
+    Samples are taken as sRGB, gray ones as equal red, green and blue. Sides of 8 pixels or more.
+
+    Raises:
+        UsageError: the arrays are not pictures, or not of one shape.
+    """
+    reference, decoded = same_shape(reference, decoded)
+    with torch.inference_mode():
+        distance = distances(_planes(reference), _planes(decoded), strip=_STRIP)
+    return score(float(distance))
+
+
+def score(distance: float) -> float:
+    """The published scale: 100 at distance 0, falling, negative for ruined pictures."""
+    value = 0.9562382616834844 * distance
+    value = value * (2.326765642916932 + value * (-0.020884521182843837 + value * 6.248496625763138e-05))
+    return 100.0 - 10.0 * value**0.6276336467831387 if value > 0 else 100.0
+
+
+def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> Tensor:
+    """The weighted sum of each pair of pictures (B,), before `score` stretches it.
+
+    ``reference`` and ``decoded`` (B, 3, H, W), sRGB in [0, 1], values beyond it clipped. The
+    result has a gradient by ``decoded`` where that asks for one. With ``strip``, so many pixels
+    of a picture are worked on at a time: less memory, and no gradient.
+    """
+    with torch.autocast(reference.device.type, enabled=False):
+        one, other = (_linear(p.float().clamp(0.0, 1.0)) for p in (reference, decoded))
+        count = 1
+        while count < SCALES and -(-min(one.shape[2:]) // 2**count) >= MIN_SIDE:
+            count += 1
+        # The reference implementation numbers its weights consecutively over the scales there are.
+        weights = torch.tensor(_WEIGHTS).flatten()[: 18 * count]
+        total = one.new_zeros(len(one))
+        for scale in range(count):
+            if scale:
+                one, other = _halved(one), _halved(other)
+            for_scale = weights.view(3, count, 6)[:, scale]
+            channels = [c for c in range(3) if float(for_scale[c].max()) >= _NEGLIGIBLE]
+            if channels:
+                averages = _averages(one, other, channels, strip)
+                total = total + (averages * for_scale[channels].to(one.device)).sum((1, 2))
+    return total
+
+
+def _planes(pixels: Samples) -> Tensor:
+    scaled = torch.from_numpy(pixels.astype(np.float32) / float(np.iinfo(pixels.dtype).max))
+    return scaled.reshape(*pixels.shape[:2], -1).permute(2, 0, 1).expand(3, -1, -1)[None]
+
+
+def _linear(pixels: Tensor) -> Tensor:
+    curve = ((pixels + 0.055) / 1.055) ** 2.4
+    return torch.where(pixels <= 0.04045, pixels / 12.92, curve)
+
+
+def _halved(linear: Tensor) -> Tensor:
+    """Means of 2x2 pixels; of fewer at an odd edge."""
+    h, w = linear.shape[2:]
+    return F.avg_pool2d(F.pad(linear, (0, w % 2, 0, h % 2), mode="replicate"), 2)
+
+
+def _perceived(linear: Tensor, channels: list[int]) -> Tensor:
+    """X, Y and B - Y, shifted and scaled to be positive: those of ``channels``."""
+    opsin = linear.new_tensor(_OPSIN)[:, :, None, None]
+    cones = (F.conv2d(linear, opsin) + _OPSIN_BIAS) ** (1.0 / 3.0) - _OPSIN_BIAS ** (1.0 / 3.0)
+    long, medium, short = cones.unbind(1)
+    luma = 0.5 * (long + medium)
+    planes = (7.0 * (long - medium) + 0.42, luma + 0.01, short - luma + 0.55)
+    return torch.stack([planes[c] for c in channels], 1)
+
+
+def _blurred(planes: Tensor) -> Tensor:
+    """Gaussian mean (B, C, H, W) of planes (B, C, H + 10, W), with zeros to the left and right."""
+    count, half = planes.shape[1], _TAPS // 2
+    place = torch.arange(-half, half + 1, device=planes.device, dtype=torch.float64)
+    kernel = torch.exp(place.square() / (-2.0 * _SIGMA**2))
+    kernel = (kernel / kernel.sum()).to(planes.dtype)
+    down = kernel.view(1, 1, -1, 1).expand(count, 1, -1, 1)
+    across = kernel.view(1, 1, 1, -1).expand(count, 1, 1, -1)
+    planes = F.conv2d(planes, down, groups=count)
+    return F.conv2d(planes, across, padding=(0, half), groups=count)
+
+
+def _averages(one: Tensor, other: Tensor, channels: list[int], strip: int | None) -> Tensor:
+    """Means and 4-norms of the three maps (B, channels, 6), in the order of the weights."""
+    height, width = one.shape[2:]
+    rows = height if strip is None else max(1, strip // width)
+    sums = []
+    for top in range(0, height, rows):
+        seen = _mirrored(top, min(top + rows, height), height).to(one.device)
+        maps = _maps(_perceived(one[:, :, seen], channels), _perceived(other[:, :, seen], channels))
+        sums.append(torch.stack([maps.sum((3, 4)), maps.square().square().sum((3, 4))]))
+    mean, fourth = torch.stack(sums).sum(0) / (height * width)
+    return torch.cat([mean, (fourth + _TINY) ** 0.25], 2)
+
+
+def _mirrored(top: int, bottom: int, height: int) -> Tensor:
+    """Rows ``top`` to ``bottom`` and half a window more on each side, mirrored at the edges."""
+    half = _TAPS // 2
+    rows = torch.arange(top - half, bottom + half)
+    rows = torch.where(rows < 0, -1 - rows, rows)
+    return torch.where(rows >= height, 2 * height - 1 - rows, rows)
+
+
+def _maps(x: Tensor, y: Tensor) -> Tensor:
+    """Dissimilarity, artifact and detail (B, C, 3, H, W) from planes of H + 10 rows."""
+    count, half = x.shape[1], _TAPS // 2
+    # What asks for no gradient is apart from what does: half of the way back is saved.
+    mean_x, square_x = _blurred(torch.cat([x, x * x], 1)).split(count, 1)
+    mean_y, square_y, product = _blurred(torch.cat([y, y * y, x * y], 1)).split(count, 1)
+    luminance = 1.0 - (mean_x - mean_y).square()
+    covariance = 2.0 * (product - mean_x * mean_y) + _C2
+    variance = (square_x - mean_x.square()) + (square_y - mean_y.square()) + _C2
+    dissimilarity = F.relu(1.0 - luminance * covariance / variance)
+    x, y = x[:, :, half:-half], y[:, :, half:-half]
+    edges = (1.0 + (y - mean_y).abs()) / (1.0 + (x - mean_x).abs()) - 1.0
+    return torch.stack([dissimilarity, F.relu(edges), F.relu(-edges)], 2)
