@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lcodec.codec import Codec, Decoded, decode, encode
     from lcodec.container import Description, Header
     from lcodec.container import describe as inspect
-    from lcodec.encoder import Encoded
     from lcodec.errors import (
         FormatError,
         InputError,
@@ -29,9 +28,10 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from lcodec.imageio import Metadata, Picture
+    from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
-    from lcodec.targets import Target
+    from lcodec.pipeline.encoder import Encoded
+    from lcodec.pipeline.targets import Target
 
 __version__ = "0.1.0"
 
@@ -62,9 +62,9 @@ __all__ = [
 
 _CODEC = "lcodec.codec"
 _CONTAINER = "lcodec.container"
-_ENCODER = "lcodec.encoder"
+_ENCODER = "lcodec.pipeline.encoder"
 _ERRORS = "lcodec.errors"
-_IMAGEIO = "lcodec.imageio"
+_PICTURE = "lcodec.picture"
 
 # Public name -> (module, name there).
 _HOMES = {
@@ -76,14 +76,14 @@ _HOMES = {
     "Description": (_CONTAINER, "Description"),
     "Header": (_CONTAINER, "Header"),
     "inspect": (_CONTAINER, "describe"),
-    "Metadata": (_IMAGEIO, "Metadata"),
-    "Picture": (_IMAGEIO, "Picture"),
+    "Metadata": (_PICTURE, "Metadata"),
+    "Picture": (_PICTURE, "Picture"),
     "FormatError": (_ERRORS, "FormatError"),
     "InputError": (_ERRORS, "InputError"),
     "LcodecError": (_ERRORS, "LcodecError"),
     "MismatchError": (_ERRORS, "MismatchError"),
     "OutputError": (_ERRORS, "OutputError"),
-    "Target": ("lcodec.targets", "Target"),
+    "Target": ("lcodec.pipeline.targets", "Target"),
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),
     "UsageError": (_ERRORS, "UsageError"),

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from lcodec import container, sidedata
+from lcodec import container
 from lcodec.container import Buffer, Header, TilePayload
-from lcodec.encoder import Encoded, Encoder, Source
+from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
-from lcodec.imageio import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
-from lcodec.latents import BitTally, LatentCoder, PictureSymbols
-from lcodec.loading import load_model
-from lcodec.nets.integer import profile as P
+from lcodec.integer import profile as P
 from lcodec.nets.quality import QUALITY_MAX
-from lcodec.pixels import PixelTransform
+from lcodec.picture import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
+from lcodec.pipeline import sidedata
+from lcodec.pipeline.encoder import Encoded, Encoder, Source
+from lcodec.pipeline.pixels import PixelTransform
+from lcodec.pipeline.search import encode_to
+from lcodec.pipeline.targets import Target
+from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, no_progress
-from lcodec.rdo import EFFORT_MAX, Refiner
-from lcodec.targeting import encode_to
-from lcodec.targets import Target
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
+from lcodec.weights.load import load_model
 
 if TYPE_CHECKING:
     from PIL.Image import Image

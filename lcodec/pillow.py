@@ -26,7 +26,7 @@ from lcodec.container import EXIF, ICC, MAX_SIDE, SIGNATURE, XMP, Alpha, Header
 from lcodec.errors import InputError, LcodecError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from lcodec.imageio import Picture
+    from lcodec.picture import Picture
 
 FORMAT: Final = "LIC"
 SUFFIX: Final = ".lic"
@@ -155,7 +155,7 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
 
 
 def _picture(image: Image.Image, options: dict[str, Any]) -> Picture:
-    from lcodec.imageio import Metadata, from_pil
+    from lcodec.picture import Metadata, from_pil
 
     given = _given(options)
     picture = from_pil(image, given)
@@ -172,7 +172,7 @@ def _picture(image: Image.Image, options: dict[str, Any]) -> Picture:
 
 def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
     """The metadata among the options, as bytes."""
-    from lcodec.imageio.metadata import is_readable
+    from lcodec.picture.metadata import is_readable
 
     given: dict[str, bytes | None] = {}
     for name in _KEYS.values():

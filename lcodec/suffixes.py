@@ -8,7 +8,7 @@ READ_SUFFIXES = frozenset(
         *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
     )
 )
-"""Pictures that `lcodec.imageio.load` understands, for those who look through folders."""
+"""Pictures that `lcodec.picture.load` understands, for those who look through folders."""
 
 WRITE_SUFFIXES = frozenset(
     (
@@ -16,4 +16,4 @@ WRITE_SUFFIXES = frozenset(
         *(".ppm", ".pgm", ".pnm", ".bmp"),
     )
 )
-"""Pictures that `lcodec.imageio.save` writes."""
+"""Pictures that `lcodec.picture.save` writes."""

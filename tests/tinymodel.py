@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
-from lcodec.training.model import TrainingCodec
-from lcodec.weightslock import lock_model
+from lcodec.twin.codec import TwinCodec
+from lcodec.weights.config import ModelConfig
+from lcodec.weights.lock import lock_model
 from tests.entropy.tiny import GROUPEDMIXER, HYPER_LATENT, LATENT, TINY
 
 DEFAULT = "groupedmixer"
@@ -53,13 +53,13 @@ def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(rows[:count]).float(), deviation
 
 
-def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = DEFAULT) -> TrainingCodec:
+def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = DEFAULT) -> TwinCodec:
     """A model whose heads and closed layers are random too, so that everything matters.
 
     The transforms depend on the seed alone, so those of all kinds are the same.
     """
     torch.manual_seed(seed)
-    model = TrainingCodec(replace(CONFIG, entropy=TINY[kind]), rounding)
+    model = TwinCodec(replace(CONFIG, entropy=TINY[kind]), rounding)
     model.transforms.start_from_components(*cosine_components(LATENT))
     with torch.no_grad():
         for name, parameter in model.named_parameters():

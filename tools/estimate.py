@@ -22,14 +22,15 @@ from lcodec.bench import find_pictures, published_curve
 from lcodec.bench.bdrate import bd_rate
 from lcodec.bench.curves import ANCHOR, Curve
 from lcodec.metrics.distortion import psnr
-from lcodec.imageio import Samples, load
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.picture import Samples, load
 from lcodec.training.export import load_run
-from lcodec.training.model import TrainingCodec
-from lcodec.training.restore import is_released, restore_model
+from lcodec.training.start import is_released
+from lcodec.twin.codec import TwinCodec
+from lcodec.twin.restore import restore_model
 
 
-def load_model(folder: Path) -> TrainingCodec:
+def load_model(folder: Path) -> TwinCodec:
     """The averaged weights of a run, or a released model."""
     return restore_model(folder).eval() if is_released(folder) else load_run(folder)
 
@@ -41,7 +42,7 @@ def whole(pixels: Samples) -> Samples:
 
 
 @torch.no_grad()
-def point(model: TrainingCodec, pixels: Samples, quality: int) -> tuple[float, float]:
+def point(model: TwinCodec, pixels: Samples, quality: int) -> tuple[float, float]:
     """Estimated bits per pixel and PSNR in dB of one 8-bit colour picture (H, W, 3)."""
     picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -52,7 +53,7 @@ def point(model: TrainingCodec, pixels: Samples, quality: int) -> tuple[float, f
 
 
 def curve(
-    name: str, model: TrainingCodec, pictures: Sequence[Samples], qualities: Sequence[int]
+    name: str, model: TwinCodec, pictures: Sequence[Samples], qualities: Sequence[int]
 ) -> Curve:
     """Means over all pictures at each quality."""
     points = []

@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 
 from lcodec.codec import Codec
-from lcodec.imageio import Picture, load
-from lcodec.latents import tile_areas
+from lcodec.picture import Picture, load
+from lcodec.pipeline.tiles import tile_areas
 from lcodec.training.export import export_run, load_run
-from lcodec.training.model import TrainingCodec
+from lcodec.twin.codec import TwinCodec
 
 
-def float_bits(model: TrainingCodec, codec: Codec, path: Path, quality: int) -> float:
+def float_bits(model: TwinCodec, codec: Codec, path: Path, quality: int) -> float:
     """Bits of all tiles of one picture according to the unquantised network."""
     pixels = load(path).pixels
     y = torch.from_numpy(codec._pixels.analyse(pixels, quality))

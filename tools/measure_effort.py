@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.codec import DEFAULT_MODEL, Codec, Decoded
-from lcodec.encoder import Encoded
-from lcodec.rdo import EFFORT_MAX
+from lcodec.effort import EFFORT_MAX
+from lcodec.pipeline.encoder import Encoded
 
 
 class AtEffort:

@@ -25,8 +25,8 @@ from lcodec.atomic import atomic_write
 from lcodec.bench import psnr
 from lcodec.bench.regions import Region, error_cells, worst_regions
 from lcodec.codec import DEFAULT_MODEL, Codec
-from lcodec.imageio import Picture, Samples, from_pil, load
-from lcodec.targets import Target
+from lcodec.picture import Picture, Samples, from_pil, load
+from lcodec.pipeline.targets import Target
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "comparison.webp"
 LARGEST = 150_000

@@ -20,10 +20,10 @@ from pathlib import Path
 from lcodec import Target
 from lcodec.bench import find_pictures
 from lcodec.codec import Codec
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import TargetError
-from lcodec.imageio import Picture, load
-from lcodec.targets import Quantity
+from lcodec.metrics.distortion import psnr
+from lcodec.picture import Picture, load
+from lcodec.pipeline.targets import Quantity
 
 BPP_LOW, BPP_HIGH, DECIBEL = 0.25, 0.75, 34.0
 SIZE_LOW, SIZE_HIGH = 0.15, 1.0

@@ -15,7 +15,7 @@ from lcodec.batch.plan import Job
 from lcodec.batch.report import Stamp
 from lcodec.container import EXIF, ICC, XMP, LicFile
 from lcodec.errors import FormatError, InputError, LcodecError
-from lcodec.imageio import format_of_suffix, is_whole, probe
+from lcodec.picture import format_of_suffix, is_whole, probe
 from lcodec.weights import require_model, stated_id
 
 _METADATA = (ICC, EXIF, XMP)

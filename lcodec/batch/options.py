@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lcodec.container import DEFAULT_MAX_PIXELS
-from lcodec.targets import Target
+from lcodec.pipeline.targets import Target
 
 PLACEMENT = ("device", "preserve", "max_pixels")
 """Options that change nothing about what is in an output."""

@@ -14,7 +14,7 @@ from lcodec.atomic import atomic_write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain
 from lcodec.errors import InputError, LcodecError, OutputError
-from lcodec.imageio import Picture, load, save
+from lcodec.picture import Picture, load, save
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class EncodeWorker:
 
         Raises:
             Unusable: the model cannot be loaded.
-            InputError, OutputError: as `lcodec.imageio`, or the picture changed meanwhile.
+            InputError, OutputError: as `lcodec.picture`, or the picture changed meanwhile.
         """
         source = _Source.read(task, self.options)
         options = self.options
@@ -225,7 +225,7 @@ class DecodeWorker:
         Raises:
             Unusable: a model that is there cannot be loaded.
             InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
-                `lcodec.codec.Codec.decode` and `lcodec.imageio.save`.
+                `lcodec.codec.Codec.decode` and `lcodec.picture.save`.
         """
         stamp = Stamp.of(task.source)
         try:

@@ -5,7 +5,6 @@ BD-rate needs scipy, plots need matplotlib and pages jinja2, all of the extra ``
 
 from lcodec.bench.bdrate import BdRate, bd_rate
 from lcodec.bench.curves import ANCHOR, Curve, is_kodak, published_curve, published_curves
-from lcodec.metrics.msssim import MS_SSIM_MIN_SIDE, ms_ssim
 from lcodec.bench.plot import plot_rd
 from lcodec.bench.report import print_report
 from lcodec.bench.results import (
@@ -24,6 +23,7 @@ from lcodec.bench.runner import (
 )
 from lcodec.bench.summary import Summary, report_to_json, summarize
 from lcodec.metrics.distortion import psnr
+from lcodec.metrics.msssim import MS_SSIM_MIN_SIDE, ms_ssim
 
 __all__ = [
     "ANCHOR",

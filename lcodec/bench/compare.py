@@ -19,8 +19,8 @@ from lcodec.bench.macs import parameters, steps_and_macs
 from lcodec.bench.runner import machine_facts
 from lcodec.codec import Codec
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.imageio import load
-from lcodec.latents import BitTally, PictureSymbols
+from lcodec.picture import load
+from lcodec.pipeline.tiles import BitTally, PictureSymbols
 
 SCHEMA = 1
 REFERENCE = "checkerboard"

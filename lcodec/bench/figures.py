@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import UsageError
-from lcodec.imageio import Picture, Samples
+from lcodec.metrics.distortion import psnr
+from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
+from lcodec.picture import Picture, Samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lcodec.entropy.model import IntegerEntropyModel
-from lcodec.nets.integer.carriers import exact_products
-from lcodec.nets.integer.exact import (
+from lcodec.integer.carriers import exact_products
+from lcodec.integer.exact import (
     ExactAttention,
     ExactDepthwise,
     ExactHead,

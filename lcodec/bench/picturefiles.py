@@ -11,7 +11,7 @@ from lcodec import container, decode
 from lcodec.bench.figures import PictureFile, check_sizes
 from lcodec.container import SIGNATURE, LicFile
 from lcodec.errors import InputError, LcodecError
-from lcodec.imageio import Picture, load, probe
+from lcodec.picture import Picture, load, probe
 
 
 @dataclass(frozen=True)

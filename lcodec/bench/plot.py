@@ -10,8 +10,8 @@ from typing import Literal
 from lcodec.atomic import atomic_write
 from lcodec.bench.curves import Curve
 from lcodec.bench.extras import require
-from lcodec.metrics.msssim import ms_ssim_db
 from lcodec.errors import UsageError
+from lcodec.metrics.msssim import ms_ssim_db
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
 METRIC_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}

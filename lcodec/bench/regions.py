@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.imageio import Samples
+from lcodec.picture import Samples
 
 CELL = 8
 """Side in pixels of the squares over which errors are summed."""

@@ -16,11 +16,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lcodec.atomic import atomic_write
-from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
 from lcodec.bench.results import BenchResult, PictureResult
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
-from lcodec.imageio import READ_SUFFIXES, Picture, Samples, load
+from lcodec.metrics.distortion import psnr
+from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
+from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
 """Eight levels evenly spread, the least the protocol asks for."""

@@ -265,7 +265,7 @@ def _other_kind(source: str, decode: bool) -> str:
 
 def _suffix(picture_format: str | None) -> str:
     """The suffix of a format named on the command line, with or without its dot."""
-    from lcodec.imageio import format_of_suffix
+    from lcodec.picture import format_of_suffix
 
     suffix = "." + (picture_format or "png").lower().removeprefix(".")
     format_of_suffix(suffix)
@@ -297,7 +297,7 @@ def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Execu
     effort = options.effort if isinstance(options, EncodeOptions) else 0
     count = min(jobs or default_jobs((d.pixels for d in todo), effort=effort), len(todo))
     if jobs is None and count > 1 and options.device != Device.CPU:
-        from lcodec.loading import choose_device
+        from lcodec.weights.load import choose_device
 
         if choose_device(options.device).type == "cuda":
             count = 1  # several would share one GPU and its memory

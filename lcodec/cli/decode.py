@@ -83,7 +83,7 @@ def decode(
         progress("loading networks", 0, 1)
         with watch.stage("networks"):
             from lcodec.codec import Codec
-            from lcodec.imageio import save
+            from lcodec.picture import save
 
             codec = Codec(model=model, device=device.value)
         details.networks(codec)

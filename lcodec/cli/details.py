@@ -10,8 +10,8 @@ from lcodec.container import Description
 
 if TYPE_CHECKING:
     from lcodec.codec import Codec
-    from lcodec.encoder import Trial
-    from lcodec.imageio import Picture
+    from lcodec.picture import Picture
+    from lcodec.pipeline.encoder import Trial
 
 _COLOURS = {1: "gray", 3: "RGB"}
 _ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}

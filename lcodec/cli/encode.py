@@ -39,8 +39,8 @@ from lcodec.timing import Stopwatch
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
-    from lcodec.encoder import Encoded
-    from lcodec.imageio import Picture
+    from lcodec.picture import Picture
+    from lcodec.pipeline.encoder import Encoded
 
 
 def encode(
@@ -85,7 +85,7 @@ def encode(
     output = routes.settle(routes.ENCODE, source, output, force=force, as_json=as_json)
     require_model(model)
 
-    from lcodec.imageio import load
+    from lcodec.picture import load
 
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     with waiting(shown=not quiet) as progress:

@@ -12,7 +12,7 @@ import typer
 
 from lcodec.cli import complete
 from lcodec.errors import UsageError
-from lcodec.targets import Target
+from lcodec.pipeline.targets import Target
 
 DEFAULT_MODEL = "groupedmixer"
 DEFAULT_QUALITY = 50

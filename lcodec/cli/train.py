@@ -233,9 +233,9 @@ def train(
 
     import torch
 
-    from lcodec.loading import choose_device
     from lcodec.training.sizes import choose_sizes
     from lcodec.training.trainer import Trainer, TrainOptions
+    from lcodec.weights.load import choose_device
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from lcodec.entropy.pointwise import MaskedContext, PointwiseConfig, PointwiseNetwork
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.layout import checker_latents, checker_neighbours, checker_tokens
+from lcodec.integer.condition import Condition
+from lcodec.integer.layout import checker_latents, checker_neighbours, checker_tokens
 
 OFFSETS = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if (r + c) % 2)
 """The anchors (row, column) around a position that is none, in raster order."""

@@ -34,12 +34,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.attention import KeyValueCache, SpatioChannelAttention
+from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
 from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
-from lcodec.nets.attention import KeyValueCache, SpatioChannelAttention
-from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.layout import checker_latents, checker_tokens
+from lcodec.integer.condition import Condition
+from lcodec.integer.layout import checker_latents, checker_tokens
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.attention import CausalAttention, KeyValueCache, WindowAttention
+from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
 from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
-from lcodec.nets.attention import CausalAttention, KeyValueCache, WindowAttention
-from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.layout import group_tokens, ungroup_tokens
+from lcodec.integer.condition import Condition
+from lcodec.integer.layout import group_tokens, ungroup_tokens
 from lcodec.nets.transforms import HYPER_STRIDE
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.attention import KeyValueCache
 from lcodec.entropy.network import EntropyNetwork
-from lcodec.nets.attention import KeyValueCache
-from lcodec.nets.integer.condition import Condition
+from lcodec.integer.condition import Condition
 
 
 @dataclass

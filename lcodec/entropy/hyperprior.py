@@ -14,7 +14,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from lcodec.entropy.pointwise import PointwiseConfig, PointwiseNetwork
-from lcodec.nets.integer.condition import Condition
+from lcodec.integer.condition import Condition
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
-from lcodec.nets.contexts import (
+from lcodec.entropy.contexts import (
     NINE,
     ChannelContext,
     InterSliceContext,
@@ -38,10 +37,11 @@ from lcodec.nets.contexts import (
     SliceMemory,
     checkerboard_offsets,
 )
-from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.layout import checker_latents, checker_tokens
+from lcodec.entropy.feedforward import FeedForward
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
+from lcodec.integer import profile as P
+from lcodec.integer.condition import Condition
+from lcodec.integer.layout import checker_latents, checker_tokens
 
 
 @dataclass(frozen=True)

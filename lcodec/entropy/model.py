@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from lcodec.entropy.interface import Symbols
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import make_network
-from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.carriers import Carrier
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.exact import ExactKit, prepare_all, rescale
+from lcodec.integer import profile as P
+from lcodec.integer.carriers import Carrier
+from lcodec.integer.condition import Condition
+from lcodec.integer.exact import ExactKit, prepare_all, rescale
 from lcodec.nets.quality import QUALITY_MAX
 
 LEVELS = QUALITY_MAX + 1

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from lcodec.nets.hyper import HyperSynthesis, HyperSynthesisConfig
-from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.condition import Condition
+from lcodec.entropy.hyper import HyperSynthesis, HyperSynthesisConfig
+from lcodec.integer import profile as P
+from lcodec.integer.condition import Condition
 from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_norm
-from lcodec.nets.feedforward import FeedForward
-from lcodec.nets.integer.condition import Condition
+from lcodec.integer.condition import Condition
 
 
 @dataclass(frozen=True)

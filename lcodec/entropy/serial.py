@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from lcodec.entropy.pointwise import MaskedContext, PointwiseConfig, PointwiseNetwork
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.layout import neighbourhood
+from lcodec.integer.condition import Condition
+from lcodec.integer.layout import neighbourhood
 
 OFFSETS = tuple((r, c) for r in range(-2, 1) for c in range(-2, 3) if (r, c) < (0, 0))
 """The neighbours (row, column) that come before a position, in raster order."""

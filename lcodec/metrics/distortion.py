@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lcodec.errors import UsageError
-from lcodec.imageio import Samples, check_pixels
+from lcodec.picture import Samples, check_pixels
 
 
 def psnr(reference: Samples, decoded: Samples) -> float:

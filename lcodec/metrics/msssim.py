@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.metrics.distortion import same_shape
 from lcodec.errors import UsageError
-from lcodec.imageio import Samples
+from lcodec.metrics.distortion import same_shape
+from lcodec.picture import Samples
 
 PEAK = 255.0
 
@@ -35,7 +35,8 @@ def ms_ssim(reference: Samples, decoded: Samples) -> float:
     scale count as 0.
 
     Raises:
-        UsageError: a side is shorter than `MS_SSIM_MIN_SIDE`, or as for `lcodec.metrics.distortion.psnr`.
+        UsageError: a side is shorter than `MS_SSIM_MIN_SIDE`, or as for
+            `lcodec.metrics.distortion.psnr`.
     """
     reference, decoded = same_shape(reference, decoded)
     height, width = reference.shape[:2]

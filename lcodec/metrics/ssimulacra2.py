@@ -16,12 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lcodec.imageio import Samples
+from lcodec.errors import UsageError
 from lcodec.metrics.distortion import same_shape
+from lcodec.picture import Samples
 
 SCALES = 6
 MIN_SIDE = 8
-"""Shortest side of a scale, in pixels; smaller ones are left out."""
+"""Shortest side of a picture and of a scale, in pixels; smaller scales are left out."""
 
 _TAPS, _SIGMA = 11, 1.5
 _C2 = 0.0009
@@ -38,14 +39,27 @@ _OPSIN = (
 _OPSIN_BIAS = 0.0037930732552754493
 
 # A row a channel and scale: dissimilarity, artifact and detail by mean, then by 4-norm.
-# fmt: off
 _WEIGHTS = (
     # X
     (0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0),
-    (0.0, 0.0004371155730107379, 0.0, 1.1041726426657346, 0.00066284834129271, 0.00015231632783718752),
+    (
+        0.0,
+        0.0004371155730107379,
+        0.0,
+        1.1041726426657346,
+        0.00066284834129271,
+        0.00015231632783718752,
+    ),
     (0.0, 0.0016406437456599754, 0.0, 1.8422455520539298, 11.441172603757666, 0.0),
     (0.0007989109436015163, 0.000176816438078653, 0.0, 1.8787594979546387, 10.94906990605142, 0.0),
-    (0.0007289346991508072, 0.9677937080626833, 0.0, 0.00014003424285435884, 0.9981766977854967, 0.00031949755934435053),
+    (
+        0.0007289346991508072,
+        0.9677937080626833,
+        0.0,
+        0.00014003424285435884,
+        0.9981766977854967,
+        0.00031949755934435053,
+    ),
     (0.0004550992113792063, 0.0, 0.0, 0.0013648766163243398, 0.0, 0.0),
     # Y
     (0.0, 0.0, 0.0, 7.466890328078848, 0.0, 17.445833984131262),
@@ -59,10 +73,16 @@ _WEIGHTS = (
     (0.0, 0.0005313191874358747, 0.0, 0.00016533814161379112, 0.0, 0.0),
     (0.0, 0.0, 0.0, 0.0004179171803251336, 0.0017290828234722833, 0.0),
     (0.0020827005846636437, 0.0, 0.0, 8.826982764996862, 23.19243343998926, 0.0),
-    (95.1080498811086, 0.9863978034400682, 0.9834382792465353, 0.0012286405048278493, 171.2667255897307, 0.9807858872435379),
+    (
+        95.1080498811086,
+        0.9863978034400682,
+        0.9834382792465353,
+        0.0012286405048278493,
+        171.2667255897307,
+        0.9807858872435379,
+    ),
     (0.0, 0.0, 0.0, 0.0005130064588990679, 0.0, 0.00010854057858411537),
 )
-# fmt: on
 
 
 def ssimulacra2(reference: Samples, decoded: Samples) -> float:
@@ -71,19 +91,33 @@ def ssimulacra2(reference: Samples, decoded: Samples) -> float:
     Samples are taken as sRGB, gray ones as equal red, green and blue. Sides of 8 pixels or more.
 
     Raises:
-        UsageError: the arrays are not pictures, or not of one shape.
+        UsageError: a side is shorter than `MIN_SIDE`, or as for
+            `lcodec.metrics.distortion.psnr`.
     """
     reference, decoded = same_shape(reference, decoded)
+    height, width = reference.shape[:2]
+    if not has_ssimulacra2(reference):
+        raise UsageError(
+            f"SSIMULACRA2 needs sides of at least {MIN_SIDE} pixels, not {width}x{height}"
+        )
+    if np.array_equal(reference, decoded):
+        return 100.0  # not a little less by the rounding of float32
     with torch.inference_mode():
         distance = distances(_planes(reference), _planes(decoded), strip=_STRIP)
     return score(float(distance))
 
 
+def has_ssimulacra2(pixels: Samples) -> bool:
+    """Whether the picture is large enough for `ssimulacra2`."""
+    return bool(min(pixels.shape[:2]) >= MIN_SIDE)
+
+
 def score(distance: float) -> float:
     """The published scale: 100 at distance 0, falling, negative for ruined pictures."""
     value = 0.9562382616834844 * distance
-    value = value * (2.326765642916932 + value * (-0.020884521182843837 + value * 6.248496625763138e-05))
-    return 100.0 - 10.0 * value**0.6276336467831387 if value > 0 else 100.0
+    slope = 2.326765642916932 + value * (-0.020884521182843837 + value * 6.248496625763138e-05)
+    stretched = slope * value
+    return 100.0 - 10.0 * stretched**0.6276336467831387 if stretched > 0 else 100.0
 
 
 def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> Tensor:
@@ -175,8 +209,9 @@ def _maps(x: Tensor, y: Tensor) -> Tensor:
     """Dissimilarity, artifact and detail (B, C, 3, H, W) from planes of H + 10 rows."""
     count, half = x.shape[1], _TAPS // 2
     # What asks for no gradient is apart from what does: half of the way back is saved.
-    mean_x, square_x = _blurred(torch.cat([x, x * x], 1)).split(count, 1)
-    mean_y, square_y, product = _blurred(torch.cat([y, y * y, x * y], 1)).split(count, 1)
+    mean_x, square_x = torch.split(_blurred(torch.cat([x, x * x], 1)), count, 1)
+    found = _blurred(torch.cat([y, y * y, x * y], 1))
+    mean_y, square_y, product = torch.split(found, count, 1)
     luminance = 1.0 - (mean_x - mean_y).square()
     covariance = 2.0 * (product - mean_x * mean_y) + _C2
     variance = (square_x - mean_x.square()) + (square_y - mean_y.square()) + _C2

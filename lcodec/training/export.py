@@ -10,27 +10,27 @@ import torch
 from torch import Tensor
 
 from lcodec.errors import InputError, OutputError, UsageError
-from lcodec.loading import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, canonical_id
-from lcodec.modelconfig import ModelConfig
-from lcodec.nets.integer import profile as P
+from lcodec.integer import profile as P
 from lcodec.training import checkpoint
-from lcodec.training.headroom import with_headroom
-from lcodec.training.integers import export_entropy, export_transforms
-from lcodec.training.model import TrainingCodec
-from lcodec.weightslock import LockedFile, check_model_name, lock_model
+from lcodec.twin.codec import TwinCodec
+from lcodec.twin.headroom import with_headroom
+from lcodec.twin.integers import export_entropy, export_transforms
+from lcodec.weights.config import ModelConfig
+from lcodec.weights.load import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, canonical_id
+from lcodec.weights.lock import LockedFile, check_model_name, lock_model
 
 TRANSFORMS_NAME = "transforms"
 """Name of the transforms that the released models share."""
 
 
-def load_run(run: Path, average: bool = True) -> TrainingCodec:
+def load_run(run: Path, average: bool = True) -> TwinCodec:
     """The model of a run folder, with its averaged weights, in evaluation mode.
 
     Raises:
         InputError: the folder is not a run, or lacks weights.
     """
     info = checkpoint.load_info(run)
-    model = TrainingCodec(ModelConfig.from_dict(info["config"]))
+    model = TwinCodec(ModelConfig.from_dict(info["config"]))
     path = run / ("average.safetensors" if average else "weights.safetensors")
     if not path.is_file():
         raise InputError(f"{run} is not a complete run folder: {path.name} is missing")
@@ -40,10 +40,10 @@ def load_run(run: Path, average: bool = True) -> TrainingCodec:
     return model.eval()
 
 
-def write_model(model: TrainingCodec, models: Path, name: str, transforms: str) -> bytes:
+def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> bytes:
     """Write ``models/name`` and, where they differ, its transforms ``models/transforms``.
 
-    Residual streams that the integers would clamp are scaled, see `lcodec.training.headroom`.
+    Residual streams that the integers would clamp are scaled, see `lcodec.twin.headroom`.
     Returns the model id.
 
     Raises:

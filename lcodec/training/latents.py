@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from lcodec.errors import InputError
-from lcodec.nets.integer import profile as P
+from lcodec.integer import profile as P
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset
-from lcodec.training.integers import export_transforms
+from lcodec.twin.integers import export_transforms
 
 HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels that one element of z stands for, each way
 HELD_OUT = 0.04  # share of the crops kept for validation

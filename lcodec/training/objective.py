@@ -15,7 +15,7 @@ from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune, find_tune
 from lcodec.training.data import CropDataset
 from lcodec.training.latents import LatentCrops
-from lcodec.training.model import TrainingCodec, round_through
+from lcodec.twin.codec import TwinCodec, round_through
 
 
 @dataclass
@@ -71,7 +71,7 @@ class PictureObjective:
     `docs/training.md`, "What the analysis learns from".
     """
 
-    def __init__(self, model: TrainingCodec, data: CropDataset, device: torch.device) -> None:
+    def __init__(self, model: TwinCodec, data: CropDataset, device: torch.device) -> None:
         self.model, self.data, self.device = model, data, device
         self.tune = find_tune(model.config.tune)
 
@@ -107,7 +107,7 @@ class PictureObjective:
 class LatentObjective:
     """Rate of latents computed beforehand, under frozen transforms."""
 
-    def __init__(self, model: TrainingCodec, crops: LatentCrops, device: torch.device) -> None:
+    def __init__(self, model: TwinCodec, crops: LatentCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
         self.tune = find_tune(model.config.tune)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.modelconfig import ModelConfig
 from lcodec.nets.tune import find_tune
-from lcodec.training.restore import read_sizes
+from lcodec.training.start import read_sizes
+from lcodec.weights.config import ModelConfig
 
 
 def choose_sizes(

@@ -13,18 +13,18 @@ from typing import Any, TextIO
 import torch
 
 from lcodec.errors import InputError
-from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
-from lcodec.training.model import TrainingCodec
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.requality import on_levels_of
-from lcodec.training.restore import load_start
+from lcodec.training.start import load_start
 from lcodec.training.streams import Streams
+from lcodec.twin.codec import TwinCodec
+from lcodec.weights.config import ModelConfig
 
 STAGES = ("transforms", "entropy", "joint")
 
@@ -82,7 +82,7 @@ class Trainer:
         self.report = report
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
-        self.model = TrainingCodec(config, rounding=False)
+        self.model = TwinCodec(config, rounding=False)
         self._data: CropDataset | None = None
         self.steps = 0
         self.skipped = 0

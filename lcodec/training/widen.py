@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
-from lcodec.modelconfig import ModelConfig
 from lcodec.nets.transforms import Transforms
+from lcodec.weights.config import ModelConfig
 
 Tensors = dict[str, Tensor]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lcodec.batch.plan import Plan, plan_tree
-from lcodec.imageio import READ_SUFFIXES
+from lcodec.picture import READ_SUFFIXES
 
 MakeBatch = Callable[..., Plan]
 

@@ -23,8 +23,8 @@ from lcodec.batch import work
 from lcodec.batch.options import EncodeOptions
 from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
 from lcodec.errors import LcodecError
-from lcodec.imageio import Picture
-from lcodec.targets import Target
+from lcodec.picture import Picture
+from lcodec.pipeline.targets import Target
 from lcodec.weights import require_model, stated_id
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from lcodec.batch.plan import Job
 from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.work import Task
 from lcodec.errors import InputError
-from lcodec.imageio import save
-from lcodec.targets import Target
+from lcodec.picture import save
+from lcodec.pipeline.targets import Target
 
 from .conftest import MakeBatch
 from .fakes import OPTIONS, FakeWorker

@@ -16,9 +16,9 @@ from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.work import CodecRecipe, EncodeWorker, Made, Task, Worker
-from lcodec.encoder import Encoded
 from lcodec.errors import InputError, WeightsError
-from lcodec.imageio import Picture
+from lcodec.picture import Picture
+from lcodec.pipeline.encoder import Encoded
 
 from .conftest import MakeBatch
 from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker

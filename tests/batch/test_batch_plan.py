@@ -10,7 +10,7 @@ import pytest
 
 from lcodec.batch.plan import parse_list, plan_list, plan_tree
 from lcodec.errors import InputError, OutputError
-from lcodec.imageio import READ_SUFFIXES
+from lcodec.picture import READ_SUFFIXES
 
 
 def outputs(root: Path, *names: str) -> dict[str, str]:

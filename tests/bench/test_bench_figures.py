@@ -17,13 +17,13 @@ from lcodec.bench.figures import (
     figures_of,
     shown_psnr,
 )
-from lcodec.metrics.msssim import ms_ssim
 from lcodec.bench.picturefiles import read_files
 from lcodec.bench.regions import Region, error_cells, worst_regions
 from lcodec.codec import Codec
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import FormatError, InputError, UsageError
-from lcodec.imageio import Metadata, Picture, load
+from lcodec.metrics.distortion import psnr
+from lcodec.metrics.msssim import ms_ssim
+from lcodec.picture import Metadata, Picture, load
 from tests.tinymodel import picture
 
 

@@ -32,7 +32,7 @@ from lcodec.bench.html import (
 from lcodec.bench.html.chart import LEFT, RIGHT, rd_chart
 from lcodec.bench.html.screen import GREY, data_uri, on_screen
 from lcodec.bench.regions import Region
-from lcodec.imageio import Metadata, Picture
+from lcodec.picture import Metadata, Picture
 from tests.bench.bench_fakes import FakeCodec, write_pictures
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture

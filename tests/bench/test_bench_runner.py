@@ -20,7 +20,7 @@ from lcodec.bench import (
 )
 from lcodec.bench.results import PictureResult
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
-from lcodec.imageio import load
+from lcodec.picture import load
 from tests.bench.bench_fakes import FakeCodec, FakeDecoded, write_pictures
 
 SIZES = {"a.png": (180, 200), "b.png": (40, 60)}

@@ -15,7 +15,7 @@ from PIL import Image
 from lcodec.bench import psnr
 from lcodec.bench.regions import Region
 from lcodec.codec import Codec
-from lcodec.imageio import Picture
+from lcodec.picture import Picture
 from tests.tinymodel import picture
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec.container import Header, TilePayload, write
-from lcodec.weightslock import lock_model
+from lcodec.weights.lock import lock_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 600

@@ -18,8 +18,8 @@ import lcodec
 from lcodec import container
 from lcodec.batch.engine import TOGETHER
 from lcodec.cli.main import run
-from lcodec.imageio import Metadata, Picture, save
-from tests.imageio.samples import icc
+from lcodec.picture import Metadata, Picture, save
+from tests.picture.samples import icc
 from tests.tinymodel import picture
 
 from .command import ROOT, TIMEOUT, command, environment

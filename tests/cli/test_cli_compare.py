@@ -12,7 +12,7 @@ from PIL import Image
 from lcodec.bench import ms_ssim, psnr, result_to_json
 from lcodec.cli.main import run
 from lcodec.codec import Codec
-from lcodec.imageio import load
+from lcodec.picture import load
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture
 

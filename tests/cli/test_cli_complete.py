@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lcodec import weights
 from lcodec.cli import complete
 from lcodec.cli.main import run
 from lcodec.errors import UsageError
+from lcodec.weights import find
 
 from .command import TIMEOUT, environment, hollow_model, lcodec
 
@@ -35,7 +35,9 @@ def folder(tmp_path: Path, tiny_models_folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LCODEC_MODELS", str(tiny_models_folder))
     # The released models are not to be seen, however many there are.
-    monkeypatch.setattr(weights, "__file__", str(tmp_path / "nowhere" / "lcodec" / "weights.py"))
+    monkeypatch.setattr(
+        find, "__file__", str(tmp_path / "nowhere" / "lcodec" / "weights" / "find.py")
+    )
     return tmp_path
 
 

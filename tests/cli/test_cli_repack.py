@@ -17,7 +17,7 @@ from lcodec.container import Section
 from lcodec.errors import UsageError
 from lcodec.repack import repack
 from lcodec.training.export import TRANSFORMS_NAME, write_model
-from lcodec.weightslock import lock_model
+from lcodec.weights.lock import lock_model
 from tests.cli.command import lcodec
 from tests.tinymodel import picture, tiny_codec, write_tiny_model
 

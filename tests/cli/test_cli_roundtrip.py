@@ -15,8 +15,8 @@ import lcodec
 from lcodec import container
 from lcodec.cli.main import run
 from lcodec.codec import Codec
-from lcodec.imageio import Metadata, Picture, load, save
-from tests.imageio.samples import exif, icc
+from lcodec.picture import Metadata, Picture, load, save
+from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 
 from .command import TIMEOUT, command, environment

@@ -15,9 +15,9 @@ from lcodec import codec
 from lcodec.cli import options
 from lcodec.cli.main import run
 from lcodec.cli.train import Stage, parse_crops, train
-from lcodec.modelconfig import ModelConfig
 from lcodec.training import trainer
 from lcodec.training.trainer import TrainOptions
+from lcodec.weights.config import ModelConfig
 
 Capture = pytest.CaptureFixture[str]
 

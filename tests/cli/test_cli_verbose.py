@@ -13,8 +13,8 @@ from PIL import Image
 import lcodec
 from lcodec.cli.main import run
 from lcodec.codec import Codec
-from lcodec.imageio import Metadata, Picture, save
-from tests.imageio.samples import icc
+from lcodec.picture import Metadata, Picture, save
+from tests.picture.samples import icc
 from tests.tinymodel import picture
 
 Capture = pytest.CaptureFixture[str]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from lcodec.codec import Codec
-from lcodec.imageio import Picture
 from lcodec.nets.blockwise import spans
-from lcodec.pixels import PixelTransform
+from lcodec.picture import Picture
+from lcodec.pipeline.pixels import PixelTransform
 from tests.tinymodel import picture
 
 

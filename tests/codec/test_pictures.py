@@ -14,11 +14,11 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import Alpha
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import FormatError, TargetError
-from lcodec.imageio import Metadata, Picture
-from lcodec.targets import Target
-from tests.imageio.samples import exif, icc
+from lcodec.metrics.distortion import psnr
+from lcodec.picture import Metadata, Picture
+from lcodec.pipeline.targets import Target
+from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 
 QUALITY = 80

@@ -12,9 +12,9 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import LicFile, TilePayload
-from lcodec.encoder import Encoded
 from lcodec.errors import MismatchError, UsageError, WeightsError
-from lcodec.weightslock import lock_model
+from lcodec.pipeline.encoder import Encoded
+from lcodec.weights.lock import lock_model
 from tests.tinymodel import picture, write_tiny_model
 
 

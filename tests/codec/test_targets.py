@@ -12,9 +12,9 @@ import pytest
 import lcodec
 from lcodec import Target
 from lcodec.codec import Codec
-from lcodec.metrics.distortion import psnr
 from lcodec.errors import TargetError, UsageError
-from lcodec.targets import SIZE_SLOPE, Quantity, parse_size, search
+from lcodec.metrics.distortion import psnr
+from lcodec.pipeline.targets import SIZE_SLOPE, Quantity, parse_size, search
 from tests.tinymodel import picture
 
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_met_is_said_with_what_can(codec: Codec) -> None:
 
 
 def test_the_analysis_of_several_levels_is_that_of_each(codec: Codec) -> None:
-    from lcodec.pixels import AnalysisStarts
+    from lcodec.pipeline.pixels import AnalysisStarts
 
     pixels, starts = picture(70, 90), AnalysisStarts()
     for level in (10, 90):

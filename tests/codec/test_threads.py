@@ -21,12 +21,12 @@ from PIL import Image
 
 import lcodec
 from lcodec.codec import Codec
-from lcodec.imageio import from_pil
-from lcodec.loading import load_model
-from lcodec.nets.integer.carriers import full_float32
-from lcodec.rdo.proxy import Proxy
+from lcodec.effort.proxy import Proxy
+from lcodec.integer.carriers import full_float32
+from lcodec.picture import from_pil
+from lcodec.weights.load import load_model
 from tests.conftest import ROOT
-from tests.imageio.samples import exif
+from tests.picture.samples import exif
 from tests.tinymodel import picture
 
 THREADS = 6
@@ -91,7 +91,7 @@ def test_twin_of_effort_is_made_once(tiny_model: Path, monkeypatch: pytest.Monke
             time.sleep(0.05)
             super().__init__(*arguments)
 
-    monkeypatch.setattr("lcodec.rdo.refiner.Proxy", Counted)
+    monkeypatch.setattr("lcodec.effort.refiner.Proxy", Counted)
     codec = Codec(device="cpu")
     pixels = picture(40, 50)
     files = in_threads([lambda: codec.encode(pixels, 50, effort=1)] * THREADS)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from lcodec import Target
 from lcodec.codec import Codec
-from lcodec.encoder import Encoded
-from lcodec.imageio import Picture
+from lcodec.picture import Picture
+from lcodec.pipeline.encoder import Encoded
 from tests.tinymodel import picture
 from tools import target_check
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lcodec.codec import Codec
-from lcodec.imageio import Picture
-from lcodec.nets.integer.profile import SYMBOL_LIMIT
+from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.transforms import PATCH
+from lcodec.picture import Picture
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED, ROOT
 

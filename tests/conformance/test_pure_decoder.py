@@ -12,10 +12,10 @@ from safetensors.numpy import load_file, save_file
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import TilePayload
-from lcodec.imageio import Picture
-from lcodec.latents import BitTally
+from lcodec.picture import Picture
+from lcodec.pipeline.tiles import BitTally
 from lcodec.timing import Stopwatch
-from lcodec.weightslock import lock_model
+from lcodec.weights.lock import lock_model
 from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, alpha_plane, model_id, parse
 from tests.conformance.pure_memplusplus import MemPlusPlus

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from lcodec.entropy.econtextformer import EContextformer, EContextformerConfig
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.twin import TwinKit
+from lcodec.integer.condition import Condition
+from lcodec.integer.twin import TwinKit
 
 CONFIG = EContextformerConfig(
     latent=12,

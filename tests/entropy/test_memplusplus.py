@@ -13,9 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lcodec.bench.macs import parameters, steps_and_macs
 from lcodec.entropy.memplusplus import MemPlusPlus, MemPlusPlusConfig
 from lcodec.entropy.model import IntegerEntropyModel
-from lcodec.nets.integer.carriers import exact_products, make_carrier
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.twin import TwinKit
+from lcodec.integer.carriers import exact_products, make_carrier
+from lcodec.integer.condition import Condition
+from lcodec.integer.twin import TwinKit
 from tests.entropy.tiny import TINY
 
 TINY_CONFIG = TINY[MemPlusPlusConfig.kind]

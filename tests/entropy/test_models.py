@@ -15,15 +15,15 @@ from lcodec.container import ENTROPY_MODELS, read
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import EntropyNetwork
 from lcodec.entropy.registry import ABLATIONS, PRESETS, kinds, make_network, preset
-from lcodec.nets.integer import profile as P
-from lcodec.nets.integer.carriers import exact_products, make_carrier
-from lcodec.nets.integer.condition import Condition
-from lcodec.nets.integer.twin import TwinKit
+from lcodec.integer import profile as P
+from lcodec.integer.carriers import exact_products, make_carrier
+from lcodec.integer.condition import Condition
+from lcodec.integer.twin import TwinKit
 from lcodec.training.checkpoint import load_tensors
 from lcodec.training.export import write_model
-from lcodec.training.integers import export_entropy
-from lcodec.training.model import TrainingCodec
-from lcodec.training.restore import restore_model
+from lcodec.twin.codec import TwinCodec
+from lcodec.twin.integers import export_entropy
+from lcodec.twin.restore import restore_model
 from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
 from tests.tinymodel import picture, tiny_codec
 
@@ -75,7 +75,7 @@ def same(a: Predictions, b: Predictions) -> bool:
     )
 
 
-def twin_inputs(codec: TrainingCodec, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Condition]:
+def twin_inputs(codec: TwinCodec, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Condition]:
     """What the twin takes where the integers take z and y."""
     quality = torch.tensor([float(QUALITY)])
     gains = codec.transforms.gains

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lcodec.errors import UsageError
+from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import (
     MS_SSIM_MIN_SIDE,
     MS_SSIM_WEIGHTS,
@@ -15,8 +17,6 @@ from lcodec.metrics.msssim import (
     ms_ssim,
     ms_ssim_db,
 )
-from lcodec.metrics.distortion import psnr
-from lcodec.errors import UsageError
 
 C1, C2 = 6.5025, 58.5225
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lcodec.errors import WeightsError
-from lcodec.modelconfig import ModelConfig
+from lcodec.weights.config import ModelConfig
 
 DEFAULT = ModelConfig().to_dict()
 

@@ -19,7 +19,7 @@ import lcodec.pillow
 from lcodec import codec as codec_module
 from lcodec import container
 from tests.cli.command import MODEL_ID, environment, lic_file
-from tests.imageio.samples import exif, icc
+from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 
 RGB = picture(40, 56)

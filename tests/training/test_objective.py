@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lcodec.nets.quality import quality_lambdas
+from lcodec.metrics.ssimulacra2 import distances
+from lcodec.nets.precision import reduced_precision
+from lcodec.nets.tune import TUNES
 from lcodec.training.data import CropDataset
-from lcodec.training.model import round_through
 from lcodec.training.objective import PictureObjective, sample_loss, squared_error
+from lcodec.twin.codec import round_through
 from tests.tinymodel import picture, tiny_codec
 
 
@@ -36,11 +39,12 @@ def objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PictureObjecti
 def test_the_value_is_that_of_the_rounded_latents(objective: PictureObjective) -> None:
     pixels, quality, *noise = objective.draw(3, 64)
     losses = objective.losses(pixels, quality, *noise)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), reduced_precision(torch.device("cpu")):
         shown = objective.model(pixels, quality).pixels
     error = squared_error(shown, pixels)
     torch.testing.assert_close(losses.error, error, rtol=1e-3, atol=0)
-    expected = sample_loss(torch.zeros(3), 1, error, quality_lambdas(quality))
+    nothing = torch.zeros(3)
+    expected = sample_loss(nothing, TUNES["psnr"], quality, error, nothing)
     torch.testing.assert_close(losses.loss.detach(), expected, rtol=1e-3, atol=0)
 
 
@@ -57,11 +61,34 @@ def test_all_of_the_transforms_learn_straight_through_the_rounding(
         transforms.synthesis.linear.weight,
     ]
     found = torch.autograd.grad(objective.losses(pixels, quality, *noise).loss, weights)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with reduced_precision(torch.device("cpu")):
         shown = transforms.synthesise(round_through(transforms.analyse(pixels, quality)), quality)
     error = squared_error(shown, pixels)
-    loss = sample_loss(torch.zeros(len(pixels)), 1, error, quality_lambdas(quality))
+    nothing = torch.zeros(len(pixels))
+    loss = sample_loss(nothing, TUNES["psnr"], quality, error, nothing)
     expected = torch.autograd.grad(loss, weights)
     for one, other in zip(found, expected, strict=True):
         assert float(other.abs().max()) > 0
         torch.testing.assert_close(one, other, rtol=0.02, atol=0.02 * float(other.abs().max()))
+
+
+def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
+    """Its value is made of bits, squared error and SSIMULACRA2; most of it of the latter."""
+    Image.fromarray(picture(140, 170, 4)).save(tmp_path / "picture.png")
+    codec = tiny_codec(rounding=False)
+    codec.config = replace(codec.config, tune="visual")
+    objective = PictureObjective(codec, CropDataset(tmp_path, 2), torch.device("cpu"))
+    pixels, quality, *noise = objective.draw(3, 64)
+    losses = objective.losses(pixels, quality, *noise)
+    with torch.no_grad(), reduced_precision(torch.device("cpu")):
+        shown = codec(pixels, quality).pixels
+    assert shown is not None
+    torch.testing.assert_close(losses.distance, distances(pixels, shown), rtol=1e-3, atol=1e-4)
+    assert float(losses.distance.min()) > 0.1
+    tune = TUNES["visual"]
+    bpp = losses.bpp_y + losses.bpp_z
+    expected = sample_loss(bpp, tune, quality, losses.error, losses.distance)
+    torch.testing.assert_close(losses.loss.detach(), expected)
+    assert tune.perceived is not None
+    seen = tune.perceived.at(quality) * losses.distance
+    assert float(seen.mean()) > float((tune.error.at(quality) * 255**2 * losses.error).mean())

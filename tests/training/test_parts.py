@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from lcodec.coding import symbol_bits
-from lcodec.nets.integer import profile as P
-from lcodec.nets.likelihood import index_to_sigma, logistic_bits
+from lcodec.integer import profile as P
+from lcodec.integer.likelihood import index_to_sigma, logistic_bits
 from lcodec.training.data import SHRINK_MAX, CropDataset, patch_components
 from lcodec.training.optim import MuonAdam, is_matrix, orthogonalise
 from tests.tinymodel import picture

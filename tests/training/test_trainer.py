@@ -14,13 +14,14 @@ from PIL import Image
 
 from lcodec.codec import Codec
 from lcodec.errors import InputError
-from lcodec.nets.quality import quality_lambdas
+from lcodec.nets.precision import reduced_precision
+from lcodec.nets.tune import TUNES, Rise, Tune
 from lcodec.training import checkpoint
 from lcodec.training.export import export_run, load_run
 from lcodec.training.latents import LatentCrops
-from lcodec.training.model import TrainingCodec
 from lcodec.training.objective import sample_loss
 from lcodec.training.trainer import Trainer, TrainOptions
+from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import CONFIG, ENTROPY, picture
 
 
@@ -48,7 +49,7 @@ def train(o: TrainOptions) -> tuple[Trainer, list[dict[str, Any]]]:
 
 def fixed_loss(trainer: Trainer) -> float:
     """Loss of the averaged weights on fixed crops at fixed qualities."""
-    model = TrainingCodec(CONFIG, rounding=False).eval()
+    model = TwinCodec(CONFIG, rounding=False).eval()
     model.load_state_dict(trainer.average)
     pixels = torch.from_numpy(picture(128, 128, 9)).permute(2, 0, 1)[None].float() / 255
     quality = torch.tensor([20.0, 50.0, 80.0])
@@ -56,8 +57,8 @@ def fixed_loss(trainer: Trainer) -> float:
         out = model(pixels.expand(3, -1, -1, -1), quality)
         assert out.pixels is not None
         error = (out.pixels - pixels).square().flatten(1).mean(1)
-        bits = out.bits_y + out.bits_z
-        return float(sample_loss(bits, 128 * 128, error, quality_lambdas(quality)))
+        bpp = (out.bits_y + out.bits_z) / 128**2
+        return float(sample_loss(bpp, TUNES["psnr"], quality, error, torch.zeros(3)))
 
 
 def test_training_lowers_the_loss(pictures: Path, tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     assert (crops.training, crops.held_out) == (7, 1)
     model = load_run(tmp_path / "b")
     y, z, quality = crops.pick(torch.tensor([7]))
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), reduced_precision(torch.device("cpu")):
         bits = sum(model.rate(y, z, y, z, quality))
     assert entries[-1]["bpp"] == pytest.approx(float(bits) / 64**2, rel=1e-3)
 
@@ -225,11 +226,13 @@ def test_crop_schedule_follows_the_budget(pictures: Path, tmp_path: Path) -> Non
 
 
 def test_loss_weighs_qualities_alike() -> None:
-    bits, error = torch.tensor([100.0, 400.0]), torch.tensor([0.01, 0.0025])
-    lam = torch.tensor([0.001, 0.016])
-    expected = [(100 / 50 + 0.001 * 255**2 * 0.01) / 0.001**0.5]
-    expected.append((400 / 50 + 0.016 * 255**2 * 0.0025) / 0.016**0.5)
-    assert float(sample_loss(bits, 50, error, lam)) == pytest.approx(sum(expected) / 2, rel=1e-5)
+    bpp, error = torch.tensor([2.0, 8.0]), torch.tensor([0.01, 0.0025])
+    tune = Tune("two", Rise(0.001, 0.016), Rise(0.002, 0.032), Rise(0.1, 1.6))
+    quality, distance = torch.tensor([0.0, 100.0]), torch.tensor([3.0, 2.0])
+    expected = [(2 + 0.002 * 255**2 * 0.01 + 0.1 * 3) / 0.001**0.5]
+    expected.append((8 + 0.032 * 255**2 * 0.0025 + 1.6 * 2) / 0.016**0.5)
+    found = float(sample_loss(bpp, tune, quality, error, distance))
+    assert found == pytest.approx(sum(expected) / 2, rel=1e-5)
 
 
 def test_missing_data_and_runs_are_reported(tmp_path: Path) -> None:

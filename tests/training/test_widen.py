@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from lcodec.modelconfig import ModelConfig
-from lcodec.nets.integer.condition import Condition
+from lcodec.integer.condition import Condition
 from lcodec.training.data import CropDataset, patch_components
 from lcodec.training.export import write_model
-from lcodec.training.model import TrainingCodec
-from lcodec.training.restore import load_start, restore_model
+from lcodec.training.start import load_start
+from lcodec.twin.codec import TwinCodec
+from lcodec.twin.restore import restore_model
+from lcodec.weights.config import ModelConfig
 from tests.tinymodel import picture, tiny_codec
 
 MORE = 8
@@ -36,7 +37,7 @@ def wider(config: ModelConfig) -> ModelConfig:
     )
 
 
-def start(folder: Path, pictures: CropDataset) -> tuple[TrainingCodec, TrainingCodec, torch.Tensor]:
+def start(folder: Path, pictures: CropDataset) -> tuple[TwinCodec, TwinCodec, torch.Tensor]:
     """A released model, one widened from it, and which of the latter's channels are the old."""
     source = tiny_codec(seed=5)
     with torch.no_grad():  # networks that do something
@@ -44,7 +45,7 @@ def start(folder: Path, pictures: CropDataset) -> tuple[TrainingCodec, TrainingC
             layer.weight.normal_(std=0.05)
     write_model(source, folder, "tiny", "shared")
     source = restore_model(folder / "tiny").eval()
-    target = TrainingCodec(wider(source.config)).eval()
+    target = TwinCodec(wider(source.config)).eval()
     assert load_start(target, folder / "tiny", lambda: pictures) == []
     source.kit.rounding.enabled = target.kit.rounding.enabled = False
     old: Any = source.config.entropy

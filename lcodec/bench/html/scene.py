@@ -10,9 +10,9 @@ from PIL.Image import Image
 
 from lcodec.bench.figures import aligned
 from lcodec.bench.html.screen import on_screen
-from lcodec.metrics.msssim import PEAK
 from lcodec.bench.regions import Region, WorstRegion, error_cells, worst_regions
-from lcodec.imageio import Picture
+from lcodec.metrics.msssim import PEAK
+from lcodec.picture import Picture
 
 BUDGET = 10_000_000
 """Pixels that a report embeds at most, all pictures together; lossless, that is some 20 MB."""

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from lcodec.bench.regions import Region
-from lcodec.imageio import Picture
-from lcodec.imageio.convert import reduced_to_bytes
+from lcodec.picture import Picture
+from lcodec.picture.convert import reduced_to_bytes
 
 GREY = (128, 128, 128)
 """Seen through transparent parts."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lcodec.bench.html.scene import BUDGET, Pane, Scene, make_scene
 from lcodec.bench.results import PictureResult
-from lcodec.imageio import Picture, Samples
+from lcodec.picture import Picture, Samples
 
 
 class WorstPictures:

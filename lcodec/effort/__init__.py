@@ -1,0 +1,12 @@
+"""Rate-distortion optimisation of the symbols of one picture, at encode time (docs/effort.md).
+
+The decoder and the format know nothing of it: of all files that decode to something, the encoder
+looks for a better one. `Refiner` is what the encoder uses; `proxy` says what symbols cost,
+differentiably; `area` cuts the picture into pieces that fit into memory; `descent` changes the
+symbols of one piece.
+"""
+
+from lcodec.effort.levels import EFFORT_MAX
+from lcodec.effort.refiner import Refiner
+
+__all__ = ["EFFORT_MAX", "Refiner"]

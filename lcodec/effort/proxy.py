@@ -1,0 +1,49 @@
+"""What symbols cost, as a differentiable function: the released networks as float twins.
+
+The integers of the entropy model have no gradient. Its trainable twin, restored from them, agrees
+with them to a fraction of a percent, which is enough for choosing symbols; what the file really
+costs is judged afterwards, by the file.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lcodec.nets.precision import reduced_precision
+from lcodec.twin.restore import restore_model
+from lcodec.weights import find_model
+from lcodec.weights.load import LoadedModel
+
+
+class Proxy:
+    """Synthesis and entropy model of a loaded model, with gradients towards the latents only."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        info = find_model(loaded.name)
+        twin = restore_model(info.place.folder / info.name)
+        twin.transforms = loaded.transforms
+        twin.kit.rounding.enabled = False  # a smooth function, and a faster one
+        self._twin = twin.to(loaded.device).eval().requires_grad_(False)
+        self._transforms = loaded.transforms
+        self._device = loaded.device
+
+    def level(self, quality: int) -> Tensor:
+        """A quality as the networks take it: (1,)."""
+        return torch.tensor([float(quality)], device=self._device)
+
+    def predict(self, y_hat: Tensor, z_hat: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation in steps of every latent, two tensors (1, M, h, w).
+
+        ``y_hat`` (1, M, h, w) and ``z_hat`` (1, hyper, h/4, w/4) whole-numbered.
+        """
+        with reduced_precision(self._device):
+            mean, sigma = self._twin.predict(y_hat, z_hat, level)
+        return mean.float(), sigma.float()
+
+    def synthesise(self, y_hat: Tensor, level: Tensor) -> Tensor:
+        """Pixels (1, 3, 16h, 16w), clipped to [0, 1]."""
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)
+        with reduced_precision(self._device):
+            shown = self._transforms.synthesise(y_hat, level)
+        return shown.float().clamp(0.0, 1.0)

@@ -1,0 +1,72 @@
+"""Better symbols for a whole picture."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import torch
+
+from lcodec.container import Header
+from lcodec.effort.area import Problem, areas
+from lcodec.effort.descent import descend
+from lcodec.effort.levels import ROUNDS
+from lcodec.effort.proxy import Proxy
+from lcodec.integer.carriers import full_float32
+from lcodec.picture import Samples
+from lcodec.pipeline.pixels import PixelTransform
+from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.progress import Progress
+from lcodec.weights.load import LoadedModel
+
+
+class Refiner:
+    """Optimises symbols with one loaded model; its differentiable twin is made at first use."""
+
+    def __init__(self, loaded: LoadedModel, transform: PixelTransform) -> None:
+        self._loaded = loaded
+        self._transform = transform
+        self._making = threading.Lock()
+        self._made: Proxy | None = None
+
+    def _proxy(self) -> Proxy:
+        with self._making:
+            if self._made is None:
+                self._made = Proxy(self._loaded)
+            return self._made
+
+    @torch.inference_mode(mode=False)  # gradients, even if the caller has given them up
+    def refine(
+        self,
+        header: Header,
+        pixels: Samples,
+        plain: PictureSymbols,
+        effort: int,
+        progress: Progress,
+    ) -> PictureSymbols:
+        """Symbols that cost less than ``plain``, those of plain rounding, as far as it is known.
+
+        Area after area, each beside the final symbols of those before it. Memory is that of one
+        area. Deterministic on one machine.
+        """
+        proxy = self._proxy()
+        found = PictureSymbols(plain.y.copy(), plain.z)
+        pieces = list(areas(header))
+        rounds = ROUNDS[effort]
+        for number, area in enumerate(pieces):
+            done = number * rounds
+            progress("optimisation", done, rounds * len(pieces))
+
+            def on_round() -> None:
+                nonlocal done
+                done += 1
+                progress("optimisation", done, rounds * len(pieces))
+
+            generator = torch.Generator().manual_seed(number)
+            problem = Problem(proxy, self._transform, header, pixels, found, area)
+            # Full float32 in any case: other threads may have set it, or not.
+            with torch.enable_grad(), full_float32():
+                best = descend(problem, rounds, generator, on_round)
+            found.y[:, area.rows, area.columns] = best[0].cpu().numpy().astype(np.int16)
+            progress("optimisation", (number + 1) * rounds, rounds * len(pieces))
+        return found

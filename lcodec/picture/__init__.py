@@ -1,0 +1,32 @@
+"""Pictures in and out: reading and writing any common format and mode.
+
+Pillow does the decoding and encoding; this package decides what is kept, says what was dropped,
+and turns every failure into one clear error.
+"""
+
+from lcodec.picture.convert import from_pil, to_pil
+from lcodec.picture.invisible import fill_invisible
+from lcodec.picture.metadata import Metadata
+from lcodec.picture.picture import Picture, Samples, check_pixels, from_array
+from lcodec.picture.probe import format_of_suffix, is_whole, probe
+from lcodec.picture.reader import load
+from lcodec.picture.writer import save
+from lcodec.suffixes import READ_SUFFIXES, WRITE_SUFFIXES
+
+__all__ = [
+    "READ_SUFFIXES",
+    "WRITE_SUFFIXES",
+    "Metadata",
+    "Picture",
+    "Samples",
+    "check_pixels",
+    "fill_invisible",
+    "format_of_suffix",
+    "from_array",
+    "from_pil",
+    "is_whole",
+    "load",
+    "probe",
+    "save",
+    "to_pil",
+]

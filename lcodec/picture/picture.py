@@ -1,0 +1,104 @@
+"""The one form in which pictures travel through the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.errors import UsageError
+from lcodec.picture.metadata import NO_METADATA, Metadata
+
+Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16: levels 0..255, or 0..65535."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels, alpha and metadata.
+
+    Attributes:
+        pixels: uint8 or uint16, (H, W) for gray or (H, W, 3) for RGB, C order, H and W at least 1.
+        alpha: None, or (H, W) of the type of ``pixels``; not multiplied into them.
+        metadata: profile, EXIF and XMP of the source; its orientation is applied already.
+        notes: what of the source all this does not hold, in the words shown to the user.
+
+    Raises:
+        UsageError: arrays of another type or shape.
+    """
+
+    pixels: Samples
+    notes: tuple[str, ...] = ()
+    alpha: Samples | None = None
+    metadata: Metadata = NO_METADATA
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels", check_pixels(self.pixels))
+        if self.alpha is None:
+            return
+        if self.alpha.dtype != self.pixels.dtype or self.alpha.shape != self.pixels.shape[:2]:
+            raise UsageError(
+                f"alpha: {self.alpha.dtype} {self.alpha.shape} does not go with pixels of "
+                f"{self.pixels.dtype} {self.pixels.shape}"
+            )
+        object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def channels(self) -> int:
+        """1 for gray, 3 for RGB; alpha is not counted."""
+        return 1 if self.pixels.ndim == 2 else 3
+
+    @property
+    def bit_depth(self) -> int:
+        """8 or 16 bits a sample."""
+        return 8 * self.pixels.itemsize
+
+    def stripped(self) -> Picture:
+        """The same without metadata."""
+        return replace(self, metadata=NO_METADATA)
+
+
+def check_pixels(pixels: object) -> Samples:
+    """The same array, C-contiguous, if it is uint8 or uint16 of shape (H, W) or (H, W, 3).
+
+    Raises:
+        UsageError: anything else, or empty; nothing is converted or scaled by guesswork.
+    """
+    if not isinstance(pixels, np.ndarray):
+        raise UsageError(f"pixels: an array is needed, not {type(pixels).__name__}")
+    native = pixels.dtype.newbyteorder("=")  # arrays from files may be of the other order
+    if native not in (np.uint8, np.uint16):
+        raise UsageError(f"pixels: unsigned samples of 8 or 16 bits are needed, not {pixels.dtype}")
+    gray = pixels.ndim == 2
+    color = pixels.ndim == 3 and pixels.shape[2] == 3
+    if not (gray or color) or pixels.size == 0:
+        raise UsageError(
+            f"pixels: the shape must be (height, width) or (height, width, 3), not {pixels.shape}"
+        )
+    return np.ascontiguousarray(pixels, dtype=native)
+
+
+def from_array(array: Samples) -> Picture:
+    """A picture of samples (H, W), or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+
+    Raises:
+        UsageError: another type or shape.
+    """
+    if not isinstance(array, np.ndarray) or array.ndim != 3 or array.shape[2] not in (1, 2, 4):
+        return Picture(check_pixels(array))
+    colours = 3 if array.shape[2] == 4 else 1
+    pixels = check_pixels(array[..., :3] if colours == 3 else array[..., 0])
+    alpha = None if array.shape[2] == 1 else check_pixels(array[..., -1])
+    return Picture(pixels, alpha=alpha)

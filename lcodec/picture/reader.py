@@ -1,0 +1,95 @@
+"""Reading pictures from files, streams and standard input."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.errors import InputError, LcodecError
+from lcodec.picture.convert import from_pil
+from lcodec.picture.limit import no_pillow_limit
+from lcodec.picture.picture import Picture
+
+# Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
+# almost any bytes as a picture.
+_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
+
+
+def load(
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    metadata: bool = True,
+) -> Picture:
+    """Read a picture from a path, a binary stream, or standard input (``"-"``).
+
+    The format is found from the content. The picture is upright, of 8 or 16 bits, gray or RGB,
+    with its alpha and metadata; `Picture.notes` lists what was dropped (see
+    `lcodec.picture.convert`).
+
+    Colour profile, EXIF and XMP are left out, without a note, if ``metadata`` is false.
+
+    Raises:
+        InputError: missing, unreadable, damaged, of an unsupported kind, or with more than
+            ``max_pixels`` pixels (checked before anything is decoded).
+    """
+    picture = _load(source, max_pixels)
+    return picture if metadata else picture.stripped()
+
+
+def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int) -> Picture:
+    if isinstance(source, (str, os.PathLike)):
+        if os.fspath(source) != "-":
+            return _load_path(Path(source), max_pixels)
+        return _load_stream(io.BytesIO(sys.stdin.buffer.read()), "standard input", max_pixels)
+    stream = source if source.seekable() else io.BytesIO(source.read())
+    return _load_stream(stream, str(getattr(source, "name", "picture")), max_pixels)
+
+
+def _load_path(path: Path, max_pixels: int) -> Picture:
+    try:
+        with path.open("rb") as stream:
+            seekable = stream if stream.seekable() else io.BytesIO(stream.read())
+            return _load_stream(seekable, str(path), max_pixels)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
+    try:
+        with no_pillow_limit(), open_image(stream) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise InputError(
+                    f"{width}x{height} is {width * height} pixels, the limit is {max_pixels}"
+                )
+            return from_pil(image)
+    except LcodecError as error:
+        raise InputError(f"{name}: {error}") from error
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not a picture of a known format, or damaged") from None
+    except Exception as error:
+        # Pillow's decoders raise many kinds on damaged data (OSError, SyntaxError, ValueError,
+        # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def open_image(stream: BinaryIO) -> Image.Image:
+    """A picture of which only the head has been read; raises whatever Pillow does."""
+    with no_pillow_limit():
+        return Image.open(stream, formats=_formats())
+
+
+def _formats() -> list[str]:
+    """Those of our formats that the installed Pillow knows: older ones lack some."""
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]

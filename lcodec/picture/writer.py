@@ -1,0 +1,192 @@
+"""Writing pictures to files and standard output."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from lcodec.atomic import atomic_write
+from lcodec.errors import LcodecError, OutputError, UsageError
+from lcodec.picture.convert import reduced_to_bytes, to_pil
+from lcodec.picture.deeppng import write_png
+from lcodec.picture.metadata import EXIF_PREFIX, Metadata, is_readable
+from lcodec.picture.picture import Picture, Samples
+from lcodec.picture.tiff import write_tiff
+from lcodec.suffixes import WRITE_SUFFIXES
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How Pillow calls a format, its options (lossless where it can), and what it can hold."""
+
+    pillow: str
+    options: dict[str, Any] = field(default_factory=dict)
+    alpha: bool = False
+    deep: bool = False
+    metadata: bool = False
+    gray: bool = True
+    own: Callable[[BinaryIO, Picture], None] | None = None  # writer in place of Pillow's
+
+
+def _write_png(stream: BinaryIO, picture: Picture) -> None:
+    if picture.bit_depth == 16:
+        write_png(stream, picture)
+        return
+    text = PngImagePlugin.PngInfo()
+    if picture.metadata.xmp:
+        text.add_itxt("XML:com.adobe.xmp", picture.metadata.xmp.decode("utf-8", "replace"))
+    _write_pillow(stream, picture, "PNG", {"pnginfo": text})
+
+
+def _write_portable(stream: BinaryIO, picture: Picture) -> None:
+    """PGM or PPM; the samples as they are, 16-bit ones with the high byte first."""
+    kind = b"P5" if picture.pixels.ndim == 2 else b"P6"
+    full = (1 << picture.bit_depth) - 1
+    stream.write(b"%s\n%d %d\n%d\n" % (kind, picture.width, picture.height, full))
+    big = picture.pixels.dtype.newbyteorder(">")
+    for row in picture.pixels:
+        stream.write(row.astype(big).tobytes())
+
+
+_PNG = _Format("PNG", alpha=True, deep=True, metadata=True, own=_write_png)
+_TIFF = _Format("TIFF", alpha=True, deep=True, metadata=True, own=write_tiff)
+_JPEG = _Format("JPEG", {"quality": 95, "subsampling": 0}, metadata=True)
+_JPEG2000 = _Format("JPEG2000", alpha=True)
+_PNM = _Format("PPM", deep=True, own=_write_portable)
+_FORMATS = {
+    ".png": _PNG,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".webp": _Format("WEBP", {"lossless": True, "exact": True}, alpha=True, metadata=True),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".avif": _Format("AVIF", {"quality": 95, "subsampling": "4:4:4"}, alpha=True, metadata=True),
+    ".jp2": _JPEG2000,
+    ".j2k": replace(_JPEG2000, options={"no_jp2": True}),
+    ".qoi": _Format("QOI", alpha=True, gray=False),
+    ".bmp": _Format("BMP"),
+    ".ppm": replace(_PNM, gray=False),
+    ".pgm": _PNM,
+    ".pnm": _PNM,
+}
+
+# A JPEG segment holds 65533 bytes, its name among them.
+_JPEG_EXIF, _JPEG_XMP = 65533 - 6, 65533 - 29
+
+
+def save(
+    picture: Picture | Samples,
+    path: str | os.PathLike[str],
+    *,
+    suffix: str | None = None,
+    overwrite: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
+
+    ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``); ``suffix`` also
+    overrules that of a path. All formats are lossless but JPEG (quality 95, 4:4:4) and AVIF
+    (likewise). Returns a note on what the format cannot hold and is therefore lost, if anything.
+
+    Raises:
+        UsageError: unknown suffix, an array that is not pixels, a colour picture as ``.pgm``,
+            or a terminal as standard output.
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    whole = picture if isinstance(picture, Picture) else Picture(picture)
+    to_stdout = os.fspath(path) == "-"
+    wanted = suffix or (".png" if to_stdout else Path(path).suffix)
+    wanted = wanted.lower()
+    if wanted not in _FORMATS:
+        known = " ".join(sorted(WRITE_SUFFIXES))
+        raise UsageError(f"{path}: unknown picture format `{wanted}`, known are: {known}")
+    if wanted == ".pgm" and whole.channels == 3:
+        raise UsageError(f"{path}: a .pgm file holds gray only and the picture has colours")
+    Image.preinit()
+    if _FORMATS[wanted].pillow not in Image.SAVE:
+        Image.init()  # the rarer ones, which take a while
+    if _FORMATS[wanted].pillow not in Image.SAVE:
+        raise UsageError(f"{path}: the installed Pillow does not write {wanted} files")
+    fitting, lost = _fit(whole, wanted)
+    if to_stdout:
+        _save_stdout(fitting, wanted)
+    else:
+        with atomic_write(path, overwrite=overwrite) as stream:
+            _encode(fitting, wanted, stream, str(path))
+    return (f"a {wanted} file cannot hold everything; lost: {', '.join(lost)}",) if lost else ()
+
+
+def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
+    """The picture as the format can hold it, and words for what that loses."""
+    target, lost = _FORMATS[suffix], []
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is not None and not target.alpha:
+        if alpha.min() < np.iinfo(alpha.dtype).max:
+            lost.append("alpha")
+        alpha = None
+    if picture.bit_depth == 16 and not target.deep:
+        lost.append("samples beyond 8 bits")
+        pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
+    if not target.gray and pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    data, dropped = _fit_metadata(picture.metadata, target)
+    return Picture(pixels, alpha=alpha, metadata=data), [*lost, *dropped]
+
+
+def _fit_metadata(data: Metadata, target: _Format) -> tuple[Metadata, list[str]]:
+    icc, exif, xmp, lost = data.icc, data.exif, data.xmp, []
+    jpeg = target.pillow == "JPEG"
+    if icc and not target.metadata:
+        icc = None
+        lost.append("ICC profile")
+    too_long = jpeg and exif is not None and len(exif) > _JPEG_EXIF
+    if exif and (too_long or not (target.metadata and is_readable(exif))):
+        exif = None
+        lost.append("EXIF")
+    if xmp and (not target.metadata or (jpeg and len(xmp) > _JPEG_XMP)):
+        xmp = None
+        lost.append("XMP")
+    return Metadata(icc, exif, xmp), lost
+
+
+def _save_stdout(picture: Picture, suffix: str) -> None:
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal, a picture is not written to it")
+    buffer = io.BytesIO()
+    _encode(picture, suffix, buffer, "standard output")
+    try:
+        sys.stdout.buffer.write(buffer.getbuffer())
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def _encode(picture: Picture, suffix: str, stream: BinaryIO, name: str) -> None:
+    target = _FORMATS[suffix]
+    try:
+        if target.own is not None:
+            target.own(stream, picture)
+        else:
+            extra = {"xmp": picture.metadata.xmp} if picture.metadata.xmp else {}
+            _write_pillow(stream, picture, target.pillow, target.options | extra)
+    except LcodecError as error:
+        raise type(error)(f"{name}: {error}") from error
+    except Exception as error:
+        # Pillow raises several kinds, for instance when a side is too long for the format.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OutputError(f"{name}: cannot be written: {reason}") from error
+
+
+def _write_pillow(stream: BinaryIO, picture: Picture, kind: str, options: dict[str, Any]) -> None:
+    if picture.metadata.icc:
+        options = options | {"icc_profile": picture.metadata.icc}
+    if picture.metadata.exif:
+        options = options | {"exif": EXIF_PREFIX + picture.metadata.exif}
+    to_pil(picture).save(stream, format=kind, **options)

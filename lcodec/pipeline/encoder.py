@@ -1,0 +1,192 @@
+"""From one picture to a file: analyse at a quality, choose the symbols, code them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec import container
+from lcodec.container import Header, Section, TilePayload
+from lcodec.effort import Refiner
+from lcodec.metrics.distortion import psnr
+from lcodec.nets.quality import quality_lambda
+from lcodec.picture import Samples
+from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
+from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
+from lcodec.progress import Progress, no_progress
+from lcodec.timing import Stopwatch
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A level that was tried on the way to a target; what was not measured is None.
+
+    Attributes:
+        quality, effort: the levels.
+        size: bytes of its file.
+        psnr: in dB of what it decodes to here.
+    """
+
+    quality: int
+    effort: int
+    size: int | None = None
+    psnr: float | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A file, and what is known about it.
+
+    Attributes:
+        data: the file.
+        quality: its quality level.
+        estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
+        trials: levels that were tried to meet a target, in order; none without one.
+        psnr: in dB of what it decodes to here, if that was computed on the way.
+        timings: seconds by stage.
+    """
+
+    data: bytes
+    quality: int
+    estimated_bits_y: float
+    estimated_bits_z: float
+    trials: tuple[Trial, ...] = ()
+    psnr: float | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluations(self) -> int:
+        """How many levels were tried; 1 without a target."""
+        return max(1, len(self.trials))
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is encoded: pixels (H, W) or (H, W, 3), the header of the file, its other sections.
+
+    The header's quality is replaced by the one encoded at. ``alpha`` is a coded plane; ``visible``
+    (H, W) is where it is not 0, or None for everywhere.
+    """
+
+    pixels: Samples
+    header: Header
+    metadata: tuple[Section, ...] = ()
+    alpha: bytes | None = None
+    visible: NDArray[np.bool_] | None = None
+
+
+class Encoder:
+    """Encodes one picture, at one quality or at several; ``progress`` can be replaced."""
+
+    def __init__(
+        self,
+        pixels: PixelTransform,
+        latents: LatentCoder,
+        refiner: Refiner,
+        source: Source,
+        progress: Progress = no_progress,
+    ) -> None:
+        self.source = source
+        self.progress = progress
+        self.watch = Stopwatch()
+        self._pixels = pixels
+        self._latents = latents
+        self._refiner = refiner
+        self._starts: AnalysisStarts | None = None
+
+    def expect_several(self) -> None:
+        """From now on keep what several qualities have in common."""
+        self._starts = AnalysisStarts()
+
+    def header(self, quality: int) -> Header:
+        """The header of the file at ``quality``."""
+        return replace(self.source.header, quality=int(quality))
+
+    def plain_symbols(self, quality: int) -> PictureSymbols:
+        """What is coded at ``quality`` and effort 0."""
+        with self.watch.stage("analysis"):
+            y = self._pixels.analyse(self.source.pixels, quality, self._starts, self.progress)
+        return self._latents.quantise(self.header(quality), y, self.watch)
+
+    def encode(self, quality: int, effort: int = 0) -> Encoded:
+        """The file at ``quality`` in 0..100.
+
+        Effort 0 rounds the latents. From 1 on they are changed so that file and error together
+        cost less (docs/effort.md); if that should fail, the file is that of effort 0.
+        """
+        if effort:
+            return self.encode_assessed(quality, effort)
+        return self.write(quality, self.plain_symbols(quality))
+
+    def encode_assessed(self, quality: int, effort: int = 0) -> Encoded:
+        """The file of `encode`, with its PSNR."""
+        plain = self.plain_symbols(quality)
+        candidates = [plain]
+        if effort:
+            with self.watch.stage("optimisation"):
+                refined = self._refiner.refine(
+                    self.header(quality), self.source.pixels, plain, effort, self.progress
+                )
+            candidates.append(refined)
+        written = [
+            replace(self.write(quality, symbols), psnr=self.psnr(quality, symbols))
+            for symbols in candidates
+        ]
+        return min(written, key=self._cost)
+
+    def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
+        """The file that holds ``symbols``; they must have been chosen for ``quality``."""
+        header, tally = self.header(quality), BitTally()
+        tiles = self._latents.encode(header, symbols, self.watch, tally, self.progress)
+        return self._assemble(header, tiles, tally)
+
+    def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
+        source = self.source
+        data = container.write(header, tiles, source.metadata, source.alpha)
+        return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
+
+    @staticmethod
+    def encode_many(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
+        """The files of several pictures, the same as one by one.
+
+        Pictures of equal size, counted in patches of 16 pixels, go through the entropy network
+        together, which saves most of the time of small ones. All encoders must come from the
+        same codec. The timings of coding are equal shares.
+        """
+        if not encoders:
+            return []
+        headers = [encoder.header(quality) for encoder in encoders]
+        symbols = [encoder.plain_symbols(quality) for encoder in encoders]
+        tallies = [BitTally() for _ in encoders]
+        watch = Stopwatch()
+        latents = encoders[0]._latents
+        tiles = latents.encode_many(headers, symbols, watch, tallies)
+        encoded = []
+        for encoder, header, own, tally in zip(encoders, headers, tiles, tallies, strict=True):
+            for stage, seconds in watch.seconds.items():
+                own_seconds = encoder.watch.seconds.get(stage, 0.0)
+                encoder.watch.seconds[stage] = own_seconds + seconds / len(encoders)
+            encoded.append(encoder._assemble(header, own, tally))
+        return encoded
+
+    def psnr(self, quality: int, symbols: PictureSymbols) -> float:
+        """PSNR in dB of the visible pixels that ``symbols`` decode to on this machine."""
+        with self.watch.stage("synthesis"):
+            decoded = self._pixels.synthesise(symbols.y, self.header(quality), self.progress)
+        source, visible = self.source.pixels, self.source.visible
+        if visible is None:
+            return psnr(source, decoded)
+        return psnr(source[visible][None], decoded[visible][None])
+
+    def _cost(self, encoded: Encoded) -> float:
+        """Bits of the file plus the weighted error of its picture: what effort minimises."""
+        assert encoded.psnr is not None
+        header, visible = self.source.header, self.source.visible
+        count = header.pixels if visible is None else np.count_nonzero(visible)
+        error = math.pow(10.0, -encoded.psnr / 10.0)
+        weight = 255.0**2 * quality_lambda(encoded.quality) * count
+        return 8.0 * len(encoded.data) + weight * error

@@ -1,8 +1,0 @@
-"""Effort levels: how long the encoder may search."""
-
-from __future__ import annotations
-
-ROUNDS = (0, 1, 2, 3, 4, 6, 9, 14, 24, 40)
-"""Rounds of `lcodec.rdo.descent` by effort level; every round costs about a plain encode or two."""
-
-EFFORT_MAX = len(ROUNDS) - 1

@@ -1,0 +1,80 @@
+"""What a run starts from: weights of another run or of a released model, as far as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from lcodec.nets.transforms import PATCH
+from lcodec.nets.tune import find_tune
+from lcodec.training import checkpoint
+from lcodec.training.data import CropDataset, patch_components
+from lcodec.training.requality import on_levels_of
+from lcodec.training.resize import fitted
+from lcodec.training.widen import widened
+from lcodec.twin.codec import TwinCodec
+from lcodec.twin.restore import restore_model
+from lcodec.weights.config import ModelConfig
+from lcodec.weights.load import CONFIG_FILE, read_config
+
+Tensors = dict[str, Tensor]
+
+SHARED = ("transforms.", "prior.", "network.synthesis.")
+"""What every entropy model over the same latents takes from the same weights at the start."""
+
+
+def is_released(folder: Path) -> bool:
+    """Whether ``folder`` holds a released model (rather than a run)."""
+    return (folder / CONFIG_FILE).is_file()
+
+
+def read_sizes(folder: Path) -> ModelConfig:
+    """Sizes of a run or of a released model."""
+    if is_released(folder):
+        return read_config(folder).sizes
+    return ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+
+
+def load_start(
+    model: TwinCodec,
+    folder: Path,
+    pictures: Callable[[], CropDataset],
+    fresh: bool = False,
+    entropy: Path | None = None,
+) -> list[str]:
+    """Take what fits from a run's averaged weights or from a released model.
+
+    From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
+    ``fresh``. The rest can come from the model in ``entropy``, which may have other transforms and
+    fewer latent channels. Weights of another tune are moved to the levels of the model's. Slices
+    of a GroupedMixer are split if the model has more of them. If it has more latent channels,
+    components of ``pictures`` are added. Returns the names of the tensors that stay fresh.
+    """
+    stored, config = _read(folder, model)
+    more = model.config.transforms.latent - config.transforms.latent
+    if more > 0:
+        shown = stored["transforms.synthesis.linear.weight"].flatten(1)
+        found = patch_components(pictures(), more, PATCH, without=shown)
+        stored = widened(stored, config, model.config, *found)
+    source, own = (stored, config) if entropy is None else _read(entropy, model)
+    rest: Tensors = {}
+    if not fresh and own.entropy.kind == model.config.entropy.kind:
+        rest = fitted(source, own.entropy, model.config.entropy)
+    stored = {k: v for k, v in stored.items() if k.startswith(SHARED)}
+    stored |= {k: v for k, v in rest.items() if not k.startswith(SHARED)}
+    return checkpoint.take_tensors(model, stored)
+
+
+def _read(folder: Path, model: TwinCodec) -> tuple[Tensors, ModelConfig]:
+    """Weights, on the levels of the model's tune, and sizes of a run or of a released model."""
+    if is_released(folder):
+        source = restore_model(folder)
+        stored, config = dict(source.state_dict()), source.config
+    else:
+        config = read_sizes(folder)
+        source = TwinCodec(config)
+        stored = checkpoint.load_tensors(folder / "average.safetensors")
+    old, new = find_tune(config.tune), find_tune(model.config.tune)
+    return (stored if old == new else on_levels_of(source, stored, old, new)), config

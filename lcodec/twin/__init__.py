@@ -1,0 +1,1 @@
+"""The trainable copy of a released model, and the way to its integers and back."""

@@ -1,0 +1,106 @@
+"""The whole codec as one trainable model: transforms, hyper-latent prior, entropy twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.entropy.registry import make_network
+from lcodec.integer import profile as P
+from lcodec.integer.condition import Condition
+from lcodec.integer.likelihood import index_to_sigma, logistic_bits
+from lcodec.integer.twin import TwinKit
+from lcodec.nets.quality import QualityTable
+from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
+from lcodec.weights.config import ModelConfig
+
+
+class HyperPrior(nn.Module):
+    """Factorised prior of z: one logistic per channel and quality."""
+
+    def __init__(self, channels: int, anchors: int) -> None:
+        super().__init__()
+        self.mean = QualityTable(anchors, channels, 0.0)
+        self.log_sigma = QualityTable(anchors, channels, 0.5)
+
+    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
+        """Bits of every element of z (B, channels, h, w)."""
+        mean = self.mean(quality)[:, :, None, None]
+        index = (self.log_sigma(quality) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
+        return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
+
+
+@dataclass
+class Estimate:
+    """What a picture costs and shows; bits summed per picture (B,)."""
+
+    bits_y: Tensor
+    bits_z: Tensor
+    pixels: Tensor | None
+
+
+def round_through(x: Tensor) -> Tensor:
+    """Rounded, with the gradient of ``x``."""
+    return x + (torch.round(x) - x).detach()
+
+
+class TwinCodec(nn.Module):
+    """Transforms plus one entropy model, differentiable."""
+
+    def __init__(self, config: ModelConfig | None = None, rounding: bool = True) -> None:
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.kit = TwinKit(rounding)
+        self.transforms = Transforms(self.config.transforms)
+        self.prior = HyperPrior(self.config.entropy.hyper_latent, self.config.entropy.anchors)
+        self.network = make_network(self.config.entropy, self.kit)
+
+    def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """y and z before rounding, in steps."""
+        y = self.transforms.analyse(pixels, quality)
+        return y, self.transforms.hyper_analysis(y)
+
+    def forward(self, pixels: Tensor, quality: Tensor) -> Estimate:
+        """``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64; ``quality`` (B,)."""
+        y, z = self.latents(pixels, quality)
+        return self.code(y, z, quality)
+
+    def draw_noise(self, count: int, side: int) -> tuple[Tensor, ...]:
+        """Noise of -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
+        config = self.config.transforms
+        return tuple(
+            torch.rand(count, channels, side // stride, side // stride) - 0.5
+            for channels, stride in (
+                (config.latent, PATCH),
+                (config.hyper_latent, PATCH * HYPER_STRIDE),
+            )
+        )
+
+    def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every latent in steps, from those before it."""
+        deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
+        normalised = self.kit.latent_input(y_hat, deviation)
+        condition = Condition(quality, deviation=deviation)
+        mean, index = self.network.parallel(z_hat, normalised, condition)
+        return mean, index_to_sigma(index)
+
+    def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool = True) -> Estimate:
+        """Rate of latents when rounded, and the picture they give back."""
+        y_hat, z_hat = torch.round(y), torch.round(z)
+        bits_y, bits_z = self.rate(y_hat, z_hat, y_hat, z_hat, quality)
+        picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
+        return Estimate(bits_y, bits_z, picture)
+
+    def rate(
+        self, y_hat: Tensor, z_hat: Tensor, y_rate: Tensor, z_rate: Tensor, quality: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Bits per picture (B,) of y and z.
+
+        The entropy model sees ``y_hat`` (B, M, h, w) and ``z_hat`` (B, Z, h/4, w/4); its
+        distributions are asked for the bits of ``y_rate`` and ``z_rate``.
+        """
+        bits_y = logistic_bits(y_rate.float(), *self.predict(y_hat, z_hat, quality))
+        bits_z = self.prior.bits(z_rate.float(), quality)
+        return bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1)

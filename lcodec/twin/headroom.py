@@ -1,0 +1,105 @@
+"""Room for the residual streams in 16 bits: they are scaled down where they would be clamped.
+
+The float twin does not limit its streams, the integers clamp them at
+``RESIDUAL_LIMIT / RESIDUAL_SCALE`` in real units. Streams are read by root-mean-square norms alone,
+so whatever writes into them can be multiplied by a constant and the network computes the same, but
+for the norms' epsilon and finer roundings. Only streams that need it are scaled: a smaller stream
+has fewer steps.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from lcodec.integer import profile as P
+from lcodec.integer import twin
+from lcodec.nets.quality import QualityTable
+from lcodec.twin.codec import TwinCodec
+
+LIMIT = P.RESIDUAL_LIMIT / P.RESIDUAL_SCALE
+"""Largest value of a stream in real units."""
+
+ROOM = 0.75
+"""Share of the limit that the largest value seen may take once a stream had to be scaled: other
+pictures go further, by a quarter in the weights where this was looked at."""
+
+SIDE = 128
+QUALITIES = (0.0, 50.0, 100.0)
+
+SYNTHESIS = "synthesis."
+"""Prefix of the hyper-synthesis, whose streams are scaled apart from those of the context model."""
+
+
+def probe_pictures() -> Tensor:
+    """Pictures of much contrast at several scales, (4, 3, SIDE, SIDE), always the same."""
+    draw = torch.Generator().manual_seed(1)
+    soft = torch.rand(3, SIDE, SIDE, generator=draw)
+    hard = torch.rand(3, SIDE, SIDE, generator=draw).round()
+    cells = torch.rand(3, SIDE // 8, SIDE // 8, generator=draw).round()
+    blocks = cells.repeat_interleave(8, 1).repeat_interleave(8, 2)
+    ramp = torch.linspace(0, 1, SIDE).expand(3, SIDE, SIDE)
+    return torch.stack((soft, hard, blocks, ramp))
+
+
+def _writers(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters whose multiples are multiples of a residual stream, with their names."""
+    heads = {module.linear for module in network.modules() if isinstance(module, twin.TwinHead)}
+    for name, layer in network.named_modules():
+        linear = isinstance(layer, twin.TwinLinear) and layer.kind == "residual"
+        if (linear and layer not in heads) or isinstance(layer, twin.TwinTable | QualityTable):
+            yield from ((f"{name}.{part}", value) for part, value in layer.named_parameters())
+
+
+@torch.no_grad()
+def scale_streams(network: nn.Module, factor: float, synthesis: bool) -> None:
+    """Multiply the residual streams of the hyper-synthesis, or those of all the rest."""
+    for name, parameter in _writers(network):
+        if name.startswith(SYNTHESIS) == synthesis:
+            parameter.mul_(factor)
+
+
+@torch.no_grad()
+def stream_peaks(model: TwinCodec) -> tuple[float, float]:
+    """Largest size of a value in the streams on `probe_pictures`, in real units and unclamped.
+
+    First in the context model, then in the hyper-synthesis; with the rounding of the integers.
+    """
+    peaks = [0.0, 0.0]
+
+    def watch(synthesis: bool, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        peaks[synthesis] = max(peaks[synthesis], float(inputs[0].abs().max()))
+
+    handles = [
+        layer.register_forward_pre_hook(partial(watch, name.startswith(SYNTHESIS)))
+        for name, layer in model.network.named_modules()
+        if isinstance(layer, twin.TwinNorm)
+    ]
+    before = model.kit.rounding.enabled
+    model.kit.rounding.enabled = True
+    pictures = probe_pictures().to(model.prior.mean.values.device)
+    try:
+        for quality in QUALITIES:
+            levels = torch.full((len(pictures),), quality, device=pictures.device)
+            y, z = model.latents(pictures, levels)
+            model.code(y, z, levels, reconstruct=False)
+    finally:
+        model.kit.rounding.enabled = before
+        for handle in handles:
+            handle.remove()
+    return peaks[0], peaks[1]
+
+
+def with_headroom(model: TwinCodec) -> TwinCodec:
+    """The same model, or a copy whose streams are scaled so that none is clamped on the probes."""
+    factors = [1.0 if peak <= LIMIT else ROOM * LIMIT / peak for peak in stream_peaks(model)]
+    if min(factors) == 1.0:
+        return model
+    model = copy.deepcopy(model)
+    for synthesis, factor in enumerate(factors):
+        scale_streams(model.network, factor, bool(synthesis))
+    return model

@@ -1,0 +1,41 @@
+"""Pretrained models: found, checked against their lock, loaded. Here without torch."""
+
+from lcodec.weights.find import (
+    CONFIG_NAME,
+    ENTROPY_NAME,
+    ENVIRONMENT,
+    FileCheck,
+    FileState,
+    ModelInfo,
+    Place,
+    coding_models,
+    default_folder,
+    find_model,
+    find_model_by_id,
+    list_models,
+    load_model_files,
+    require_model,
+    search_places,
+    stated_id,
+    verify,
+)
+
+__all__ = [
+    "CONFIG_NAME",
+    "ENTROPY_NAME",
+    "ENVIRONMENT",
+    "FileCheck",
+    "FileState",
+    "ModelInfo",
+    "Place",
+    "coding_models",
+    "default_folder",
+    "find_model",
+    "find_model_by_id",
+    "list_models",
+    "load_model_files",
+    "require_model",
+    "search_places",
+    "stated_id",
+    "verify",
+]

@@ -1,0 +1,176 @@
+"""Effort: better files for the same decoder, never worse ones."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lcodec.codec import Codec
+from lcodec.effort.area import Problem, areas
+from lcodec.effort.descent import descend
+from lcodec.effort.levels import ROUNDS
+from lcodec.errors import UsageError
+from lcodec.metrics.distortion import psnr
+from lcodec.nets.quality import quality_lambda
+from lcodec.picture import Picture
+from lcodec.pipeline.tiles import PictureSymbols
+from tests.tinymodel import picture
+
+
+@pytest.fixture
+def codec(tiny_model: Path) -> Codec:
+    return Codec(device="cpu", tile_edge=128)
+
+
+def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
+    """Bits of the file plus the weighted error of what it decodes to."""
+    error = math.pow(10, -psnr(pixels, codec.decode(data).pixels) / 10)
+    area = int(pixels.shape[0] * pixels.shape[1])
+    return float(8 * len(data) + quality_lambda(quality) * 255**2 * area * error)
+
+
+def test_more_effort_costs_less(codec: Codec) -> None:
+    pixels = picture(96, 112)
+    costs = [cost(codec, pixels, codec.encode(pixels, 50, effort=e), 50) for e in (0, 1, 5)]
+    assert costs[2] < costs[1] < costs[0]
+    assert costs[2] < 0.995 * costs[0]  # most of the cost is error that no symbol can help
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (17, 33), (130, 260)])
+def test_every_size_stays_decodable_and_gets_no_worse(codec: Codec, h: int, w: int) -> None:
+    pixels = picture(h, w)
+    data = codec.encode(pixels, 70, effort=1)
+    assert codec.decode(data).pixels.shape == pixels.shape
+    assert cost(codec, pixels, data, 70) <= cost(codec, pixels, codec.encode(pixels, 70), 70)
+
+
+def test_gray_gains_too(codec: Codec) -> None:
+    pixels = picture(80, 96)[:, :, 1]
+    data = codec.encode(pixels, 60, effort=3)
+    assert cost(codec, pixels, data, 60) < cost(codec, pixels, codec.encode(pixels, 60), 60)
+
+
+def test_a_second_time_gives_the_same_file(codec: Codec) -> None:
+    pixels = picture(64, 100)
+    torch.manual_seed(1)
+    first = codec.encode(pixels, 30, effort=3)
+    torch.manual_seed(2)
+    assert Codec(device="cpu", tile_edge=128).encode(pixels, 30, effort=3) == first
+
+
+def test_progress_comes_to_its_end(codec: Codec) -> None:
+    seen: list[tuple[str, int, int]] = []
+    codec.encode_detailed(picture(100, 200), 50, effort=1, progress=lambda *step: seen.append(step))
+    own = [(done, total) for stage, done, total in seen if stage == "optimisation"]
+    assert own[0] == (0, 2 * ROUNDS[1])  # two tiles
+    assert own == sorted(own)
+    assert own[-1] == (2 * ROUNDS[1], 2 * ROUNDS[1])
+
+
+@pytest.mark.parametrize("effort", [-1, 10])
+def test_other_efforts_are_refused(codec: Codec, effort: int) -> None:
+    with pytest.raises(UsageError, match="effort"):
+        codec.encode(picture(8, 8), effort=effort)
+
+
+def test_what_turns_out_worse_is_not_used(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = picture(64, 64)
+
+    def ruin(
+        header: object, pixels: object, plain: PictureSymbols, *rest: object
+    ) -> PictureSymbols:
+        return PictureSymbols(plain.y + np.int16(3), plain.z)
+
+    monkeypatch.setattr(codec._refiner, "refine", ruin)
+    assert codec.encode(pixels, 50, effort=4) == codec.encode(pixels, 50)
+
+
+def problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
+    """The only area of a small picture, at plain rounding."""
+    header = codec._header(Picture(pixels), quality)
+    symbols = plain_symbols(codec, pixels, quality)
+    (area,) = areas(header)
+    return Problem(codec._refiner._proxy(), codec._pixels, header, pixels, symbols, area)
+
+
+def plain_symbols(codec: Codec, pixels: np.ndarray, quality: int) -> PictureSymbols:
+    from lcodec.timing import Stopwatch
+
+    y = codec._pixels.analyse(pixels, quality)
+    return codec._latents.quantise(codec._header(Picture(pixels), quality), y, Stopwatch())
+
+
+def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:
+    pixels = picture(90, 100)
+    one = problem(codec, pixels, 60)
+    encoded = codec.encode_detailed(pixels, 60)
+    costs = one.costs(one.start, math.inf)
+    assert costs is not None
+    data = cost(codec, pixels, encoded.data, 60) - 8 * len(encoded.data)
+    assert costs.total == pytest.approx(encoded.estimated_bits_y + data, rel=0.02)
+
+
+def test_single_changes_cost_what_is_foretold(codec: Codec) -> None:
+    from lcodec.effort.descent import _judge
+
+    one = problem(codec, picture(64, 64), 60)
+    costs = one.costs(one.start, math.inf)
+    assert costs is not None
+    curvature = sum(one.curvature(torch.Generator().manual_seed(i)) for i in range(8)) / 8
+    gain, step = _judge(one.start, costs, torch.as_tensor(curvature))
+    foretold, found = [], []
+    for position in torch.topk(gain.flatten(), 25).indices.tolist():
+        trial = one.start.clone().flatten()
+        trial[position] += step.flatten()[position]
+        after = one.costs(trial.view_as(one.start), math.inf)
+        assert after is not None
+        foretold.append(float(gain.flatten()[position]))
+        found.append(costs.total - after.total)
+    assert 0.4 * np.mean(foretold) < np.mean(found) < 1.6 * np.mean(foretold)
+    assert np.corrcoef(foretold, found)[0, 1] > 0.5
+
+
+def test_descent_takes_back_what_does_not_help(codec: Codec) -> None:
+    one = problem(codec, picture(64, 64), 60)
+    totals = []
+    for rounds in (0, 2, 6):
+        best = descend(one, rounds, torch.Generator().manual_seed(0), lambda: None)
+        costs = one.costs(best, math.inf)
+        assert costs is not None
+        totals.append(costs.total)
+    assert totals[0] > totals[1] > totals[2]
+
+
+def test_a_cost_that_is_no_number_changes_nothing(codec: Codec) -> None:
+    one = problem(codec, picture(32, 32), 60)
+    one.weight = math.nan
+    assert torch.equal(descend(one, 3, torch.Generator(), lambda: None), one.start)
+
+
+def test_areas_cover_every_latent_once() -> None:
+    from lcodec.container import Header
+
+    header = Header(700, 500, 3, 8, 50, 256, 1, "gmix", bytes(4))
+    counts = np.zeros((32, 44), int)
+    for area in areas(header, side=8):
+        counts[area.rows, area.columns] += 1
+        h, w = area.rows.stop - area.rows.start, area.columns.stop - area.columns.start
+        assert 1 <= h <= 8 and 1 <= w <= 8
+        assert area.z_rows.stop - area.z_rows.start == -(-h // 4)
+        assert area.z_columns.stop - area.z_columns.start == -(-w // 4)
+    assert counts.min() == counts.max() == 1
+
+
+def test_tiles_larger_than_an_area_are_done_in_pieces(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lcodec.effort import refiner
+
+    monkeypatch.setattr(refiner, "areas", lambda header: areas(header, side=4))
+    pixels = picture(100, 120)
+    better = codec.encode(pixels, 50, effort=2)
+    assert cost(codec, pixels, better, 50) < cost(codec, pixels, codec.encode(pixels, 50), 50)

@@ -1,0 +1,128 @@
+"""SSIMULACRA2 against the published package, and as something to train on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from ssimulacra2 import compute_ssimulacra2
+
+from lcodec.errors import UsageError
+from lcodec.metrics.ssimulacra2 import distances, score, ssimulacra2
+from tests.tinymodel import picture
+
+Pixels = NDArray[np.uint8]
+
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "ihc.png")
+
+
+def coded(pixels: Pixels, kind: str, quality: int) -> Pixels:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind, quality=quality)
+    return np.asarray(Image.open(stream).convert("RGB"))
+
+
+def published(folder: Path, reference: Pixels, decoded: Pixels) -> float:
+    names = [str(folder / "reference.png"), str(folder / "decoded.png")]
+    for name, pixels in zip(names, (reference, decoded), strict=True):
+        Image.fromarray(pixels).save(name)
+    return float(compute_ssimulacra2(*names))
+
+
+# Below 249 pixels there are fewer than six scales.
+@pytest.mark.parametrize("side", [(257, 301), (131, 90), (40, 33), (8, 9)])
+def test_agrees_with_the_published_package(side: tuple[int, int], tmp_path: Path) -> None:
+    reference = picture(*side, seed=sum(side))
+    for kind in ("JPEG", "WEBP"):
+        for quality in (3, 30, 90):
+            decoded = coded(reference, kind, quality)
+            expected = published(tmp_path, reference, decoded)
+            assert ssimulacra2(reference, decoded) == pytest.approx(expected, abs=0.05)
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_agree_with_the_published_package(name: str, tmp_path: Path) -> None:
+    """Fifty pairs of every quality."""
+    path = Path(skimage.__file__).parent / "data" / name
+    reference = np.asarray(Image.open(path).convert("RGB"))[:270, :300]
+    found = []
+    for quality in (2, 10, 20, 30, 40, 50, 65, 80, 90, 98):
+        decoded = coded(reference, "JPEG", quality)
+        found.append(ssimulacra2(reference, decoded))
+        expected = published(tmp_path, reference, decoded)
+        assert found[-1] == pytest.approx(expected, abs=0.05)
+    assert found[0] < 15 and found[-1] > 85
+
+
+def test_equal_pictures_are_perfect_and_16_bits_are_more_of_the_same() -> None:
+    reference = picture(70, 90)
+    decoded = coded(reference, "JPEG", 30)
+    assert ssimulacra2(reference, reference) == 100.0
+    deep = [pixels.astype(np.uint16) * 257 for pixels in (reference, decoded)]
+    assert ssimulacra2(*deep) == pytest.approx(ssimulacra2(reference, decoded), abs=1e-3)
+
+
+def test_gray_is_equal_red_green_and_blue() -> None:
+    reference = picture(70, 90)[..., 0]
+    decoded = (reference // 16) * 16
+    colours = [np.repeat(pixels[..., None], 3, 2) for pixels in (reference, decoded)]
+    assert ssimulacra2(reference, decoded) == pytest.approx(ssimulacra2(*colours), abs=1e-4)
+
+
+def planes(pixels: Pixels) -> torch.Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def test_strips_change_nothing() -> None:
+    reference = picture(150, 120)
+    pair = planes(reference), planes(coded(reference, "JPEG", 20))
+    whole = distances(*pair)
+    for rows in (1, 7, 64, 149):
+        torch.testing.assert_close(distances(*pair, strip=rows * 120), whole)
+
+
+def test_the_gradient_is_finite_and_points_the_right_way() -> None:
+    reference = planes(picture(64, 96))
+    torch.manual_seed(3)
+    start = (reference + 0.1 * torch.randn_like(reference)).requires_grad_()
+    found = distances(reference, start)
+    (slope,) = torch.autograd.grad(found.sum(), [start])
+    assert bool(slope.isfinite().all())
+    better = distances(reference, start.detach() - 0.02 * slope.sign())
+    assert float(better) < 0.95 * float(found)
+    # Even where nothing is to be gained, and beyond the range of pixels.
+    for other in (reference.clone(), reference * 3.0 - 1.0):
+        other.requires_grad_()
+        (slope,) = torch.autograd.grad(distances(reference, other).sum(), [other])
+        assert bool(slope.isfinite().all())
+
+
+def test_autocast_does_not_reach_it() -> None:
+    one, other = torch.rand(2, 2, 3, 64, 64).unbind()
+    expected = distances(one, other)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(distances(one, other), expected)
+
+
+def test_a_batch_is_its_pictures() -> None:
+    one, other = torch.rand(2, 3, 3, 40, 48).unbind()
+    apart = [distances(one[i : i + 1], other[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(distances(one, other), torch.cat(apart))
+
+
+def test_the_scale_falls_with_the_distance() -> None:
+    values = [score(distance / 10) for distance in range(1000)]
+    assert values[0] == 100.0 and values == sorted(values, reverse=True)
+
+
+def test_too_small_or_unlike_pictures_are_refused() -> None:
+    with pytest.raises(UsageError, match="at least 8 pixels, not 9x7"):
+        ssimulacra2(picture(7, 9), picture(7, 9))
+    with pytest.raises(UsageError, match="different shapes"):
+        ssimulacra2(picture(10, 9), picture(9, 9))

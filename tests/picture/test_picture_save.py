@@ -1,0 +1,103 @@
+"""Writing pictures."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from lcodec.errors import OutputError, UsageError
+from lcodec.picture import WRITE_SUFFIXES, Picture, load, save
+
+RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+GRAY = RGB[:, :, 0].copy()
+LOSSY = {".jpg", ".jpeg", ".avif"}
+
+
+class Output:
+    """A standard output made of bytes."""
+
+    def __init__(self, terminal: bool) -> None:
+        self.buffer = io.BytesIO()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITE_SUFFIXES))
+@pytest.mark.parametrize("pixels", [RGB, GRAY], ids=["rgb", "gray"])
+def test_round_trip(tmp_path: Path, suffix: str, pixels: NDArray[np.uint8]) -> None:
+    path = tmp_path / f"a{suffix.upper()}"
+    if suffix == ".pgm" and pixels.ndim == 3:
+        with pytest.raises(UsageError, match="gray only"):
+            save(pixels, path)
+        return
+    save(Picture(pixels), path)
+    back = load(path).pixels
+    if pixels.ndim == 2 and back.ndim == 3:
+        assert suffix in (".ppm", ".webp", ".qoi", ".avif")
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    assert back.shape == pixels.shape
+    if suffix not in LOSSY:
+        assert np.array_equal(back, pixels)
+
+
+def test_existing_file_needs_overwrite(tmp_path: Path) -> None:
+    save(RGB, tmp_path / "a.png")
+    with pytest.raises(OutputError, match="exists"):
+        save(GRAY, tmp_path / "a.png")
+    save(GRAY, tmp_path / "a.png", overwrite=True)
+    assert np.array_equal(load(tmp_path / "a.png").pixels, GRAY)
+
+
+def test_unknown_suffix_and_bad_arrays(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"`\.xyz`, known are: \.avif \.bmp"):
+        save(RGB, tmp_path / "a.xyz")
+    with pytest.raises(UsageError, match="unknown picture format"):
+        save(RGB, tmp_path / "a")
+    with pytest.raises(UsageError, match="8 or 16 bits"):
+        save(RGB.astype(np.float32), tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_suffix_argument_overrules_the_path(tmp_path: Path) -> None:
+    save(RGB, tmp_path / "a.out", suffix=".bmp")
+    with Image.open(tmp_path / "a.out") as image:
+        assert image.format == "BMP"
+
+
+def test_failing_encoder_leaves_nothing(tmp_path: Path) -> None:
+    wide = np.zeros((1, 20000), np.uint8)
+    with pytest.raises(OutputError, match="cannot be written"):
+        save(wide, tmp_path / "a.webp")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Output(terminal=False)
+    monkeypatch.setattr(sys, "stdout", pipe)
+    save(RGB, "-")
+    assert np.array_equal(load(io.BytesIO(pipe.buffer.getvalue())).pixels, RGB)
+    assert pipe.buffer.getvalue().startswith(b"\x89PNG")
+    monkeypatch.setattr(sys, "stdout", Output(terminal=True))
+    with pytest.raises(UsageError, match="terminal"):
+        save(RGB, "-")
+
+
+def test_closed_pipe_is_an_output_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    pipe = Output(terminal=False)
+    pipe.buffer = Closed()
+    monkeypatch.setattr(sys, "stdout", pipe)
+    with pytest.raises(OutputError, match="Broken pipe"):
+        save(RGB, "-")

@@ -1,0 +1,70 @@
+"""Weights of one tune on the levels of another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from lcodec.errors import UsageError
+from lcodec.nets.quality import quality_lambda
+from lcodec.nets.tune import TUNES, find_tune
+from lcodec.training.export import load_run
+from lcodec.training.requality import on_levels_of
+from lcodec.training.trainer import Trainer, TrainOptions
+from lcodec.twin.restore import restore_model
+from tests.tinymodel import CONFIG, picture, tiny_codec, write_tiny_model
+
+
+def test_levels_of_equal_reference_get_the_same_rows() -> None:
+    model = tiny_codec()
+    psnr, visual = TUNES["psnr"], TUNES["visual"]
+    gains = model.transforms.gains.log_gain
+    with torch.no_grad():  # straight lines: interpolated and continued exactly
+        slopes = torch.arange(1.0, 1 + gains.values.shape[1])
+        gains.values.copy_(torch.linspace(-1, 1, 3)[:, None] * slopes)
+    before = {n: v.clone() for n, v in model.state_dict().items()}
+    wanted = gains(torch.tensor([0.0, 40.0, 100.0]))
+    moved = on_levels_of(model, before, psnr, visual)
+    model.load_state_dict(moved)
+    levels = [visual.reference.level(quality_lambda(q)) for q in (0.0, 40.0, 100.0)]
+    assert levels == pytest.approx([20.0, 46.667, 86.667], abs=1e-3)
+    torch.testing.assert_close(gains(torch.tensor(levels)), wanted)
+    back = on_levels_of(model, moved, visual, psnr)
+    torch.testing.assert_close(
+        back["transforms.gains.log_gain.values"], before["transforms.gains.log_gain.values"]
+    )
+    tables = {n for n in before if n.endswith(".values")}
+    assert {n for n in before if not torch.equal(before[n], moved[n])} <= tables
+    assert any(n.startswith("network.") for n in tables)
+
+
+def test_a_visual_run_starts_on_its_own_levels_and_says_its_tune(tmp_path: Path) -> None:
+    Image.fromarray(picture(150, 200)).save(tmp_path / "a.png")
+    start = write_tiny_model(tmp_path) / "groupedmixer"
+    source = restore_model(start)
+    o = TrainOptions(
+        data=tmp_path,
+        run=tmp_path / "run",
+        start=start,
+        stage="joint",
+        max_steps=1,
+        crops=((0.0, 2, 64),),
+    )
+    trainer = Trainer(o, replace(source.config, tune="visual"))
+    tunes = TUNES["psnr"], TUNES["visual"]
+    expected = on_levels_of(source, source.state_dict(), *tunes)
+    for name, value in trainer.model.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+    trainer.run()
+    assert load_run(tmp_path / "run").config.tune == "visual"
+
+
+def test_there_is_no_other_tune() -> None:
+    with pytest.raises(UsageError, match="unknown tune: ssim"):
+        find_tune("ssim")
+    with pytest.raises(UsageError):
+        replace(CONFIG, tune="ssim")
