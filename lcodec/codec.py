@@ -26,6 +26,7 @@ from lcodec.pipeline.targets import Target
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
+from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import find_model_by_id
 from lcodec.weights.load import load_model
 
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 AnyPicture: TypeAlias = "Image | Picture | Samples"
-
-DEFAULT_MODEL = "groupedmixer"
-DEFAULT_QUALITY = 50
 
 
 @dataclass(frozen=True)
@@ -99,33 +97,36 @@ def _whole(name: str, value: int, largest: int) -> int:
     return number
 
 
-def _quality(quality: int | None) -> int:
-    return DEFAULT_QUALITY if quality is None else _whole("quality", quality, QUALITY_MAX)
-
-
 class Codec:
     """One model, loaded, for any number of threads at once.
 
     A call keeps what it works with to itself and only reads the networks; the files are the same,
     byte for byte, as from one thread. Arrays and images must not be changed while they are encoded.
 
-    ``carrier`` chooses how integers are multiplied (results are identical); ``cached=False``
-    recomputes the context of every group, for comparison.
+    The ``model`` is that of a ``tune`` if it is not named: "visual", the default, for what looks
+    well, "psnr" for small squared errors. ``carrier`` chooses how integers are multiplied
+    (results are identical); ``cached=False`` recomputes the context of every group, for
+    comparison.
     """
 
     def __init__(
         self,
-        model: str = DEFAULT_MODEL,
+        model: str | None = None,
         device: str = "auto",
         carrier: str = "auto",
         *,
+        tune: str = DEFAULT_TUNE,
         cached: bool = True,
         tile_edge: int = container.DEFAULT_TILE_EDGE,
         tiles_at_once: int = 1,
     ) -> None:
-        self.loaded = load_model(model, device, carrier, cached)
+        self.loaded = load_model(model or default_model(tune), device, carrier, cached)
         self.tile_edge = tile_edge
-        self._pixels = PixelTransform(self.loaded.transforms, self.loaded.device)
+        self._pixels = PixelTransform(
+            self.loaded.transforms,
+            self.loaded.device,
+            quality_of=self.loaded.config.trained_quality,
+        )
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)
 
@@ -156,9 +157,9 @@ class Codec:
         Arrays are uint8 or uint16, (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
         The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
-        Without a quality it is 50, or what the ``target`` asks for. ``effort`` 1 to 9 takes
-        longer and gives better files (docs/effort.md). ``progress`` is called as it goes on (see
-        `lcodec.progress`).
+        Without a quality it is that of the model's tune, 75 or 50, or what the ``target`` asks
+        for. ``effort`` 1 to 9 takes longer and gives better files (docs/effort.md). ``progress``
+        is called as it goes on (see `lcodec.progress`).
 
         Raises:
             UsageError: quality, effort or image are not of that kind, or quality and target are
@@ -171,7 +172,7 @@ class Codec:
         if not isinstance(target, Target | None):
             raise UsageError(f"a lcodec.Target is needed, not {target!r}")
         effort = _whole("effort", effort, EFFORT_MAX)
-        quality = _quality(quality)
+        quality = self._quality(quality)
         encoder = self._encoder(image, quality, strip)
         encoder.progress = progress
         if target is not None:
@@ -189,16 +190,21 @@ class Codec:
         Raises:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
-        quality = _quality(quality)
+        quality = self._quality(quality)
         encoders = [self._encoder(image, quality, strip) for image in images]
         return Encoder.encode_many(encoders, quality)
+
+    def _quality(self, quality: int | None) -> int:
+        if quality is None:
+            return default_quality(self.loaded.config.tune)
+        return _whole("quality", quality, QUALITY_MAX)
 
     def _encoder(self, image: AnyPicture, quality: int, strip: bool) -> Encoder:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
         source = self._source(picture, quality)
-        return Encoder(self._pixels, self._latents, self._refiner, source)
+        return Encoder(self._pixels, self._latents, self._refiner, source, self.loaded.config)
 
     def _source(self, picture: Picture, quality: int) -> Source:
         pixels, alpha, visible = picture.pixels, picture.alpha, None
@@ -291,8 +297,9 @@ _kept_codecs = lru_cache(maxsize=2)(Codec)
 _keeping = threading.Lock()
 
 
-def shared_codec(model: str = DEFAULT_MODEL, device: str = "auto") -> Codec:
+def shared_codec(model: str | None = None, device: str = "auto", tune: str = DEFAULT_TUNE) -> Codec:
     """A codec that stays loaded for later calls, of all threads."""
+    model = model or default_model(tune)
     # Without the lock, threads that come while a model is loading would each load it.
     with _keeping:
         return _kept_codecs(model, device)
@@ -311,19 +318,22 @@ def encode(
     target: Target | None = None,
     effort: int = 0,
     strip: bool = False,
-    model: str = DEFAULT_MODEL,
+    tune: str = DEFAULT_TUNE,
+    model: str | None = None,
     device: str = "auto",
 ) -> bytes:
     """Encode a Pillow image or an array to a ``.lic`` file.
 
-    The model is loaded at the first call and stays loaded; threads share it. See
-    `Codec.encode_detailed` for the options.
+    With ``tune`` "visual", the default, a file looks as well as it can for its size, and quality N
+    aims at SSIMULACRA2 N; with "psnr" its squared error is small. A ``model`` that is named takes
+    the place of the tune's. It is loaded at the first call and stays loaded; threads share it.
+    See `Codec.encode_detailed` for the other options.
 
     Raises:
         UsageError, InputError, TargetError: see `Codec.encode_detailed`.
         WeightsError: the model is not there, or damaged.
     """
-    codec = shared_codec(model, device)
+    codec = shared_codec(model, device, tune)
     return codec.encode(image, quality, target=target, effort=effort, strip=strip)
 
 

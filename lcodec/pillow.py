@@ -7,7 +7,7 @@ pixels are decoded when they are first asked for. ``info`` has ``icc_profile``, 
 as Pillow's own plugins give them, and under ``lcodec`` the fields of the header by name.
 
 Options of ``save``, all optional:
-    quality, effort, target, model, device: as for `lcodec.encode`.
+    quality, effort, target, tune, model, device: as for `lcodec.encode`.
     icc_profile, exif, xmp: take the place of what the image carries (in its ``info``), which is
         kept if they are not given; None or empty bytes leave it out. ``exif`` may be a
         `PIL.Image.Exif`. Its orientation, like that of an image, is applied to the pixels.
@@ -34,7 +34,7 @@ MIME_TYPE: Final = "image/x-lic"
 
 _NO_LIMIT = MAX_SIDE**2  # of pixels: Pillow checks its own, Image.MAX_IMAGE_PIXELS
 _KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
-_ENCODER_OPTIONS = ("quality", "effort", "target", "model", "device")
+_ENCODER_OPTIONS = ("quality", "effort", "target", "tune", "model", "device")
 
 
 class LicImageFile(ImageFile.ImageFile):

@@ -19,10 +19,12 @@ RELEASED_MODELS = sorted(path.parent.name for path in ROOT.glob("models/*/entrop
 
 @pytest.fixture(scope="session")
 def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with a small random model released as ``groupedmixer``."""
-    from tests.tinymodel import write_tiny_model
+    """Folder with small random models released as those that both tunes use."""
+    from tests.tinymodel import write_tiny_model, write_visual_model
 
-    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+    root = tmp_path_factory.mktemp("tiny")
+    write_visual_model(root)
+    return write_tiny_model(root)
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
+from lcodec.tunes import default_model
 from lcodec.twin.codec import TwinCodec
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.lock import lock_model
 from tests.entropy.tiny import GROUPEDMIXER, HYPER_LATENT, LATENT, TINY
 
-DEFAULT = "groupedmixer"
+KIND = "groupedmixer"
+VISUAL_TRANSFORMS = "transforms-visual"
 ENTROPY = GROUPEDMIXER
 CONFIG = ModelConfig(
     TransformConfig(
@@ -53,7 +55,7 @@ def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(rows[:count]).float(), deviation
 
 
-def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = DEFAULT) -> TwinCodec:
+def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = KIND) -> TwinCodec:
     """A model whose heads and closed layers are random too, so that everything matters.
 
     The transforms depend on the seed alone, so those of all kinds are the same.
@@ -70,15 +72,27 @@ def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = DEFAULT) -> Twi
     return model.eval()
 
 
-def write_tiny_model(
-    root: Path, seed: int = 0, kind: str = DEFAULT, name: str | None = None
-) -> Path:
+def write_tiny_model(root: Path, seed: int = 0, kind: str = KIND, name: str | None = None) -> Path:
     """Release a tiny model below ``root``, by default under its kind; returns its models folder."""
+    return _release(root, tiny_codec(seed, kind=kind), name or kind, TRANSFORMS_NAME)
+
+
+def write_visual_model(root: Path) -> Path:
+    """Release a tiny model of tune visual as the default model; returns its models folder.
+
+    Its levels are unevenly spread over the qualities its networks know.
+    """
+    codec = tiny_codec(seed=1)
+    scale = tuple(round(100 * (level / 100) ** 1.25, 3) for level in range(101))
+    codec.config = replace(codec.config, tune="visual", scale=scale)
+    return _release(root, codec, default_model(), VISUAL_TRANSFORMS)
+
+
+def _release(root: Path, codec: TwinCodec, name: str, transforms: str) -> Path:
     models = root / "models"
-    name = name or kind
-    write_model(tiny_codec(seed, kind=kind), models, name, TRANSFORMS_NAME)
+    write_model(codec, models, name, transforms)
     lock_model(models, name)
-    lock_model(models, TRANSFORMS_NAME)
+    lock_model(models, transforms)
     return models
 
 

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
-from lcodec.codec import DEFAULT_MODEL, Codec, Decoded
+from lcodec.codec import Codec, Decoded
 from lcodec.effort import EFFORT_MAX
 from lcodec.pipeline.encoder import Encoded
+from lcodec.tunes import default_model
 
 
 class AtEffort:
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--effort", default=",".join(str(e) for e in range(EFFORT_MAX + 1)))
     parser.add_argument("--quality", default="5,25,50,75,95")
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=default_model())
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()

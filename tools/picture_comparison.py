@@ -24,9 +24,10 @@ from PIL import Image, ImageDraw, ImageFont
 from lcodec.atomic import atomic_write
 from lcodec.bench import psnr
 from lcodec.bench.regions import Region, error_cells, worst_regions
-from lcodec.codec import DEFAULT_MODEL, Codec
+from lcodec.codec import Codec
 from lcodec.picture import Picture, Samples, from_pil, load
 from lcodec.pipeline.targets import Target
+from lcodec.tunes import default_model
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "comparison.webp"
 LARGEST = 150_000
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--crop", help="LEFT,TOP of the crop instead of the worst place")
     parser.add_argument("--scale", type=int, default=2, help="how much a pixel is enlarged")
     parser.add_argument("-e", "--effort", type=int, default=0)
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=default_model())
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     picture = default_picture() if options.picture is None else load(options.picture)

@@ -12,8 +12,6 @@ import typer
 from lcodec.cli import complete, console
 from lcodec.cli.console import PROGRAM
 from lcodec.cli.options import (
-    DEFAULT_MODEL,
-    DEFAULT_QUALITY,
     FILES,
     MESSAGES,
     Device,
@@ -29,6 +27,8 @@ from lcodec.cli.options import (
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
+    TargetSsimulacra2Option,
+    TuneOption,
     VerboseOption,
     check_speech,
     choose_target,
@@ -38,6 +38,8 @@ from lcodec.cli.paths import STANDARD
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
+from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
+from lcodec.weights import require_model, stated_tune
 
 if TYPE_CHECKING:
     from lcodec.batch.check import Decision
@@ -45,7 +47,10 @@ if TYPE_CHECKING:
     from lcodec.batch.plan import Plan
     from lcodec.batch.pool import Executor
 
-ENCODING = ("quality", "target_size", "target_bpp", "target_psnr", "effort", "model", "strip")
+ENCODING = (
+    *("quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2"),
+    *("tune", "effort", "model", "strip"),
+)
 """Options that make no sense when decoding."""
 
 WORK = "What is done"
@@ -62,6 +67,8 @@ def batch(
     target_size: TargetSizeOption = None,
     target_bpp: TargetBppOption = None,
     target_psnr: TargetPsnrOption = None,
+    target_ssimulacra2: TargetSsimulacra2Option = None,
+    tune: TuneOption = DEFAULT_TUNE,
     effort: EffortOption = 0,
     decode: Annotated[
         bool,
@@ -125,7 +132,7 @@ def batch(
             rich_help_panel=LISTS,
         ),
     ] = None,
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = None,
     device: DeviceOption = Device.AUTO,
     strip: StripOption = False,
     preserve: PreserveOption = False,
@@ -158,9 +165,10 @@ def batch(
     tried twice, does not stop the rest, and is listed at the end.
     """
     check_speech(quiet=quiet, verbose=verbose)
-    target = choose_target(quality, target_size, target_bpp, target_psnr)
-    if quality is None and target is None:
-        quality = DEFAULT_QUALITY
+    target = choose_target(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
+    model = model or default_model(tune)
+    if quality is None and target is None and not decode:
+        quality = default_quality(stated_tune(require_model(model)))
     _check_usage(context, source, decode, destination, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check

@@ -12,15 +12,16 @@ import typer
 from lcodec.cli import console, paths
 from lcodec.cli.compare import check_page
 from lcodec.cli.options import (
-    DEFAULT_MODEL,
     Device,
     DeviceOption,
     ForceOption,
     ModelOption,
     QuietOption,
+    TuneOption,
 )
 from lcodec.cli.tables import rendered
 from lcodec.errors import InputError, UsageError
+from lcodec.tunes import DEFAULT_TUNE, default_model
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def bench(
             help="Quality levels, such as 20,50,80; eight from 0 to 100 if not given.",
         ),
     ] = None,
-    model: ModelOption = DEFAULT_MODEL,
+    tune: TuneOption = DEFAULT_TUNE,
+    model: ModelOption = None,
     device: DeviceOption = Device.AUTO,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="First N pictures only.")
@@ -99,6 +101,7 @@ def bench(
     qualities = None if levels is None else parse_levels(levels)
     outputs = _Outputs(json_file, plot, html, force)
     outputs.check(results)
+    model = model or default_model(tune)
     if folder is not None:
         require_model(model)
 

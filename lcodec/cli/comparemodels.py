@@ -74,7 +74,7 @@ def compare_models(
             paths.check_output(file, force=force)
     if plot is not None:
         check_plot(plot, force)
-    chosen = names.split(",") if names else weights.coding_models()
+    chosen = names.split(",") if names else weights.comparable_models()
     for name in chosen:
         weights.require_model(name)
 

@@ -48,9 +48,9 @@ class Details:
         loaded = codec.loaded
         self.say(
             label,
-            f"{loaded.name} ({loaded.entropy.fourcc}), id {loaded.model_id.hex()}, on "
-            f"{loaded.device} with {loaded.entropy.carrier.name} products, "
-            f"{torch.get_num_threads()} threads",
+            f"{loaded.name} ({loaded.entropy.fourcc}), tune {loaded.config.tune}, "
+            f"id {loaded.model_id.hex()}, on {loaded.device} with "
+            f"{loaded.entropy.carrier.name} products, {torch.get_num_threads()} threads",
         )
 
     def trials(self, trials: Iterable[Trial]) -> None:
@@ -61,6 +61,8 @@ class Details:
                 parts.append(f"{trial.size} bytes")
             if trial.psnr is not None:
                 parts.append(f"{trial.psnr:.3f} dB")
+            if trial.ssimulacra2 is not None:
+                parts.append(f"SSIMULACRA2 {trial.ssimulacra2:.2f}")
             self.say("tried", ", ".join(parts))
 
     def file(self, description: Description, label: str = "file") -> None:

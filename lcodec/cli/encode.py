@@ -13,7 +13,6 @@ from lcodec import container
 from lcodec.cli import complete, console, paths, routes
 from lcodec.cli.details import Details
 from lcodec.cli.options import (
-    DEFAULT_MODEL,
     FILES,
     Device,
     DeviceOption,
@@ -29,6 +28,8 @@ from lcodec.cli.options import (
     TargetBppOption,
     TargetPsnrOption,
     TargetSizeOption,
+    TargetSsimulacra2Option,
+    TuneOption,
     VerboseOption,
     check_speech,
     choose_target,
@@ -36,6 +37,7 @@ from lcodec.cli.options import (
 from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.timing import Stopwatch
+from lcodec.tunes import DEFAULT_TUNE, default_model
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
@@ -56,8 +58,10 @@ def encode(
     target_size: TargetSizeOption = None,
     target_bpp: TargetBppOption = None,
     target_psnr: TargetPsnrOption = None,
+    target_ssimulacra2: TargetSsimulacra2Option = None,
+    tune: TuneOption = DEFAULT_TUNE,
     effort: EffortOption = 0,
-    model: ModelOption = DEFAULT_MODEL,
+    model: ModelOption = None,
     device: DeviceOption = Device.AUTO,
     strip: StripOption = False,
     verify: Annotated[
@@ -81,8 +85,9 @@ def encode(
     colour, of 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept.
     """
     check_speech(quiet=quiet, verbose=verbose)
-    target = choose_target(quality, target_size, target_bpp, target_psnr)
+    target = choose_target(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
     output = routes.settle(routes.ENCODE, source, output, force=force, as_json=as_json)
+    model = model or default_model(tune)
     require_model(model)
 
     from lcodec.picture import load
@@ -152,6 +157,7 @@ def _record(
         "bit_depth": picture.bit_depth,
         "quality": encoded.quality,
         "evaluations": encoded.evaluations,
+        "ssimulacra2": encoded.ssimulacra2,
         "psnr": encoded.psnr if encoded.psnr is not None and isfinite(encoded.psnr) else None,
         "model": model,
         "bytes": len(encoded.data),

@@ -13,9 +13,7 @@ import typer
 from lcodec.cli import complete
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
-
-DEFAULT_MODEL = "groupedmixer"
-DEFAULT_QUALITY = 50
+from lcodec.tunes import TuneName, default_quality
 
 RATE = "Quality and size"
 NETWORKS = "Networks"
@@ -89,6 +87,11 @@ def _measure(unit: str) -> Callable[[str], float]:
     return parse
 
 
+QUALITY_HELP = (
+    "0 to 100; higher is better and larger; with tune visual about the SSIMULACRA2 of"
+    f" photographs. {default_quality(TuneName.VISUAL)} if not given,"
+    f" {default_quality(TuneName.PSNR)} with tune psnr."
+)
 QualityOption = Annotated[
     int | None,
     typer.Option(
@@ -96,7 +99,7 @@ QualityOption = Annotated[
         "--quality",
         metavar="N",
         parser=parse_quality,
-        help=f"0 to 100; higher is better and larger; {DEFAULT_QUALITY} if not given.",
+        help=QUALITY_HELP,
         rich_help_panel=RATE,
     ),
 ]
@@ -129,6 +132,24 @@ TargetPsnrOption = Annotated[
         rich_help_panel=RATE,
     ),
 ]
+TargetSsimulacra2Option = Annotated[
+    float | None,
+    typer.Option(
+        "--target-ssimulacra2",
+        metavar="N",
+        parser=_measure("points"),
+        help="Smallest file of at least this SSIMULACRA2, up to 100.",
+        rich_help_panel=RATE,
+    ),
+]
+TuneOption = Annotated[
+    TuneName,
+    typer.Option(
+        "--tune",
+        help="Made to look well, or for a small squared error.",
+        rich_help_panel=RATE,
+    ),
+]
 EffortOption = Annotated[
     int,
     typer.Option(
@@ -141,12 +162,12 @@ EffortOption = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--model",
         metavar="NAME",
         autocompletion=complete.models,
-        help="Pretrained model to encode with; see `lcodec weights list`.",
+        help="Pretrained model in place of the tune's; see `lcodec weights list`.",
         rich_help_panel=NETWORKS,
     ),
 ]
@@ -217,7 +238,11 @@ def check_speech(*, quiet: bool, verbose: bool) -> None:
 
 
 def choose_target(
-    quality: int | None, size: str | None, bpp: float | None, psnr: float | None
+    quality: int | None,
+    size: str | None,
+    bpp: float | None,
+    psnr: float | None,
+    ssimulacra2: float | None,
 ) -> Target | None:
     """The target asked for, or None.
 
@@ -229,6 +254,7 @@ def choose_target(
         "--target-size": size,
         "--target-bpp": bpp,
         "--target-psnr": psnr,
+        "--target-ssimulacra2": ssimulacra2,
     }
     given = [name for name, value in values.items() if value is not None]
     if len(given) > 1:
@@ -237,4 +263,6 @@ def choose_target(
         return Target.size(size)
     if bpp is not None:
         return Target.bpp(bpp)
-    return None if psnr is None else Target.psnr(psnr)
+    if psnr is not None:
+        return Target.psnr(psnr)
+    return None if ssimulacra2 is None else Target.ssimulacra2(ssimulacra2)

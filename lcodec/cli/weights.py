@@ -97,6 +97,14 @@ def export(
     transforms: Annotated[
         str, typer.Option("--transforms", metavar="NAME", help="Name of the transforms.")
     ] = "transforms",
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="DIR",
+            help="Pictures on which quality N is to reach SSIMULACRA2 N; for tune visual.",
+        ),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Make a model of a training run.
@@ -108,10 +116,12 @@ def export(
     """
     if not run.is_dir():
         raise InputError(f"{run}: no such folder")
+    if calibrate is not None and not calibrate.is_dir():
+        raise InputError(f"{calibrate}: no such folder")
     folder = models or weights.default_folder()
     from lcodec.training.export import export_run
 
-    files = export_run(run, folder, name, transforms, force)
+    files = export_run(run, folder, name, transforms, force, calibrate)
     size = sum(file.size for file in files)
     console.say(f"{run} -> {folder / name}: {len(files)} files, {size} bytes")
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lcodec.container import Header
 from lcodec.effort.proxy import Proxy
+from lcodec.effort.worth import worth_at
 from lcodec.integer.likelihood import logistic_bits
-from lcodec.nets.quality import quality_lambda
+from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
@@ -61,9 +62,9 @@ class Costs:
     """What the symbols of an area cost, and what a change of each would, all in bits.
 
     Attributes:
-        total: bits plus weighted squared error.
-        slope: gradient of all but a symbol's own bits, (1, M, h, w): of the error, and of the
-            bits of those symbols that are predicted from it.
+        total: bits, and what the distortion is worth.
+        slope: gradient of all but a symbol's own bits, (1, M, h, w): of the distortion, and of
+            the bits of those symbols that are predicted from it.
         mean, sigma: prediction of every symbol, for its own bits; shape as ``slope``.
     """
 
@@ -76,7 +77,7 @@ class Costs:
 class Problem:
     """Symbols of one area (1, M, h, w), the picture around them held fixed.
 
-    Errors count in the area and in a margin around it, as far as the picture goes.
+    Distortion counts in the area and in a margin around it, as far as the picture goes.
     """
 
     def __init__(
@@ -89,8 +90,8 @@ class Problem:
         area: Area,
     ) -> None:
         self.proxy = proxy
-        self.level = proxy.level(header.quality)
-        device = self.level.device
+        self.quality = proxy.quality(header.quality)
+        device = self.quality.device
         self.start = torch.from_numpy(symbols.y[:, area.rows, area.columns].astype(np.float32)).to(
             device
         )[None]
@@ -123,53 +124,72 @@ class Problem:
         target = transform.load(pixels, slice(top, bottom), slice(left, right))
         self.gray = header.channels == 1
         self.target = target[:, :1] if self.gray else target
+        self.worth = worth_at(self.proxy.config, header.quality, (header.height, header.width))
         # Bits that a squared error of 1 in one sample is worth.
-        self.weight = 255.0**2 * quality_lambda(header.quality) / header.channels
+        self.weight = self.worth.error / header.channels
 
     def costs(self, symbols: Tensor, below: float) -> Costs | None:
         """Costs of symbols in the shape of ``start``; None if their total is not less than this."""
         own = symbols.detach()
         with torch.no_grad():
-            error = float(self._error(own))
+            distortion = float(self._distortion(own))
         latents = symbols.detach().requires_grad_()
         mean, sigma = self._predict(latents)
         bits = logistic_bits(own, mean, sigma).sum()
-        total = float(bits.detach()) + error
+        total = float(bits.detach()) + distortion
         if not total < below:
             return None
         # One graph after the other: synthesis and entropy model never need memory together.
         (slope,) = torch.autograd.grad(bits, [latents])
-        (by_error,) = torch.autograd.grad(self._error(latents), [latents])
-        return Costs(total, slope + by_error, mean.detach(), sigma.detach())
+        (seen,) = torch.autograd.grad(self._distortion(latents), [latents])
+        return Costs(total, slope + seen, mean.detach(), sigma.detach())
 
     def curvature(self, generator: torch.Generator) -> Tensor:
-        """Half the second derivative of the error by each latent, mean of a channel: (1, M, 1, 1).
+        """Half the second derivative of the distortion, mean of a channel's latents: (1, M, 1, 1).
 
-        From products of the synthesis' transposed derivative with random signs, whose squares
-        have the wanted sums of squares as their mean (Hutchinson's estimator).
+        That of the squared error comes from products of the synthesis' transposed derivative with
+        random signs, whose squares have the wanted sums of squares as their mean (Hutchinson's
+        estimator); that of what is perceived from how its gradient changes over half a step.
         """
         latents = self.start.detach().requires_grad_()
         shown = self._shown(latents)
         signs = torch.randint(0, 2, shown.shape, generator=generator).to(shown) * 2.0 - 1.0
         (product,) = torch.autograd.grad(shown, [latents], signs)
-        return self.weight * product.square().mean((2, 3), keepdim=True)
+        found = self.weight * product.square().mean((2, 3), keepdim=True)
+        if not self.worth.perceived:
+            return found
+        signs = torch.randint(0, 2, latents.shape, generator=generator).to(latents) * 2.0 - 1.0
+        ends = []
+        for place in (latents, latents.detach() + 0.5 * signs):
+            place.requires_grad_()
+            ends.append(torch.autograd.grad(self._perceived(self._shown(place)), [place])[0])
+        bend = (ends[1] - ends[0]) * signs
+        return found + bend.mean((2, 3), keepdim=True).clamp(min=0.0)
 
     def _shown(self, symbols: Tensor) -> Tensor:
         """The decoded pixels of the area and its margin."""
         latents = self.around.clone()
         latents[:, :, self.inside[0], self.inside[1]] = symbols
-        shown = self.proxy.synthesise(latents, self.level)
+        shown = self.proxy.synthesise(latents, self.quality)
         if self.gray:
             shown = shown.mean(1, keepdim=True)
         return shown[:, :, : self.target.shape[2], : self.target.shape[3]]
 
-    def _error(self, symbols: Tensor) -> Tensor:
-        return self.weight * (self._shown(symbols) - self.target).square().sum()
+    def _distortion(self, symbols: Tensor) -> Tensor:
+        """What the distortion is worth, in bits."""
+        shown = self._shown(symbols)
+        error = self.weight * (shown - self.target).square().sum()
+        return error + self._perceived(shown) if self.worth.perceived else error
+
+    def _perceived(self, shown: Tensor) -> Tensor:
+        target, shown = (pixels.expand(-1, 3, -1, -1) for pixels in (self.target, shown))
+        pixels = target.shape[2] * target.shape[3]
+        return self.worth.perceived * pixels * distances(target, shown).sum()
 
     def _predict(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
         h, w = symbols.shape[2:]
         padded = F.pad(symbols, (0, -w % HYPER_STRIDE, 0, -h % HYPER_STRIDE))
-        mean, sigma = self.proxy.predict(padded, self.z_hat, self.level)
+        mean, sigma = self.proxy.predict(padded, self.z_hat, self.quality)
         return mean[:, :, :h, :w], sigma[:, :, :h, :w]
 
 

@@ -23,27 +23,27 @@ class Proxy:
         info = find_model(loaded.name)
         twin = restore_model(info.place.folder / info.name)
         twin.transforms = loaded.transforms
-        twin.kit.rounding.enabled = False  # a smooth function, and a faster one
         self._twin = twin.to(loaded.device).eval().requires_grad_(False)
         self._transforms = loaded.transforms
+        self.config = loaded.config
         self._device = loaded.device
 
-    def level(self, quality: int) -> Tensor:
-        """A quality as the networks take it: (1,)."""
-        return torch.tensor([float(quality)], device=self._device)
+    def quality(self, level: int) -> Tensor:
+        """A level of a file as the networks take it: (1,)."""
+        return torch.tensor([self.config.trained_quality(level)], device=self._device)
 
-    def predict(self, y_hat: Tensor, z_hat: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation in steps of every latent, two tensors (1, M, h, w).
 
         ``y_hat`` (1, M, h, w) and ``z_hat`` (1, hyper, h/4, w/4) whole-numbered.
         """
         with reduced_precision(self._device):
-            mean, sigma = self._twin.predict(y_hat, z_hat, level)
+            mean, sigma = self._twin.predict(y_hat, z_hat, quality)
         return mean.float(), sigma.float()
 
-    def synthesise(self, y_hat: Tensor, level: Tensor) -> Tensor:
+    def synthesise(self, y_hat: Tensor, quality: Tensor) -> Tensor:
         """Pixels (1, 3, 16h, 16w), clipped to [0, 1]."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)
         with reduced_precision(self._device):
-            shown = self._transforms.synthesise(y_hat, level)
+            shown = self._transforms.synthesise(y_hat, quality)
         return shown.float().clamp(0.0, 1.0)

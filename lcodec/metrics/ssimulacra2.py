@@ -94,6 +94,16 @@ def ssimulacra2(reference: Samples, decoded: Samples) -> float:
         UsageError: a side is shorter than `MIN_SIDE`, or as for
             `lcodec.metrics.distortion.psnr`.
     """
+    return score(distance(reference, decoded))
+
+
+def distance(reference: Samples, decoded: Samples) -> float:
+    """The weighted sum behind `ssimulacra2`: 0 if the pictures are equal, without upper end.
+
+    Raises:
+        UsageError: a side is shorter than `MIN_SIDE`, or as for
+            `lcodec.metrics.distortion.psnr`.
+    """
     reference, decoded = same_shape(reference, decoded)
     height, width = reference.shape[:2]
     if not has_ssimulacra2(reference):
@@ -101,10 +111,9 @@ def ssimulacra2(reference: Samples, decoded: Samples) -> float:
             f"SSIMULACRA2 needs sides of at least {MIN_SIDE} pixels, not {width}x{height}"
         )
     if np.array_equal(reference, decoded):
-        return 100.0  # not a little less by the rounding of float32
+        return 0.0  # not a little more by the rounding of float32
     with torch.inference_mode():
-        distance = distances(_planes(reference), _planes(decoded), strip=_STRIP)
-    return score(float(distance))
+        return float(distances(_planes(reference), _planes(decoded), strip=_STRIP))
 
 
 def has_ssimulacra2(pixels: Samples) -> bool:
@@ -112,9 +121,9 @@ def has_ssimulacra2(pixels: Samples) -> bool:
     return bool(min(pixels.shape[:2]) >= MIN_SIDE)
 
 
-def score(distance: float) -> float:
+def score(value: float) -> float:
     """The published scale: 100 at distance 0, falling, negative for ruined pictures."""
-    value = 0.9562382616834844 * distance
+    value = 0.9562382616834844 * value
     slope = 2.326765642916932 + value * (-0.020884521182843837 + value * 6.248496625763138e-05)
     stretched = slope * value
     return 100.0 - 10.0 * stretched**0.6276336467831387 if stretched > 0 else 100.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lcodec.errors import UsageError
 from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
+from lcodec.tunes import TuneName, parse_tune
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ class Tune:
         perceived: bits per pixel that a distance of 1 is worth; None where it does not count.
     """
 
-    name: str
     reference: Rise
     error: Rise
     perceived: Rise | None = None
@@ -61,20 +60,17 @@ def _visual() -> Tune:
 
     reference = span(LAMBDA_MIN, LAMBDA_MAX)
     error = span(LAMBDA_MIN, LAMBDA_MAX, 0.15)
-    return Tune("visual", reference, error, span(0.0076, 250.0 * 0.0076, 0.85))
+    return Tune(reference, error, span(0.0076, 250.0 * 0.0076, 0.85))
 
 
 _PSNR = Rise(LAMBDA_MIN, LAMBDA_MAX)
-TUNES = {tune.name: tune for tune in (Tune("psnr", _PSNR, _PSNR), _visual())}
+TUNES = {TuneName.VISUAL: _visual(), TuneName.PSNR: Tune(_PSNR, _PSNR)}
 
 
 def find_tune(name: str) -> Tune:
-    """The tune of that name.
+    """The factors of the tune of that name.
 
     Raises:
         UsageError: there is none.
     """
-    try:
-        return TUNES[name]
-    except KeyError:
-        raise UsageError(f"unknown tune: {name} ({', '.join(TUNES)})") from None
+    return TUNES[parse_tune(name)]

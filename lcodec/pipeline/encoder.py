@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.container import Header, Section, TilePayload
 from lcodec.effort import Refiner
+from lcodec.effort.worth import worth_at
 from lcodec.metrics.distortion import psnr
-from lcodec.nets.quality import quality_lambda
+from lcodec.metrics.ssimulacra2 import distance, score
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
+from lcodec.weights.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,14 @@ class Trial:
     Attributes:
         quality, effort: the levels.
         size: bytes of its file.
-        psnr: in dB of what it decodes to here.
+        psnr, ssimulacra2: of what it decodes to here, the first in dB.
     """
 
     quality: int
     effort: int
     size: int | None = None
     psnr: float | None = None
+    ssimulacra2: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Encoded:
         quality: its quality level.
         estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
         trials: levels that were tried to meet a target, in order; none without one.
-        psnr: in dB of what it decodes to here, if that was computed on the way.
+        psnr, ssimulacra2: of what it decodes to here, as far as they were computed on the way; the
+            first in dB.
         timings: seconds by stage.
     """
 
@@ -56,6 +60,7 @@ class Encoded:
     estimated_bits_z: float
     trials: tuple[Trial, ...] = ()
     psnr: float | None = None
+    ssimulacra2: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -79,6 +84,29 @@ class Source:
     visible: NDArray[np.bool_] | None = None
 
 
+@dataclass(frozen=True)
+class Assessment:
+    """How far what symbols decode to, on this machine, is from the source where it is visible.
+
+    Attributes:
+        psnr: in dB.
+        distance: of SSIMULACRA2, before it is stretched to its scale; None if not asked for.
+    """
+
+    psnr: float
+    distance: float | None = None
+
+    @property
+    def error(self) -> float:
+        """Mean squared error of samples from 0 to 1."""
+        return math.pow(10.0, -self.psnr / 10.0)
+
+    @property
+    def ssimulacra2(self) -> float | None:
+        """The distance on its scale."""
+        return None if self.distance is None else score(self.distance)
+
+
 class Encoder:
     """Encodes one picture, at one quality or at several; ``progress`` can be replaced."""
 
@@ -88,9 +116,11 @@ class Encoder:
         latents: LatentCoder,
         refiner: Refiner,
         source: Source,
+        config: ModelConfig,
         progress: Progress = no_progress,
     ) -> None:
         self.source = source
+        self.config = config
         self.progress = progress
         self.watch = Stopwatch()
         self._pixels = pixels
@@ -122,8 +152,10 @@ class Encoder:
             return self.encode_assessed(quality, effort)
         return self.write(quality, self.plain_symbols(quality))
 
-    def encode_assessed(self, quality: int, effort: int = 0) -> Encoded:
-        """The file of `encode`, with its PSNR."""
+    def encode_assessed(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
+        """The file of `encode`, with its PSNR; with its SSIMULACRA2 if it is to be ``seen``."""
+        worth = worth_at(self.config, quality, self.source.pixels.shape[:2])
+        seen = seen or (effort > 0 and worth.perceived > 0)
         plain = self.plain_symbols(quality)
         candidates = [plain]
         if effort:
@@ -132,11 +164,14 @@ class Encoder:
                     self.header(quality), self.source.pixels, plain, effort, self.progress
                 )
             candidates.append(refined)
-        written = [
-            replace(self.write(quality, symbols), psnr=self.psnr(quality, symbols))
-            for symbols in candidates
-        ]
-        return min(written, key=self._cost)
+        written = []
+        for symbols in candidates:
+            found, encoded = self.assess(quality, symbols, seen=seen), self.write(quality, symbols)
+            cost = worth.bits(self._visible_pixels(), found.error, found.distance)
+            cost += 8.0 * len(encoded.data)
+            known = replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
+            written.append((cost, known))
+        return min(written, key=lambda entry: entry[0])[1]
 
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
@@ -173,20 +208,22 @@ class Encoder:
             encoded.append(encoder._assemble(header, own, tally))
         return encoded
 
-    def psnr(self, quality: int, symbols: PictureSymbols) -> float:
-        """PSNR in dB of the visible pixels that ``symbols`` decode to on this machine."""
+    def assess(self, quality: int, symbols: PictureSymbols, *, seen: bool = False) -> Assessment:
+        """How far what ``symbols`` decode to is from the source, to the eye too if ``seen``.
+
+        Raises:
+            UsageError: the picture is too small for SSIMULACRA2, and ``seen``.
+        """
         with self.watch.stage("synthesis"):
             decoded = self._pixels.synthesise(symbols.y, self.header(quality), self.progress)
         source, visible = self.source.pixels, self.source.visible
-        if visible is None:
-            return psnr(source, decoded)
-        return psnr(source[visible][None], decoded[visible][None])
+        shown, wanted = decoded, source
+        if visible is not None:
+            shown, wanted = decoded[visible][None], source[visible][None]
+            decoded[~visible] = source[~visible]
+        apart = distance(source, decoded) if seen else None
+        return Assessment(psnr(wanted, shown), apart)
 
-    def _cost(self, encoded: Encoded) -> float:
-        """Bits of the file plus the weighted error of its picture: what effort minimises."""
-        assert encoded.psnr is not None
-        header, visible = self.source.header, self.source.visible
-        count = header.pixels if visible is None else np.count_nonzero(visible)
-        error = math.pow(10.0, -encoded.psnr / 10.0)
-        weight = 255.0**2 * quality_lambda(encoded.quality) * count
-        return 8.0 * len(encoded.data) + weight * error
+    def _visible_pixels(self) -> int:
+        visible = self.source.visible
+        return self.source.header.pixels if visible is None else int(np.count_nonzero(visible))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,25 @@ def patches(rows: Span, columns: Span) -> tuple[slice, slice]:
 
 
 class PixelTransform:
-    """Runs analysis and synthesis block by block."""
+    """Runs analysis and synthesis block by block.
 
-    def __init__(self, transforms: Transforms, device: torch.device, block: int = BLOCK) -> None:
+    ``quality_of`` says which quality the networks are to be given at a level of a file.
+    """
+
+    def __init__(
+        self,
+        transforms: Transforms,
+        device: torch.device,
+        block: int = BLOCK,
+        quality_of: Callable[[float], float] = float,
+    ) -> None:
         self.transforms = transforms
         self.device = device
         self.block = block
+        self._quality_of = quality_of
+
+    def _quality(self, level: int) -> Tensor:
+        return torch.tensor([self._quality_of(level)], device=self.device)
 
     def load(self, pixels: Samples, rows: slice, columns: slice) -> Tensor:
         """Pixels of a block of latents, edges repeated beyond the picture: (1, 3, H, W) floats."""
@@ -83,7 +97,7 @@ class PixelTransform:
         """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
         y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
-        level = torch.tensor([float(quality)], device=self.device)
+        level = self._quality(quality)
         pieces = list(blocks(h, w, self.block, self.transforms.config.analysis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("analysis", number, len(pieces))
@@ -105,7 +119,7 @@ class PixelTransform:
         shape = (header.height, header.width)
         dtype = np.uint8 if header.bit_depth == 8 else np.uint16
         pixels: Samples = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=dtype)
-        level = torch.tensor([float(header.quality)], device=self.device)
+        level = self._quality(header.quality)
         h, w = y.shape[1:]
         pieces = list(blocks(h, w, self.block, self.transforms.config.synthesis_halo))
         for number, (r, c) in enumerate(pieces):

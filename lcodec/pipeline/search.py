@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from lcodec.effort.worth import worth_at
 from lcodec.errors import TargetError
 from lcodec.pipeline.encoder import Encoded, Encoder, Trial
-from lcodec.pipeline.targets import LEVELS, PSNR_SLOPE, SIZE_SLOPE, Quantity, Target, search
+from lcodec.pipeline.targets import (
+    LEVELS,
+    PSNR_SLOPE,
+    SIZE_SLOPE,
+    SSIMULACRA2_SLOPE,
+    Quantity,
+    Target,
+    search,
+)
 from lcodec.progress import labelled
 
-_PSNR_CAP = 1000.0  # dB that stand for a picture that came back exactly
+_CAP = 1000.0  # in place of the infinite PSNR of a picture that came back exactly
 
 
 def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
-    """The file of the highest level within a size, or of the lowest that reaches a PSNR.
+    """The file of the highest level within a size, or of the lowest that looks well enough.
 
     With effort the search is made twice: with plain rounding, which is quick and comes close, then
     with effort from where the first ended. Of both results the better one is kept.
@@ -34,7 +43,7 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     if not found:
         raise TargetError(searches[-1].failure())
     if len(found) > 1:
-        found = [e if e.psnr is not None else encoder.encode_assessed(e.quality) for e in found]
+        found = [searches[0].assessed(encoded) for encoded in found]
         found.sort(key=searches[0].badness)
     return replace(found[0], trials=tuple(trial for s in searches for trial in s.trials))
 
@@ -77,6 +86,10 @@ class _Search:
     def within(self, value: float) -> bool:
         raise NotImplementedError
 
+    def assessed(self, encoded: Encoded) -> Encoded:
+        """A file with what `badness` needs to know of it."""
+        return encoded
+
     def badness(self, encoded: Encoded) -> float:
         """Of two files that meet the target, the one with less is better."""
         raise NotImplementedError
@@ -97,10 +110,15 @@ class _SizeSearch(_Search):
         self.pixels = header.width * header.height
         self.bytes = target.byte_limit(self.pixels)
         self.limit = math.log(max(self.bytes, 1))
+        # The better of two files is the one that is better at what the model was trained for.
+        sides = header.height, header.width
+        self.seen = worth_at(encoder.config, 0, sides).perceived > 0
 
     def measure(self, level: int) -> float:
         encoded = self.encoder.encode(level, self.effort)
-        self.trials.append(Trial(level, self.effort, len(encoded.data), encoded.psnr))
+        self.trials.append(
+            Trial(level, self.effort, len(encoded.data), encoded.psnr, encoded.ssimulacra2)
+        )
         if len(encoded.data) <= self.bytes and (self.best is None or level > self.best.quality):
             self.best = encoded
         return math.log(len(encoded.data))
@@ -108,9 +126,15 @@ class _SizeSearch(_Search):
     def within(self, value: float) -> bool:
         return value <= self.limit
 
+    def assessed(self, encoded: Encoded) -> Encoded:
+        if (encoded.ssimulacra2 if self.seen else encoded.psnr) is not None:
+            return encoded
+        return self.encoder.encode_assessed(encoded.quality, seen=self.seen)
+
     def badness(self, encoded: Encoded) -> float:
-        assert encoded.psnr is not None
-        return -encoded.psnr
+        value = encoded.ssimulacra2 if self.seen else encoded.psnr
+        assert value is not None
+        return -value
 
     def failure(self) -> str:
         level = min(self.values, key=lambda level: self.values[level])
@@ -122,31 +146,33 @@ class _SizeSearch(_Search):
         )
 
 
-class _PsnrSearch(_Search):
-    """PSNRs in dB."""
-
-    rise = PSNR_SLOPE
+class _LooksSearch(_Search):
+    """PSNRs in dB, or SSIMULACRA2."""
 
     def __init__(self, encoder: Encoder, target: Target, effort: int) -> None:
         super().__init__(encoder, target, effort)
         self.limit = target.value
+        self.seen = target.quantity is Quantity.SSIMULACRA2
+        self.rise = SSIMULACRA2_SLOPE if self.seen else PSNR_SLOPE
 
     def measure(self, level: int) -> float:
         encoded: Encoded | None = None
         if self.effort:
-            encoded = self.encoder.encode_assessed(level, self.effort)
-            value = encoded.psnr
-            assert value is not None
+            encoded = self.encoder.encode_assessed(level, self.effort, seen=self.seen)
+            psnr, points = encoded.psnr, encoded.ssimulacra2
         else:
             symbols = self.encoder.plain_symbols(level)
-            value = self.encoder.psnr(level, symbols)
+            found = self.encoder.assess(level, symbols, seen=self.seen)
+            psnr, points = found.psnr, found.ssimulacra2
+        value = points if self.seen else psnr
+        assert value is not None
         if value >= self.limit and (self.best is None or level < self.best.quality):
-            # Plain files are written only now: most levels' PSNR needs no entropy coding.
+            # Plain files are written only now: most levels need no entropy coding.
             encoded = encoded or self.encoder.write(level, symbols)
-            self.best = replace(encoded, psnr=value)
+            self.best = replace(encoded, psnr=psnr, ssimulacra2=points)
         size = None if encoded is None else len(encoded.data)
-        self.trials.append(Trial(level, self.effort, size, value))
-        return min(value, _PSNR_CAP)
+        self.trials.append(Trial(level, self.effort, size, psnr, points))
+        return min(value, _CAP)
 
     def within(self, value: float) -> bool:
         return value < self.limit
@@ -156,10 +182,11 @@ class _PsnrSearch(_Search):
 
     def failure(self) -> str:
         level = max(self.values, key=lambda level: self.values[level])
-        reached = f"{self.values[level]:.3f} dB"
+        value = self.values[level]
+        reached = f"{value:.2f}" if self.seen else f"{value:.3f} dB"
         return f"{self.target} cannot be met: the best file, of quality {level}, has {reached}"
 
 
 def _make_search(encoder: Encoder, target: Target, effort: int) -> _Search:
-    kind = _PsnrSearch if target.quantity is Quantity.PSNR else _SizeSearch
+    kind = _SizeSearch if target.quantity.is_size else _LooksSearch
     return kind(encoder, target, effort)

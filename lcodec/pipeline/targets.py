@@ -1,9 +1,9 @@
 """What a file shall come to instead of a quality level, and the search for the level.
 
-Size and PSNR rise with the level, nearly always: now and then a level gives a file a few bytes
-smaller than the level below it. The search relies on the rise only to save time. It ends when two
-neighbouring levels are measured with the target between them (or an end of the range), and its
-answer is the best of the levels it has measured, so a size is never overshot.
+Size, PSNR and SSIMULACRA2 rise with the level, nearly always: now and then a level gives a file a
+few bytes smaller than the level below it. The search relies on the rise only to save time. It ends
+when two neighbouring levels are measured with the target between them (or an end of the range),
+and its answer is the best of the levels it has measured, so a size is never overshot.
 
 Standard library only.
 """
@@ -20,9 +20,11 @@ from lcodec.errors import UsageError
 
 LEVELS = range(101)
 
-# Rise per quality level to begin with: of the logarithm of the size, and of the PSNR in dB.
+# Rise per quality level to begin with: of the logarithm of the size, of the PSNR in dB, of
+# SSIMULACRA2 in points.
 SIZE_SLOPE = 0.028
 PSNR_SLOPE = 0.11
+SSIMULACRA2_SLOPE = 0.8
 _PATIENCE = 4  # interpolations before halving the bracket instead
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
@@ -36,15 +38,21 @@ class Quantity(StrEnum):
     SIZE = "size"
     BPP = "bpp"
     PSNR = "psnr"
+    SSIMULACRA2 = "ssimulacra2"
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it limits the file, not its picture."""
+        return self in (Quantity.SIZE, Quantity.BPP)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Largest file of at most a size, or smallest of at least a PSNR.
+    """Best file of at most a size, or smallest of at least a PSNR or SSIMULACRA2.
 
     Attributes:
         quantity: what is asked for.
-        value: bytes of the whole file, bits per pixel of the whole file, or dB.
+        value: bytes of the whole file, bits per pixel of the whole file, dB, or points.
     """
 
     quantity: Quantity
@@ -54,6 +62,8 @@ class Target:
         """Raises UsageError unless the value is positive and finite."""
         if not 0 < self.value < math.inf:
             raise UsageError(f"a target must be above 0 and finite, not {self.value:g}")
+        if self.quantity is Quantity.SSIMULACRA2 and self.value > 100:
+            raise UsageError(f"SSIMULACRA2 ends at 100, so it cannot reach {self.value:g}")
 
     @classmethod
     def size(cls, size: int | str) -> Target:
@@ -74,21 +84,32 @@ class Target:
         """PSNR in dB over all samples of the picture."""
         return cls(Quantity.PSNR, decibel)
 
+    @classmethod
+    def ssimulacra2(cls, points: float) -> Target:
+        """SSIMULACRA2 of the picture, at most 100."""
+        return cls(Quantity.SSIMULACRA2, points)
+
     def __str__(self) -> str:
-        if self.quantity is Quantity.SIZE:
-            return f"{self.value:.0f} bytes"
-        return f"{self.value:g} {'bpp' if self.quantity is Quantity.BPP else 'dB'}"
+        match self.quantity:
+            case Quantity.SIZE:
+                return f"{self.value:.0f} bytes"
+            case Quantity.BPP:
+                return f"{self.value:g} bpp"
+            case Quantity.PSNR:
+                return f"{self.value:g} dB"
+            case Quantity.SSIMULACRA2:
+                return f"SSIMULACRA2 {self.value:g}"
 
     def byte_limit(self, pixels: int) -> int:
-        """Most bytes that a file of so many pixels may have; not for PSNR."""
-        if self.quantity is Quantity.PSNR:
-            raise ValueError("a PSNR is not a size")
+        """Most bytes that a file of so many pixels may have; for sizes alone."""
+        if not self.quantity.is_size:
+            raise ValueError(f"{self.quantity} is not a size")
         bits = self.value * pixels if self.quantity is Quantity.BPP else 8 * self.value
         return math.floor(bits / 8)
 
     def is_exceeded(self, size: int, pixels: int) -> bool:
-        """Whether a file of ``size`` bytes is too large; never for PSNR."""
-        return self.quantity is not Quantity.PSNR and size > self.byte_limit(pixels)
+        """Whether a file of ``size`` bytes is too large; never for what pictures look like."""
+        return self.quantity.is_size and size > self.byte_limit(pixels)
 
 
 def parse_size(text: str) -> int:

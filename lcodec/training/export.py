@@ -12,6 +12,8 @@ from torch import Tensor
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.integer import profile as P
 from lcodec.training import checkpoint
+from lcodec.training.calibrate import calibrated
+from lcodec.training.data import CropDataset
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
 from lcodec.twin.integers import export_entropy, export_transforms
@@ -54,7 +56,7 @@ def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> b
     identity = canonical_id(model.config, shared, entropy)
     sizes = model.config.to_dict()
     set_folder, folder = models / transforms, models / name
-    shared_keys = [key for key in ("transforms", "tune") if key in sizes]
+    shared_keys = [key for key in ("transforms", "tune", "scale") if key in sizes]
     _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
     if not _same_tensors(shared, set_folder / TRANSFORMS_FILE):
         checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
@@ -89,9 +91,17 @@ def models_over(models: Path, transforms: str) -> list[str]:
 
 
 def export_run(
-    run: Path, models: Path, name: str, transforms: str = TRANSFORMS_NAME, replace: bool = False
+    run: Path,
+    models: Path,
+    name: str,
+    transforms: str = TRANSFORMS_NAME,
+    replace: bool = False,
+    calibrate: Path | None = None,
 ) -> tuple[LockedFile, ...]:
     """Release the averaged weights of ``run`` as ``models/name`` and enter them into the lock.
+
+    With a folder of pictures to ``calibrate`` by, the quality scale is made from them, see
+    `lcodec.training.calibrate`.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
@@ -103,8 +113,12 @@ def export_run(
     if name == transforms:
         raise UsageError(f"{name}: a model and its transforms need different names")
     model = load_run(run)
+    if calibrate is not None:
+        model = calibrated(model, CropDataset(calibrate, seed=1))
     others = [other for other in models_over(models, transforms) if other != name]
-    same = _same_tensors(export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE)
+    same = calibrate is None and _same_tensors(
+        export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE
+    )
     if others and not same and not replace:
         raise OutputError(f"{models / transforms}: other transforms, used by {', '.join(others)}")
     write_model(model, models, name, transforms)

@@ -8,8 +8,8 @@ from pathlib import Path
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.nets.tune import find_tune
 from lcodec.training.start import read_sizes
+from lcodec.tunes import parse_tune
 from lcodec.weights.config import ModelConfig
 
 
@@ -36,6 +36,7 @@ def choose_sizes(
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
+    config = replace(config, scale=())  # what is trained goes by the networks' own qualities
     own = config.transforms.latent
     if earlier is not None and channels is not None and channels < own:
         raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
@@ -57,7 +58,7 @@ def choose_sizes(
     if tune is not None and tune != config.tune:
         if keep:
             raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
-        config = replace(config, tune=find_tune(tune).name)
+        config = replace(config, tune=parse_tune(tune))
     return config
 
 

@@ -12,6 +12,7 @@ from lcodec.integer import profile as P
 from lcodec.integer import twin
 from lcodec.nets.quality import QUALITY_MAX, QualityTable
 from lcodec.twin.codec import TwinCodec
+from lcodec.weights.config import ModelConfig
 
 LEVELS = QUALITY_MAX + 1
 
@@ -105,16 +106,21 @@ def _head(name: str, layer: twin.TwinHead, deviation: Tensor) -> dict[str, Tenso
     return _finish(name, weight, bias, multiplier, P.ACT_LIMIT)
 
 
-def _levels(table: QualityTable) -> Tensor:
-    quality = torch.arange(LEVELS, dtype=torch.float32, device=table.values.device)
-    values: Tensor = table(quality)
+def trained_qualities(config: ModelConfig) -> Tensor:
+    """The quality the networks are given at each level of a file: (levels,)."""
+    return torch.tensor([config.trained_quality(level) for level in range(LEVELS)])
+
+
+def _rows(table: QualityTable, config: ModelConfig) -> Tensor:
+    """The rows of a table at every level of a file."""
+    values: Tensor = table(trained_qualities(config).to(table.values.device))
     return values.detach().double()
 
 
 def released_deviation(model: TwinCodec) -> Tensor:
     """Deviation of the latents in steps at every quality level: (levels, latent)."""
     gains = model.transforms.gains
-    return _levels(gains.log_gain).exp() * gains.deviation.detach().double()
+    return _rows(gains.log_gain, model.config).exp() * gains.deviation.detach().double()
 
 
 def export_entropy(model: TwinCodec) -> dict[str, Tensor]:
@@ -139,12 +145,12 @@ def export_entropy(model: TwinCodec) -> dict[str, Tensor]:
             case twin.TwinTable():
                 out |= _table(full, layer.weight)
             case QualityTable():
-                out |= _table(full, _levels(layer))
+                out |= _table(full, _rows(layer, model.config))
             case twin.TwinAttention():
                 out |= _attention(full, layer.bias, layer.head_width)
     prior = model.prior
-    mean = torch.round(_levels(prior.mean) * P.MEAN_SCALE)
-    index = torch.round((_levels(prior.log_sigma) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP)
+    mean = torch.round(_rows(prior.mean, model.config) * P.MEAN_SCALE)
+    index = torch.round((_rows(prior.log_sigma, model.config) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP)
     out["prior_mean"] = mean.to(torch.int32)
     out["prior_index"] = index.clamp(0, P.SCALE_LEVELS - 1).to(torch.uint8)
     out["latent_multiplier"] = (P.LATENT_SCALE / deviation).to(torch.float32)

@@ -16,20 +16,23 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.integer import profile as P
 from lcodec.integer import twin
-from lcodec.nets.quality import QUALITY_MAX, QualityTable
+from lcodec.nets.quality import QualityTable
 from lcodec.twin.codec import TwinCodec
-from lcodec.twin.integers import LEVELS, released_deviation
+from lcodec.twin.integers import released_deviation, trained_qualities
 from lcodec.weights.load import ENTROPY_FILE, TRANSFORMS_FILE, read_config
 
 Tensors = dict[str, Tensor]
 
 
-def _anchors(levels: Tensor, count: int) -> Tensor:
-    """Anchor rows whose interpolation comes nearest to the rows of all quality levels."""
+def _anchors(levels: Tensor, count: int, qualities: Tensor) -> Tensor:
+    """Anchor rows whose interpolation comes nearest to the rows of all quality levels.
+
+    ``qualities`` (levels,): where the levels lie.
+    """
     basis = QualityTable(count, count)
     with torch.no_grad():
         basis.values.copy_(torch.eye(count))
-        weights = basis(torch.linspace(0, QUALITY_MAX, LEVELS)).double()
+        weights = basis(qualities).double()
     return torch.linalg.lstsq(weights, levels.double()).solution.float()
 
 
@@ -63,6 +66,7 @@ def _head(stored: Tensors, name: str, layer: twin.TwinHead, deviation: Tensor) -
 
 def _restore_entropy(model: TwinCodec, stored: Tensors) -> None:
     deviation = released_deviation(model)
+    qualities = trained_qualities(model.config)
     for name, layer in model.network.named_modules():
         full = f"network.{name}"
         match layer:
@@ -78,14 +82,14 @@ def _restore_entropy(model: TwinCodec, stored: Tensors) -> None:
                 layer.weight.copy_(stored[f"{full}.weight"] / P.RESIDUAL_SCALE)
             case QualityTable():
                 rows = stored[f"{full}.weight"] / P.RESIDUAL_SCALE
-                layer.values.copy_(_anchors(rows, layer.values.shape[0]))
+                layer.values.copy_(_anchors(rows, layer.values.shape[0], qualities))
             case twin.TwinAttention():
                 layer.bias.copy_(stored[f"{full}.bias"] * (math.log(2.0) / P.OCTAVE))
     prior = model.prior
     anchors = prior.mean.values.shape[0]
-    prior.mean.values.copy_(_anchors(stored["prior_mean"] / P.MEAN_SCALE, anchors))
+    prior.mean.values.copy_(_anchors(stored["prior_mean"] / P.MEAN_SCALE, anchors, qualities))
     sigma = stored["prior_index"] * P.LOG_SIGMA_STEP + P.LOG_SIGMA_MIN
-    prior.log_sigma.values.copy_(_anchors(sigma, anchors))
+    prior.log_sigma.values.copy_(_anchors(sigma, anchors, qualities))
 
 
 def restore_model(folder: Path) -> TwinCodec:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import make_config
 from lcodec.errors import UsageError, WeightsError
+from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
 from lcodec.nets.tune import find_tune
-
-UNTOLD_TUNE = "psnr"
+from lcodec.weights.find import UNTOLD_TUNE
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of all networks, and what they are trained for.
 
-    ``tune`` names a tune of `lcodec.nets.tune`. The first models were of tune psnr and did not say
-    so; their ids depend on it.
+    Attributes:
+        transforms, entropy: sizes; they have the same latents.
+        tune: name of a tune of `lcodec.nets.tune`. The first models were of tune psnr and did not
+            say so; their ids depend on it.
+        scale: where each quality level 0..100 of a file lies among the qualities that the networks
+            were trained with, 0..100 too; empty where both are the same.
     """
 
     transforms: TransformConfig = field(default_factory=TransformConfig)
     entropy: EntropyConfig = field(default_factory=GroupedMixerConfig)
     tune: str = UNTOLD_TUNE
+    scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError if the parts do not fit together."""
@@ -33,10 +39,25 @@ class ModelConfig:
         if own != (self.transforms.latent, self.transforms.hyper_latent):
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
         find_tune(self.tune)
+        rising = all(low < high for low, high in pairwise(self.scale))
+        if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
+            raise ValueError("the scale is not one of rising numbers for all levels")
+        if self.scale and not 0 <= self.scale[0] <= self.scale[-1] <= QUALITY_MAX:
+            raise ValueError("the scale leaves the qualities that there are")
+
+    def trained_quality(self, level: float) -> float:
+        """Where a quality level of a file lies among the qualities the networks know."""
+        if not self.scale:
+            return float(level)
+        lower = min(int(level), QUALITY_MAX - 1)
+        low, high = self.scale[lower : lower + 2]
+        return low + (level - lower) * (high - low)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
-        told = {} if self.tune == UNTOLD_TUNE else {"tune": self.tune}
+        told: dict[str, Any] = {} if self.tune == UNTOLD_TUNE else {"tune": self.tune}
+        if self.scale:
+            told["scale"] = list(self.scale)
         return {
             "transforms": asdict(self.transforms),
             "kind": self.entropy.kind,
@@ -54,6 +75,7 @@ class ModelConfig:
         try:
             entropy = make_config(data["kind"], data["entropy"])
             tune = data.get("tune", UNTOLD_TUNE)
-            return cls(TransformConfig(**data["transforms"]), entropy, tune)
+            scale = tuple(float(value) for value in data.get("scale", ()))
+            return cls(TransformConfig(**data["transforms"]), entropy, tune, scale)
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise WeightsError(f"model configuration not understood: {error}") from error

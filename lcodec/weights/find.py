@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lcodec.errors import WeightsError
 from lcodec.suggest import did_you_mean
+from lcodec.tunes import TuneName
 from lcodec.weights.lock import (
     FOLDER_NAME,
     LOCK_NAME,
@@ -28,6 +29,8 @@ from lcodec.weights.lock import (
 ENVIRONMENT = "LCODEC_MODELS"
 CONFIG_NAME = "config.json"
 ENTROPY_NAME = "entropy.safetensors"
+UNTOLD_TUNE = TuneName.PSNR
+"""The tune of models whose configuration names none."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,44 @@ def stated_id(model: ModelInfo) -> str | None:
         return None
     stated = config.get("model_id") if isinstance(config, dict) else None
     return stated if isinstance(stated, str) else None
+
+
+def stated_tune(model: ModelInfo) -> str:
+    """The tune that the transforms of a model were trained for, by their configuration.
+
+    A configuration that cannot be read is told of by whoever loads the model; here it counts as
+    one of the first, which did not say.
+    """
+    shared = stated_transforms(model)
+    if shared is None:
+        return UNTOLD_TUNE
+    try:
+        config = json.loads((model.place.folder / shared / CONFIG_NAME).read_bytes())
+        return str(config.get("tune", UNTOLD_TUNE))
+    except (OSError, ValueError, AttributeError):
+        return UNTOLD_TUNE
+
+
+def stated_transforms(model: ModelInfo) -> str | None:
+    """The name of the transforms that a model is over; None if that cannot be read."""
+    try:
+        config = json.loads((model.place.folder / model.name / CONFIG_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    stated = config.get("transforms") if isinstance(config, dict) else None
+    return stated if isinstance(stated, str) else None
+
+
+def comparable_models() -> list[str]:
+    """The models that files can be coded with over the transforms that most of them share.
+
+    Raises:
+        WeightsError: a lock is damaged.
+    """
+    over: dict[str | None, list[str]] = {}
+    for name in coding_models():
+        over.setdefault(stated_transforms(find_model(name)), []).append(name)
+    return max(over.values(), key=len, default=[])
 
 
 def load_model_files(name: str) -> dict[str, Path]:

@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from lcodec import codec
-from lcodec.cli import options
 from lcodec.cli.main import run
 from lcodec.cli.train import Stage, parse_crops, train
 from lcodec.training import trainer
@@ -78,8 +76,6 @@ def test_defaults_are_those_of_the_library(
     assert Notes.made[0].options == expected
     assert Notes.made[0].config == ModelConfig()
     assert [stage.value for stage in Stage] == list(trainer.STAGES)
-    assert options.DEFAULT_MODEL == codec.DEFAULT_MODEL
-    assert options.DEFAULT_QUALITY == codec.DEFAULT_QUALITY
 
 
 def test_options_reach_the_trainer(

@@ -131,7 +131,7 @@ def test_other_weights_are_named(
 ) -> None:
     data = codec.encode(picture(64, 64), 50)
     monkeypatch.setenv("LCODEC_MODELS", str(write_tiny_model(tmp_path, seed=1)))
-    other = Codec(device="cpu", tile_edge=128)
+    other = Codec("groupedmixer", device="cpu", tile_edge=128)
     with pytest.raises(WeightsError, match=other.loaded.model_id.hex()):
         other.decode(data)
 
@@ -144,7 +144,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     content[-1] ^= 1
     path.write_bytes(bytes(content))
     with pytest.raises(WeightsError, match=r"entropy\.safetensors"):
-        Codec(device="cpu")
+        Codec("groupedmixer", device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_configuration_of_other_weights_is_refused(
     lock_model(models, "groupedmixer")
     monkeypatch.setenv("LCODEC_MODELS", str(models))
     with pytest.raises(WeightsError, match="weights"):
-        Codec(device="cpu")
+        Codec("groupedmixer", device="cpu")
 
 
 def test_exchanged_tiles_are_noticed(codec: Codec) -> None:

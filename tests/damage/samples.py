@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcodec.codec import DEFAULT_MODEL, Codec
+from lcodec.codec import Codec
+from lcodec.tunes import default_model
 from tests.tinymodel import picture
 
 TILE_EDGE = 64
 
 
-def sound_files(model: str = DEFAULT_MODEL) -> dict[str, bytes]:
+def sound_files(model: str = default_model()) -> dict[str, bytes]:
     """Files of a model as it is found now: several tiles, one tile, one pixel, many escapes."""
     codec = Codec(model, device="cpu", tile_edge=TILE_EDGE)
     noise = np.random.default_rng(8).integers(0, 256, (30, 40, 3), np.uint8)

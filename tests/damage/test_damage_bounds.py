@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.codec import DEFAULT_MODEL
+from lcodec.tunes import default_model
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED_MODELS, ROOT
 from tests.damage.samples import sound_files
@@ -32,7 +32,7 @@ def run_limited(
     flips: int,
     truncations: int,
     beneath: int,
-    model: str = DEFAULT_MODEL,
+    model: str = default_model(),
 ) -> Result:
     """Damage the sample files of a model in a process with limited memory."""
     with pytest.MonkeyPatch.context() as patch:

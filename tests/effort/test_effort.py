@@ -15,22 +15,31 @@ from lcodec.effort.descent import descend
 from lcodec.effort.levels import ROUNDS
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
-from lcodec.nets.quality import quality_lambda
+from lcodec.metrics.ssimulacra2 import distance
+from lcodec.nets.tune import find_tune
 from lcodec.picture import Picture
 from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.tunes import TuneName
 from tests.tinymodel import picture
 
 
-@pytest.fixture
-def codec(tiny_model: Path) -> Codec:
-    return Codec(device="cpu", tile_edge=128)
+@pytest.fixture(params=list(TuneName))
+def codec(tiny_model: Path, request: pytest.FixtureRequest) -> Codec:
+    return Codec(device="cpu", tile_edge=128, tune=request.param)
 
 
 def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
-    """Bits of the file plus the weighted error of what it decodes to."""
-    error = math.pow(10, -psnr(pixels, codec.decode(data).pixels) / 10)
-    area = int(pixels.shape[0] * pixels.shape[1])
-    return float(8 * len(data) + quality_lambda(quality) * 255**2 * area * error)
+    """Bits of the file plus what the distortion of its picture is worth to the codec's tune."""
+    config, sides = codec.loaded.config, (int(pixels.shape[0]), int(pixels.shape[1]))
+    tune, trained = find_tune(config.tune), torch.tensor(config.trained_quality(quality))
+    decoded = codec.decode(data).pixels
+    error = 255**2 * math.pow(10, -psnr(pixels, decoded) / 10)
+    if tune.perceived is None or min(sides) < 8:
+        worth = float(tune.reference.at(trained)) * error
+    else:
+        seen = distance(pixels, decoded)
+        worth = float(tune.error.at(trained)) * error + float(tune.perceived.at(trained)) * seen
+    return 8 * len(data) + sides[0] * sides[1] * worth
 
 
 def test_more_effort_costs_less(codec: Codec) -> None:
@@ -59,7 +68,8 @@ def test_a_second_time_gives_the_same_file(codec: Codec) -> None:
     torch.manual_seed(1)
     first = codec.encode(pixels, 30, effort=3)
     torch.manual_seed(2)
-    assert Codec(device="cpu", tile_edge=128).encode(pixels, 30, effort=3) == first
+    again = Codec(codec.loaded.name, device="cpu", tile_edge=128)
+    assert again.encode(pixels, 30, effort=3) == first
 
 
 def test_progress_comes_to_its_end(codec: Codec) -> None:

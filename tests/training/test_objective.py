@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.precision import reduced_precision
-from lcodec.nets.tune import TUNES
+from lcodec.nets.tune import find_tune
 from lcodec.training.data import CropDataset
 from lcodec.training.objective import PictureObjective, sample_loss, squared_error
 from lcodec.twin.codec import round_through
@@ -44,7 +44,7 @@ def test_the_value_is_that_of_the_rounded_latents(objective: PictureObjective) -
     error = squared_error(shown, pixels)
     torch.testing.assert_close(losses.error, error, rtol=1e-3, atol=0)
     nothing = torch.zeros(3)
-    expected = sample_loss(nothing, TUNES["psnr"], quality, error, nothing)
+    expected = sample_loss(nothing, find_tune("psnr"), quality, error, nothing)
     torch.testing.assert_close(losses.loss.detach(), expected, rtol=1e-3, atol=0)
 
 
@@ -65,7 +65,7 @@ def test_all_of_the_transforms_learn_straight_through_the_rounding(
         shown = transforms.synthesise(round_through(transforms.analyse(pixels, quality)), quality)
     error = squared_error(shown, pixels)
     nothing = torch.zeros(len(pixels))
-    loss = sample_loss(nothing, TUNES["psnr"], quality, error, nothing)
+    loss = sample_loss(nothing, find_tune("psnr"), quality, error, nothing)
     expected = torch.autograd.grad(loss, weights)
     for one, other in zip(found, expected, strict=True):
         assert float(other.abs().max()) > 0
@@ -85,7 +85,7 @@ def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
     assert shown is not None
     torch.testing.assert_close(losses.distance, distances(pixels, shown), rtol=1e-3, atol=1e-4)
     assert float(losses.distance.min()) > 0.1
-    tune = TUNES["visual"]
+    tune = find_tune("visual")
     bpp = losses.bpp_y + losses.bpp_z
     expected = sample_loss(bpp, tune, quality, losses.error, losses.distance)
     torch.testing.assert_close(losses.loss.detach(), expected)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from lcodec.errors import UsageError
 from lcodec.nets.quality import quality_lambda
-from lcodec.nets.tune import TUNES, find_tune
+from lcodec.nets.tune import find_tune
 from lcodec.training.export import load_run
 from lcodec.training.requality import on_levels_of
 from lcodec.training.trainer import Trainer, TrainOptions
@@ -21,7 +21,7 @@ from tests.tinymodel import CONFIG, picture, tiny_codec, write_tiny_model
 
 def test_levels_of_equal_reference_get_the_same_rows() -> None:
     model = tiny_codec()
-    psnr, visual = TUNES["psnr"], TUNES["visual"]
+    psnr, visual = find_tune("psnr"), find_tune("visual")
     gains = model.transforms.gains.log_gain
     with torch.no_grad():  # straight lines: interpolated and continued exactly
         slopes = torch.arange(1.0, 1 + gains.values.shape[1])
@@ -55,7 +55,7 @@ def test_a_visual_run_starts_on_its_own_levels_and_says_its_tune(tmp_path: Path)
         crops=((0.0, 2, 64),),
     )
     trainer = Trainer(o, replace(source.config, tune="visual"))
-    tunes = TUNES["psnr"], TUNES["visual"]
+    tunes = find_tune("psnr"), find_tune("visual")
     expected = on_levels_of(source, source.state_dict(), *tunes)
     for name, value in trainer.model.state_dict().items():
         torch.testing.assert_close(value, expected[name], msg=name)

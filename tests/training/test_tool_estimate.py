@@ -34,7 +34,7 @@ def test_integers_agree_with_real_files(
     words = ["--set", str(pictures), "--only", "one,odd", "--quality", "30,80", "--integers"]
     estimate.main([str(tiny_model / "groupedmixer"), *words])
     found = [tuple(map(float, f)) for f in FIGURES.findall(capsys.readouterr().out)]
-    codec = Codec(device="cpu")
+    codec = Codec("groupedmixer", device="cpu")
     assert len(found) == 2
     for (bpp, decibels), quality in zip(found, (30, 80), strict=True):
         rates, qualities = [], []

@@ -15,7 +15,7 @@ from PIL import Image
 from lcodec.codec import Codec
 from lcodec.errors import InputError
 from lcodec.nets.precision import reduced_precision
-from lcodec.nets.tune import TUNES, Rise, Tune
+from lcodec.nets.tune import Rise, Tune, find_tune
 from lcodec.training import checkpoint
 from lcodec.training.export import export_run, load_run
 from lcodec.training.latents import LatentCrops
@@ -58,7 +58,7 @@ def fixed_loss(trainer: Trainer) -> float:
         assert out.pixels is not None
         error = (out.pixels - pixels).square().flatten(1).mean(1)
         bpp = (out.bits_y + out.bits_z) / 128**2
-        return float(sample_loss(bpp, TUNES["psnr"], quality, error, torch.zeros(3)))
+        return float(sample_loss(bpp, find_tune("psnr"), quality, error, torch.zeros(3)))
 
 
 def test_training_lowers_the_loss(pictures: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_run_folder_log_and_export(
     assert log[-1]["step"] == 6 and math.isfinite(log[-1]["loss"])
     export_run(run, tmp_path / "models", "groupedmixer")
     monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
-    codec = Codec(device="cpu")
+    codec = Codec("groupedmixer", device="cpu")
     pixels = picture(64, 96)
     assert codec.decode(codec.encode(pixels, 90)).pixels.shape == pixels.shape
 
@@ -227,7 +227,7 @@ def test_crop_schedule_follows_the_budget(pictures: Path, tmp_path: Path) -> Non
 
 def test_loss_weighs_qualities_alike() -> None:
     bpp, error = torch.tensor([2.0, 8.0]), torch.tensor([0.01, 0.0025])
-    tune = Tune("two", Rise(0.001, 0.016), Rise(0.002, 0.032), Rise(0.1, 1.6))
+    tune = Tune(Rise(0.001, 0.016), Rise(0.002, 0.032), Rise(0.1, 1.6))
     quality, distance = torch.tensor([0.0, 100.0]), torch.tensor([3.0, 2.0])
     expected = [(2 + 0.002 * 255**2 * 0.01 + 0.1 * 3) / 0.001**0.5]
     expected.append((8 + 0.032 * 255**2 * 0.0025 + 1.6 * 2) / 0.016**0.5)

@@ -1,0 +1,40 @@
+"""What distortion is worth in bits: the aim of effort, the one a model was trained for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lcodec.metrics.ssimulacra2 import MIN_SIDE
+from lcodec.nets.tune import find_tune
+from lcodec.weights.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Bits per pixel that distortion is worth at one level.
+
+    Attributes:
+        error: of a mean squared error of 1, samples from 0 to 1.
+        perceived: of a distance of SSIMULACRA2 of 1; 0 where that does not count.
+    """
+
+    error: float
+    perceived: float
+
+    def bits(self, pixels: int, error: float, distance: float | None) -> float:
+        """What the distortion of so many pixels is worth; no distance where it does not count."""
+        seen = self.perceived * distance if self.perceived and distance is not None else 0.0
+        return pixels * (self.error * error + seen)
+
+
+def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
+    """The worth for a model at a quality level of its files, for a picture of these sides.
+
+    In pictures too small for SSIMULACRA2 squared error alone counts.
+    """
+    tune, quality = find_tune(config.tune), torch.tensor(config.trained_quality(level))
+    if tune.perceived is None or min(sides) < MIN_SIDE:
+        return Worth(255.0**2 * float(tune.reference.at(quality)), 0.0)
+    return Worth(255.0**2 * float(tune.error.at(quality)), float(tune.perceived.at(quality)))
