@@ -1,4 +1,4 @@
-"""Benchmarks: real files, PSNR and MS-SSIM, BD-rate against published codecs, reports, plots.
+"""Benchmarks: real files, several measures, BD-rate against other codecs, reports, plots.
 
 BD-rate needs scipy, plots need matplotlib and pages jinja2, all of the extra ``lcodec[bench]``.
 """

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
-from lcodec.bench.curves import Curve
+from lcodec.bench.curves import Curve, Metric
 from lcodec.bench.extras import require
 from lcodec.errors import UsageError
+
+NAMES: dict[Metric, str] = {"psnr": "PSNR", "ms_ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
 
 
 @dataclass(frozen=True)
 class BdRate:
     """``percent``: rate of the tested codec over that of the anchor, less 100; below 0 is better.
 
-    ``low`` and ``high`` bound the PSNR range in dB over which it was averaged.
+    ``low`` and ``high`` bound the range of the measure over which it was averaged.
     """
 
     percent: float
@@ -22,37 +25,46 @@ class BdRate:
     high: float
 
 
-def bd_rate(anchor: Curve, test: Curve, *, psnr_range: tuple[float, float] | None = None) -> BdRate:
-    """BD-rate of ``test`` against ``anchor`` over the PSNR range that they share.
+def bd_rate(
+    anchor: Curve,
+    test: Curve,
+    *,
+    metric: Metric = "psnr",
+    within: tuple[float, float] | None = None,
+) -> BdRate:
+    """BD-rate of ``test`` against ``anchor`` over the range of ``metric`` that they share.
 
-    The natural logarithm of the rate is interpolated over PSNR by piecewise cubic Hermite
-    polynomials (PCHIP) and integrated exactly; ``psnr_range`` narrows the range further.
+    The natural logarithm of the rate is interpolated over the measure by piecewise cubic Hermite
+    polynomials (PCHIP) and integrated exactly; ``within`` narrows the range further.
     (Bjontegaard, VCEG-M33, has one cubic instead of the piecewise ones.)
 
     Raises:
-        UsageError: fewer than two points, equal PSNRs on a curve, or no shared range.
+        UsageError: fewer than two points of that measure, equal ones on a curve, or no shared
+            range.
         MissingExtraError: scipy is not installed.
     """
-    low = max(_ends(anchor)[0], _ends(test)[0])
-    high = min(_ends(anchor)[1], _ends(test)[1])
-    if psnr_range is not None:
-        low, high = max(low, psnr_range[0]), min(high, psnr_range[1])
+    points = [_points(curve, metric) for curve in (anchor, test)]
+    low = max(values[0] for values, _ in points)
+    high = min(values[-1] for values, _ in points)
+    if within is not None:
+        low, high = max(low, within[0]), min(high, within[1])
     if not low < high:
-        raise UsageError(f"curves `{anchor.name}` and `{test.name}` share no PSNR range")
-    difference = _log_rate_area(test, low, high) - _log_rate_area(anchor, low, high)
-    return BdRate(100.0 * math.expm1(difference / (high - low)), low, high)
+        raise UsageError(f"curves `{anchor.name}` and `{test.name}` share no {NAMES[metric]} range")
+    areas = [_area(*curve, low, high) for curve in points]
+    return BdRate(100.0 * math.expm1((areas[1] - areas[0]) / (high - low)), low, high)
 
 
-def _ends(curve: Curve) -> tuple[float, float]:
-    if len(curve.psnr) < 2:
+def _points(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
+    """Values of the measure, rising, and logarithms of the rates."""
+    pairs = sorted(zip(curve.values(metric), curve.bpp, strict=False))
+    if len(pairs) < 2:
         raise UsageError(f"curve `{curve.name}`: BD-rate needs at least two points")
-    if any(low >= high for low, high in zip(curve.psnr, curve.psnr[1:], strict=False)):
-        raise UsageError(f"curve `{curve.name}`: two points have the same PSNR")
-    return curve.psnr[0], curve.psnr[-1]
+    values = [value for value, _ in pairs]
+    if any(low >= high for low, high in pairwise(values)):
+        raise UsageError(f"curve `{curve.name}`: two points have the same {NAMES[metric]}")
+    return values, [math.log(bpp) for _, bpp in pairs]
 
 
-def _log_rate_area(curve: Curve, low: float, high: float) -> float:
+def _area(values: list[float], log_rates: list[float], low: float, high: float) -> float:
     interpolate = require("scipy.interpolate", "BD-rate")
-    log_rates = [math.log(bpp) for bpp in curve.bpp]
-    spline = interpolate.PchipInterpolator(curve.psnr, log_rates)
-    return float(spline.integrate(low, high))
+    return float(interpolate.PchipInterpolator(values, log_rates).integrate(low, high))

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import PurePath
+from typing import Literal
 
 from lcodec.errors import UsageError
+
+Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
 
 ANCHOR = "vtm"
 """Name of the curve that BD-rates are given against: VTM-9.1, RGB 4:4:4, as published."""
@@ -20,9 +23,9 @@ ANCHOR = "vtm"
 class Curve:
     """Mean rate and quality of one codec over a set of pictures, by rising PSNR.
 
-    ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB, ``ms_ssim`` in 0..1 where
-    known; one entry a setting. ``source`` says where the figures come from, ``kind`` is
-    "classical", "learned" or "measured".
+    ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB, ``ms_ssim`` in 0..1 and
+    ``ssimulacra2`` in points where known; one entry a setting. ``source`` says where the figures
+    come from, ``kind`` is "classical", "learned" or "measured".
     """
 
     name: str
@@ -30,6 +33,7 @@ class Curve:
     bpp: tuple[float, ...]
     psnr: tuple[float, ...]
     ms_ssim: tuple[float, ...] | None = None
+    ssimulacra2: tuple[float, ...] | None = None
     source: str = ""
     kind: str = "measured"
 
@@ -43,33 +47,47 @@ class Curve:
         source: str = "",
         kind: str = "measured",
     ) -> Curve:
-        """A curve of points (bpp, psnr) or (bpp, psnr, ms_ssim or None) in any order.
+        """A curve of points (bpp, psnr[, ms_ssim or None[, ssimulacra2 or None]]) in any order.
 
         A point without a place on the curve (infinite PSNR: every picture came back exactly) is
-        left out. MS-SSIM is kept if all points have it.
+        left out. A measure is kept if all points have it.
 
         Raises:
             UsageError: a rate that is not positive.
         """
-        triples = [_triple(name, point) for point in points]
-        kept = sorted((t for t in triples if math.isfinite(t[1])), key=lambda t: (t[1], t[0]))
-        structural = [t[2] for t in kept if t[2] is not None]
+        whole = [_whole(name, point) for point in points]
+        kept = sorted((t for t in whole if math.isfinite(t[1])), key=lambda t: (t[1], t[0]))
         return cls(
             name=name,
             title=title or name,
             bpp=tuple(t[0] for t in kept),
             psnr=tuple(t[1] for t in kept),
-            ms_ssim=tuple(structural) if kept and len(structural) == len(kept) else None,
+            ms_ssim=_complete([t[2] for t in kept]),
+            ssimulacra2=_complete([t[3] for t in kept]),
             source=source,
             kind=kind,
         )
 
+    def values(self, metric: Metric) -> tuple[float, ...]:
+        """One measure at every point; none if the curve does not have it."""
+        known: tuple[float, ...] | None = getattr(self, metric)
+        return known or ()
 
-def _triple(name: str, point: Sequence[float | None]) -> tuple[float, float, float | None]:
+
+def _complete(values: list[float | None]) -> tuple[float, ...] | None:
+    known = [value for value in values if value is not None]
+    return tuple(known) if known and len(known) == len(values) else None
+
+
+_Point = tuple[float, float, float | None, float | None]
+
+
+def _whole(name: str, point: Sequence[float | None]) -> _Point:
     bpp, quality, *rest = point
     if bpp is None or quality is None or not (0.0 < bpp < math.inf) or math.isnan(quality):
         raise UsageError(f"curve `{name}`: bad point {tuple(point)}")
-    return bpp, quality, rest[0] if rest else None
+    structural, points = (*rest, None, None)[:2]
+    return bpp, quality, structural, points
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Figures of pictures against a reference, whatever their modes: size, rate, PSNR, MS-SSIM."""
+"""Figures of pictures against a reference, whatever their modes: size, rate, PSNR and more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
-from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
+from lcodec.metrics.measures import measure
 from lcodec.picture import Picture, Samples
 
 
@@ -41,12 +41,13 @@ class PictureFile:
 class Figures:
     """Distance of one picture from the reference.
 
-    ``psnr`` in dB, infinite if all samples are equal; ``ms_ssim`` in 0..1, None if the picture is
-    too small for it; ``notes`` say what the figures leave out.
+    ``psnr`` in dB, infinite if all samples are equal; ``ms_ssim`` in 0..1 and ``ssimulacra2`` in
+    points, None if the picture is too small for them; ``notes`` say what the figures leave out.
     """
 
     psnr: float
     ms_ssim: float | None
+    ssimulacra2: float | None
     notes: tuple[str, ...] = ()
 
 
@@ -99,21 +100,19 @@ def compare_pictures(reference: PictureFile, files: Sequence[PictureFile]) -> Pi
 
 
 def figures_of(reference: Picture, other: Picture) -> Figures:
-    """PSNR and MS-SSIM of the colours of two pictures of one size, as `aligned` gives them.
+    """Distances of the colours of two pictures of one size, as `aligned` gives them.
 
-    Pixels that are invisible in the reference do not count for PSNR and are equal for MS-SSIM.
+    Pixels that are invisible in the reference do not count for PSNR and are equal for the others.
 
     Raises:
         UsageError: pictures of different sizes.
     """
     pair = aligned(reference, other)
-    if pair.visible is None:
-        value = psnr(pair.reference, pair.other)
-    else:
-        value = psnr(pair.reference[pair.visible][None], pair.other[pair.visible][None])
-    structural = has_ms_ssim(pair.reference)
-    similarity = ms_ssim(pair.reference, pair.other) if structural else None
-    return Figures(value, similarity, tuple(_notes(reference, other)))
+    found = measure(pair.reference, pair.other)
+    if pair.visible is not None:
+        seen = (samples[pair.visible][None] for samples in (pair.reference, pair.other))
+        found = found._replace(psnr=psnr(*seen))
+    return Figures(*found, tuple(_notes(reference, other)))
 
 
 def aligned(reference: Picture, other: Picture) -> Aligned:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from lcodec.atomic import atomic_write
-from lcodec.bench.curves import Curve
+from lcodec.bench.curves import Curve, Metric
 from lcodec.bench.extras import require
 from lcodec.errors import UsageError
 from lcodec.metrics.msssim import ms_ssim_db
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
-METRIC_LABELS = {"psnr": "RGB PSNR (dB)", "ms_ssim": "MS-SSIM (dB)"}
-
-Metric = Literal["psnr", "ms_ssim"]
+METRIC_LABELS: dict[Metric, str] = {
+    "psnr": "RGB PSNR (dB)",
+    "ms_ssim": "MS-SSIM (dB)",
+    "ssimulacra2": "SSIMULACRA2",
+}
 
 
 def plot_rd(
@@ -70,10 +71,9 @@ def plot_rd(
 
 
 def metric_values(curve: Curve, metric: Metric) -> list[float]:
-    """Quality of each point of a curve in dB; none if the curve does not have that metric."""
-    if metric == "psnr":
-        return list(curve.psnr)
-    return [ms_ssim_db(value) for value in curve.ms_ssim or ()]
+    """Quality of each point of a curve as it is drawn; none if the curve lacks that metric."""
+    values = curve.values(metric)
+    return [ms_ssim_db(value) for value in values] if metric == "ms_ssim" else list(values)
 
 
 def quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lcodec.bench.summary import OTHER, STAGES, START_UP, BdRow, StageRow, Summary
+from lcodec.bench.summary import OTHER, STAGES, START_UP, BdRow, PeerRow, StageRow, Summary
 
 
 def print_report(summary: Summary, console: Console) -> None:
@@ -16,6 +16,8 @@ def print_report(summary: Summary, console: Console) -> None:
     console.print(_means_table(summary))
     if summary.bd_rates:
         console.print(_bd_table(summary.bd_rates))
+    if summary.peers:
+        console.print(_peer_table(summary.peers))
     console.print(_stages_table(summary))
     for note in summary.notes:
         console.print(f"note: {escape(note)}", highlight=False)
@@ -24,7 +26,7 @@ def print_report(summary: Summary, console: Console) -> None:
 def _means_table(summary: Summary) -> Table:
     title = f"{escape(summary.name)}: {summary.pictures} pictures, {summary.megapixels:.2f} MP"
     table = Table(title=title, title_justify="left")
-    for heading in ("quality", "bpp", "PSNR dB", "MS-SSIM", "est. bpp", "real/est. %"):
+    for heading in ("quality", "bpp", "PSNR dB", "MS-SSIM", "SSIM.2", "est. bpp", "real/est. %"):
         table.add_column(heading, justify="right")
     table.add_column("encode s", justify="right")
     table.add_column("decode s", justify="right")
@@ -34,6 +36,7 @@ def _means_table(summary: Summary) -> Table:
             f"{mean.bpp:.4f}",
             f"{mean.psnr:.3f}",
             "-" if mean.ms_ssim is None else f"{mean.ms_ssim:.5f}",
+            "-" if mean.ssimulacra2 is None else f"{mean.ssimulacra2:.2f}",
             f"{mean.estimated_bpp:.4f}",
             f"{mean.rate_difference:+.2f}",
             f"{mean.encode_seconds:.3f}",
@@ -53,6 +56,21 @@ def _bd_table(rows: Sequence[BdRow]) -> Table:
         else:
             table.add_row(escape(row.title), f"{row.percent:+.1f}", f"{row.low:.1f}-{row.high:.1f}")
     return table
+
+
+def _peer_table(rows: Sequence[PeerRow]) -> Table:
+    title = "BD-rate % on the same pictures (rate at equal quality; below 0 is better)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("against")
+    for heading in ("SSIMULACRA2", "PSNR", "MS-SSIM"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(escape(row.title), *map(_signed, (row.ssimulacra2, row.psnr, row.ms_ssim)))
+    return table
+
+
+def _signed(percent: float | None) -> str:
+    return "-" if percent is None else f"{percent:+.1f}"
 
 
 def _stages_table(summary: Summary) -> Table:

@@ -17,7 +17,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class PictureResult:
-    """One picture at one quality. Times in seconds; stages by name; ``ms_ssim`` None if too small.
+    """One picture at one quality. Times in seconds; stages by name.
+
+    ``ms_ssim`` and ``ssimulacra2`` are None if the picture is too small for them.
 
     ``psnr`` is in dB and infinite if the picture came back exactly (null in JSON).
     """
@@ -31,6 +33,7 @@ class PictureResult:
     sha256: str
     psnr: float
     ms_ssim: float | None
+    ssimulacra2: float | None
     estimated_bits_y: float
     estimated_bits_z: float
     encode_seconds: float
@@ -51,12 +54,13 @@ class PictureResult:
 
 @dataclass(frozen=True)
 class QualityMean:
-    """Means over all pictures at one quality; ``ms_ssim`` None unless every picture has it."""
+    """Means over all pictures at one quality; a measure is None unless every picture has it."""
 
     quality: int
     bpp: float
     psnr: float
     ms_ssim: float | None
+    ssimulacra2: float | None
     estimated_bpp: float
     encode_seconds: float
     decode_seconds: float
@@ -71,7 +75,10 @@ class QualityMean:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """All results of one run, in the order measured: picture by picture, quality by quality."""
+    """All results of one run, in the order measured: picture by picture, quality by quality.
+
+    ``peers`` are the mean curves of other codecs on the same pictures.
+    """
 
     name: str
     qualities: tuple[int, ...]
@@ -79,6 +86,7 @@ class BenchResult:
     results: tuple[PictureResult, ...]
     startup_seconds: float | None
     machine: dict[str, str]
+    peers: tuple[Curve, ...] = ()
 
     def means(self) -> list[QualityMean]:
         """Means over the pictures, one entry a quality, by rising quality."""
@@ -86,17 +94,17 @@ class BenchResult:
 
     def curve(self) -> Curve:
         """The mean rate-distortion curve: one point a quality, mean bpp against mean PSNR."""
-        points = [(mean.bpp, mean.psnr, mean.ms_ssim) for mean in self.means()]
+        points = [(m.bpp, m.psnr, m.ms_ssim, m.ssimulacra2) for m in self.means()]
         return Curve.from_points(self.name, points, source="measured with real files")
 
     def _mean(self, quality: int) -> QualityMean:
         rows = [row for row in self.results if row.quality == quality]
-        structural = [row.ms_ssim for row in rows if row.ms_ssim is not None]
         return QualityMean(
             quality=quality,
             bpp=_mean([row.bpp for row in rows]),
             psnr=_mean([row.psnr for row in rows]),
-            ms_ssim=_mean(structural) if len(structural) == len(rows) else None,
+            ms_ssim=_mean_of_all([row.ms_ssim for row in rows]),
+            ssimulacra2=_mean_of_all([row.ssimulacra2 for row in rows]),
             estimated_bpp=_mean([row.estimated_bpp for row in rows]),
             encode_seconds=_mean([row.encode_seconds for row in rows]),
             decode_seconds=_mean([row.decode_seconds for row in rows]),
@@ -105,6 +113,11 @@ class BenchResult:
 
 def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
+
+
+def _mean_of_all(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if len(known) == len(values) else None
 
 
 def result_to_json(result: BenchResult) -> str:
@@ -131,6 +144,7 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
             results=tuple(_picture_result(row) for row in tree["results"]),
             startup_seconds=_number(tree["startup_seconds"]),
             machine={str(name): str(value) for name, value in tree["machine"].items()},
+            peers=tuple(_peer(entry) for entry in tree.get("peers", ())),
         )
         if not result.results or {row.quality for row in result.results} != set(result.qualities):
             raise ValueError("the results are not of the quality levels named")
@@ -154,6 +168,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
         sha256=str(row["sha256"]),
         psnr=math.inf if psnr is None else psnr,
         ms_ssim=_number(row["ms_ssim"]),
+        ssimulacra2=_number(row.get("ssimulacra2")),
         estimated_bits_y=float(row["estimated_bits_y"]),
         estimated_bits_z=float(row["estimated_bits_z"]),
         encode_seconds=float(row["encode_seconds"]),
@@ -164,6 +179,13 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
     if min(result.width, result.height, result.bytes) < 1:
         raise ValueError("a picture without pixels, or without bytes")
     return result
+
+
+def _peer(entry: dict[str, Any]) -> Curve:
+    columns = [entry["bpp"], entry["psnr"]]
+    columns += [entry[name] or [None] * len(entry["bpp"]) for name in ("ms_ssim", "ssimulacra2")]
+    words = {name: str(entry[name]) for name in ("title", "source", "kind")}
+    return Curve.from_points(str(entry["name"]), list(zip(*columns, strict=True)), **words)
 
 
 def _number(value: Any) -> float | None:

@@ -18,8 +18,7 @@ import numpy as np
 from lcodec.atomic import atomic_write
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
-from lcodec.metrics.distortion import psnr
-from lcodec.metrics.msssim import has_ms_ssim, ms_ssim
+from lcodec.metrics.measures import measure
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
@@ -118,10 +117,10 @@ def run(
     """Encode and decode every picture at every quality, through files on the disk.
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
-    give PSNR and MS-SSIM. One small untimed encode and decode goes first, so that one-time work
-    does not count for the first picture. Files are kept in folder ``keep`` if one is given.
-    ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)`` are called
-    after each; the pixels are kept by nobody else.
+    give PSNR, MS-SSIM and SSIMULACRA2. One small untimed encode and decode goes first, so that
+    one-time work does not count for the first picture. Files are kept in folder ``keep`` if one
+    is given. ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)``
+    are called after each; the pixels are kept by nobody else.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
@@ -193,7 +192,7 @@ def _measure(
         raise LcodecError(
             f"{name}: decoded to shape {decoded.pixels.shape}, not {picture.pixels.shape}"
         )
-    structural = has_ms_ssim(picture.pixels)
+    found = measure(picture.pixels, decoded.pixels)
     row = PictureResult(
         picture=name,
         quality=quality,
@@ -202,8 +201,9 @@ def _measure(
         channels=picture.channels,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        psnr=psnr(picture.pixels, decoded.pixels),
-        ms_ssim=ms_ssim(picture.pixels, decoded.pixels) if structural else None,
+        psnr=found.psnr,
+        ms_ssim=found.ms_ssim,
+        ssimulacra2=found.ssimulacra2,
         estimated_bits_y=float(encoded.estimated_bits_y),
         estimated_bits_z=float(encoded.estimated_bits_z),
         encode_seconds=encode_seconds,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from lcodec.bench.bdrate import bd_rate
-from lcodec.bench.curves import ANCHOR, Curve, is_kodak, published_curve
+from lcodec.bench.curves import ANCHOR, Curve, Metric, is_kodak, published_curve
 from lcodec.bench.extras import MissingExtraError
 from lcodec.bench.results import (
     BenchResult,
@@ -50,6 +50,20 @@ class BdRow:
 
 
 @dataclass(frozen=True)
+class PeerRow:
+    """BD-rates in percent against another codec on the same pictures, by measure.
+
+    None where the curves share no range of the measure.
+    """
+
+    against: str
+    title: str
+    ssimulacra2: float | None
+    psnr: float | None
+    ms_ssim: float | None
+
+
+@dataclass(frozen=True)
 class StageRow:
     """Mean seconds per picture of one stage of encoding or decoding.
 
@@ -72,6 +86,7 @@ class Summary:
     megapixels: float
     means: tuple[QualityMean, ...]
     bd_rates: tuple[BdRow, ...]
+    peers: tuple[PeerRow, ...]
     encode_stages: tuple[StageRow, ...]
     decode_stages: tuple[StageRow, ...]
     notes: tuple[str, ...]
@@ -80,13 +95,15 @@ class Summary:
 def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Summary:
     """Everything worth saying about ``result``, compared with the curves ``against``.
 
-    By default these are `COMPARED`. Curves of other sets of pictures compare nothing; a note
-    says so where the pictures are not the 24 of Kodak.
+    By default these are the published ones of `COMPARED`, which are for the 24 Kodak pictures and
+    compare nothing elsewhere: with other pictures there are none. Codecs measured on the same
+    pictures, which ``result`` may have beside its own figures, are always compared with.
 
     Raises:
         MissingExtraError: scipy is not installed.
     """
-    curves = [published_curve(name) for name in COMPARED] if against is None else list(against)
+    published = COMPARED if against is None and is_kodak(result.pictures) else ()
+    curves = [*(published_curve(name) for name in published), *(against or ())]
     rows = result.results
     startup = result.startup_seconds
     return Summary(
@@ -95,6 +112,7 @@ def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Su
         megapixels=sum(row.width * row.height for row in _once_each(rows)) / 1e6,
         means=tuple(result.means()),
         bd_rates=tuple(_bd_row(curve, result.curve()) for curve in curves),
+        peers=tuple(_peer_row(curve, result.curve()) for curve in result.peers),
         encode_stages=_stages([(r.encode_seconds, r.encode_stages) for r in rows], startup),
         decode_stages=_stages([(r.decode_seconds, r.decode_stages) for r in rows], startup),
         notes=tuple(_notes(result)),
@@ -125,6 +143,20 @@ def _bd_row(anchor: Curve, measured: Curve) -> BdRow:
     return BdRow(anchor.name, anchor.title, value.percent, value.low, value.high)
 
 
+def _peer_row(anchor: Curve, measured: Curve) -> PeerRow:
+    def percent(metric: Metric) -> float | None:
+        try:
+            return bd_rate(anchor, measured, metric=metric).percent
+        except MissingExtraError:
+            raise
+        except UsageError:
+            return None
+
+    return PeerRow(
+        anchor.name, anchor.title, percent("ssimulacra2"), percent("psnr"), percent("ms_ssim")
+    )
+
+
 def _stages(
     times: Sequence[tuple[float, dict[str, float]]], startup: float | None
 ) -> tuple[StageRow, ...]:
@@ -153,10 +185,10 @@ def _percent(part: float, whole: float | None) -> float | None:
 
 def _notes(result: BenchResult) -> list[str]:
     notes = []
-    if not is_kodak(result.pictures):
+    if not is_kodak(result.pictures) and not result.peers:
         notes.append(
-            "the published curves are means over the 24 Kodak pictures; BD-rates on other"
-            " pictures compare nothing"
+            "the published curves are means over the 24 Kodak pictures; `--against jpeg,avif`"
+            " compares with codecs on these pictures"
         )
     if len(result.qualities) < MIN_LEVELS:
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,9 @@ from lcodec.weights import require_model
 
 if TYPE_CHECKING:
     from lcodec.bench import BenchCodec, BenchResult, PictureResult
+    from lcodec.bench.curves import Metric
     from lcodec.bench.html import WorstPictures
+    from lcodec.bench.peers import Peer
 
 PLOTTED = ("vtm", "bpg", "webp", "jpeg420")
 """Published curves drawn beside the measured one."""
@@ -54,6 +56,14 @@ def bench(
     tune: TuneOption = DEFAULT_TUNE,
     model: ModelOption = None,
     device: DeviceOption = Device.AUTO,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="LIST",
+            help="Other codecs on the same pictures: jpeg,webp,avif,avif444,jxl.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="First N pictures only.")
     ] = None,
@@ -89,13 +99,16 @@ def bench(
     """Measure rate, distortion and time.
 
     All pictures of a folder are encoded and decoded at several qualities. Real files are
-    written and read back. The report has rate, PSNR, MS-SSIM, times, and on the Kodak pictures
-    the BD-rate against published codecs. Needs `pip install 'lcodec[bench]'`.
+    written and read back. The report has rate, SSIMULACRA2, PSNR, MS-SSIM, times, on the Kodak
+    pictures the BD-rate against published codecs, and with --against on any pictures that against
+    other codecs. Needs `pip install 'lcodec[bench]'`.
     """
     if (folder is None) == (results is None):
         raise UsageError("`--set DIR` or `--results FILE` is needed, one of them")
-    if results is not None and (levels, limit) != (None, None):
-        raise UsageError("`--results` is of a run that is over: no `--quality`, no `--limit`")
+    if results is not None and (levels, limit, against) != (None, None, None):
+        raise UsageError(
+            "`--results` is of a run that is over: no `--quality`, no `--limit`, no `--against`"
+        )
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     qualities = None if levels is None else parse_levels(levels)
@@ -108,8 +121,10 @@ def bench(
     from lcodec import bench as benchmark
     from lcodec.bench.extras import require
     from lcodec.bench.html import WorstPictures, nearest_level
+    from lcodec.bench.peers import find_peers
 
     require("scipy.interpolate", "the BD-rate of a benchmark")
+    peers = () if against is None else find_peers(against.split(","))
     if plot is not None:
         require("matplotlib.figure", "a plot")
     if html is not None:
@@ -120,7 +135,7 @@ def bench(
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
     worst = WorstPictures(level, 0 if html is None else html_pictures)
-    result = old or _measure(folder, measured, model, device, limit, quiet, worst)
+    result = old or _measure(folder, measured, model, device, limit, quiet, worst, peers)
     outputs.write(result, worst)
 
 
@@ -132,8 +147,10 @@ def _measure(
     limit: int | None,
     quiet: bool,
     worst: WorstPictures,
+    peers: Sequence[Peer],
 ) -> BenchResult:
     from lcodec import bench as benchmark
+    from lcodec.bench.peers import measure
 
     assert folder is not None
     pictures = benchmark.find_pictures(folder)[:limit]
@@ -152,7 +169,7 @@ def _measure(
                 note = f"{result.picture} q{result.quality} {result.bpp:.3f} bpp"
                 progress.update(task, completed=done, total=total, note=note)
 
-        return benchmark.run(
+        result = benchmark.run(
             codec,
             pictures,
             qualities,
@@ -161,6 +178,15 @@ def _measure(
             progress=on_result,
             observe=worst.observe,
         )
+        curves = []
+        for peer in peers:
+
+            def on_picture(note: str = peer.title) -> None:
+                if progress and task is not None:
+                    progress.update(task, note=note)
+
+            curves.append(measure(peer, pictures, on_picture))
+        return replace(result, peers=tuple(curves))
 
 
 def parse_levels(text: str) -> tuple[int, ...]:
@@ -222,9 +248,12 @@ class _Outputs:
             if self.json is not None:
                 paths.write_output(self.json, figures.encode("utf-8"), force=self.force)
         if self.plot is not None:
-            curves = [result.curve(), *(benchmark.published_curve(name) for name in PLOTTED)]
+            published = PLOTTED if summary.bd_rates and not result.peers else ()
+            curves = [result.curve(), *(benchmark.published_curve(name) for name in published)]
+            curves += result.peers
             title = f"Mean of {summary.pictures} pictures"
-            benchmark.plot_rd(curves, self.plot, title=title, overwrite=self.force)
+            metric: Metric = "ssimulacra2" if result.peers else "psnr"
+            benchmark.plot_rd(curves, self.plot, metric=metric, title=title, overwrite=self.force)
         if self.html is not None:
             page = bench_page(result, summary, worst.quality, worst.scenes)
             paths.write_output(self.html, page.encode("utf-8"), force=self.force)

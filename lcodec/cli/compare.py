@@ -48,8 +48,8 @@ def compare(
 ) -> None:
     """Compare pictures with a reference.
 
-    Size, bits per pixel, PSNR and MS-SSIM of each. The page of --html shows them side by side,
-    one over the other, and their differences; it is a single file.
+    Size, bits per pixel, PSNR, MS-SSIM and SSIMULACRA2 of each. The page of --html shows them side
+    by side, one over the other, and their differences; it is a single file.
     """
     names = files if reference is None else [reference, *files]
     if len(names) < 2:
@@ -122,6 +122,7 @@ def _record(comparison: PictureComparison) -> dict[str, Any]:
             "equal": math.isinf(figures.psnr),
             "psnr": None if math.isinf(figures.psnr) else figures.psnr,
             "ms_ssim": figures.ms_ssim,
+            "ssimulacra2": figures.ssimulacra2,
             "notes": [*file.picture.notes, *figures.notes],
         }
         for file, figures in zip(comparison.files, comparison.figures, strict=True)
@@ -150,12 +151,13 @@ def _print_table(comparison: PictureComparison, screen: Console) -> None:
     table = Table(title=title, title_justify="left")
     table.add_column("picture", overflow="fold")
     table.add_column("format")
-    for heading in ("bytes", "bpp", "PSNR dB", "MS-SSIM"):
+    for heading in ("bytes", "bpp", "PSNR dB", "MS-SSIM", "SSIM.2"):
         table.add_column(heading, justify="right", no_wrap=True)
-    rows = [(reference, "reference", "-")]
+    rows = [(reference, "reference", "-", "-")]
     for file, figures in zip(comparison.files, comparison.figures, strict=True):
         similarity = "-" if figures.ms_ssim is None else f"{figures.ms_ssim:.5f}"
-        rows.append((file, shown_psnr(figures.psnr), similarity))
+        points = "-" if figures.ssimulacra2 is None else f"{figures.ssimulacra2:.2f}"
+        rows.append((file, shown_psnr(figures.psnr), similarity, points))
     for file, *values in rows:
         name = escape(console.printable(file.name))
         table.add_row(name, file.kind, str(file.bytes), f"{file.bpp:.4f}", *values)

@@ -34,7 +34,7 @@ def test_analytic_curves_with_other_samples_and_ranges() -> None:
     result = bd_rate(anchor, test)
     assert result.percent == pytest.approx(100 * math.expm1(-0.2), abs=1e-9)
     assert (result.low, result.high) == (sparse[0], dense[-1])
-    narrow = bd_rate(anchor, test, psnr_range=(32.0, 35.0))
+    narrow = bd_rate(anchor, test, within=(32.0, 35.0))
     assert (narrow.low, narrow.high) == (32.0, 35.0)
     swapped = bd_rate(test, anchor)
     assert swapped.percent == pytest.approx(100 * math.expm1(0.2), abs=1e-9)

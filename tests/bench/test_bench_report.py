@@ -50,6 +50,7 @@ def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
                     sha256="",
                     psnr=vtm.psnr[number],
                     ms_ssim=vtm.ms_ssim[number],
+                    ssimulacra2=20.0 + 10.0 * number,
                     estimated_bits_y=8 * size * (1 - slack),
                     estimated_bits_z=0.0,
                     encode_seconds=0.4,
@@ -111,6 +112,7 @@ def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
     )
     pictures = tuple(f"x{name}" for name in made().pictures)
     result = replace(made(), qualities=(0, 14), pictures=pictures, results=rows)
+    assert summarize(result).bd_rates == ()
     notes = summarize(result, against=[]).notes
     assert len(notes) == 3
     assert "Kodak" in notes[0]
@@ -123,6 +125,21 @@ def test_a_curve_that_cannot_be_compared_has_a_reason() -> None:
     (row,) = summarize(made(), against=[far]).bd_rates
     assert row.percent is None
     assert "share no PSNR range" in row.reason
+
+
+def test_codecs_on_the_same_pictures_are_compared_by_every_measure() -> None:
+    result = made(0.9)
+    curve = result.curve()
+    rates = tuple(bpp * 2 for bpp in curve.bpp)
+    twice = replace(curve, name="jpeg", title="JPEG", bpp=rates, kind="classical")
+    no_ms_ssim = replace(twice, name="webp", title="WebP", ms_ssim=None)
+    with_peers = replace(result, peers=(twice, no_ms_ssim))
+    one, other = summarize(with_peers).peers
+    assert (one.against, one.title) == ("jpeg", "JPEG")
+    for percent in (one.ssimulacra2, one.psnr, one.ms_ssim, other.ssimulacra2):
+        assert percent == pytest.approx(-50.0)
+    assert other.ms_ssim is None
+    assert "-50.0" in printed(with_peers)
 
 
 def test_tables_show_the_figures() -> None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lcodec.bench.curves import Curve
-from lcodec.bench.plot import METRIC_LABELS, Metric, metric_values, quality_range
+from lcodec.bench.curves import Curve, Metric
+from lcodec.bench.plot import METRIC_LABELS, metric_values, quality_range
 
 WIDTH, HEIGHT = 640, 440
 LEFT, RIGHT, TOP, BOTTOM = 52, 632, 10, 396

@@ -47,7 +47,8 @@ def bench_page(
     curves: list[Curve] = [result.curve()]
     if kodak:
         curves += [published_curve(name) for name in DRAWN]
-    charts = [chart.rd_chart(curves, metric) for metric in ("psnr", "ms_ssim")]
+    curves += result.peers
+    charts = [chart.rd_chart(curves, metric) for metric in ("ssimulacra2", "psnr", "ms_ssim")]
     return _render(
         "bench.html",
         result=result,
