@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-QUALITY_MAX = 100
+from lcodec.integer.profile import QUALITY_LEVELS, QUALITY_MAX
+from lcodec.nets.typed import Typed
+
 LAMBDA_MIN = 0.0008
 LAMBDA_MAX = 0.24
 
@@ -23,7 +25,7 @@ def quality_lambdas(quality: Tensor) -> Tensor:
     return LAMBDA_MIN * torch.exp(quality / QUALITY_MAX * math.log(LAMBDA_MAX / LAMBDA_MIN))
 
 
-class QualityTable(nn.Module):
+class QualityTable(Typed[[Tensor], Tensor]):
     """A learned vector per anchor quality, linearly interpolated between anchors.
 
     The anchors are evenly spaced over the quality levels, that is over log lambda, so one
@@ -44,3 +46,16 @@ class QualityTable(nn.Module):
         weight = (position - lower).unsqueeze(-1)
         index = lower.long()
         return torch.lerp(self.values[index], self.values[index + 1], weight)
+
+    def levels(self) -> Tensor:
+        """The vectors of all quality levels, float64 (101, width), without gradient."""
+        quality = torch.arange(QUALITY_LEVELS, dtype=torch.float32, device=self.values.device)
+        return self(quality).detach().double()
+
+    def fit_levels(self, rows: Tensor) -> None:
+        """Take the anchors whose interpolation comes nearest to ``rows`` (101, width)."""
+        basis = QualityTable(len(self.values), len(self.values))
+        with torch.no_grad():
+            basis.values.copy_(torch.eye(len(self.values)))
+            nearest = torch.linalg.lstsq(basis.levels(), rows.double()).solution
+            self.values.copy_(nearest.float())

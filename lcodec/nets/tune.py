@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from lcodec.errors import UsageError
-from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
+from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 
 
 @dataclass(frozen=True)

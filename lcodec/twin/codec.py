@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.network import EntropyNetwork, State
 from lcodec.entropy.registry import make_network
 from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
@@ -52,10 +53,10 @@ class TwinCodec(nn.Module):
     def __init__(self, config: ModelConfig | None = None, rounding: bool = True) -> None:
         super().__init__()
         self.config = config or ModelConfig()
-        self.kit = TwinKit(rounding)
+        self.kit = TwinKit(rounding, self.config.entropy.anchors)
         self.transforms = Transforms(self.config.transforms)
         self.prior = HyperPrior(self.config.entropy.hyper_latent, self.config.entropy.anchors)
-        self.network = make_network(self.config.entropy, self.kit)
+        self.network: EntropyNetwork[State] = make_network(self.config.entropy, self.kit)
 
     def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """y and z before rounding, in steps."""
