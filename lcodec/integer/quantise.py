@@ -72,7 +72,8 @@ class Rounding:
         if not (self.enabled and self.bounded):
             return value
         low, high = (end / RESIDUAL.scale for end in (RESIDUAL.low, RESIDUAL.high))
-        return value + (value.clamp(low, high) - value).detach()
+        # The difference is zero and carries the gradient; the ends stay what they are.
+        return value.detach().clamp(low, high) + (value - value.detach())
 
 
 def rescale_through(total: Tensor, factor: Tensor, bias: Tensor, low: int, high: int) -> Tensor:

@@ -1,10 +1,13 @@
 """Room for the residual streams in 16 bits: they are scaled down where they would be clamped.
 
-The float twin does not limit its streams, the integers clamp them at
-``RESIDUAL_LIMIT / RESIDUAL_SCALE`` in real units. Streams are read by root-mean-square norms alone,
-so whatever writes into them can be multiplied by a constant and the network computes the same, but
-for the norms' epsilon and finer roundings. Only streams that need it are scaled: a smaller stream
-has fewer steps.
+Norms alone read a residual stream, so whatever writes into it can be multiplied by a constant and
+the network computes the same, but for the norms' epsilon and finer roundings. Training leaves that
+constant free, and streams do grow beyond ``RESIDUAL_LIMIT / RESIDUAL_SCALE``, where the integers
+clamp them; the export chooses it. Only streams that need it are scaled: a smaller stream has fewer
+steps. A model restored from integers has their scale, and clamps as they do.
+
+Training with the clamp would make this needless for new runs, but weights trained without it, all
+that are released among them, would be far off the moment they went on.
 """
 
 from __future__ import annotations
