@@ -16,7 +16,7 @@ from lcodec.container import Buffer, Header, TilePayload
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.integer import profile as P
-from lcodec.nets.quality import QUALITY_MAX
+from lcodec.integer.profile import QUALITY_MAX
 from lcodec.picture import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source

@@ -84,7 +84,8 @@ def write_visual_model(root: Path) -> Path:
     """
     codec = tiny_codec(seed=1)
     scale = tuple(round(100 * (level / 100) ** 1.25, 3) for level in range(101))
-    codec.config = replace(codec.config, tune="visual", scale=scale)
+    codec.config = replace(codec.config, tune="visual")
+    codec.rescale(scale)
     return _release(root, codec, default_model(), VISUAL_TRANSFORMS)
 
 

@@ -7,45 +7,28 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.integer.carriers import exact_products
-from lcodec.integer.exact import (
-    ExactAttention,
-    ExactDepthwise,
-    ExactHead,
-    ExactLinear,
-    ExactMemory,
-    ExactRecall,
-)
+from lcodec.integer.kit import Layer
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
 
 class MacCounter:
-    """Multiply-accumulates of the integer layers while they run."""
+    """Multiply-accumulates of the layers of a network while they run."""
 
     def __init__(self) -> None:
         self.total = 0
 
-    def _count(self, layer: nn.Module, inputs: Any, output: Any) -> None:
-        match layer:
-            case ExactLinear() | ExactHead():
-                x: Tensor = inputs[0]
-                self.total += x.numel() // x.shape[-1] * layer.weight.numel()
-            case ExactDepthwise():
-                self.total += 9 * inputs[0].numel()
-            case ExactAttention():
-                q, k = inputs[0], inputs[1]
-                self.total += 2 * q.numel() * k.shape[-2]
-            case ExactMemory() | ExactRecall():
-                weights, rows = inputs
-                self.total += weights.numel() * rows.shape[-1]
+    def _count(self, layer: Layer[Any, Any], inputs: tuple[Any, ...], output: Any) -> None:
+        self.total += layer.macs(*inputs)
 
     @contextmanager
-    def watch(self, module: nn.Module) -> Iterator[None]:
+    def watch(self, network: nn.Module) -> Iterator[None]:
         """Count what runs inside the block."""
-        hooks = [child.register_forward_hook(self._count) for child in module.modules()]
+        layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
+        hooks = [layer.register_forward_hook(self._count) for layer in layers]
         try:
             yield
         finally:
@@ -54,13 +37,14 @@ class MacCounter:
 
 
 def parameters(model: IntegerEntropyModel) -> int:
-    """Stored integer weights and biases of the network, tables per quality counted once."""
-    heads = {n for n, layer in model.network.named_modules() if isinstance(layer, ExactHead)}
+    """Stored integer weights and biases of the network, those by quality counted once."""
     total = 0
-    for name, tensor in model.network.state_dict().items():
-        if name.endswith((".weight", ".bias")):
-            per_level = "quality_table" in name or name.removesuffix(".bias") in heads
-            total += tensor[0].numel() if per_level else tensor.numel()
+    for layer in model.network.modules():
+        if isinstance(layer, Layer):
+            stored = layer.state_dict()
+            for name in stored.keys() & {"weight", "bias"}:
+                tensor = stored[name]
+                total += tensor[0].numel() if name in layer.by_level else tensor.numel()
     return total
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lcodec.integer.kit import Kit
 from lcodec.integer.layout import (
     causal_mask,
     checker_index,
@@ -15,6 +15,7 @@ from lcodec.integer.layout import (
     relative_index,
     to_windows,
 )
+from lcodec.nets.typed import Typed
 
 
 @dataclass
@@ -33,13 +34,13 @@ class KeyValueCache:
         return keys, values
 
 
-class WindowAttention(nn.Module):
+class WindowAttention(Typed[[Tensor], Tensor]):
     """Unmasked self-attention inside windows of a grid, learned relative position bias.
 
     Input (B, h, w, 3 * heads * e) holds queries, keys, values; output (B, h, w, heads * e).
     """
 
-    def __init__(self, kit: Any, heads: int, width: int, window: int, shift: int) -> None:
+    def __init__(self, kit: Kit, heads: int, width: int, window: int, shift: int) -> None:
         super().__init__()
         self.heads, self.window = heads, window
         self.sides, self.shift = (window, window), (shift, shift)
@@ -57,14 +58,14 @@ class WindowAttention(nn.Module):
         return from_windows(mixed, (b, h, w), self.sides, self.shift)
 
 
-class CausalAttention(nn.Module):
+class CausalAttention(Typed[[Tensor, Tensor, Tensor, int], Tensor]):
     """Attention over groups 0..g at one position, with a bias per pair of groups.
 
     ``forward(q, k, v, first)``: q (N, heads, g, e) for groups first..first+g-1; k, v (N, heads,
     first + g, e). Output (N, heads, g, e).
     """
 
-    def __init__(self, kit: Any, heads: int, width: int, groups: int) -> None:
+    def __init__(self, kit: Kit, heads: int, width: int, groups: int) -> None:
         super().__init__()
         self.groups = groups
         self.scores = kit.attention(heads, width // heads, groups * groups)
@@ -74,11 +75,10 @@ class CausalAttention(nn.Module):
         query = torch.arange(first, first + count, device=q.device)[:, None]
         index = query * self.groups + torch.arange(total, device=q.device)
         mask = causal_mask(first, count, total, q.device) if count > 1 else None
-        mixed: Tensor = self.scores(q, k, v, index, mask)
-        return mixed
+        return self.scores(q, k, v, index, mask)
 
 
-class SpatioChannelAttention(nn.Module):
+class SpatioChannelAttention(Typed[[Tensor, int, KeyValueCache], Tensor]):
     """Attention over the positions of a window in all groups up to the query's own.
 
     The grid is that of `checker_tokens`: windows of ``window`` rows and ``window / 2`` columns hold
@@ -87,7 +87,7 @@ class SpatioChannelAttention(nn.Module):
     """
 
     def __init__(
-        self, kit: Any, heads: int, width: int, window: int, segments: int, shifted: bool
+        self, kit: Kit, heads: int, width: int, window: int, segments: int, shifted: bool
     ) -> None:
         super().__init__()
         self.heads, self.window = heads, window

@@ -14,13 +14,15 @@ has no meaning here: the anchors are used once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from lcodec.entropy.network import Prediction, State
 from lcodec.entropy.pointwise import MaskedContext, PointwiseConfig, PointwiseNetwork
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import Kit
 from lcodec.integer.layout import checker_latents, checker_neighbours, checker_tokens
 
 OFFSETS = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if (r + c) % 2)
@@ -36,18 +38,17 @@ class CheckerboardConfig(PointwiseConfig):
 
 
 @dataclass
-class CheckerboardState:
-    """What the network knows of the tiles it is coding."""
+class CheckerboardState(State):
+    """What the hyper-latent and the anchors tell."""
 
-    condition: Condition
     side: Tensor  # (B, 2, h, w/2, width), anchors first
     others: Tensor | None = None  # residuals of the second pass, once the anchors are there
 
 
-class Checkerboard(PointwiseNetwork):
+class Checkerboard(PointwiseNetwork[CheckerboardState]):
     """The network of both passes."""
 
-    def __init__(self, config: CheckerboardConfig, kit: Any) -> None:
+    def __init__(self, config: CheckerboardConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         self.context = MaskedContext(config.latent, config.width, len(OFFSETS), kit)
 
@@ -73,17 +74,16 @@ class Checkerboard(PointwiseNetwork):
         side = self.group(self.side(z_hat, condition).permute(0, 3, 1, 2))
         return CheckerboardState(condition, side)
 
-    def predict(self, state: CheckerboardState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: CheckerboardState) -> Prediction:
         stream = state.side[:, 0] if state.others is None else state.others
         return self.parameters_of(stream, state.condition)
 
     def absorb(self, state: CheckerboardState, inputs: Tensor) -> None:
         if state.others is None:
             state.others = self.second_pass(state.side, inputs)
+        state.next_group += 1
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor]:
+    def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         side = self.group(self.side(z_hat, condition).permute(0, 3, 1, 2))
         others = self.second_pass(side, self.group(normalised)[:, 0])
         mean, index = self.parameters_of(torch.stack((side[:, 0], others), 1), condition)

@@ -8,12 +8,13 @@ checkerboard grid (B, h, w, C) splits into two halves (B, h, w/2, C) as `checker
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from lcodec.integer.kit import ACT, RELU, Kit
 from lcodec.integer.layout import checker_neighbours, neighbourhood
+from lcodec.nets.typed import Typed
 
 NINE = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1))
 
@@ -24,14 +25,14 @@ def checkerboard_offsets(window: int) -> tuple[tuple[int, int], ...]:
     return tuple((row, column) for row in axis for column in axis if (row + column) % 2)
 
 
-class ChannelContext(nn.Module):
+class ChannelContext(Typed[[Tensor, Sequence[Tensor]], Tensor]):
     """Two 3x3 convolutions over the codes of the ``earlier`` slices."""
 
-    def __init__(self, earlier: int, code: int, hidden: int, width: int, kit: Any) -> None:
+    def __init__(self, earlier: int, code: int, hidden: int, width: int, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
-        self.enter = kit.linear(len(NINE) * earlier * code, hidden, "relu")
-        self.project = kit.linear(len(NINE) * hidden, width, "residual", closed=True)
+        self.enter = kit.linear(len(NINE) * earlier * code, hidden, RELU)
+        self.project = kit.closing(len(NINE) * hidden, width)
 
     def forward(self, stream: Tensor, codes: Sequence[Tensor]) -> Tensor:
         """``stream`` (B, h, w, width), each of ``codes`` (B, h, w, code)."""
@@ -39,21 +40,21 @@ class ChannelContext(nn.Module):
         return self.kit.add(stream, self.project(neighbourhood(hidden, NINE)))
 
 
-class LocalContext(nn.Module):
+class LocalContext(Typed[[Tensor, Tensor], Tensor]):
     """Attention of every position of parity 1 over those of parity 0 in a window around it."""
 
     def __init__(
-        self, code: int, width: int, window: int, heads: int, head_width: int, kit: Any
+        self, code: int, width: int, window: int, heads: int, head_width: int, kit: Kit
     ) -> None:
         super().__init__()
         self.kit, self.heads = kit, heads
         self.offsets = checkerboard_offsets(window)
         inner = heads * head_width
         self.norm = kit.norm(width)
-        self.query = kit.linear(width, inner, "act")
-        self.key_value = kit.linear(code, 2 * inner, "act")
+        self.query = kit.linear(width, inner, ACT)
+        self.key_value = kit.linear(code, 2 * inner, ACT)
         self.scores = kit.attention(heads, head_width, len(self.offsets))
-        self.project = kit.linear(inner, width, "residual", closed=True)
+        self.project = kit.closing(inner, width)
 
     def forward(self, stream: Tensor, anchors: Tensor) -> Tensor:
         """``stream`` (B, h, w/2, width) of parity 1, ``anchors`` (B, h, w/2, code) of parity 0."""
@@ -80,24 +81,24 @@ def _join_heads(x: Tensor, h: int, w: int) -> Tensor:
     return x.transpose(1, 2).reshape(x.shape[0], h, w, -1)
 
 
-class IntraSliceContext(nn.Module):
+class IntraSliceContext(Typed[[Tensor, tuple[Tensor, Tensor], Tensor], Tensor]):
     """Global context inside a slice, in linear complexity.
 
     Which positions resemble each other is asked of the slice before, which is known everywhere;
     what they hold, of the positions of parity 0 of the present slice.
     """
 
-    def __init__(self, code: int, width: int, heads: int, head_width: int, kit: Any) -> None:
+    def __init__(self, code: int, width: int, heads: int, head_width: int, kit: Kit) -> None:
         super().__init__()
         self.kit, self.heads = kit, heads
         inner = heads * head_width
-        self.query = kit.linear(code, inner, "act")
-        self.key = kit.linear(code, inner, "act")
-        self.value = kit.linear(code, inner, "act")
+        self.query = kit.linear(code, inner, ACT)
+        self.key = kit.linear(code, inner, ACT)
+        self.value = kit.linear(code, inner, ACT)
         self.memory = kit.memory()
         self.recall = kit.recall()
         self.norm = kit.norm(inner)
-        self.project = kit.linear(inner, width, "residual", closed=True)
+        self.project = kit.closing(inner, width)
 
     def forward(self, stream: Tensor, before: tuple[Tensor, Tensor], anchors: Tensor) -> Tensor:
         """``stream`` (B, h, w/2, width) of parity 1; ``before``: both halves of the slice before,
@@ -111,32 +112,31 @@ class IntraSliceContext(nn.Module):
         return self.kit.add(stream, self.project(self.norm(_join_heads(mixed, h, half))))
 
 
-class SliceMemory(nn.Module):
+class SliceMemory(Typed[[Tensor], Tensor]):
     """What later slices may ask a decoded slice as a whole: a memory of fixed size."""
 
-    def __init__(self, code: int, head_width: int, kit: Any) -> None:
+    def __init__(self, code: int, head_width: int, kit: Kit) -> None:
         super().__init__()
-        self.key_value = kit.linear(code, 2 * head_width, "act")
+        self.key_value = kit.linear(code, 2 * head_width, ACT)
         self.memory = kit.memory()
 
     def forward(self, code: Tensor) -> Tensor:
         """(B, h, w, code) -> (B, head_width, head_width)."""
         k, v = self.key_value(code).flatten(1, 2).chunk(2, dim=-1)
-        memory: Tensor = self.memory(k[:, None], v[:, None])
-        return memory[:, 0]
+        return self.memory(k[:, None], v[:, None])[:, 0]
 
 
-class InterSliceContext(nn.Module):
+class InterSliceContext(Typed[[Tensor, Sequence[Tensor]], Tensor]):
     """Global context across slices: a head for the memory of each of the ``earlier`` slices."""
 
-    def __init__(self, earlier: int, width: int, head_width: int, kit: Any) -> None:
+    def __init__(self, earlier: int, width: int, head_width: int, kit: Kit) -> None:
         super().__init__()
         self.kit, self.heads = kit, earlier
         self.norm = kit.norm(width)
-        self.query = kit.linear(width, earlier * head_width, "act")
+        self.query = kit.linear(width, earlier * head_width, ACT)
         self.recall = kit.recall()
         self.norm_mixed = kit.norm(earlier * head_width)
-        self.project = kit.linear(earlier * head_width, width, "residual", closed=True)
+        self.project = kit.closing(earlier * head_width, width)
 
     def forward(self, stream: Tensor, memories: Sequence[Tensor]) -> Tensor:
         """``stream`` (B, h, w, width); ``memories`` from `SliceMemory`, one per earlier slice."""

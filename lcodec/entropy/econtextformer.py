@@ -29,17 +29,19 @@ open or where this codec differs:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.entropy.attention import KeyValueCache, SpatioChannelAttention
 from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
-from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
+from lcodec.entropy.network import EntropyConfig, Prediction
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import ACT, RELU, RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import checker_latents, checker_tokens
+from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)
@@ -72,19 +74,23 @@ class EContextformerConfig(EntropyConfig):
     def segment_width(self) -> int:
         return self.latent // self.segments
 
+    def channels_of(self, segment: int) -> slice:
+        """Channels of a segment."""
+        return slice(segment * self.segment_width, (segment + 1) * self.segment_width)
 
-class ContextLayer(nn.Module):
+
+class ContextLayer(Typed[[Tensor, int, KeyValueCache], Tensor]):
     """Spatio-channel attention and feed-forward; tokens (B, g, h, w/2, d) of groups first.. ."""
 
-    def __init__(self, config: EContextformerConfig, shifted: bool, kit: Any) -> None:
+    def __init__(self, config: EContextformerConfig, shifted: bool, kit: Kit) -> None:
         super().__init__()
         c, self.kit = config, kit
         self.norm = kit.norm(c.width)
-        self.qkv = kit.linear(c.width, 3 * c.width, "act")
+        self.qkv = kit.linear(c.width, 3 * c.width, ACT)
         self.attention = SpatioChannelAttention(
             kit, c.heads, c.width, c.window, c.segments, shifted
         )
-        self.project = kit.linear(c.width, c.width, "residual", closed=True)
+        self.project = kit.closing(c.width, c.width)
         self.feed_forward = FeedForward(c.width, c.expansion, kit)
 
     def forward(self, stream: Tensor, first: int, cache: KeyValueCache) -> Tensor:
@@ -92,20 +98,19 @@ class ContextLayer(nn.Module):
         return self.feed_forward(self.kit.add(stream, self.project(mixed)))
 
 
-class EntropyParameters(nn.Module):
+class EntropyParameters(Typed[[Tensor, Condition], Prediction]):
     """Hyper features and, if any, context of a group -> its means and scale indices."""
 
-    def __init__(self, config: EContextformerConfig, segment: int, inputs: int, kit: Any) -> None:
+    def __init__(self, config: EContextformerConfig, segment: int, inputs: int, kit: Kit) -> None:
         super().__init__()
-        width, channels = config.width, config.segment_width
-        self.enter = kit.linear(inputs, 2 * width, "relu")
-        self.hidden = kit.linear(2 * width, width, "relu")
-        self.head = kit.head(width, segment * channels, channels)
+        width = config.width
+        self.enter = kit.linear(inputs, 2 * width, RELU)
+        self.hidden = kit.linear(2 * width, width, RELU)
+        self.head = kit.head(width, config.channels_of(segment))
 
-    def forward(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, condition: Condition) -> Prediction:
         """(B, ..., h, w/2, inputs) -> two (B, ..., h, w/2, segment width)."""
-        mean, index = self.head(self.hidden(self.enter(x)), condition)
-        return mean, index
+        return self.head(self.hidden(self.enter(x)), condition)
 
 
 @dataclass
@@ -115,26 +120,28 @@ class ContextState(GroupState):
     features: Tensor  # (B, 2, h, w/2, d), of each colour
 
 
-class EContextformer(GroupTransformer):
+class EContextformer(GroupTransformer[ContextState]):
     """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
 
-    def __init__(self, config: EContextformerConfig, kit: Any) -> None:
+    config: EContextformerConfig
+
+    def __init__(self, config: EContextformerConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         width = config.width
-        self.features = kit.linear(config.hyper_width, width, "residual")
-        self.feature_quality_table = kit.quality_table(config.anchors, width)
+        self.features = kit.linear(config.hyper_width, width, RESIDUAL)
+        self.feature_quality_table = kit.quality_table(width)
         self.feature_norm = kit.norm(width)
-        self.embed = nn.ModuleList(
+        self.embed = TypedList(
             kit.embedding(config.segment_width, width) for _ in range(config.segments)
         )
         self.group_table = kit.table(config.groups - 1, width)
-        self.quality_table = kit.quality_table(config.anchors, width)
-        self.layers = nn.ModuleList(
+        self.quality_table = kit.quality_table(width)
+        self.layers = TypedList(
             ContextLayer(config, index % 2 == 1, kit) for index in range(config.depth)
         )
         self.norm = kit.norm(width)
         self.first_parameters = EntropyParameters(config, 0, width, kit)
-        self.segment_parameters = nn.ModuleList(
+        self.segment_parameters = TypedList(
             EntropyParameters(config, segment, 2 * width, kit) for segment in range(config.segments)
         )
 
@@ -146,8 +153,7 @@ class EContextformer(GroupTransformer):
         return checker_latents(groups, self.config.segments)
 
     def channels(self, index: int) -> slice:
-        first = index // 2 * self.config.segment_width
-        return slice(first, first + self.config.segment_width)
+        return self.config.channels_of(index // 2)
 
     def hyper_features(self, z_hat: Tensor, quality: Tensor) -> Tensor:
         """Activations (B, 2, h, w/2, d) at the positions of each colour.
@@ -170,15 +176,13 @@ class EContextformer(GroupTransformer):
         features = self.hyper_features(z_hat, condition.quality)
         return ContextState(condition, self.new_caches() if cached else None, features)
 
-    def predict(self, state: ContextState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: ContextState) -> Prediction:
         segment, colour = divmod(state.next_group, 2)
         features = state.features[:, colour]
         if state.context is None:
-            mean, index = self.first_parameters(features, state.condition)
-        else:
-            both = torch.cat((state.context, features), dim=-1)
-            mean, index = self.segment_parameters[segment](both, state.condition)
-        return mean, index
+            return self.first_parameters(features, state.condition)
+        both = torch.cat((state.context, features), dim=-1)
+        return self.segment_parameters[segment](both, state.condition)
 
     def absorb(self, state: ContextState, inputs: Tensor) -> None:
         index = state.next_group
@@ -188,9 +192,7 @@ class EContextformer(GroupTransformer):
         tokens = self.embed_groups(inputs[:, None], index, state.condition.quality)
         state.context = self.advance_one(state, tokens, index)
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor]:
+    def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         features = self.hyper_features(z_hat, condition.quality)
         known = self.group(normalised)[:, :-1]
         tokens = self.embed_groups(known, 0, condition.quality)

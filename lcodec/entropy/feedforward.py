@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch import Tensor
 
-from torch import Tensor, nn
+from lcodec.integer.kit import RELU, Kit
+from lcodec.nets.typed import Typed
 
 
-class FeedForward(nn.Module):
+class FeedForward(Typed[[Tensor], Tensor]):
     """Norm, widening with a rectifier, and back, added to the stream (..., width)."""
 
-    def __init__(self, width: int, expansion: int, kit: Any) -> None:
+    def __init__(self, width: int, expansion: int, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
         self.norm = kit.norm(width)
-        self.up = kit.linear(width, expansion * width, "relu")
-        self.down = kit.linear(expansion * width, width, "residual", closed=True)
+        self.up = kit.linear(width, expansion * width, RELU)
+        self.down = kit.closing(expansion * width, width)
 
     def forward(self, stream: Tensor) -> Tensor:
         return self.kit.add(stream, self.down(self.up(self.norm(stream))))

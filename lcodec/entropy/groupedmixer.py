@@ -17,18 +17,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.entropy.attention import CausalAttention, KeyValueCache, WindowAttention
 from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
-from lcodec.entropy.network import EntropyConfig, check_attention, check_norm
+from lcodec.entropy.network import EntropyConfig, Prediction
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import ACT, RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import group_tokens, ungroup_tokens
 from lcodec.nets.transforms import HYPER_STRIDE
+from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class GroupedMixerConfig(EntropyConfig):
         """Channel slice that a group holds."""
         return group % self.slices if self.channels_first else group // self.phases
 
+    def channels_of(self, part: int) -> slice:
+        """Channels of slice ``part``."""
+        return slice(part * self.slice_width, (part + 1) * self.slice_width)
+
     def groups_of(self, part: int) -> slice:
         """Groups that hold channel slice ``part``, in the order of coding."""
         if self.channels_first:
@@ -104,16 +110,16 @@ class GroupedMixerConfig(EntropyConfig):
         return [r * self.columns + c for r, c in cells]
 
 
-class InnerMixer(nn.Module):
+class InnerMixer(Typed[[Tensor], Tensor]):
     """Windowed self-attention over the positions of each group; tokens (B, g, hc, wc, d)."""
 
-    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Any) -> None:
+    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
         self.norm = kit.norm(config.width)
-        self.qkv = kit.linear(config.width, 3 * config.width, "act")
+        self.qkv = kit.linear(config.width, 3 * config.width, ACT)
         self.attention = WindowAttention(kit, config.heads, config.width, config.window, shift)
-        self.project = kit.linear(config.width, config.width, "residual", closed=True)
+        self.project = kit.closing(config.width, config.width)
 
     def forward(self, stream: Tensor) -> Tensor:
         qkv = self.qkv(self.norm(stream)).flatten(0, 1)
@@ -121,17 +127,17 @@ class InnerMixer(nn.Module):
         return self.kit.add(stream, self.project(mixed))
 
 
-class CrossMixer(nn.Module):
+class CrossMixer(Typed[[Tensor, int, KeyValueCache], Tensor]):
     """Causal attention over groups at each coarse position, with its cache."""
 
-    def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
+    def __init__(self, config: GroupedMixerConfig, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
         self.heads = config.heads
         self.norm = kit.norm(config.width)
-        self.qkv = kit.linear(config.width, 3 * config.width, "act")
+        self.qkv = kit.linear(config.width, 3 * config.width, ACT)
         self.attention = CausalAttention(kit, config.heads, config.width, config.groups)
-        self.project = kit.linear(config.width, config.width, "residual", closed=True)
+        self.project = kit.closing(config.width, config.width)
 
     def forward(self, stream: Tensor, first: int, cache: KeyValueCache) -> Tensor:
         b, g, h, w, d = stream.shape
@@ -143,10 +149,10 @@ class CrossMixer(nn.Module):
         return self.kit.add(stream, self.project(mixed.reshape(b, g, h, w, d)))
 
 
-class MixerLayer(nn.Module):
+class MixerLayer(Typed[[Tensor, int, KeyValueCache], Tensor]):
     """Inner-group mixer, feed-forward, cross-group mixer, feed-forward."""
 
-    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Any) -> None:
+    def __init__(self, config: GroupedMixerConfig, shift: int, kit: Kit) -> None:
         super().__init__()
         self.mixers = config.mixers
         if self.mixers != "cross":
@@ -171,24 +177,25 @@ class MixerState(GroupState):
     side: Tensor  # (B, G, hc, wc, d)
 
 
-class GroupedMixer(GroupTransformer):
+class GroupedMixer(GroupTransformer[MixerState]):
     """The transformer over groups; written once, over the layers of a kit (twin or exact)."""
 
-    def __init__(self, config: GroupedMixerConfig, kit: Any) -> None:
+    config: GroupedMixerConfig
+
+    def __init__(self, config: GroupedMixerConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         width = config.width
-        self.features = kit.linear(config.hyper_width, config.slices * width, "residual")
-        self.embed = nn.ModuleList(
+        self.features = kit.linear(config.hyper_width, config.slices * width, RESIDUAL)
+        self.embed = TypedList(
             kit.embedding(config.slice_width, width) for _ in range(config.slices)
         )
         self.group_table = kit.table(config.groups, width)
-        self.quality_table = kit.quality_table(config.anchors, width)
+        self.quality_table = kit.quality_table(width)
         shifts = [0 if i % 2 == 0 else config.window // 2 for i in range(config.depth)]
-        self.layers = nn.ModuleList(MixerLayer(config, shift, kit) for shift in shifts)
+        self.layers = TypedList(MixerLayer(config, shift, kit) for shift in shifts)
         self.norm = kit.norm(width)
-        self.heads = nn.ModuleList(
-            kit.head(width, index * config.slice_width, config.slice_width)
-            for index in range(config.slices)
+        self.heads = TypedList(
+            kit.head(width, config.channels_of(part)) for part in range(config.slices)
         )
 
     def group(self, y: Tensor) -> Tensor:
@@ -204,8 +211,7 @@ class GroupedMixer(GroupTransformer):
         return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
 
     def channels(self, index: int) -> slice:
-        first = self.config.slice_of(index) * self.config.slice_width
-        return slice(first, first + self.config.slice_width)
+        return self.config.channels_of(self.config.slice_of(index))
 
     def side_tokens(self, z_hat: Tensor, quality: Tensor) -> Tensor:
         """What every token knows before any latent is decoded: (B, G, hc, wc, d).
@@ -231,15 +237,13 @@ class GroupedMixer(GroupTransformer):
         side = self.side_tokens(z_hat, condition.quality)
         return MixerState(condition, self.new_caches() if cached else None, side)
 
-    def predict(self, state: MixerState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: MixerState) -> Prediction:
         index = state.next_group
         token = state.side[:, index : index + 1]
         if state.context is not None:
             token = self.kit.add(token, state.context)
         out = self.advance_one(state, token, index)
-        head = self.heads[self.config.slice_of(index)]
-        mean, scale = head(out, state.condition)
-        return mean, scale
+        return self.heads[self.config.slice_of(index)](out, state.condition)
 
     def absorb(self, state: MixerState, inputs: Tensor) -> None:
         if state.next_group + 1 < self.config.groups:
@@ -247,9 +251,7 @@ class GroupedMixer(GroupTransformer):
             state.context = embed(inputs[:, None])
         state.next_group += 1
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor]:
+    def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         tokens = self.side_tokens(z_hat, condition.quality)
         known = self.group(normalised)[:, :-1]
         context = self._each_slice(known, lambda k, part: self.embed[k](part))

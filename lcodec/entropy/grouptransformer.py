@@ -7,31 +7,35 @@ number of the first one, and a cache that holds keys and values of all groups be
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.entropy.attention import KeyValueCache
-from lcodec.entropy.network import EntropyNetwork
-from lcodec.integer.condition import Condition
+from lcodec.entropy.network import EntropyNetwork, State
+from lcodec.integer.kit import Norm
+from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass
-class GroupState:
+class GroupState(State):
     """What a transformer over groups remembers of the tiles it is coding."""
 
-    condition: Condition
     caches: list[KeyValueCache] | None  # None: recompute all groups at every step
     tokens: list[Tensor] = field(default_factory=list, init=False)  # only without caches
     context: Tensor | None = field(default=None, init=False)  # what the group before tells
-    next_group: int = field(default=0, init=False)
 
 
-class GroupTransformer(EntropyNetwork):
+GroupStateT = TypeVar("GroupStateT", bound=GroupState)
+GroupLayer = Typed[[Tensor, int, KeyValueCache], Tensor]
+
+
+class GroupTransformer(EntropyNetwork[GroupStateT]):
     """Layers over groups with a final norm; ``layers`` and ``norm`` are the subclass's."""
 
-    layers: nn.ModuleList
-    norm: nn.Module
+    layers: TypedList[GroupLayer]
+    norm: Norm
 
     def new_caches(self) -> list[KeyValueCache]:
         """Empty caches, one per layer."""
@@ -41,10 +45,9 @@ class GroupTransformer(EntropyNetwork):
         """Run tokens of groups first.. through all layers; returns normed activations."""
         for layer, cache in zip(self.layers, caches, strict=True):
             tokens = layer(tokens, first, cache)
-        out: Tensor = self.norm(tokens)
-        return out
+        return self.norm(tokens)
 
-    def advance_one(self, state: GroupState, tokens: Tensor, group: int) -> Tensor:
+    def advance_one(self, state: GroupStateT, tokens: Tensor, group: int) -> Tensor:
         """Run the tokens (B, 1, ...) of one more group; its activations (B, ...)."""
         if state.caches is not None:
             out = self.advance(tokens, group, state.caches)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from lcodec.integer import profile as P
+from lcodec.integer.kit import HYPER, RELU, RESIDUAL, Kit
 from lcodec.integer.layout import shuffle_up
+from lcodec.nets.typed import Typed
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class HyperSynthesisConfig:
     width: int
 
 
-class HyperBlock(nn.Module):
+class HyperBlock(Typed[[Tensor], Tensor]):
     """Depthwise mixer and feed-forward on the residual stream (B, h, w, C)."""
 
-    def __init__(self, width: int, kit: Any) -> None:
+    def __init__(self, width: int, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
         self.norm_spatial = kit.norm(width)
         self.spatial = kit.depthwise(width)
-        self.project = kit.linear(width, width, "residual", closed=True)
+        self.project = kit.closing(width, width)
         self.norm_forward = kit.norm(width)
-        self.up = kit.linear(width, 2 * width, "relu")
-        self.down = kit.linear(2 * width, width, "residual", closed=True)
+        self.up = kit.linear(width, 2 * width, RELU)
+        self.down = kit.closing(2 * width, width)
 
     def forward(self, stream: Tensor) -> Tensor:
         update = self.project(self.spatial(self.norm_spatial(stream)))
@@ -38,20 +38,20 @@ class HyperBlock(nn.Module):
         return self.kit.add(stream, self.down(self.up(self.norm_forward(stream))))
 
 
-class HyperSynthesis(nn.Module):
+class HyperSynthesis(Typed[[Tensor], Tensor]):
     """h_s: z (B, hyper, h/4, w/4) integers -> activations (B, h, w, width)."""
 
-    def __init__(self, config: HyperSynthesisConfig, kit: Any) -> None:
+    def __init__(self, config: HyperSynthesisConfig, kit: Kit) -> None:
         super().__init__()
         width = config.width
         self.kit = kit
-        self.enter = kit.linear(config.hyper_latent, width, "residual", P.HYPER_SCALE)
+        self.enter = kit.linear(config.hyper_latent, width, RESIDUAL, HYPER)
         self.block64 = HyperBlock(width, kit)
         self.norm64 = kit.norm(width)
-        self.expand32 = kit.linear(width, 4 * width, "residual")
+        self.expand32 = kit.linear(width, 4 * width, RESIDUAL)
         self.block32 = HyperBlock(width, kit)
         self.norm32 = kit.norm(width)
-        self.expand16 = kit.linear(width, 4 * width, "residual")
+        self.expand16 = kit.linear(width, 4 * width, RESIDUAL)
         self.block16 = HyperBlock(width, kit)
         self.norm16 = kit.norm(width)
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from lcodec.entropy.network import Prediction, State
 from lcodec.entropy.pointwise import PointwiseConfig, PointwiseNetwork
 from lcodec.integer.condition import Condition
 
@@ -26,14 +27,13 @@ class HyperpriorConfig(PointwiseConfig):
 
 
 @dataclass
-class HyperpriorState:
-    """What the network knows of the tiles it is coding."""
+class HyperpriorState(State):
+    """What the hyper-latent tells."""
 
-    condition: Condition
     side: Tensor  # (B, h, w, width)
 
 
-class Hyperprior(PointwiseNetwork):
+class Hyperprior(PointwiseNetwork[HyperpriorState]):
     """The network without context."""
 
     def group(self, y: Tensor) -> Tensor:
@@ -46,8 +46,8 @@ class Hyperprior(PointwiseNetwork):
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> HyperpriorState:
         return HyperpriorState(condition, self.side(z_hat, condition))
 
-    def predict(self, state: HyperpriorState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: HyperpriorState) -> Prediction:
         return self.parameters_of(state.side, state.condition)
 
     def absorb(self, state: HyperpriorState, inputs: Tensor) -> None:
-        pass
+        state.next_group += 1

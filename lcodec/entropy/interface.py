@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from lcodec.nets.transforms import HYPER_STRIDE
 from lcodec.timing import Stopwatch
 
 Symbols = NDArray[np.int32]
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Extent:
     padded_w: int
 
 
-class EntropyModel(Protocol):
+class EntropyModel(Protocol[StateT]):
     """Integer entropy model on the parse path. ``B`` tiles of one extent go together."""
 
     fourcc: str
@@ -42,15 +43,15 @@ class EntropyModel(Protocol):
         """Mean (sixteenths) and scale index of z per channel, two arrays (hyper,)."""
         ...
 
-    def begin(self, z_hat: Tensor, quality: int) -> Any:
+    def begin(self, z_hat: Tensor, quality: int) -> StateT:
         """State before the first group; ``z_hat`` (B, hyper, h/4, w/4) integers."""
         ...
 
-    def predict(self, state: Any) -> tuple[Tensor, Tensor]:
+    def predict(self, state: StateT) -> tuple[Tensor, Tensor]:
         """Mean (sixteenths) and scale index of the next group, int32 (B, ...)."""
         ...
 
-    def absorb(self, state: Any, symbols: Tensor) -> None:
+    def absorb(self, state: StateT, symbols: Tensor) -> None:
         """Take the next group's symbols, int32 of the same shape."""
         ...
 
@@ -63,7 +64,7 @@ class EntropyModel(Protocol):
         ...
 
 
-def coded_mask(model: EntropyModel, latent: int, extent: Extent) -> NDArray[np.bool_]:
+def coded_mask(model: EntropyModel[Any], latent: int, extent: Extent) -> NDArray[np.bool_]:
     """(groups, ...) mask of the latents inside the picture; the rest is zero and not coded."""
     grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
     grid[:, :, : extent.h, : extent.w] = True
@@ -71,7 +72,7 @@ def coded_mask(model: EntropyModel, latent: int, extent: Extent) -> NDArray[np.b
 
 
 def code_latents(
-    model: EntropyModel,
+    model: EntropyModel[StateT],
     z_hat: Tensor,
     quality: int,
     ports: Sequence[SymbolPort],
@@ -105,7 +106,7 @@ def code_latents(
 
 
 def code_hyper(
-    model: EntropyModel,
+    model: EntropyModel[Any],
     shape: tuple[int, int, int],
     quality: int,
     port: SymbolPort,

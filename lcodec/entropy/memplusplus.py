@@ -23,10 +23,10 @@ Where this differs from the paper:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.entropy.contexts import (
     NINE,
@@ -38,10 +38,12 @@ from lcodec.entropy.contexts import (
     checkerboard_offsets,
 )
 from lcodec.entropy.feedforward import FeedForward
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_attention, check_norm
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, State
 from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import checker_latents, checker_tokens
+from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)
@@ -93,23 +95,26 @@ class MemPlusPlusConfig(EntropyConfig):
     def slice_width(self) -> int:
         return self.latent // self.slices
 
+    def channels_of(self, index: int) -> slice:
+        """Channels of slice ``index``."""
+        return slice(index * self.slice_width, (index + 1) * self.slice_width)
 
-class EntropyParameters(nn.Module):
+
+class EntropyParameters(Typed[[Tensor, Condition], Prediction]):
     """Feed-forwards on the stream of one pass of one slice, then mean and scale index."""
 
-    def __init__(self, config: MemPlusPlusConfig, index: int, kit: Any) -> None:
+    def __init__(self, config: MemPlusPlusConfig, index: int, kit: Kit) -> None:
         super().__init__()
-        self.mix = nn.ModuleList(
+        self.mix = TypedList(
             FeedForward(config.width, config.expansion, kit) for _ in range(config.depth)
         )
         self.norm = kit.norm(config.width)
-        self.head = kit.head(config.width, index * config.slice_width, config.slice_width)
+        self.head = kit.head(config.width, config.channels_of(index))
 
-    def forward(self, stream: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+    def forward(self, stream: Tensor, condition: Condition) -> Prediction:
         for block in self.mix:
             stream = block(stream)
-        mean, index = self.head(self.norm(stream), condition)
-        return mean, index
+        return self.head(self.norm(stream), condition)
 
 
 @dataclass
@@ -133,15 +138,13 @@ class Context:
 
 
 @dataclass
-class MemState:
-    """What the network remembers of the tiles it is coding."""
+class MemState(State):
+    """What the hyper-latent and the groups so far tell."""
 
-    condition: Condition
     features: Tensor  # (B, h, w, slices * width)
     quality: Tensor  # (B, width), or (1, width) for all
     context: Context | None  # None: made anew at each step
     inputs: list[Tensor] = field(default_factory=list)  # only without the context
-    next_group: int = 0
 
 
 def _halves(grid: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,31 +158,31 @@ def _joined(halves: tuple[Tensor, Tensor]) -> Tensor:
     return checker_latents(torch.stack(halves, dim=1), 1).permute(0, 2, 3, 1)
 
 
-class MemPlusPlus(EntropyNetwork):
+class MemPlusPlus(EntropyNetwork[MemState]):
     """The network; group ``2 * k + p`` is slice ``k`` at the positions of parity ``p``."""
 
-    def __init__(self, config: MemPlusPlusConfig, kit: Any) -> None:
+    config: MemPlusPlusConfig
+
+    def __init__(self, config: MemPlusPlusConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         c = config
-        self.features = kit.linear(c.hyper_width, c.slices * c.width, "residual")
-        self.quality_table = kit.quality_table(c.anchors, c.width)
+        self.features = kit.linear(c.hyper_width, c.slices * c.width, RESIDUAL)
+        self.quality_table = kit.quality_table(c.width)
         every, later = range(c.slices), range(1, c.slices)
-        self.embed = nn.ModuleList(kit.embedding(c.slice_width, c.code) for _ in every)
+        self.embed = TypedList(kit.embedding(c.slice_width, c.code) for _ in every)
         self.norm = kit.norm(c.code)
-        self.memory = nn.ModuleList(SliceMemory(c.code, c.head_width, kit) for _ in later)
+        self.memory = TypedList(SliceMemory(c.code, c.head_width, kit) for _ in later)
         # Lists over the slices from the second on: entry k - 1 is of slice k.
-        self.channel = nn.ModuleList(
-            ChannelContext(k, c.code, c.hidden, c.width, kit) for k in later
-        )
-        self.inter = nn.ModuleList(InterSliceContext(k, c.width, c.head_width, kit) for k in later)
-        self.intra = nn.ModuleList(
+        self.channel = TypedList(ChannelContext(k, c.code, c.hidden, c.width, kit) for k in later)
+        self.inter = TypedList(InterSliceContext(k, c.width, c.head_width, kit) for k in later)
+        self.intra = TypedList(
             IntraSliceContext(c.code, c.width, c.heads, c.head_width, kit) for _ in later
         )
-        self.local = nn.ModuleList(
+        self.local = TypedList(
             LocalContext(c.code, c.width, c.window, c.heads, c.head_width, kit) for _ in every
         )
-        self.anchor = nn.ModuleList(EntropyParameters(c, k, kit) for k in every)
-        self.other = nn.ModuleList(EntropyParameters(c, k, kit) for k in every)
+        self.anchor = TypedList(EntropyParameters(c, k, kit) for k in every)
+        self.other = TypedList(EntropyParameters(c, k, kit) for k in every)
 
     def group(self, y: Tensor) -> Tensor:
         """(B, M, h, w) -> (B, 2 * slices, h, w/2, slice width)."""
@@ -189,25 +192,20 @@ class MemPlusPlus(EntropyNetwork):
         return checker_latents(groups, self.config.slices)
 
     def channels(self, index: int) -> slice:
-        first = index // 2 * self.config.slice_width
-        return slice(first, first + self.config.slice_width)
+        return self.config.channels_of(index // 2)
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MemState:
         features = self.features(self.synthesis(z_hat))
         quality = self.quality_table(condition.quality)
         return MemState(condition, features, quality, Context() if cached else None)
 
-    def predict(self, state: MemState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: MemState) -> Prediction:
         index, second = divmod(state.next_group, 2)
         context = state.context or self._context(state.inputs)
         anchors, others = self._stream(state, context, index)
-        mean: Tensor
-        scale: Tensor
         if second:
-            mean, scale = self.other[index](self._beside(context, index, others), state.condition)
-        else:
-            mean, scale = self.anchor[index](anchors, state.condition)
-        return mean, scale
+            return self.other[index](self._beside(context, index, others), state.condition)
+        return self.anchor[index](anchors, state.condition)
 
     def absorb(self, state: MemState, inputs: Tensor) -> None:
         if state.context is None:

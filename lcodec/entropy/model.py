@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lcodec.entropy.interface import Symbols
-from lcodec.entropy.network import EntropyConfig
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, State
 from lcodec.entropy.registry import make_network
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier
 from lcodec.integer.condition import Condition
-from lcodec.integer.exact import ExactKit, prepare_all, rescale
-from lcodec.nets.quality import QUALITY_MAX
-
-LEVELS = QUALITY_MAX + 1
-
-
-@dataclass
-class Progress:
-    """How far the coding of some tiles has come."""
-
-    level: int
-    state: Any
-    next_group: int = 0
+from lcodec.integer.exact import ExactKit, prepare_all
 
 
 class IntegerEntropyModel(nn.Module):
@@ -47,11 +32,12 @@ class IntegerEntropyModel(nn.Module):
         self.fourcc = config.fourcc
         self.carrier = carrier
         self.cached = cached
-        self.network = make_network(config, ExactKit(carrier, LEVELS))
-        hyper = (LEVELS, config.hyper_latent)
+        self.kit = ExactKit(carrier)
+        self.network: EntropyNetwork[State] = make_network(config, self.kit)
+        hyper = (P.QUALITY_LEVELS, config.hyper_latent)
         self.register_buffer("prior_mean", torch.zeros(hyper, dtype=torch.int32))
         self.register_buffer("prior_index", torch.zeros(hyper, dtype=torch.uint8))
-        self.register_buffer("latent_multiplier", torch.zeros(LEVELS, config.latent))
+        self.register_buffer("latent_multiplier", torch.zeros(P.QUALITY_LEVELS, config.latent))
 
     def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
         """Load exported integers (strictly) and prepare the layers."""
@@ -69,17 +55,14 @@ class IntegerEntropyModel(nn.Module):
     def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
         return self.network.ungroup(groups, h, w)
 
-    def begin(self, z_hat: Tensor, quality: int) -> Progress:
+    def begin(self, z_hat: Tensor, quality: int) -> State:
         level = torch.tensor([quality], device=z_hat.device)
-        condition = Condition(level, quality)
-        return Progress(quality, self.network.begin(z_hat, condition, self.cached))
+        return self.network.begin(z_hat, Condition(level, quality), self.cached)
 
-    def predict(self, state: Progress) -> tuple[Tensor, Tensor]:
-        return self.network.predict(state.state)
+    def predict(self, state: State) -> Prediction:
+        return self.network.predict(state)
 
-    def absorb(self, state: Progress, symbols: Tensor) -> None:
+    def absorb(self, state: State, symbols: Tensor) -> None:
         channels = self.network.channels(state.next_group)
-        multiplier = self.latent_multiplier[state.level, channels]
-        inputs = rescale(symbols, multiplier, -P.LATENT_LIMIT, P.LATENT_LIMIT, self.carrier.dtype)
-        self.network.absorb(state.state, inputs)
-        state.next_group += 1
+        multiplier = self.latent_multiplier[state.condition.level, channels]
+        self.network.absorb(state, self.kit.latent_input(symbols, multiplier))

@@ -6,15 +6,15 @@ integers. It codes the latents group by group and never sees coders, files or sy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lcodec.entropy.hyper import HyperSynthesis, HyperSynthesisConfig
-from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import Kit, check_norm
 from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
 
 
@@ -45,21 +45,20 @@ class EntropyConfig:
         check_norm(self.hyper_width)
 
 
-def check_norm(width: int) -> None:
-    """Raise ValueError if the norm of so many channels is not exact."""
-    if width >= 2048:
-        raise ValueError("sums of squares of 2048 and more are not exact")
+@dataclass
+class State:
+    """What a network knows of the tiles it is coding; each adds its own."""
+
+    condition: Condition
+    next_group: int = field(default=0, init=False)
 
 
-def check_attention(keys: int, head_width: int) -> None:
-    """Raise ValueError if attention over so many keys with heads so wide is not exact."""
-    if P.SCORE_WEIGHT_MAX * P.ACT_LIMIT * keys >= P.FLOAT32_EXACT:
-        raise ValueError(f"attention over {keys} keys is not exact")
-    if P.ACT_LIMIT**2 * head_width >= P.FLOAT32_EXACT:
-        raise ValueError("heads are too wide for exact scores")
+StateT = TypeVar("StateT", bound=State)
+Prediction = tuple[Tensor, Tensor]
+"""Means and scale indices, as a head of the kit gives them; see `lcodec.integer.kit.Head`."""
 
 
-class EntropyNetwork(nn.Module):
+class EntropyNetwork(nn.Module, Generic[StateT]):
     """Base of all entropy networks.
 
     The parse path calls `begin`, then for each group `predict` and `absorb`. Groups are what
@@ -67,9 +66,11 @@ class EntropyNetwork(nn.Module):
     number may depend on the grid, whose sides are multiples of 4.
     """
 
-    def __init__(self, config: EntropyConfig, kit: Any) -> None:
+    config: EntropyConfig
+
+    def __init__(self, config: EntropyConfig, kit: Kit) -> None:
         super().__init__()
-        self.config: Any = config
+        self.config = config
         self.kit = kit
         hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
         self.synthesis = HyperSynthesis(hyper, kit)
@@ -86,7 +87,7 @@ class EntropyNetwork(nn.Module):
         """Channels of the latents that group ``index`` holds."""
         raise NotImplementedError
 
-    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> Any:
+    def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> StateT:
         """State before the first group; ``z_hat`` (B, hyper, h/4, w/4).
 
         With ``cached=False`` every step computes anew what it needs of earlier groups; the
@@ -94,17 +95,15 @@ class EntropyNetwork(nn.Module):
         """
         raise NotImplementedError
 
-    def predict(self, state: Any) -> tuple[Tensor, Tensor]:
-        """Mean and scale index of the next group (B, ..., channels): what the kit's head gives."""
+    def predict(self, state: StateT) -> Prediction:
+        """Mean and scale index of the next group, two (B, ..., channels)."""
         raise NotImplementedError
 
-    def absorb(self, state: Any, inputs: Tensor) -> None:
-        """Take the group just predicted, (B, ..., channels) in units of the deviations."""
+    def absorb(self, state: StateT, inputs: Tensor) -> None:
+        """Take the next group, (B, ..., channels) in units of the deviations, and count it."""
         raise NotImplementedError
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor]:
+    def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         """Means (in steps) and scale indices of all groups, for training: two (B, M, h, w).
 
         ``normalised`` (B, M, h, w): the latents in units of their deviations. Networks that can

@@ -8,13 +8,14 @@ before a 1x1 convolution is adding their projections, which is what the stream d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.entropy.feedforward import FeedForward
-from lcodec.entropy.network import EntropyConfig, EntropyNetwork, check_norm
+from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, StateT
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import RESIDUAL, Kit, check_norm
+from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,21 @@ class PointwiseConfig(EntropyConfig):
         check_norm(self.width)
 
 
-class PointwiseNetwork(EntropyNetwork):
+class PointwiseNetwork(EntropyNetwork[StateT]):
     """Hyper-synthesis, quality, feed-forwards and one head for all latents."""
 
-    def __init__(self, config: PointwiseConfig, kit: Any) -> None:
+    config: PointwiseConfig
+
+    def __init__(self, config: PointwiseConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         width = config.width
-        self.features = kit.linear(config.hyper_width, width, "residual")
-        self.quality_table = kit.quality_table(config.anchors, width)
-        self.layers = nn.ModuleList(
+        self.features = kit.linear(config.hyper_width, width, RESIDUAL)
+        self.quality_table = kit.quality_table(width)
+        self.layers = TypedList(
             FeedForward(width, config.expansion, kit) for _ in range(config.depth)
         )
         self.norm = kit.norm(width)
-        self.head = kit.head(width, 0, config.latent)
+        self.head = kit.head(width, self.channels(0))
 
     def channels(self, index: int) -> slice:
         return slice(0, self.config.latent)
@@ -60,14 +63,14 @@ class PointwiseNetwork(EntropyNetwork):
         features = self.features(self.synthesis(z_hat))
         return self.kit.add(features, self.quality_table(condition.quality)[:, None, None])
 
-    def parameters_of(self, stream: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
+    def parameters_of(self, stream: Tensor, condition: Condition) -> Prediction:
         """Mean and scale index (B, ..., M) from residuals (B, ..., width)."""
         for layer in self.layers:
             stream = layer(stream)
         return self.head(self.norm(stream), condition)
 
 
-class MaskedContext(nn.Module):
+class MaskedContext(Typed[[Tensor, Tensor], Tensor]):
     """Masked convolution over decoded latents.
 
     A token, what a position tells its neighbours, is its latents' embedding added to its hyper
@@ -75,12 +78,12 @@ class MaskedContext(nn.Module):
     latents still show their size after the norm. Published models convolve the latents alone.
     """
 
-    def __init__(self, latent: int, width: int, taps: int, kit: Any) -> None:
+    def __init__(self, latent: int, width: int, taps: int, kit: Kit) -> None:
         super().__init__()
         self.kit = kit
         self.embed = kit.embedding(latent, width)
         self.norm = kit.norm(width)
-        self.combine = kit.linear(taps * width, width, "residual", closed=True)
+        self.combine = kit.closing(taps * width, width)
 
     def tokens(self, side: Tensor, inputs: Tensor) -> Tensor:
         """Activations (..., width) of positions with features ``side`` and latents ``inputs``."""

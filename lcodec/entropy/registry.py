@@ -12,8 +12,9 @@ from lcodec.entropy.memplusplus import MemPlusPlus, MemPlusPlusConfig
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork
 from lcodec.entropy.serial import Serial, SerialConfig
 from lcodec.errors import UsageError, WeightsError
+from lcodec.integer.kit import Kit
 
-_KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork]]] = {
+_KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork[Any]]]] = {
     config.kind: (config, network)
     for config, network in (
         (GroupedMixerConfig, GroupedMixer),
@@ -66,7 +67,7 @@ def preset(name: str) -> EntropyConfig:
     return known[name]
 
 
-def make_network(config: EntropyConfig, kit: Any) -> EntropyNetwork:
+def make_network(config: EntropyConfig, kit: Kit) -> EntropyNetwork[Any]:
     """The network of a configuration over a kit."""
     return _KINDS[config.kind][1](config, kit)
 

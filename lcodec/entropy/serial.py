@@ -13,12 +13,14 @@ Chosen here: what a neighbour tells and the parameters network, see `lcodec.entr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
+from lcodec.entropy.network import Prediction, State
 from lcodec.entropy.pointwise import MaskedContext, PointwiseConfig, PointwiseNetwork
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import Kit
 from lcodec.integer.layout import neighbourhood
 
 OFFSETS = tuple((r, c) for r in range(-2, 1) for c in range(-2, 3) if (r, c) < (0, 0))
@@ -34,13 +36,11 @@ class SerialConfig(PointwiseConfig):
 
 
 @dataclass
-class SerialState:
-    """What the network knows of the tiles it is coding."""
+class SerialState(State):
+    """What the hyper-latent and the positions before the next one tell."""
 
-    condition: Condition
     side: Tensor  # (B, h, w, width)
     tokens: Tensor  # (B, h + 2, w + 4, width): two rows above, two columns on either side are zero
-    next_group: int = 0
 
     @property
     def position(self) -> tuple[int, int]:
@@ -48,10 +48,10 @@ class SerialState:
         return divmod(self.next_group, self.side.shape[2])
 
 
-class Serial(PointwiseNetwork):
+class Serial(PointwiseNetwork[SerialState]):
     """The network of one step."""
 
-    def __init__(self, config: SerialConfig, kit: Any) -> None:
+    def __init__(self, config: SerialConfig, kit: Kit) -> None:
         super().__init__(config, kit)
         self.context = MaskedContext(config.latent, config.width, len(OFFSETS), kit)
 
@@ -67,7 +67,7 @@ class Serial(PointwiseNetwork):
         b, h, w, width = side.shape
         return SerialState(condition, side, side.new_zeros(b, h + 2, w + 4, width))
 
-    def predict(self, state: SerialState) -> tuple[Tensor, Tensor]:
+    def predict(self, state: SerialState) -> Prediction:
         row, column = state.position
         window = state.tokens[:, row : row + 3, column : column + 5].flatten(1, 2)
         near = window[:, : len(OFFSETS)].flatten(1)  # the rest lies ahead
@@ -80,9 +80,7 @@ class Serial(PointwiseNetwork):
         state.tokens[:, row + 2, column + 2] = token
         state.next_group += 1
 
-    def parallel(
-        self, z_hat: Tensor, normalised: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor]:
+    def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         side = self.side(z_hat, condition)
         tokens = self.context.tokens(side, normalised.permute(0, 2, 3, 1))
         stream = self.context(side, neighbourhood(tokens, OFFSETS))

@@ -1,8 +1,9 @@
 """Integer layers of the parse path: the deployed form of the twins.
 
-Tensors hold integers in the carrier's type. Each layer ends in one rescaling: a single float32
-multiplication by a stored constant, round half to even, clamp. Nothing here depends on the order
-of summation, on fused operations or on the library's choice of algorithm.
+See `lcodec.integer.kit` for what the layers mean. Tensors hold integers in the carrier's type. Each
+layer ends in one rescaling: a single float32 multiplication by a stored constant, round half to
+even, clamp. Nothing here depends on the order of summation, on fused operations or on the
+library's choice of algorithm.
 """
 
 from __future__ import annotations
@@ -17,49 +18,60 @@ from torch import Tensor, nn
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import (
+    ACT,
+    HYPER,
+    LATENT,
+    RELU,
+    RESIDUAL,
+    Attention,
+    Depthwise,
+    Format,
+    Head,
+    LevelTable,
+    Linear,
+    Memory,
+    Norm,
+    Recall,
+    Table,
+)
 
-LIMITS = {
-    "act": (-P.ACT_LIMIT, P.ACT_LIMIT),
-    "relu": (0, P.ACT_LIMIT),
-    "residual": (-P.RESIDUAL_LIMIT, P.RESIDUAL_LIMIT),
-}
+_SCORE = Format(P.OCTAVE, -P.SCORE_LIMIT, P.SCORE_LIMIT)
+_MEAN = Format(P.MEAN_SCALE, -P.HEAD_MEAN_LIMIT, P.HEAD_MEAN_LIMIT)
+_INDEX = Format(1, 0, P.SCALE_LEVELS - 1)
 
 
-def rescale(total: Tensor, multiplier: Tensor, low: int, high: int, dtype: torch.dtype) -> Tensor:
-    """One float32 multiplication, round half to even, clamp."""
-    return torch.round(total.to(torch.float32) * multiplier).clamp_(low, high).to(dtype)
+def rescale(total: Tensor, multiplier: Tensor, form: Format, dtype: torch.dtype) -> Tensor:
+    """One float32 multiplication, round half to even, clamp to a format."""
+    return torch.round(total.to(torch.float32) * multiplier).clamp_(form.low, form.high).to(dtype)
 
 
-class Prepared(nn.Module):
+class Prepared:
     """A layer that derives working tensors from its stored integers after loading."""
-
-    def __init__(self, carrier: Carrier) -> None:
-        super().__init__()
-        self.carrier = carrier
 
     def prepare(self) -> None:
         """Derive the working tensors; called once after loading and moving to a device."""
 
-    def _store(self, name: str, shape: Sequence[int], dtype: torch.dtype) -> None:
-        self.register_buffer(name, torch.zeros(tuple(shape), dtype=dtype))
+
+def _store(layer: nn.Module, name: str, shape: Sequence[int], dtype: torch.dtype) -> None:
+    layer.register_buffer(name, torch.zeros(tuple(shape), dtype=dtype))
 
 
-class ExactLinear(Prepared):
-    """Integer linear layer over the last axis: int8 weight, int32 bias, float32 multiplier."""
+class ExactLinear(Linear, Prepared):
+    """See `Linear`: int8 weight, int32 bias, float32 multiplier."""
 
     weight: Tensor
     bias: Tensor
     multiplier: Tensor
 
     def __init__(
-        self, carrier: Carrier, n_in: int, n_out: int, kind: str, wide: bool = False
+        self, carrier: Carrier, n_in: int, n_out: int, output: Format, input: Format = ACT
     ) -> None:
-        super().__init__(carrier)
-        self.limits = LIMITS[kind]
-        self.wide = wide
-        self._store("weight", (n_out, n_in), torch.int8)
-        self._store("bias", (n_out,), torch.int32)
-        self._store("multiplier", (n_out,), torch.float32)
+        super().__init__(n_in, n_out, output, input)
+        self.carrier = carrier
+        _store(self, "weight", (n_out, n_in), torch.int8)
+        _store(self, "bias", (n_out,), torch.int32)
+        _store(self, "multiplier", (n_out,), torch.float32)
 
     def prepare(self) -> None:
         self._weight = self.carrier.prepare(self.weight)
@@ -67,24 +79,25 @@ class ExactLinear(Prepared):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.reshape(-1, x.shape[-1])
-        product = self.carrier.wide_linear if self.wide else self.carrier.linear
+        product = self.carrier.wide_linear if self.input.wide else self.carrier.linear
         total = product(flat, self._weight) + self._bias
-        y = rescale(total, self.multiplier, *self.limits, self.carrier.dtype)
+        y = rescale(total, self.multiplier, self.output, self.carrier.dtype)
         return y.view(*x.shape[:-1], -1)
 
 
-class ExactDepthwise(Prepared):
-    """3x3 depthwise convolution over (B, h, w, C) as a sum of shifted products, rectified."""
+class ExactDepthwise(Depthwise, Prepared):
+    """See `Depthwise`: a sum of shifted products."""
 
     weight: Tensor
     bias: Tensor
     multiplier: Tensor
 
     def __init__(self, carrier: Carrier, width: int) -> None:
-        super().__init__(carrier)
-        self._store("weight", (width, 3, 3), torch.int8)
-        self._store("bias", (width,), torch.int32)
-        self._store("multiplier", (width,), torch.float32)
+        super().__init__(width)
+        self.carrier = carrier
+        _store(self, "weight", (width, 3, 3), torch.int8)
+        _store(self, "bias", (width,), torch.int32)
+        _store(self, "multiplier", (width,), torch.float32)
 
     def prepare(self) -> None:
         self._taps = self.weight.permute(1, 2, 0).to(self.carrier.dtype)
@@ -98,16 +111,17 @@ class ExactDepthwise(Prepared):
             for column in range(3):
                 shifted = padded[:, row : row + h, column : column + w]
                 total = total + shifted * self._taps[row, column]
-        return rescale(total, self.multiplier, 0, P.ACT_LIMIT, self.carrier.dtype)
+        return rescale(total, self.multiplier, RELU, self.carrier.dtype)
 
 
-class ExactNorm(Prepared):
-    """Root-mean-square norm: exact integer sum of squares, exact integer root, one division."""
+class ExactNorm(Norm):
+    """See `Norm`: exact integer sum of squares, exact integer root, one division."""
 
     PRECISION = 4096  # the sum is scaled by this before its root is taken
 
     def __init__(self, carrier: Carrier, width: int) -> None:
-        super().__init__(carrier)
+        super().__init__(width)
+        self.carrier = carrier
         self.epsilon = round(P.NORM_EPSILON * P.RESIDUAL_SCALE**2) * width
         self.numerator = P.ACT_SCALE * math.sqrt(self.PRECISION) * math.sqrt(width)
 
@@ -120,17 +134,18 @@ class ExactNorm(Prepared):
         root = root + ((root + 1) * (root + 1) <= scaled).to(torch.float64)
         # A scalar divided by a tensor would be a reciprocal and a product, two roundings.
         gain = torch.div(torch.full_like(root, self.numerator), root).to(torch.float32)
-        return rescale(x, gain, -P.ACT_LIMIT, P.ACT_LIMIT, self.carrier.dtype)
+        return rescale(x, gain, ACT, self.carrier.dtype)
 
 
-class ExactTable(Prepared):
-    """Rows of 16-bit vectors in the residual stream."""
+class ExactTable(Table, Prepared):
+    """See `Table`: 16-bit vectors."""
 
     weight: Tensor
 
     def __init__(self, carrier: Carrier, rows: int, width: int) -> None:
-        super().__init__(carrier)
-        self._store("weight", (rows, width), torch.int16)
+        super().__init__()
+        self.carrier = carrier
+        _store(self, "weight", (rows, width), torch.int16)
 
     def prepare(self) -> None:
         self._weight = self.weight.to(self.carrier.dtype)
@@ -139,19 +154,34 @@ class ExactTable(Prepared):
         return self._weight[index]
 
 
-class ExactAttention(Prepared):
-    """Integer softmax attention: scores in 1/32 octaves, weights from a table, one division.
+class ExactLevelTable(LevelTable, Prepared):
+    """See `LevelTable`: a row for every level."""
 
-    See `TwinAttention` for the shapes.
-    """
+    weight: Tensor
+
+    def __init__(self, carrier: Carrier, width: int) -> None:
+        super().__init__()
+        self.carrier = carrier
+        _store(self, "weight", (P.QUALITY_LEVELS, width), torch.int16)
+
+    def prepare(self) -> None:
+        self._weight = self.weight.to(self.carrier.dtype)
+
+    def forward(self, quality: Tensor) -> Tensor:
+        return self._weight[quality]
+
+
+class ExactAttention(Attention, Prepared):
+    """See `Attention`: scores in 1/32 octaves, weights from a table, one division."""
 
     bias: Tensor
     multiplier: Tensor
 
-    def __init__(self, carrier: Carrier, heads: int, entries: int) -> None:
-        super().__init__(carrier)
-        self._store("bias", (heads, entries), torch.int32)
-        self._store("multiplier", (1,), torch.float32)
+    def __init__(self, carrier: Carrier, heads: int, head_width: int, entries: int) -> None:
+        super().__init__(heads, head_width, entries)
+        self.carrier = carrier
+        _store(self, "bias", (heads, entries), torch.int32)
+        _store(self, "multiplier", (1,), torch.float32)
 
     def prepare(self) -> None:
         self._bias = self.bias.to(torch.float32)
@@ -164,7 +194,7 @@ class ExactAttention(Prepared):
     ) -> Tensor:
         dtype = self.carrier.dtype
         products = torch.matmul(q, k.transpose(-1, -2))
-        scores = rescale(products, self.multiplier, -P.SCORE_LIMIT, P.SCORE_LIMIT, torch.float32)
+        scores = rescale(products, self.multiplier, _SCORE, torch.float32)
         scores = scores + self._bias[:, index.flatten()].view(-1, *index.shape)
         if mask is not None:
             scores = scores.masked_fill(~mask, -4.0 * P.SCORE_LIMIT)
@@ -176,7 +206,7 @@ class ExactAttention(Prepared):
         return torch.round(mixed / total).to(dtype)
 
 
-class ExactLinearAttention(Prepared):
+class _OctaveSoftmax(nn.Module):
     """What both halves of linear attention share: weights from the table, exact divisions.
 
     Sums over positions exceed 2^24, so they are taken in a type that is exact up to 2^53.
@@ -186,84 +216,94 @@ class ExactLinearAttention(Prepared):
     STEPS = P.OCTAVE // P.ACT_SCALE  # of the table for one unit of an activation
 
     def __init__(self, carrier: Carrier) -> None:
-        super().__init__(carrier)
+        super().__init__()
         self.wide = torch.float64 if carrier.dtype.is_floating_point else torch.int64
         table = torch.tensor(P.score_table(), dtype=self.wide)
         self.register_buffer("table", table, persistent=False)
 
-    def _weights(self, scores: Tensor, axis: int) -> Tensor:
+    def weights(self, scores: Tensor, axis: int) -> Tensor:
+        """Weights of scores along an axis, in the wide type."""
         below = scores.amax(dim=axis, keepdim=True) - scores
         steps = (below * self.STEPS).clamp_(max=P.SCORE_TABLE_SIZE - 1)
         return self.table[steps.to(torch.int32)]
 
-    def _quotient(self, total: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        return torch.round(total.to(torch.float64) / weight.to(torch.float64)).to(dtype)
+
+def _quotient(total: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.round(total.to(torch.float64) / weight.to(torch.float64)).to(dtype)
 
 
-class ExactMemory(ExactLinearAttention):
-    """See `TwinMemory`. The memory stays in the wide type."""
+class ExactMemory(Memory):
+    """See `Memory`. What it gives stays in the wide type."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        super().__init__()
+        self.softmax = _OctaveSoftmax(carrier)
 
     def forward(self, k: Tensor, v: Tensor) -> Tensor:
-        weights = self._weights(k, -2)
-        total = torch.matmul(weights.transpose(-1, -2), v.to(self.wide))
-        total = total * (P.RESIDUAL_SCALE // P.ACT_SCALE)
-        return self._quotient(total, weights.sum(-2)[..., None], self.wide)
+        weights, wide = self.softmax.weights(k, -2), self.softmax.wide
+        total = torch.matmul(weights.transpose(-1, -2), v.to(wide))
+        total = total * (RESIDUAL.scale // ACT.scale)
+        return _quotient(total, weights.sum(-2)[..., None], wide)
 
 
-class ExactRecall(ExactLinearAttention):
-    """See `TwinRecall`."""
+class ExactRecall(Recall):
+    """See `Recall`."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        super().__init__()
+        self.carrier = carrier
+        self.softmax = _OctaveSoftmax(carrier)
 
     def forward(self, q: Tensor, memory: Tensor) -> Tensor:
-        weights = self._weights(q, -1)
+        weights = self.softmax.weights(q, -1)
         total = torch.matmul(weights, memory)
-        return self._quotient(total, weights.sum(-1, keepdim=True), self.carrier.dtype)
+        return _quotient(total, weights.sum(-1, keepdim=True), self.carrier.dtype)
 
 
-class ExactHead(Prepared):
-    """Activations -> mean in sixteenths of a step, and scale index; constants per quality."""
+class ExactHead(Head, Prepared):
+    """See `Head`."""
 
     weight: Tensor
     bias: Tensor
     multiplier: Tensor
 
-    def __init__(self, carrier: Carrier, n_in: int, n_out: int, levels: int) -> None:
-        super().__init__(carrier)
-        self._store("weight", (2 * n_out, n_in), torch.int8)
-        self._store("bias", (levels, 2 * n_out), torch.int32)
-        self._store("multiplier", (levels, 2 * n_out), torch.float32)
+    def __init__(self, carrier: Carrier, n_in: int, channels: slice) -> None:
+        super().__init__(n_in, channels)
+        self.carrier = carrier
+        by_level = (P.QUALITY_LEVELS, 2 * self.n_out)
+        _store(self, "weight", (2 * self.n_out, n_in), torch.int8)
+        _store(self, "bias", by_level, torch.int32)
+        _store(self, "multiplier", by_level, torch.float32)
 
     def prepare(self) -> None:
         self._weight = self.carrier.prepare(self.weight)
 
     def forward(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        """(..., n_in) -> int32 mean and index (..., n_out)."""
         level = condition.level
         total = self.carrier.linear(x.reshape(-1, x.shape[-1]), self._weight)
         total = total + self.bias[level].to(total.dtype)
         mean, index = total.view(*x.shape[:-1], -1).chunk(2, dim=-1)
         mean_factor, index_factor = self.multiplier[level].chunk(2)
         return (
-            rescale(mean, mean_factor, -P.MEAN_LIMIT, P.MEAN_LIMIT, torch.int32),
-            rescale(index, index_factor, 0, P.SCALE_LEVELS - 1, torch.int32),
+            rescale(mean, mean_factor, _MEAN, torch.int32),
+            rescale(index, index_factor, _INDEX, torch.int32),
         )
 
 
 class ExactKit:
-    """Constructors of the integer layers over one carrier."""
+    """Makes integer layers over one carrier; see `Kit`."""
 
-    def __init__(self, carrier: Carrier, levels: int = 101) -> None:
+    def __init__(self, carrier: Carrier) -> None:
         self.carrier = carrier
-        self.levels = levels
 
-    def linear(
-        self,
-        n_in: int,
-        n_out: int,
-        kind: str,
-        input_scale: int = P.ACT_SCALE,
-        closed: bool = False,
-    ) -> ExactLinear:
-        return ExactLinear(self.carrier, n_in, n_out, kind)
+    def linear(self, n_in: int, n_out: int, output: Format, input: Format = ACT) -> ExactLinear:
+        return ExactLinear(self.carrier, n_in, n_out, output, input)
+
+    def closing(self, n_in: int, n_out: int) -> ExactLinear:
+        return self.linear(n_in, n_out, RESIDUAL)
+
+    def embedding(self, n_in: int, n_out: int) -> ExactLinear:
+        return self.linear(n_in, n_out, RESIDUAL, LATENT)
 
     def depthwise(self, width: int) -> ExactDepthwise:
         return ExactDepthwise(self.carrier, width)
@@ -271,17 +311,14 @@ class ExactKit:
     def norm(self, width: int) -> ExactNorm:
         return ExactNorm(self.carrier, width)
 
-    def embedding(self, n_in: int, n_out: int) -> ExactLinear:
-        return ExactLinear(self.carrier, n_in, n_out, "residual", wide=True)
-
     def table(self, rows: int, width: int) -> ExactTable:
         return ExactTable(self.carrier, rows, width)
 
-    def quality_table(self, anchors: int, width: int) -> ExactTable:
-        return ExactTable(self.carrier, self.levels, width)
+    def quality_table(self, width: int) -> ExactLevelTable:
+        return ExactLevelTable(self.carrier, width)
 
     def attention(self, heads: int, head_width: int, entries: int) -> ExactAttention:
-        return ExactAttention(self.carrier, heads, entries)
+        return ExactAttention(self.carrier, heads, head_width, entries)
 
     def memory(self) -> ExactMemory:
         return ExactMemory(self.carrier)
@@ -289,16 +326,18 @@ class ExactKit:
     def recall(self) -> ExactRecall:
         return ExactRecall(self.carrier)
 
-    def head(self, n_in: int, first: int, n_out: int) -> ExactHead:
-        return ExactHead(self.carrier, n_in, n_out, self.levels)
+    def head(self, n_in: int, channels: slice) -> ExactHead:
+        return ExactHead(self.carrier, n_in, channels)
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:
-        """Hyper-latents as 8-bit integers."""
-        return z_hat.to(self.carrier.dtype).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT)
+        return z_hat.to(self.carrier.dtype).clamp(HYPER.low, HYPER.high)
+
+    def latent_input(self, symbols: Tensor, multiplier: Tensor) -> Tensor:
+        """Symbols (..., M) to 12-bit units of their deviation: ``multiplier`` (M,) of them."""
+        return rescale(symbols, multiplier, LATENT, self.carrier.dtype)
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:
-        """Add to the 16-bit residual stream."""
-        return (stream + update).clamp_(-P.RESIDUAL_LIMIT, P.RESIDUAL_LIMIT)
+        return (stream + update).clamp_(RESIDUAL.low, RESIDUAL.high)
 
 
 def prepare_all(module: nn.Module) -> None:

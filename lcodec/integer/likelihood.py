@@ -25,6 +25,11 @@ def index_to_sigma(index: Tensor) -> Tensor:
     return torch.exp(P.LOG_SIGMA_MIN + index * P.LOG_SIGMA_STEP)
 
 
+def sigma_to_index(sigma: Tensor) -> Tensor:
+    """Real scale index of a standard deviation in steps, not clamped."""
+    return (sigma.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
+
+
 def logistic_bits(value: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
     """Bits of the unit bin around ``value`` under a logistic; all tensors of one shape."""
     inverse = 1.0 / (sigma * _SCALE_PER_SIGMA)

@@ -10,6 +10,9 @@ import math
 
 PROFILE = 1
 
+QUALITY_MAX = 100
+QUALITY_LEVELS = QUALITY_MAX + 1  # 0..100
+
 ACT_SCALE = 16  # activations that enter a product, 8 bit
 ACT_LIMIT = 127
 RESIDUAL_SCALE = 256  # residual stream between blocks, 16 bit
@@ -27,8 +30,10 @@ SCORE_TABLE_SIZE = 9 * OCTAVE + 1
 SCORE_WEIGHT_MAX = 255
 SCORE_LIMIT = 1 << 20
 
+SYMBOL_LIMIT = 32767
 MEAN_SCALE = 16  # sixteenths of a quantisation step
-MEAN_LIMIT = 1 << 19
+MEAN_LIMIT = MEAN_SCALE * SYMBOL_LIMIT  # of means as the coder takes them
+HEAD_MEAN_LIMIT = 1 << 19  # of means as heads give them
 SCALE_LEVELS = 64
 SIGMA_MIN = 0.08
 SIGMA_MAX = 160.0
@@ -36,7 +41,6 @@ LOG_SIGMA_MIN = math.log(SIGMA_MIN)
 LOG_SIGMA_STEP = math.log(SIGMA_MAX / SIGMA_MIN) / (SCALE_LEVELS - 1)
 HEAD_INDEX_GAIN = 8.0  # scale indices per unit of the head's real-valued output
 
-SYMBOL_LIMIT = 32767
 NORM_EPSILON = 2.0**-10  # added to the mean square, in real units squared
 
 FLOAT32_EXACT = 1 << 24  # integers below this add exactly in float32, in any order

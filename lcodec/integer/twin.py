@@ -1,15 +1,13 @@
 """Trainable float twins of the integer layers (fake quantisation, straight-through gradients).
 
-Activations are carried in the units of the integer form (1/16), the residual stream in real units.
-`lcodec.integer.exact` computes the same in integers. Both kits offer the same constructors,
-so a network's topology is written once over a kit. `TwinKit(rounding=False)` gives the float
-network without quantisation, for measuring what the integers cost.
+See `lcodec.integer.kit` for what the layers mean and in which units; `lcodec.integer.exact`
+computes the same in integers. ``TwinKit(rounding=False)`` gives the float network without
+quantisation, for measuring what the integers cost.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,138 +15,113 @@ from torch import Tensor, nn
 
 from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
+from lcodec.integer.kit import (
+    ACT,
+    HYPER,
+    LATENT,
+    RELU,
+    RESIDUAL,
+    Attention,
+    Depthwise,
+    Format,
+    Head,
+    LevelTable,
+    Linear,
+    Memory,
+    Norm,
+    Recall,
+    Table,
+)
+from lcodec.integer.likelihood import sigma_to_index
+from lcodec.integer.quantise import (
+    Rounding,
+    integer_weight,
+    octave_weights,
+    proved,
+    quantised_weight,
+    real_weight,
+    rescale_through,
+    weight_steps,
+    whole,
+)
+from lcodec.integer.trainable import Integers, TwinLayer
 from lcodec.nets.quality import QualityTable
-
-_LN2 = math.log(2.0)
-
-
-class _Round(torch.autograd.Function):
-    """Round and clamp; the gradient passes where the value lies inside the range."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, low: float, high: float) -> Tensor:
-        rounded = torch.round(value)
-        ctx.save_for_backward((rounded >= low) & (rounded <= high))
-        return rounded.clamp_(low, high)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        return grads[0] * inside, None, None
+from lcodec.nets.sizes import ANCHORS
 
 
-class _Rescale(torch.autograd.Function):
-    """``clamp(round(total * factor + bias))`` over the last axis, in the type of ``total``."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, total: Tensor, factor: Tensor, bias: Tensor, low: float, high: float
-    ) -> Tensor:
-        rounded = torch.addcmul(bias, total.float(), factor).round_()
-        ctx.save_for_backward((rounded >= low) & (rounded <= high), factor)
-        return rounded.clamp_(low, high).to(total.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, Tensor, None, None]:
-        inside, factor = ctx.saved_tensors
-        grad = grads[0] * inside
-        to_total = grad * factor.to(grad.dtype)
-        return to_total, None, grad.flatten(0, -2).sum(0).float(), None, None
-
-
-class Rounding:
-    """Switch shared by all layers of one network."""
-
-    def __init__(self, enabled: bool) -> None:
-        self.enabled = enabled
-
-    def __call__(self, value: Tensor, low: int, high: int) -> Tensor:
-        """Round to whole numbers in ``[low, high]``."""
-        if not self.enabled:
-            return value
-        result: Tensor = _Round.apply(value, low, high)  # type: ignore[no-untyped-call]
-        return result
-
-
-def weight_steps(weight: Tensor, input_limit: int = P.ACT_LIMIT) -> Tensor:
-    """Step per output channel (first axis) that brings the largest weight to the 7-bit limit.
-
-    It is coarser where so many inputs, up to ``input_limit``, could add up to an inexact sum.
-    """
-    rows = weight.detach().flatten(1).abs()
-    steps = rows.amax(dim=1).clamp(min=P.WEIGHT_LIMIT * P.MIN_WEIGHT_STEP) / P.WEIGHT_LIMIT
-    if rows.shape[1] * P.WEIGHT_LIMIT * input_limit < P.FLOAT32_EXACT:
-        return steps
-    # A tenth is left to the bias; each rounding may add a half.
-    most = 0.9 * P.FLOAT32_EXACT / input_limit - 0.5 * rows.shape[1]
-    return torch.maximum(steps, rows.sum(dim=1) / most)
-
-
-def quantised_weight(weight: Tensor, steps: Tensor) -> Tensor:
-    """Integer-valued weights with straight-through gradient (scaled by 1 / steps)."""
-    scaled = weight / steps.reshape(-1, *([1] * (weight.dim() - 1)))
-    return scaled + (torch.round(scaled) - scaled).detach()
-
-
-class TwinLinear(nn.Module):
-    """``x @ w + b`` over the last axis; see `ExactLinear` for the integer form.
-
-    ``kind`` of the output: ``act`` signed 8 bit, ``relu`` rectified 8 bit, ``residual`` 16 bit.
-    """
+class TwinLinear(Linear, TwinLayer):
+    """See `Linear`."""
 
     def __init__(
-        self,
-        rounding: Rounding,
-        n_in: int,
-        n_out: int,
-        kind: str,
-        input_scale: int = P.ACT_SCALE,
-        closed: bool = False,
+        self, rounding: Rounding, n_in: int, n_out: int, output: Format, input: Format = ACT
     ) -> None:
-        super().__init__()
+        super().__init__(n_in, n_out, output, input)
         self.rounding = rounding
-        self.kind = kind
-        self.input_scale = input_scale
-        start = 0.0 if closed else 1.0 / math.sqrt(n_in)
-        self.weight = nn.Parameter(torch.randn(n_out, n_in) * start)
+        self.weight = nn.Parameter(torch.randn(n_out, n_in) * (1.0 / math.sqrt(n_in)))
         self.bias = nn.Parameter(torch.zeros(n_out))
-
-    @property
-    def input_limit(self) -> int:
-        """The largest input's size."""
-        return P.LATENT_LIMIT + 1 if self.input_scale == P.LATENT_SCALE else P.ACT_LIMIT
 
     def product(self, x: Tensor) -> Tensor:
         """The output in real units, not rounded."""
         if not self.rounding.enabled:
-            return F.linear(x, self.weight / self.input_scale, self.bias)
-        steps = weight_steps(self.weight, self.input_limit)
+            return F.linear(x, self.weight / self.input.scale, self.bias)
+        steps = weight_steps(self.weight, self.input.bound)
         # Integers up to 255 are exact in bfloat16, so autocast keeps this product faithful.
         total = F.linear(x, quantised_weight(self.weight, steps))
-        return torch.addcmul(self.bias, total.float(), steps / self.input_scale)
+        return torch.addcmul(self.bias, total.float(), steps / self.input.scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.kind == "residual":
-            return self.product(x)
-        low = 0 if self.kind == "relu" else -P.ACT_LIMIT
-        ratio = P.ACT_SCALE / self.input_scale
+        if self.output == RESIDUAL:
+            return self.rounding.stream(self.product(x))
+        ratio, bias = self.output.scale / self.input.scale, self.bias * self.output.scale
         if not self.rounding.enabled:
-            y = F.linear(x, self.weight * ratio, self.bias * P.ACT_SCALE)
-            return F.relu(y) if self.kind == "relu" else y
-        steps = weight_steps(self.weight, self.input_limit)
+            y = F.linear(x, self.weight * ratio, bias)
+            return F.relu(y) if self.output == RELU else y
+        steps = weight_steps(self.weight, self.input.bound)
         total = F.linear(x, quantised_weight(self.weight, steps))
-        bias = self.bias * P.ACT_SCALE
-        result: Tensor = _Rescale.apply(  # type: ignore[no-untyped-call]
-            total, steps * ratio, bias, low, P.ACT_LIMIT
-        )
-        return result
+        return rescale_through(total, steps * ratio, bias, self.output.low, self.output.high)
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        weight, steps = integer_weight(self.weight, self.input.bound)
+        unit = steps / self.input.scale
+        bias = torch.round(self.bias.detach().double() / unit)
+        return proved(weight, bias, unit * self.output.scale, self.input.bound)
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        unit = stored["multiplier"].double() / self.output.scale
+        self.weight.copy_(real_weight(stored["weight"], unit * self.input.scale))
+        self.bias.copy_(stored["bias"].double() * unit)
+
+    @property
+    def writes_stream(self) -> bool:
+        return self.output == RESIDUAL
 
 
-class TwinDepthwise(nn.Module):
-    """3x3 depthwise convolution over (B, h, w, C), zero padding, rectified 8-bit output."""
+class TwinEmbedding(Linear, TwinLayer):
+    """See `Kit.embedding`."""
+
+    writes_stream = True
+
+    def __init__(self, rounding: Rounding, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out, RESIDUAL, LATENT)
+        self.linear = TwinLinear(rounding, n_in, n_out, RESIDUAL, LATENT)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # 12-bit operands do not fit bfloat16.
+        with torch.autocast(x.device.type, enabled=False):
+            return self.linear(x.float())
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        return self.linear.to_integers(deviation)
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        self.linear.from_integers(stored, deviation)
+
+
+class TwinDepthwise(Depthwise, TwinLayer):
+    """See `Depthwise`."""
 
     def __init__(self, rounding: Rounding, width: int) -> None:
-        super().__init__()
+        super().__init__(width)
         self.rounding = rounding
         self.weight = nn.Parameter(torch.randn(width, 3, 3) / 3.0)
         self.bias = nn.Parameter(torch.zeros(width))
@@ -158,177 +131,194 @@ class TwinDepthwise(nn.Module):
         if self.rounding.enabled:
             steps = weight_steps(weight)
             weight = quantised_weight(weight, steps) * steps[:, None, None]
-        bias = self.bias * P.ACT_SCALE
-        y = F.conv2d(
-            x.permute(0, 3, 1, 2), weight[:, None], bias, padding=1, groups=weight.shape[0]
-        )
-        return self.rounding(F.relu(y.permute(0, 2, 3, 1)), 0, P.ACT_LIMIT)
+        bias = self.bias * ACT.scale
+        y = F.conv2d(x.permute(0, 3, 1, 2), weight[:, None], bias, padding=1, groups=self.width)
+        return self.rounding(F.relu(y.permute(0, 2, 3, 1)), RELU.low, RELU.high)
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        weight, steps = integer_weight(self.weight)
+        bias = torch.round(self.bias.detach().double() / (steps / ACT.scale))
+        return proved(weight, bias, steps)
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        steps = stored["multiplier"].double()
+        self.weight.copy_(real_weight(stored["weight"], steps))
+        self.bias.copy_(stored["bias"] * (steps / ACT.scale))
 
 
-class TwinNorm(nn.Module):
-    """Root-mean-square norm of the residual stream over the last axis, to 8-bit activations."""
+class TwinNorm(Norm, TwinLayer):
+    """See `Norm`."""
 
-    def __init__(self, rounding: Rounding) -> None:
-        super().__init__()
+    def __init__(self, rounding: Rounding, width: int) -> None:
+        super().__init__(width)
         self.rounding = rounding
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.float()
-        gain = P.ACT_SCALE * torch.rsqrt(x.square().mean(-1, keepdim=True) + P.NORM_EPSILON)
-        return self.rounding(x * gain, -P.ACT_LIMIT, P.ACT_LIMIT)
+        gain = ACT.scale * torch.rsqrt(x.square().mean(-1, keepdim=True) + P.NORM_EPSILON)
+        return self.rounding(x * gain, ACT.low, ACT.high)
 
 
-class TwinEmbedding(nn.Module):
-    """Linear map of 12-bit latents (in units of their deviation) into the residual stream."""
+class TwinTable(Table, TwinLayer):
+    """See `Table`."""
 
-    def __init__(self, rounding: Rounding, n_in: int, n_out: int) -> None:
+    writes_stream = True
+
+    def __init__(self, rows: int, width: int) -> None:
         super().__init__()
-        self.linear = TwinLinear(rounding, n_in, n_out, "residual", P.LATENT_SCALE)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # 12-bit operands do not fit bfloat16.
-        with torch.autocast(x.device.type, enabled=False):
-            return self.linear(x.float())
-
-
-class TwinTable(nn.Module):
-    """Rows of learned vectors in the residual stream."""
-
-    def __init__(self, rows: int, width: int, deviation: float = 0.02) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(rows, width) * deviation)
+        self.weight = nn.Parameter(torch.randn(rows, width) * 0.02)
 
     def forward(self, index: Tensor | slice) -> Tensor:
         return self.weight[index]
 
+    def to_integers(self, deviation: Tensor) -> Integers:
+        return {"weight": whole(self.weight, RESIDUAL).to(torch.int16)}
 
-class TwinAttention(nn.Module):
-    """Softmax attention with a learned bias per head and entry of a table.
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        self.weight.copy_(stored["weight"] / RESIDUAL.scale)
 
-    ``forward(q, k, v, index, mask)``: q (N, heads, n, e), k and v (N, heads, m, e); ``index``
-    (n, m) names the table's entry of each pair; ``mask`` broadcasts to (N, heads, n, m), true
-    where a key is seen (at least one for each query). Output (N, heads, n, e), 8 bit.
-    """
+
+class TwinLevelTable(QualityTable, LevelTable, TwinLayer):
+    """See `LevelTable`: interpolated between anchors."""
+
+    writes_stream = True
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        return {"weight": whole(self.levels(), RESIDUAL).to(torch.int16)}
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        self.fit_levels(stored["weight"] / RESIDUAL.scale)
+
+
+class TwinAttention(Attention, TwinLayer):
+    """See `Attention`."""
+
+    STEPS = P.OCTAVE / math.log(2.0)  # of the integers' scores in one unit of a score
 
     def __init__(self, rounding: Rounding, heads: int, head_width: int, entries: int) -> None:
-        super().__init__()
+        super().__init__(heads, head_width, entries)
         self.rounding = rounding
-        self.head_width = head_width
         self.bias = nn.Parameter(torch.zeros(heads, entries))
 
     def forward(
         self, q: Tensor, k: Tensor, v: Tensor, index: Tensor, mask: Tensor | None
     ) -> Tensor:
         bias = self.bias[:, index.flatten()].view(-1, *index.shape)
-        factor = 1.0 / (P.ACT_SCALE**2 * math.sqrt(self.head_width))
+        factor = 1.0 / (ACT.scale**2 * math.sqrt(self.head_width))
         scores = torch.matmul(q, k.transpose(-1, -2)).float() * factor + bias
         if mask is not None:
             scores = scores.masked_fill(~mask, float("-inf"))
         mixed = torch.matmul(torch.softmax(scores, dim=-1), v)
-        return self.rounding(mixed, -P.ACT_LIMIT, P.ACT_LIMIT)
+        return self.rounding(mixed, ACT.low, ACT.high)
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        bias = torch.round(self.bias.detach().double() * self.STEPS)
+        multiplier = self.STEPS / (ACT.scale**2 * math.sqrt(self.head_width))
+        return {
+            "bias": bias.clamp(-P.SCORE_LIMIT, P.SCORE_LIMIT).to(torch.int32),
+            "multiplier": torch.tensor([multiplier], dtype=torch.float32),
+        }
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        self.bias.copy_(stored["bias"] * (math.log(2.0) / P.OCTAVE))
 
 
-class TwinLinearAttention(nn.Module):
-    """What both halves of linear attention share: softmax to the base 2, not normalised.
-
-    Attention in time and memory linear in the positions (Shen et al., arXiv 1812.01243): keys
-    are softmaxed over positions, queries over their channels. Sums run over thousands of
-    products, too many for bfloat16, hence no autocast.
-    """
+class TwinMemory(Memory, TwinLayer):
+    """See `Memory`. Sums run over thousands of products, too many for bfloat16: no autocast."""
 
     def __init__(self, rounding: Rounding) -> None:
         super().__init__()
         self.rounding = rounding
 
-    def _weights(self, scores: Tensor, axis: int) -> Tensor:
-        scores = scores.float()
-        below = scores.detach().amax(dim=axis, keepdim=True) - scores
-        weights = P.SCORE_WEIGHT_MAX * torch.exp2(below * (-1.0 / P.ACT_SCALE))
-        if not self.rounding.enabled:
-            return weights
-        return weights + (torch.round(weights) - weights).detach()
-
-
-class TwinMemory(TwinLinearAttention):
-    """Mean of the values under each channel of the keys.
-
-    ``forward(k, v)``: k (N, heads, m, e), v (N, heads, m, c), both 8 bit -> (N, heads, e, c) in
-    the units of the residual stream.
-    """
-
     def forward(self, k: Tensor, v: Tensor) -> Tensor:
         with torch.autocast(k.device.type, enabled=False):
-            weights = self._weights(k, -2)
+            weights = octave_weights(self.rounding, k, -2)
             total = torch.matmul(weights.transpose(-1, -2), v.float())
-            return total / (weights.sum(-2)[..., None] * P.ACT_SCALE)
+            return total / (weights.sum(-2)[..., None] * ACT.scale)
 
 
-class TwinRecall(TwinLinearAttention):
-    """What queries find in a memory: its rows, mixed by the query's channels.
+class TwinRecall(Recall, TwinLayer):
+    """See `Recall`."""
 
-    ``forward(q, memory)``: q (N, heads, n, e), 8 bit; memory (N, heads, e, c) -> (N, heads, n, c)
-    in the residual stream.
-    """
+    def __init__(self, rounding: Rounding) -> None:
+        super().__init__()
+        self.rounding = rounding
 
     def forward(self, q: Tensor, memory: Tensor) -> Tensor:
         with torch.autocast(q.device.type, enabled=False):
-            weights = self._weights(q, -1)
+            weights = octave_weights(self.rounding, q, -1)
             return torch.matmul(weights, memory) / weights.sum(-1, keepdim=True)
 
 
-class TwinHead(nn.Module):
-    """Activations -> mean in steps and real scale index, for latents first..first + n_out."""
+class TwinHead(Head, TwinLayer):
+    """See `Head`."""
 
-    def __init__(self, rounding: Rounding, n_in: int, first: int, n_out: int) -> None:
-        super().__init__()
+    def __init__(self, rounding: Rounding, n_in: int, channels: slice) -> None:
+        super().__init__(n_in, channels)
         self.rounding = rounding
-        self.channels = slice(first, first + n_out)
-        self.linear = TwinLinear(rounding, n_in, 2 * n_out, "residual")
+        self.linear = TwinLinear(rounding, n_in, 2 * self.n_out, RESIDUAL)
         nn.init.zeros_(self.linear.weight)
 
     def forward(self, x: Tensor, condition: Condition) -> tuple[Tensor, Tensor]:
-        """``x`` (B, ..., n_in) -> two (B, ..., n_out)."""
         mean, index = self.linear.product(x).float().chunk(2, dim=-1)
         deviation = condition.deviation[:, self.channels]
         shape = (deviation.shape[0], *([1] * (x.dim() - 2)), deviation.shape[1])
         spread = deviation.view(shape)
-        mean = self.rounding(mean * spread * P.MEAN_SCALE, -P.MEAN_LIMIT, P.MEAN_LIMIT)
-        mean = mean / P.MEAN_SCALE
-        offset = (spread.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
-        return mean, index * P.HEAD_INDEX_GAIN + offset
+        limit = P.HEAD_MEAN_LIMIT
+        mean = self.rounding(mean * spread * P.MEAN_SCALE, -limit, limit) / P.MEAN_SCALE
+        return mean, index * P.HEAD_INDEX_GAIN + sigma_to_index(spread)
+
+    def to_integers(self, deviation: Tensor) -> Integers:
+        own = deviation[:, self.channels]
+        weight, steps = integer_weight(self.linear.weight)
+        mean_unit, index_unit = (steps / ACT.scale).chunk(2)
+        mean_bias, index_bias = self.linear.bias.detach().double().chunk(2)
+        index_step = index_unit * P.HEAD_INDEX_GAIN
+        means = torch.round(mean_bias / mean_unit).expand_as(own)
+        indices = torch.round((index_bias * P.HEAD_INDEX_GAIN + sigma_to_index(own)) / index_step)
+        steps = torch.cat((mean_unit * own * P.MEAN_SCALE, index_step.expand_as(own)), dim=1)
+        return proved(weight, torch.cat((means, indices), dim=1), steps)
+
+    def from_integers(self, stored: Integers, deviation: Tensor) -> None:
+        own = deviation[:, self.channels]
+        mean_step, index_step = stored["multiplier"].double().chunk(2, dim=1)
+        mean_unit = (mean_step / (own * P.MEAN_SCALE)).mean(0)
+        unit = torch.cat((mean_unit, index_step.mean(0) / P.HEAD_INDEX_GAIN))
+        mean_bias, index_bias = stored["bias"].double().chunk(2, dim=1)
+        index_bias = (index_bias * index_step - sigma_to_index(own)).mean(0) / P.HEAD_INDEX_GAIN
+        self.linear.weight.copy_(real_weight(stored["weight"], unit * ACT.scale))
+        self.linear.bias.copy_(torch.cat((mean_bias.mean(0) * mean_unit, index_bias)))
 
 
 class TwinKit:
-    """Constructors of the trainable layers."""
+    """Makes trainable layers; see `Kit`. ``anchors`` are the rows of tables by quality."""
 
-    def __init__(self, rounding: bool = True) -> None:
+    def __init__(self, rounding: bool = True, anchors: int = ANCHORS) -> None:
         self.rounding = Rounding(rounding)
+        self.anchors = anchors
 
-    def linear(
-        self,
-        n_in: int,
-        n_out: int,
-        kind: str,
-        input_scale: int = P.ACT_SCALE,
-        closed: bool = False,
-    ) -> TwinLinear:
-        """A linear layer; ``closed`` starts it at zero, so that its block starts as identity."""
-        return TwinLinear(self.rounding, n_in, n_out, kind, input_scale, closed)
+    def linear(self, n_in: int, n_out: int, output: Format, input: Format = ACT) -> TwinLinear:
+        return TwinLinear(self.rounding, n_in, n_out, output, input)
+
+    def closing(self, n_in: int, n_out: int) -> TwinLinear:
+        layer = self.linear(n_in, n_out, RESIDUAL)
+        nn.init.zeros_(layer.weight)
+        return layer
+
+    def embedding(self, n_in: int, n_out: int) -> TwinEmbedding:
+        return TwinEmbedding(self.rounding, n_in, n_out)
 
     def depthwise(self, width: int) -> TwinDepthwise:
         return TwinDepthwise(self.rounding, width)
 
     def norm(self, width: int) -> TwinNorm:
-        return TwinNorm(self.rounding)
-
-    def embedding(self, n_in: int, n_out: int) -> TwinEmbedding:
-        return TwinEmbedding(self.rounding, n_in, n_out)
+        return TwinNorm(self.rounding, width)
 
     def table(self, rows: int, width: int) -> TwinTable:
         return TwinTable(rows, width)
 
-    def quality_table(self, anchors: int, width: int) -> QualityTable:
-        return QualityTable(anchors, width)
+    def quality_table(self, width: int) -> TwinLevelTable:
+        return TwinLevelTable(self.anchors, width)
 
     def attention(self, heads: int, head_width: int, entries: int) -> TwinAttention:
         return TwinAttention(self.rounding, heads, head_width, entries)
@@ -339,18 +329,16 @@ class TwinKit:
     def recall(self) -> TwinRecall:
         return TwinRecall(self.rounding)
 
-    def head(self, n_in: int, first: int, n_out: int) -> TwinHead:
-        return TwinHead(self.rounding, n_in, first, n_out)
+    def head(self, n_in: int, channels: slice) -> TwinHead:
+        return TwinHead(self.rounding, n_in, channels)
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:
-        """Bring hyper-latents to the range of the first layer."""
-        return self.rounding(z_hat, -P.HYPER_LIMIT, P.HYPER_LIMIT)
+        return self.rounding(z_hat, HYPER.low, HYPER.high)
 
     def latent_input(self, y_hat: Tensor, deviation: Tensor) -> Tensor:
         """Latents (B, M, h, w) in steps to 12-bit units of their deviation (B, M)."""
-        scaled = y_hat * (P.LATENT_SCALE / deviation)[:, :, None, None]
-        return self.rounding(scaled, -P.LATENT_LIMIT, P.LATENT_LIMIT)
+        scaled = y_hat * (LATENT.scale / deviation)[:, :, None, None]
+        return self.rounding(scaled, LATENT.low, LATENT.high)
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:
-        """Add to the residual stream."""
-        return stream + update
+        return self.rounding.stream(stream + update)

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-QUALITY_MAX = 100
+from lcodec.integer.profile import QUALITY_LEVELS, QUALITY_MAX
+from lcodec.nets.typed import Typed
+
 LAMBDA_MIN = 0.0008
 LAMBDA_MAX = 0.24
 
@@ -23,11 +25,14 @@ def quality_lambdas(quality: Tensor) -> Tensor:
     return LAMBDA_MIN * torch.exp(quality / QUALITY_MAX * math.log(LAMBDA_MAX / LAMBDA_MIN))
 
 
-class QualityTable(nn.Module):
+class QualityTable(Typed[[Tensor], Tensor]):
     """A learned vector per anchor quality, linearly interpolated between anchors.
 
     The anchors are evenly spaced over the quality levels, that is over log lambda, so one
     table of a few rows serves all 101 levels (gain units: Cui et al., arXiv 2003.02012).
+
+    ``scale`` (101,) holds the quality that each level of a file stands for; None where both are
+    the same.
     """
 
     def __init__(self, anchors: int, width: int, initial: Tensor | float = 0.0) -> None:
@@ -35,6 +40,7 @@ class QualityTable(nn.Module):
         values = torch.empty(anchors, width)
         values[:] = initial
         self.values = nn.Parameter(values)
+        self.scale: Tensor | None = None
 
     def forward(self, quality: Tensor) -> Tensor:
         """Vectors (B, width) for qualities (B,), each in 0..100."""
@@ -44,3 +50,17 @@ class QualityTable(nn.Module):
         weight = (position - lower).unsqueeze(-1)
         index = lower.long()
         return torch.lerp(self.values[index], self.values[index + 1], weight)
+
+    def levels(self) -> Tensor:
+        """The vectors of all quality levels of a file, float64 (101, width), without gradient."""
+        scale = torch.arange(QUALITY_LEVELS) if self.scale is None else self.scale
+        return self(scale.float().to(self.values.device)).detach().double()
+
+    def fit_levels(self, rows: Tensor) -> None:
+        """Take the anchors whose interpolation comes nearest to ``rows`` (101, width)."""
+        basis = QualityTable(len(self.values), len(self.values))
+        basis.scale = self.scale
+        with torch.no_grad():
+            basis.values.copy_(torch.eye(len(self.values)))
+            nearest = torch.linalg.lstsq(basis.levels(), rows.double()).solution
+            self.values.copy_(nearest.float())

@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lcodec.nets.quality import QUALITY_MAX, QualityTable, quality_lambda
+from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
+from lcodec.nets.typed import Conv2d, Sequential, Typed
 
 PATCH = 16  # pixels per latent position
 HYPER_STRIDE = 4  # latent positions per hyper-latent position
@@ -50,16 +52,16 @@ class TransformConfig:
         return self.analysis16 + math.ceil((self.analysis8 + 1) / 2) + 1
 
 
-class Block(nn.Module):
+class Block(Typed[[Tensor], Tensor]):
     """Residual block: 1x1, activation, 3x3 depthwise, 1x1; then a 1x1 feed-forward."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(width, width, 1)
-        self.spatial = nn.Conv2d(width, width, 3, padding=1, groups=width)
-        self.project = nn.Conv2d(width, width, 1)
-        self.up = nn.Conv2d(width, 2 * width, 1)
-        self.down = nn.Conv2d(2 * width, width, 1)
+        self.expand = Conv2d(width, width, 1)
+        self.spatial = Conv2d(width, width, 3, padding=1, groups=width)
+        self.project = Conv2d(width, width, 1)
+        self.up = Conv2d(width, 2 * width, 1)
+        self.down = Conv2d(2 * width, width, 1)
         for last in (self.project, self.down):
             nn.init.normal_(last.weight, std=0.1 / math.sqrt(last.in_channels))
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
@@ -69,11 +71,11 @@ class Block(nn.Module):
         return x + self.down(F.hardswish(self.up(x)))
 
 
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(Block(width) for _ in range(count)))
+def _blocks(width: int, count: int) -> Sequential:
+    return Sequential(*(Block(width) for _ in range(count)))
 
 
-class Modulation(nn.Module):
+class Modulation(Typed[[Tensor, Tensor], Tensor]):
     """Per-channel scale and shift that depend on the quality."""
 
     def __init__(self, anchors: int, width: int) -> None:
@@ -86,7 +88,7 @@ class Modulation(nn.Module):
         return x * scale + self.shift(quality).to(x.dtype)[:, :, None, None]
 
 
-class Gains(nn.Module):
+class Gains(Typed[[Tensor], Tensor]):
     """Quantisation gain per channel and quality, for the encoder and for the decoder.
 
     Starts at the high-rate optimum ``255 * sqrt(lambda / 26)`` of a uniform quantiser behind an
@@ -124,18 +126,18 @@ class AnalysisStart(NamedTuple):
     linear: Tensor
 
 
-class Analysis(nn.Module):
+class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
     """g_a: pixels (B, 3, H, W) in [0, 1], H and W multiples of 16 -> y (B, latent, H/16, W/16)."""
 
     def __init__(self, config: TransformConfig) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(3 * PATCH * PATCH, config.latent, 1, bias=False)
-        self.enter = nn.Conv2d(3 * 64, config.width8, 1)
+        self.linear = Conv2d(3 * PATCH * PATCH, config.latent, 1, bias=False)
+        self.enter = Conv2d(3 * 64, config.width8, 1)
         self.blocks8 = _blocks(config.width8, config.analysis8)
         self.modulation = Modulation(config.anchors, config.width8)
-        self.reduce = nn.Conv2d(4 * config.width8, config.width16, 1)
+        self.reduce = Conv2d(4 * config.width8, config.width16, 1)
         self.blocks16 = _blocks(config.width16, config.analysis16)
-        self.leave = nn.Conv2d(config.width16, config.latent, 1)
+        self.leave = Conv2d(config.width16, config.latent, 1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
@@ -156,18 +158,18 @@ class Analysis(nn.Module):
         return start.linear + self.leave(h).float() * deviation[:, None, None]
 
 
-class Synthesis(nn.Module):
+class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
     """g_s: latents in pixel units (B, latent, h, w) -> pixels (B, 3, 16h, 16w), unclipped."""
 
     def __init__(self, config: TransformConfig) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(config.latent, 3 * PATCH * PATCH, 1, bias=False)
-        self.enter = nn.Conv2d(config.latent, config.width16, 1)
+        self.linear = Conv2d(config.latent, 3 * PATCH * PATCH, 1, bias=False)
+        self.enter = Conv2d(config.latent, config.width16, 1)
         self.modulation = Modulation(config.anchors, config.width16)
         self.blocks16 = _blocks(config.width16, config.synthesis16)
-        self.expand = nn.Conv2d(config.width16, 4 * config.width8, 1)
+        self.expand = Conv2d(config.width16, 4 * config.width8, 1)
         self.blocks8 = _blocks(config.width8, config.synthesis8)
-        self.leave = nn.Conv2d(config.width8, 3 * 64, 1)
+        self.leave = Conv2d(config.width8, 3 * 64, 1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
@@ -183,19 +185,19 @@ class Synthesis(nn.Module):
         return F.pixel_shuffle(self.linear(latents), PATCH).float() + 0.5
 
 
-class HyperAnalysis(nn.Module):
+class HyperAnalysis(Typed[[Tensor], Tensor]):
     """h_a: y in steps (B, latent, h, w), h and w multiples of 4 -> z (B, hyper, h/4, w/4)."""
 
     def __init__(self, config: TransformConfig) -> None:
         super().__init__()
         width = config.hyper_width
-        self.enter = nn.Conv2d(config.latent, width, 1)
+        self.enter = Conv2d(config.latent, width, 1)
         self.block16 = Block(width)
-        self.reduce32 = nn.Conv2d(4 * width, width, 1)
+        self.reduce32 = Conv2d(4 * width, width, 1)
         self.block32 = Block(width)
-        self.reduce64 = nn.Conv2d(4 * width, width, 1)
+        self.reduce64 = Conv2d(4 * width, width, 1)
         self.block64 = Block(width)
-        self.leave = nn.Conv2d(width, config.hyper_latent, 1)
+        self.leave = Conv2d(width, config.hyper_latent, 1)
 
     def forward(self, y: Tensor) -> Tensor:
         # The logarithm keeps very large latents of unusual pictures from swamping z.

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN, QUALITY_MAX
+from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
 
 

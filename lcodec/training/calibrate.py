@@ -8,15 +8,14 @@ interpolated, monotonically. Levels beyond what is reached go on evenly to the e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lcodec.errors import UsageError
+from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.ssimulacra2 import distances, score
-from lcodec.nets.quality import QUALITY_MAX
 from lcodec.training.data import CropDataset
 from lcodec.tunes import TuneName
 from lcodec.twin.codec import TwinCodec
@@ -50,7 +49,7 @@ def calibrated(
         points[step] = mean_score(model, crops, float(quality))
         on_step(step + 1, STEPS)
     scale = scale_of(qualities, points)
-    model.config = replace(model.config, scale=tuple(round(float(q), 3) for q in scale))
+    model.rescale(tuple(round(float(q), 3) for q in scale))
     return model
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from lcodec.errors import InputError
 from lcodec.integer import profile as P
+from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.precision import reduced_precision
-from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.training import checkpoint
 from lcodec.training.data import CropDataset

@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.precision import reduced_precision
-from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune, find_tune
 from lcodec.training.data import CropDataset

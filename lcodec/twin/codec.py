@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from lcodec.entropy.network import EntropyNetwork, State
 from lcodec.entropy.registry import make_network
 from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
@@ -52,10 +53,18 @@ class TwinCodec(nn.Module):
     def __init__(self, config: ModelConfig | None = None, rounding: bool = True) -> None:
         super().__init__()
         self.config = config or ModelConfig()
-        self.kit = TwinKit(rounding)
+        self.kit = TwinKit(rounding, self.config.entropy.anchors)
         self.transforms = Transforms(self.config.transforms)
         self.prior = HyperPrior(self.config.entropy.hyper_latent, self.config.entropy.anchors)
-        self.network = make_network(self.config.entropy, self.kit)
+        self.network: EntropyNetwork[State] = make_network(self.config.entropy, self.kit)
+        self.rescale(self.config.scale)
+
+    def rescale(self, scale: tuple[float, ...]) -> None:
+        """Let the quality levels of files stand for the qualities of ``scale``; see the config."""
+        self.config = replace(self.config, scale=scale)
+        for module in self.modules():
+            if isinstance(module, QualityTable):
+                module.scale = torch.tensor(scale) if scale else None
 
     def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """y and z before rounding, in steps."""

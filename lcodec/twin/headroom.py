@@ -1,27 +1,28 @@
 """Room for the residual streams in 16 bits: they are scaled down where they would be clamped.
 
-The float twin does not limit its streams, the integers clamp them at
-``RESIDUAL_LIMIT / RESIDUAL_SCALE`` in real units. Streams are read by root-mean-square norms alone,
-so whatever writes into them can be multiplied by a constant and the network computes the same, but
-for the norms' epsilon and finer roundings. Only streams that need it are scaled: a smaller stream
-has fewer steps.
+Norms alone read a residual stream, so whatever writes into it can be multiplied by a constant and
+the network computes the same, but for the norms' epsilon and finer roundings. Training leaves that
+constant free, and streams do grow beyond ``RESIDUAL_LIMIT / RESIDUAL_SCALE``, where the integers
+clamp them; the export chooses it. Only streams that need it are scaled: a smaller stream has fewer
+steps. A model restored from integers has their scale, and clamps as they do.
+
+Training with the clamp would make this needless for new runs, but weights trained without it, all
+that are released among them, would be far off the moment they went on.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from lcodec.integer import profile as P
-from lcodec.integer import twin
-from lcodec.nets.quality import QualityTable
+from lcodec.integer.kit import RESIDUAL, Norm
+from lcodec.integer.trainable import twin_layers
 from lcodec.twin.codec import TwinCodec
 
-LIMIT = P.RESIDUAL_LIMIT / P.RESIDUAL_SCALE
+LIMIT = RESIDUAL.high / RESIDUAL.scale
 """Largest value of a stream in real units."""
 
 ROOM = 0.75
@@ -46,21 +47,13 @@ def probe_pictures() -> Tensor:
     return torch.stack((soft, hard, blocks, ramp))
 
 
-def _writers(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters whose multiples are multiples of a residual stream, with their names."""
-    heads = {module.linear for module in network.modules() if isinstance(module, twin.TwinHead)}
-    for name, layer in network.named_modules():
-        linear = isinstance(layer, twin.TwinLinear) and layer.kind == "residual"
-        if (linear and layer not in heads) or isinstance(layer, twin.TwinTable | QualityTable):
-            yield from ((f"{name}.{part}", value) for part, value in layer.named_parameters())
-
-
 @torch.no_grad()
 def scale_streams(network: nn.Module, factor: float, synthesis: bool) -> None:
     """Multiply the residual streams of the hyper-synthesis, or those of all the rest."""
-    for name, parameter in _writers(network):
-        if name.startswith(SYNTHESIS) == synthesis:
-            parameter.mul_(factor)
+    for name, layer in twin_layers(network):
+        if layer.writes_stream and name.startswith(SYNTHESIS) == synthesis:
+            for parameter in layer.parameters():
+                parameter.mul_(factor)
 
 
 @torch.no_grad()
@@ -77,10 +70,11 @@ def stream_peaks(model: TwinCodec) -> tuple[float, float]:
     handles = [
         layer.register_forward_pre_hook(partial(watch, name.startswith(SYNTHESIS)))
         for name, layer in model.network.named_modules()
-        if isinstance(layer, twin.TwinNorm)
+        if isinstance(layer, Norm)
     ]
-    before = model.kit.rounding.enabled
-    model.kit.rounding.enabled = True
+    rounding = model.kit.rounding
+    before = rounding.enabled, rounding.bounded
+    rounding.enabled, rounding.bounded = True, False
     pictures = probe_pictures().to(model.prior.mean.values.device)
     try:
         for quality in QUALITIES:
@@ -88,7 +82,7 @@ def stream_peaks(model: TwinCodec) -> tuple[float, float]:
             y, z = model.latents(pictures, levels)
             model.code(y, z, levels, reconstruct=False)
     finally:
-        model.kit.rounding.enabled = before
+        rounding.enabled, rounding.bounded = before
         for handle in handles:
             handle.remove()
     return peaks[0], peaks[1]

@@ -6,7 +6,6 @@ stopped: exporting a restored model gives the released integers again.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import torch
@@ -15,85 +14,34 @@ from torch import Tensor
 
 from lcodec.errors import InputError
 from lcodec.integer import profile as P
-from lcodec.integer import twin
-from lcodec.nets.quality import QualityTable
+from lcodec.integer.trainable import twin_layers
 from lcodec.twin.codec import TwinCodec
-from lcodec.twin.integers import released_deviation, trained_qualities
+from lcodec.twin.integers import released_deviation
 from lcodec.weights.load import ENTROPY_FILE, TRANSFORMS_FILE, read_config
 
-Tensors = dict[str, Tensor]
 
+def restore_entropy(model: TwinCodec, stored: dict[str, Tensor]) -> None:
+    """Take the weights of all entropy layers from released integers.
 
-def _anchors(levels: Tensor, count: int, qualities: Tensor) -> Tensor:
-    """Anchor rows whose interpolation comes nearest to the rows of all quality levels.
-
-    ``qualities`` (levels,): where the levels lie.
+    Raises:
+        KeyError: a tensor is missing.
     """
-    basis = QualityTable(count, count)
-    with torch.no_grad():
-        basis.values.copy_(torch.eye(count))
-        weights = basis(qualities).double()
-    return torch.linalg.lstsq(weights, levels.double()).solution.float()
-
-
-def _linear(stored: Tensors, name: str, layer: twin.TwinLinear) -> None:
-    scale = P.RESIDUAL_SCALE if layer.kind == "residual" else P.ACT_SCALE
-    unit = stored[f"{name}.multiplier"].double() / scale
-    weight = stored[f"{name}.weight"].double() * (unit * layer.input_scale)[:, None]
-    layer.weight.copy_(weight)
-    layer.bias.copy_(stored[f"{name}.bias"].double() * unit)
-
-
-def _depthwise(stored: Tensors, name: str, layer: twin.TwinDepthwise) -> None:
-    unit = stored[f"{name}.multiplier"].double() / P.ACT_SCALE
-    layer.weight.copy_(stored[f"{name}.weight"] * (unit * P.ACT_SCALE)[:, None, None])
-    layer.bias.copy_(stored[f"{name}.bias"] * unit)
-
-
-def _head(stored: Tensors, name: str, layer: twin.TwinHead, deviation: Tensor) -> None:
-    """``deviation`` (levels, n_out) in steps."""
-    mean_step, index_step = stored[f"{name}.multiplier"].double().chunk(2, dim=1)
-    mean_unit = (mean_step / (deviation * P.MEAN_SCALE)).mean(0)
-    index_unit = index_step.mean(0) / P.HEAD_INDEX_GAIN
-    unit = torch.cat((mean_unit, index_unit))
-    mean_bias, index_bias = stored[f"{name}.bias"].double().chunk(2, dim=1)
-    offset = (deviation.log() - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
-    index_bias = (index_bias * index_step - offset).mean(0) / P.HEAD_INDEX_GAIN
-    weight = stored[f"{name}.weight"].double() * (unit * P.ACT_SCALE)[:, None]
-    layer.linear.weight.copy_(weight)
-    layer.linear.bias.copy_(torch.cat((mean_bias.mean(0) * mean_unit, index_bias)))
-
-
-def _restore_entropy(model: TwinCodec, stored: Tensors) -> None:
     deviation = released_deviation(model)
-    qualities = trained_qualities(model.config)
-    for name, layer in model.network.named_modules():
-        full = f"network.{name}"
-        match layer:
-            case twin.TwinEmbedding():
-                _linear(stored, full, layer.linear)
-            case twin.TwinHead():
-                _head(stored, full, layer, deviation[:, layer.channels])
-            case twin.TwinLinear() if not name.endswith(".linear"):
-                _linear(stored, full, layer)
-            case twin.TwinDepthwise():
-                _depthwise(stored, full, layer)
-            case twin.TwinTable():
-                layer.weight.copy_(stored[f"{full}.weight"] / P.RESIDUAL_SCALE)
-            case QualityTable():
-                rows = stored[f"{full}.weight"] / P.RESIDUAL_SCALE
-                layer.values.copy_(_anchors(rows, layer.values.shape[0], qualities))
-            case twin.TwinAttention():
-                layer.bias.copy_(stored[f"{full}.bias"] * (math.log(2.0) / P.OCTAVE))
-    prior = model.prior
-    anchors = prior.mean.values.shape[0]
-    prior.mean.values.copy_(_anchors(stored["prior_mean"] / P.MEAN_SCALE, anchors, qualities))
+    with torch.no_grad():
+        for name, layer in twin_layers(model.network, "network."):
+            prefix = f"{name}."
+            own = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
+            layer.from_integers(own, deviation)
     sigma = stored["prior_index"] * P.LOG_SIGMA_STEP + P.LOG_SIGMA_MIN
-    prior.log_sigma.values.copy_(_anchors(sigma, anchors, qualities))
+    model.prior.mean.fit_levels(stored["prior_mean"] / P.MEAN_SCALE)
+    model.prior.log_sigma.fit_levels(sigma)
+    model.kit.rounding.bounded = True
 
 
 def restore_model(folder: Path) -> TwinCodec:
     """A trainable model with the weights of the released model in ``folder``.
+
+    Its residual streams are clamped as the integers clamp them, while it rounds.
 
     Raises:
         InputError: files are missing or do not belong together.
@@ -104,8 +52,7 @@ def restore_model(folder: Path) -> TwinCodec:
         transforms = load_file(folder.parent / transforms_name / TRANSFORMS_FILE)
         stored = load_file(folder / ENTROPY_FILE)
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
-        with torch.no_grad():
-            _restore_entropy(model, stored)
+        restore_entropy(model, stored)
     except (OSError, KeyError, RuntimeError) as error:
         raise InputError(f"{folder}: not a complete released model: {error}") from error
     return model

@@ -10,7 +10,7 @@ from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import make_config
 from lcodec.errors import UsageError, WeightsError
-from lcodec.nets.quality import QUALITY_MAX
+from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
 from lcodec.nets.tune import find_tune
 from lcodec.weights.find import UNTOLD_TUNE

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcodec.integer import twin
+from lcodec.integer.kit import Norm
 from lcodec.training.checkpoint import load_tensors
 from lcodec.training.export import write_model
 from lcodec.twin.headroom import LIMIT, scale_streams, stream_peaks, with_headroom
 from lcodec.twin.integers import export_entropy
-from lcodec.twin.restore import restore_model
+from lcodec.twin.restore import restore_entropy, restore_model
 from tests.entropy.test_models import build, inputs, predictions, twin_inputs
 from tests.entropy.tiny import TINY
 from tests.tinymodel import tiny_codec
@@ -60,9 +60,33 @@ def test_swollen_streams_are_released_with_room(kind: str, synthesis: bool, tmp_
     assert with_headroom(restored) is restored
 
 
+@pytest.mark.parametrize("kind", ["groupedmixer", "memplusplus", "checkerboard"])
+def test_a_restored_model_clamps_as_its_integers_do(kind: str) -> None:
+    """So that it tells what files cost even where streams are clamped."""
+    codec = tiny_codec(kind=kind)
+    scale_streams(codec.network, 100.0, synthesis=False)
+    integers = export_entropy(codec)
+    model = build((kind, integers))
+    z, y = inputs()
+    indices = [index for _, index in predictions(model, z, y)]
+    exact = model.ungroup(torch.stack(indices, 1), *y.shape[2:])
+    restore_entropy(codec, integers)
+
+    def distance(bounded: bool) -> float:
+        codec.kit.rounding.bounded = bounded
+        with torch.no_grad():
+            _, index = codec.network.parallel(*twin_inputs(codec, z, y))
+        return float((index.clamp(0, 63) - exact).abs().mean())
+
+    assert codec.kit.rounding.bounded
+    bounded, free = distance(True), distance(False)
+    assert bounded < 0.75 and free > 3 * bounded, (bounded, free)
+
+
 def test_probes_leave_the_model_as_it_was() -> None:
     codec = tiny_codec(rounding=False)
+    codec.kit.rounding.bounded = True
     stream_peaks(codec)
-    assert not codec.kit.rounding.enabled
+    assert not codec.kit.rounding.enabled and codec.kit.rounding.bounded
     assert not any(m._forward_pre_hooks for m in codec.network.modules())
-    assert any(isinstance(m, twin.TwinNorm) for m in codec.network.modules())
+    assert any(isinstance(m, Norm) for m in codec.network.modules())
