@@ -15,17 +15,18 @@ from PIL import Image, ImageCms
 from lcodec.errors import InputError
 from lcodec.picture import jp2, tiffread
 from lcodec.picture.carried import Carried
-from lcodec.picture.deep import load_deep, raw_modes
+from lcodec.picture.deep import load_deep, raw_modes, samples_behind
 from lcodec.picture.exif import EXIF_PREFIX, is_readable
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NOTHING_GIVEN, Given, keep, of_info
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.samples import scaled
-from lcodec.picture.sources import carried_of, file_of, is_fresh
+from lcodec.picture.sources import carried_of, file_of, is_as_read, is_fresh
 
-_HINT = "give its path, or the image before it is loaded"
+_HINT = "give the path, or the image as it was opened"
 _REDUCED = "16-bit samples reduced to 8 bits"
 _DEEP_GRAY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_BITS_PER_SAMPLE = 258
 _GRAY = ("1", "L", "LA", "La")
 
 # EXIF orientation tag values 2..8 (EXIF 2.32, tag 0x0112): how to bring the picture upright.
@@ -125,32 +126,34 @@ def _pixels(image: Image.Image) -> Decoded:
     if deep is not None:
         pixels, alpha = _split(deep)
     elif image.mode in _DEEP_GRAY:
-        # 12-bit TIFF samples come unscaled.
-        pixels, alpha = _deep_gray(image, 4095 if "I;12" in layouts else 65535), None
+        pixels, alpha = _deep_gray(image), None
     else:
         pixels, alpha = _split(_shallow(image, notes))
         notes += [_REDUCED] if reduced else []
     if alpha is None and image.mode in ("1", "L", "RGB", *_DEEP_GRAY):
-        alpha = transparent_colour(image, pixels, layouts)
+        alpha = transparent_colour(image, pixels, layouts, notes)
     return Decoded(pixels, alpha, notes, converted=image.mode == "CMYK")
 
 
 def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
     """Pixels out of the file, where Pillow would misread them; else None."""
     with file_of(image) as stream:
-        if stream is None:
-            return None
         try:
-            what = tiffread.layout(Reader(stream), image.tell())
+            if stream is None:
+                what = tiffread.layout_of_tags(getattr(image, "tag_v2", {}))
+            else:
+                what = tiffread.layout(Reader(stream), image.tell())
         except (ValueError, InputError):
             if fresh:
                 raise
             return None
-        if fresh and (what.width, what.height) == image.size and not tiffread.for_pillow(what):
-            return from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
-        if not fresh and tiffread.misread_by_pillow(what):
-            raise InputError(f"Pillow has loaded this TIFF file and misread it; {_HINT}")
-    return None
+        if not fresh and not tiffread.misread_by_pillow(what):
+            return None
+        if stream is None or not (fresh or is_as_read(image, stream)):
+            raise InputError(f"Pillow misreads this kind of TIFF, which then was edited; {_HINT}")
+        if (what.width, what.height) != image.size or tiffread.for_pillow(what):
+            return None
+        return from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
 
 
 def _of_jp2(image: Image.Image, fresh: bool) -> Decoded | None:
@@ -159,7 +162,8 @@ def _of_jp2(image: Image.Image, fresh: bool) -> Decoded | None:
         what = jp2.head(stream) if stream else None
         if stream is None or what is None or jp2.for_pillow(what):
             return None
-        if not fresh or getattr(image, "_reduce", False):
+        reduced = getattr(image, "_reduce", False)
+        if reduced or not (fresh or is_as_read(image, stream)):
             raise InputError(f"Pillow misreads JPEG 2000 of {what.bits[0]} bits; {_HINT}")
         return Decoded(*jp2.read(stream, what), [])
 
@@ -236,15 +240,18 @@ def _from_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image
     return image.convert("RGB")
 
 
-def _deep_gray(image: Image.Image, full: int) -> NDArray[np.uint16]:
+def _deep_gray(image: Image.Image) -> NDArray[np.uint16]:
     samples = np.asarray(image)
+    # 12-bit TIFF samples come unscaled.
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    full = 4095 if tuple(bits) == (12,) else 65535
     if samples.min() < 0 or samples.max() > full:
         raise InputError("gray samples of more than 16 bits, or negative ones: not supported")
     return scaled(samples.astype(np.uint16), full)
 
 
 def transparent_colour(
-    image: Image.Image, pixels: Samples, layouts: Collection[str]
+    image: Image.Image, pixels: Samples, layouts: Collection[str], notes: list[str]
 ) -> Samples | None:
     """Alpha of a picture that names one colour to be seen through, in the samples of its file.
 
@@ -258,9 +265,13 @@ def transparent_colour(
     if key.size not in (1, 3) or (image.format == "GIF" and image.mode != "L"):
         return None
     if pixels.dtype == np.uint8 and key.max() > 255:
-        key >>= 8  # of 16 bits, and Pillow kept the high bytes of the pixels
+        whole = samples_behind(image, pixels)
+        if whole is not None:
+            return np.where((whole == key).all(axis=2), 0, full).astype(np.uint8)
+        key >>= 8  # Pillow kept the high bytes of the pixels, and nobody the others
+        notes.append("transparent colour of 16 bits known by 8 of them")
     elif image.format == "PNG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
-        key *= _step(pixels, int(key[0]), layouts)
+        key = np.minimum(key * _step(pixels, int(key[0]), layouts), 255)
     same = pixels == key if pixels.ndim == 2 else (pixels == key).all(axis=2)
     return np.where(same, 0, full).astype(pixels.dtype)
 

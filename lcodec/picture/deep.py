@@ -16,7 +16,7 @@ from PIL import Image
 
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.samples import scaled
-from lcodec.picture.sources import is_fresh
+from lcodec.picture.sources import file_of, is_fresh
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER = {"L": "B", "B": "L", "N": "B" if _NATIVE == "L" else "L"}
@@ -41,6 +41,22 @@ def load_deep(image: Image.Image) -> NDArray[np.uint16] | None:
         else:
             samples = _from_layout(image)
     image.load()
+    return samples
+
+
+def samples_behind(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
+    """The 16-bit samples of the file of a loaded PNG image, if these are still their high bytes."""
+    with file_of(image) as stream:
+        if stream is None or image.format != "PNG" or image.size[::-1] != pixels.shape[:2]:
+            return None
+        try:
+            stream.seek(0)
+            with no_pillow_limit(), Image.open(stream, formats=["PNG"]) as other:
+                samples = load_deep(other) if other.size == image.size else None
+        except Exception:  # of many kinds: it may be another file by now
+            return None
+    if samples is None or samples.shape != pixels.shape or ((samples >> 8) != pixels).any():
+        return None
     return samples
 
 

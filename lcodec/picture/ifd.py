@@ -83,7 +83,7 @@ class Tree:
 
 
 class Reader:
-    """Reads directories of a stream, together no more bytes of values than it has.
+    """Reads directories of a stream, at a time no more bytes of values than it has.
 
     Raises:
         ValueError: not a TIFF structure (also from the methods, of directories that are damaged
@@ -121,6 +121,7 @@ class Reader:
 
         ``wanted`` names the tags to read the values of, all if None; of nested ones all are read.
         """
+        self._left = self.length
         return self._tree(self._first if offset is None else offset, wanted, depth=0)
 
     def _tree(self, offset: int, wanted: frozenset[int] | None, depth: int) -> Tree:

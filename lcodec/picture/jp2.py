@@ -14,7 +14,7 @@ import numpy as np
 
 from lcodec.errors import InputError
 from lcodec.picture.boxes import boxes, top_boxes
-from lcodec.picture.samples import Anysamples, divided, from_ycc, full_range
+from lcodec.picture.samples import Anysamples, divided, full_range
 
 SIGNATURES = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 
@@ -87,7 +87,7 @@ def for_pillow(what: Head) -> bool:
 
 
 def read(stream: BinaryIO, what: Head) -> tuple[Anysamples, Anysamples | None]:
-    """Pixels (H, W) or (H, W, 3), and alpha (H, W) if there is any.
+    """Pixels (H, W) or (H, W, 3), sYCC made RGB by the decoder, and alpha (H, W) if there is any.
 
     Raises:
         InputError: a layout that is not supported.
@@ -116,8 +116,6 @@ def read(stream: BinaryIO, what: Head) -> tuple[Anysamples, Anysamples | None]:
         )
     alpha = None if what.alpha is None else full_range(samples[..., what.alpha], bits)
     colours = samples[..., : 3 if count > 2 else 1]
-    if what.space == _SYCC and count > 2:
-        colours = from_ycc(colours, bits)
     pixels = full_range(colours, bits)
     pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     if alpha is not None and what.associated:

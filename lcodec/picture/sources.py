@@ -45,6 +45,19 @@ def file_of(image: Image.Image) -> Iterator[BinaryIO | None]:
         yield opened
 
 
+def is_as_read(image: Image.Image, stream: BinaryIO) -> bool:
+    """Whether a loaded image still has the pixels that Pillow reads from its file."""
+    try:
+        stream.seek(0)
+        with no_pillow_limit(), Image.open(stream, formats=[image.format or ""]) as other:
+            other.seek(image.tell())
+            if (other.mode, other.size) != (image.mode, image.size):
+                return False
+            return other.tobytes() == image.tobytes()
+    except Exception:  # of many kinds: it may be another file by now
+        return False
+
+
 def carried_of(image: Image.Image) -> Carried:
     """What an image carries, loaded or not."""
     out = of_info(image.info)

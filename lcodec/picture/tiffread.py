@@ -8,13 +8,14 @@ subsampled YCbCr.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from lcodec.errors import InputError
-from lcodec.picture.ifd import Reader, Tree
+from lcodec.picture.ifd import Reader
 from lcodec.picture.samples import Anysamples, divided, from_ycc, full_range
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -28,10 +29,11 @@ _LAYOUT = frozenset(
         *(_INK_SET, _EXTRA, _FORMAT, _SUBSAMPLING, _REFERENCE),
     )
 )
-# None, LZW, deflate (twice), PackBits, LZMA, Zstandard.
-_DECODED = frozenset((1, 5, 8, 32946, 32773, 34925, 50000))
-# Fax (three), old JPEG, JPEG, WebP: with libtiff, which Pillow has.
-_FAX, _LOSSY = frozenset((2, 3, 4)), frozenset((6, 7, 50001))
+_OLD_JPEG, _JPEG, _WEBP = 6, 7, 50001
+# None, LZW, JPEG, deflate (twice), PackBits, LZMA, Zstandard.
+_DECODED = frozenset((1, 5, _JPEG, 8, 32946, 32773, 34925, 50000))
+# With libtiff, which Pillow has.
+_FAX, _LOSSY = frozenset((2, 3, 4)), frozenset((_OLD_JPEG, _JPEG, _WEBP))
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCC = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCC: 3}
 _OTHER_SPACES = {4: "transparency mask", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "sensor data"}
@@ -119,9 +121,45 @@ def layout(reader: Reader, page: int = 0) -> Layout:
         InputError: samples of a kind that is not supported.
     """
     tree = reader.tree(page_offset(reader, page), _LAYOUT)
-    count = tree.number(_SAMPLES, 1)
-    photometric = tree.number(_PHOTOMETRIC, -1)
-    bits, kinds = _numbers(tree, _BITS) or (1,), _numbers(tree, _FORMAT) or (1,)
+    values = {tag: entry.numbers(tree.order) for tag, entry in tree.entries.items()}
+    return layout_of_tags(values)
+
+
+def layout_of_tags(tags: Mapping[int, Any]) -> Layout:
+    """The same of tags, whose values are whole numbers or tuples of them."""
+
+    def numbers(tag: int, *default: int) -> tuple[int, ...]:
+        value = tags.get(tag) or default
+        return value if isinstance(value, tuple) else (value,)
+
+    (count, *_), (photometric, *_) = numbers(_SAMPLES, 1), numbers(_PHOTOMETRIC, -1)
+    if tags.get(_PHOTOMETRIC) in (0, (0,)):
+        photometric = _WHITE_IS_ZERO
+    bits, kinds = numbers(_BITS, 1), numbers(_FORMAT, 1)
+    _check_kind(photometric, bits, kinds, count)
+    if photometric == _CMYK and numbers(_INK_SET, 1)[0] != 1:
+        raise InputError("TIFF with other inks than CMYK: not supported")
+    what = Layout(
+        width=numbers(_WIDTH, 0)[0],
+        height=numbers(_HEIGHT, 0)[0],
+        bits=bits[0],
+        kind=2 if kinds[0] == 2 else 1,
+        compression=numbers(_COMPRESSION, 1)[0],
+        photometric=photometric,
+        samples=count,
+        planar=numbers(_PLANAR, 1)[0] == 2,
+        extra=numbers(_EXTRA) if _EXTRA in tags else None,
+        subsampled=photometric == _YCC and numbers(_SUBSAMPLING, 2, 2) != (1, 1),
+        map=numbers(_COLOUR_MAP),
+    )
+    if what.associated and photometric not in (_BLACK_IS_ZERO, _RGB):
+        raise InputError("TIFF with colours of such a kind multiplied by alpha: not supported")
+    return what
+
+
+def _check_kind(
+    photometric: int, bits: tuple[int, ...], kinds: tuple[int, ...], count: int
+) -> None:
     if photometric not in _COLOURS:
         name = _OTHER_SPACES.get(photometric, f"photometric {photometric}")
         name = "the Lab colour space" if name == "Lab" else name
@@ -133,22 +171,6 @@ def layout(reader: Reader, page: int = 0) -> Layout:
         raise InputError(f"{name} samples: not supported")
     if not _COLOURS[photometric] <= count <= _MOST_SAMPLES:
         raise InputError(f"TIFF with {count} samples a pixel: not supported")
-    if photometric == _CMYK and tree.number(_INK_SET, 1) != 1:
-        raise InputError("TIFF with other inks than CMYK: not supported")
-    sub = _numbers(tree, _SUBSAMPLING) or (2, 2)
-    return Layout(
-        width=tree.number(_WIDTH, 0),
-        height=tree.number(_HEIGHT, 0),
-        bits=bits[0],
-        kind=2 if kinds[0] == 2 else 1,
-        compression=tree.number(_COMPRESSION, 1),
-        photometric=photometric,
-        samples=count,
-        planar=tree.number(_PLANAR, 1) == 2,
-        extra=_numbers(tree, _EXTRA) or None,
-        subsampled=photometric == _YCC and any(step != 1 for step in sub),
-        map=_numbers(tree, _COLOUR_MAP),
-    )
 
 
 def for_pillow(what: Layout) -> bool:
@@ -157,25 +179,33 @@ def for_pillow(what: Layout) -> bool:
     Raises:
         InputError: nobody here does.
     """
-    plain = what.kind == 1 and what.bits == 8 and not what.planar
+    plain = what.kind == 1 and what.bits == 8 and not what.planar and what.samples == 3
     if what.compression in _FAX and what.bits == 1 and what.samples == 1:
         return True
-    if what.compression in _LOSSY and plain and what.samples in (1, 3):
+    if plain and what.photometric == _YCC:
+        if what.compression in _LOSSY or (what.subsampled and what.compression != 1):
+            return True
+    elif plain and what.photometric == _RGB and what.compression in (_OLD_JPEG, _WEBP):
         return True
-    if what.subsampled and plain and what.samples == 3 and what.compression != 1:
-        return True
-    if what.compression not in _DECODED:
-        raise InputError(f"TIFF with compression {what.compression} of such samples: not supported")
-    if what.subsampled:
-        raise InputError("TIFF with subsampled colours without compression: not supported")
+    other_jpeg = what.kind != 1 or what.bits != 8 or what.photometric == _YCC
+    if (
+        what.subsampled
+        or what.compression not in _DECODED
+        or (what.compression == _JPEG and other_jpeg)
+    ):
+        kind = "planes" if what.planar else "subsampled colours" if what.subsampled else "samples"
+        raise InputError(
+            f"TIFF with compression {what.compression} of {what.bits}-bit {kind} "
+            f"(photometric {what.photometric}): not supported"
+        )
     return False
 
 
 def misread_by_pillow(what: Layout) -> bool:
-    """Whether Pillow opens pages of this layout and gives wrong pixels, or fewer bits."""
-    deep = what.bits == 16 and (what.photometric == _WHITE_IS_ZERO or what.colours > 1)
-    alpha_lost = what.planar and what.samples != what.colours
-    return deep or alpha_lost or (what.kind == 2 and what.bits == 8)
+    """Whether Pillow opens some pages of this kind and gives wrong pixels, not only fewer bits."""
+    negative = what.bits == 16 and what.photometric == _WHITE_IS_ZERO
+    signed = what.kind == 2 and what.bits == 8
+    return what.planar or negative or signed or (what.photometric == _YCC and what.compression == 1)
 
 
 def read(stream: BinaryIO, what: Layout, page: int = 0) -> Tiff:
@@ -261,6 +291,8 @@ def _stored(stream: BinaryIO, what: Layout, page: int) -> Anysamples:
             raise InputError("TIFF of an unusual layout: not supported")
         _check_segments(found, what, stream.seek(0, 2))
         samples: Anysamples = found.asarray(maxworkers=1).reshape(found.shaped)
+    if samples.dtype == np.bool_:
+        samples = samples.astype(np.uint8)
     return samples[0, 0] if planes == 1 else np.moveaxis(samples[:, 0, ..., 0], 0, -1)
 
 
@@ -276,8 +308,3 @@ def _check_segments(page: Any, what: Layout, length: int) -> None:
     )
     if not sound:
         raise InputError("TIFF with strips or tiles missing, or truncated")
-
-
-def _numbers(tree: Tree, tag: int) -> tuple[int, ...]:
-    entry = tree.entries.get(tag)
-    return entry.numbers(tree.order) if entry else ()
