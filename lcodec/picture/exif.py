@@ -121,11 +121,12 @@ def from_pillow(tags: Image.Exif, wanted: frozenset[int] | None = None) -> bytes
     """
     tree = Tree()
     for tag, value in tags.items():
-        if tag in (EXIF_IFD, GPS_IFD):
-            tree.nested[tag] = _tree(tags.get_ifd(tag), tag)
-        elif wanted is None or tag in wanted:
+        if tag not in (EXIF_IFD, GPS_IFD) and (wanted is None or tag in wanted):
             _put(tree, tag, value, None)
-    tree.nested = {tag: inner for tag, inner in tree.nested.items() if inner.entries}
+    for tag in (EXIF_IFD, GPS_IFD):  # those that were added have no entry among the tags
+        inner = _tree(tags.get_ifd(tag), tag)
+        if inner.entries:
+            tree.nested[tag] = inner
     return tree.tobytes() if tree.entries or tree.nested else None
 
 

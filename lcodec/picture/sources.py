@@ -140,7 +140,7 @@ def _of_tags(image: Image.Image) -> bytes | None:
     try:
         # Of the class, because that of PNG images loads them.
         tags = Image.Image.getexif(image)
-        return from_pillow(tags, DESCRIPTIVE | {ORIENTATION}) if len(tags) else None
+        return from_pillow(tags, DESCRIPTIVE | {ORIENTATION})
     except Exception:  # Pillow raises many kinds on damaged data
         return UNREADABLE
 
