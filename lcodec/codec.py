@@ -7,17 +7,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lcodec import container
-from lcodec.container import Buffer, Header, TilePayload
+from lcodec.container import Header, TilePayload
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
+from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.picture import Metadata, Picture, Samples, fill_invisible, from_array, from_pil, to_pil
+from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
 from lcodec.pipeline.pixels import PixelTransform
@@ -32,8 +31,6 @@ from lcodec.weights.load import load_model
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-AnyPicture: TypeAlias = "Image | Picture | Samples"
 
 
 @dataclass(frozen=True)
@@ -72,18 +69,6 @@ class Decoded:
         Pillow has no mode for other pictures of 16 bits: they are reduced to 8.
         """
         return to_pil(self.picture)
-
-
-def as_picture(image: AnyPicture) -> Picture:
-    """A picture of any of the forms that can be encoded.
-
-    Raises:
-        UsageError: an array of another type or shape.
-        InputError: an image that cannot be converted.
-    """
-    if isinstance(image, Picture):
-        return image
-    return from_array(image) if isinstance(image, np.ndarray) else from_pil(image)
 
 
 def _whole(name: str, value: int, largest: int) -> int:
@@ -154,7 +139,8 @@ class Codec:
     ) -> Encoded:
         """Encode a picture at a quality level 0..100.
 
-        Arrays are uint8 or uint16, (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        A picture is a path, a binary file, a Pillow image, an array or a `lcodec.Picture`. Arrays
+        are uint8 or uint16, (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
         The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
         Without a quality it is that of the model's tune, 75 or 50, or what the ``target`` asks
@@ -164,7 +150,7 @@ class Codec:
         Raises:
             UsageError: quality, effort or image are not of that kind, or quality and target are
                 both given.
-            InputError: a Pillow image that cannot be converted.
+            InputError: a Pillow image that cannot be converted, or a file that cannot be read.
             TargetError: no level meets the target.
         """
         if quality is not None and target is not None:
@@ -232,12 +218,12 @@ class Codec:
 
     def decode(
         self,
-        data: Buffer | container.LicFile,
+        data: AnyFile,
         max_pixels: int = container.DEFAULT_MAX_PIXELS,
         *,
         progress: Progress = no_progress,
     ) -> Decoded:
-        """Decode a file, or one that `lcodec.container.read` has parsed.
+        """Decode a file: bytes, a path, a binary file, or what `lcodec.container.read` gives.
 
         ``progress`` is called as it goes on (see `lcodec.progress`).
 
@@ -247,9 +233,7 @@ class Codec:
             WeightsError: the file was made with other weights.
             MismatchError: the decoded symbols are not the encoded ones.
         """
-        file = data
-        if not isinstance(file, container.LicFile):
-            file = container.read(file, max_pixels=max_pixels)
+        file = as_file(data, max_pixels)
         self._check(file.header)
         watch = Stopwatch()
         with watch.stage("alpha"):
@@ -260,11 +244,9 @@ class Codec:
             picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
         return Decoded(picture, file.header, watch.seconds)
 
-    def decode_symbols(
-        self, data: Buffer | container.LicFile, progress: Progress = no_progress
-    ) -> PictureSymbols:
+    def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
-        file = data if isinstance(data, container.LicFile) else container.read(data)
+        file = as_file(data)
         self._check(file.header)
         return self._latents.decode(file.header, file.tiles, Stopwatch(), progress)
 
@@ -322,7 +304,7 @@ def encode(
     model: str | None = None,
     device: str = "auto",
 ) -> bytes:
-    """Encode a Pillow image or an array to a ``.lic`` file.
+    """Encode a picture (a path, a binary file, a Pillow image or an array) to a ``.lic`` file.
 
     With ``tune`` "visual", the default, a file looks as well as it can for its size, and quality N
     aims at SSIMULACRA2 N; with "psnr" its squared error is small. A ``model`` that is named takes
@@ -338,19 +320,19 @@ def encode(
 
 
 def decode(
-    data: Buffer | container.LicFile,
+    data: AnyFile,
     *,
     device: str = "auto",
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> Decoded:
-    """Decode a ``.lic`` file with the released model it names, which then stays loaded.
+    """Decode a ``.lic`` file (bytes, a path or a binary file) with the released model it names.
+
+    The model then stays loaded.
 
     Raises:
         FormatError, UnsupportedError, MismatchError: see `Codec.decode`.
         InputError: more than ``max_pixels`` pixels.
         WeightsError: no model here has the file's model id.
     """
-    file = data
-    if not isinstance(file, container.LicFile):
-        file = container.read(file, max_pixels=max_pixels)
+    file = as_file(data, max_pixels)
     return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

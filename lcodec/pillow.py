@@ -47,6 +47,8 @@ class LicImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         if not _accept(self.fp.read(len(SIGNATURE))):
             raise SyntaxError("not a .lic file")
+        from lcodec.picture.exif import is_readable
+
         self.fp.seek(0)
         try:
             head = container.read_head(self.fp, max_pixels=_NO_LIMIT)
@@ -60,7 +62,11 @@ class LicImageFile(ImageFile.ImageFile):
         self._mode = _mode(head.header)
         for code, payload in container.payloads(head.extra).items():
             if code in _KEYS:
-                self.info[_KEYS[code]] = b"Exif\0\0" + payload if code == EXIF else payload
+                if code == EXIF:
+                    if not is_readable(payload):
+                        continue  # made to cost whoever parses it memory
+                    payload = b"Exif\0\0" + payload
+                self.info[_KEYS[code]] = payload
         self._in_head = frozenset(self.info)
         self.info["lcodec"] = dict(container.header_info(head.header))
 
@@ -172,7 +178,7 @@ def _picture(image: Image.Image, options: dict[str, Any]) -> Picture:
 
 def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
     """The metadata among the options, as bytes."""
-    from lcodec.picture.metadata import is_readable
+    from lcodec.picture.exif import from_pillow, is_readable
 
     given: dict[str, bytes | None] = {}
     for name in _KEYS.values():
@@ -180,7 +186,7 @@ def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
             continue
         value = options[name]
         if name == "exif" and isinstance(value, Image.Exif):
-            value = value.tobytes() if len(value) else None
+            value = from_pillow(value)
         if name == "xmp" and isinstance(value, str):
             value = value.encode("utf-8")
         if value is not None and not isinstance(value, bytes):

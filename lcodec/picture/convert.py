@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from lcodec.errors import InputError
-from lcodec.picture.deep import load_deep, raw_modes, scaled
-from lcodec.picture.metadata import EXIF_PREFIX, NOTHING_GIVEN, Given, collect
+from lcodec.picture import jp2, tiffread
+from lcodec.picture.carried import Carried
+from lcodec.picture.deep import load_deep, raw_modes, samples_behind
+from lcodec.picture.exif import EXIF_PREFIX, is_readable
+from lcodec.picture.ifd import Reader
+from lcodec.picture.metadata import NOTHING_GIVEN, Given, keep, of_info
 from lcodec.picture.picture import Picture, Samples
+from lcodec.picture.samples import scaled
+from lcodec.picture.sources import carried_of, file_of, is_as_read, is_fresh
 
+_HINT = "give the path, or the image as it was opened"
 _REDUCED = "16-bit samples reduced to 8 bits"
 _DEEP_GRAY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_BITS_PER_SAMPLE = 258
 _GRAY = ("1", "L", "LA", "La")
 
 # EXIF orientation tag values 2..8 (EXIF 2.32, tag 0x0112): how to bring the picture upright.
@@ -37,45 +46,126 @@ _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
 _LOCKS = tuple(threading.Lock() for _ in range(61))
 
 
-def from_pil(image: Image.Image, given: Given = NOTHING_GIVEN) -> Picture:
+def from_pil(
+    image: Image.Image, given: Given = NOTHING_GIVEN, carried: Carried | None = None
+) -> Picture:
     """Pixels, alpha and metadata of a Pillow image of any mode, upright.
 
     Bilevel and gray modes give gray, everything else RGB; 16-bit files that were not yet loaded
-    give 16 bits. CMYK becomes sRGB through the image's profile. Of several frames the first
-    (current) one is taken. Metadata ``given`` takes the place of the image's own, see
-    `lcodec.picture.metadata.collect`.
+    give 16 bits. CMYK becomes sRGB through the image's profile. Of several frames the current one
+    is taken, as it is in memory if it was loaded. The image stays as it is, but may be loaded.
+    Metadata ``given`` takes the place of the image's own, see `lcodec.picture.metadata.keep`;
+    what else it carries is looked up unless ``carried`` says it.
 
     Raises:
-        InputError: samples of an unknown range (floating point, 32-bit) or a Lab picture.
+        InputError: samples of an unknown range (floating point, 32-bit), a Lab picture, or an
+            image that Pillow has loaded and misread.
         OSError and others: whatever Pillow raises while it decodes a damaged file.
     """
     with _LOCKS[id(image) % len(_LOCKS)]:
-        return _from_pil(image, given)
+        found = carried_of(image) if carried is None else carried
+        decoded = _pixels(image)
+        if carried is None and image.format == "PNG":
+            late = of_info(image.info)  # what stands behind the pixels
+            found.exif, found.xmp = found.exif or late.exif, found.xmp or late.xmp
+        return finished(decoded, found, given)
 
 
-def _from_pil(image: Image.Image, given: Given) -> Picture:
-    layouts = raw_modes(image)
-    reduced = any(";16" in layout for layout in layouts) or _reduced_by_decoder(image)
-    frames = int(getattr(image, "n_frames", 1))
+@dataclass
+class Decoded:
+    """Pixels as stored, not yet upright.
+
+    Attributes:
+        pixels: (H, W) or (H, W, 3).
+        alpha: (H, W) or None.
+        converted: whether the pixels are no longer in the colour space of the source.
+    """
+
+    pixels: Samples
+    alpha: Samples | None
+    notes: list[str]
+    converted: bool = False
+
+
+def finished(decoded: Decoded, carried: Carried, given: Given = NOTHING_GIVEN) -> Picture:
+    """The upright picture of pixels and what their source carries."""
+    pixels, alpha = decoded.pixels, decoded.alpha
+    channels = 1 if pixels.ndim == 2 else 3
+    kept = keep(carried, channels, converted=decoded.converted, given=given)
+    if kept.orientation in _UPRIGHT:
+        turn = _UPRIGHT[kept.orientation]
+        pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
+    return Picture(pixels, (*decoded.notes, *kept.notes), alpha, kept.metadata)
+
+
+def from_tiff(stream: BinaryIO, what: tiffread.Layout, page: int, icc: bytes | None) -> Decoded:
+    """Pixels of a page that `lcodec.picture.tiffread` reads; ``icc`` is its profile."""
+    found = tiffread.read(stream, what, page)
+    if found.pixels.ndim == 3 and found.pixels.shape[2] == 4:
+        notes = list(found.notes)
+        inks = Image.frombytes("CMYK", (what.width, what.height), found.pixels.tobytes())
+        return Decoded(np.array(_from_cmyk(inks, icc, notes)), found.alpha, notes, converted=True)
+    return Decoded(found.pixels, found.alpha, found.notes)
+
+
+def _pixels(image: Image.Image) -> Decoded:
+    fresh = is_fresh(image)
+    if image.format == "TIFF":
+        decoded = _of_tiff(image, fresh)
+        if decoded is not None:
+            return decoded
+    if image.format == "JPEG2000":
+        decoded = _of_jp2(image, fresh)
+        if decoded is not None:
+            return decoded
+    layouts = raw_modes(image) if fresh else set()
+    reduced = any(";16" in layout and not layout.startswith("BGR") for layout in layouts)
+    reduced = fresh and (reduced or _reduced_by_decoder(image))
     deep = load_deep(image)
     notes: list[str] = []
     if deep is not None:
         pixels, alpha = _split(deep)
     elif image.mode in _DEEP_GRAY:
-        # 12-bit TIFF samples come unscaled.
-        pixels, alpha = _deep_gray(image, 4095 if "I;12" in layouts else 65535), None
+        pixels, alpha = _deep_gray(image), None
     else:
         pixels, alpha = _split(_shallow(image, notes))
         notes += [_REDUCED] if reduced else []
-    if alpha is None and pixels.dtype == np.uint16:
-        alpha = _transparent_colour(image, pixels)
-    if frames > 1:
-        notes.append(f"only the first of {frames} frames is kept")
-    metadata, orientation, dropped = collect(image, 1 if pixels.ndim == 2 else 3, given)
-    if orientation in _UPRIGHT:
-        turn = _UPRIGHT[orientation]
-        pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
-    return Picture(pixels, (*notes, *dropped), alpha, metadata)
+    if alpha is None and image.mode in ("1", "L", "RGB", *_DEEP_GRAY):
+        alpha = transparent_colour(image, pixels, layouts, notes)
+    return Decoded(pixels, alpha, notes, converted=image.mode == "CMYK")
+
+
+def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
+    """Pixels out of the file, where Pillow would misread them; else None."""
+    with file_of(image) as stream:
+        try:
+            if stream is None:
+                what = tiffread.layout_of_tags(getattr(image, "tag_v2", {}))
+            else:
+                what = tiffread.layout(Reader(stream), image.tell())
+        except (ValueError, InputError):
+            if fresh:
+                raise
+            return None
+        if not fresh and not tiffread.misread_by_pillow(what):
+            return None
+        if stream is None or not (fresh or is_as_read(image, stream)):
+            raise InputError(f"Pillow misreads this kind of TIFF, which then was edited; {_HINT}")
+        if (what.width, what.height) != image.size or tiffread.for_pillow(what):
+            return None
+        return from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
+
+
+def _of_jp2(image: Image.Image, fresh: bool) -> Decoded | None:
+    """As `_of_tiff`."""
+    with file_of(image) as stream:
+        what = jp2.head(stream) if stream else None
+        if stream is None or what is None or jp2.for_pillow(what):
+            return None
+        reduced = getattr(image, "_reduce", False)
+        if reduced or not (fresh or is_as_read(image, stream)):
+            raise InputError(f"Pillow misreads JPEG 2000 of {what.bits[0]} bits; {_HINT}")
+        return Decoded(*jp2.read(stream, what), [])
 
 
 def to_pil(picture: Picture) -> Image.Image:
@@ -92,7 +182,7 @@ def to_pil(picture: Picture) -> Image.Image:
     data = picture.metadata
     if data.icc:
         image.info["icc_profile"] = data.icc
-    if data.exif:
+    if data.exif and is_readable(data.exif):
         image.info["exif"] = EXIF_PREFIX + data.exif
     if data.xmp:
         image.info["xmp"] = data.xmp
@@ -121,15 +211,15 @@ def _shallow(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
         kind = "floating-point samples" if image.mode == "F" else "the Lab colour space"
         raise InputError(f"{kind}: not supported")
     if image.mode == "CMYK":
-        return np.array(_from_cmyk(image, notes))
+        return np.array(_from_cmyk(image, image.info.get("icc_profile"), notes))
     wanted = "L" if image.mode in _GRAY else "RGB"
-    if image.has_transparency_data:
+    # Of one transparent colour that is no palette's, see `transparent_colour`.
+    if image.has_transparency_data and image.mode not in ("1", "L", "RGB"):
         wanted += "A"
     return np.array(image if image.mode == wanted else image.convert(wanted))
 
 
-def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
-    icc = image.info.get("icc_profile")
+def _from_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
     if icc:
         try:
             converted = ImageCms.profileToProfile(
@@ -150,28 +240,57 @@ def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
     return image.convert("RGB")
 
 
-def _deep_gray(image: Image.Image, full: int) -> NDArray[np.uint16]:
+def _deep_gray(image: Image.Image) -> NDArray[np.uint16]:
     samples = np.asarray(image)
+    # 12-bit TIFF samples come unscaled.
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    full = 4095 if tuple(bits) == (12,) else 65535
     if samples.min() < 0 or samples.max() > full:
         raise InputError("gray samples of more than 16 bits, or negative ones: not supported")
     return scaled(samples.astype(np.uint16), full)
 
 
-def _transparent_colour(image: Image.Image, pixels: Samples) -> NDArray[np.uint16] | None:
-    """Alpha of a 16-bit picture that names one colour to be seen through."""
+def transparent_colour(
+    image: Image.Image, pixels: Samples, layouts: Collection[str], notes: list[str]
+) -> Samples | None:
+    """Alpha of a picture that names one colour to be seen through, in the samples of its file.
+
+    ``layouts`` are those samples' (see `raw_modes`), empty if they are no longer known.
+    """
     colour = image.info.get("transparency")
-    if not isinstance(colour, (int, tuple)):
+    if not isinstance(colour, int if pixels.ndim == 2 else tuple):
         return None
-    same = pixels == np.asarray(colour, dtype=np.uint16)
-    if same.ndim == 3:
-        same = same.all(axis=2)
-    return np.where(same, 0, 65535).astype(np.uint16)
+    full = int(np.iinfo(pixels.dtype).max)
+    key = np.atleast_1d(np.asarray(colour, np.int64))
+    if key.size not in (1, 3) or (image.format == "GIF" and image.mode != "L"):
+        return None
+    if pixels.dtype == np.uint8 and key.max() > 255:
+        whole = samples_behind(image, pixels)
+        if whole is not None:
+            return np.where((whole == key).all(axis=2), 0, full).astype(np.uint8)
+        key >>= 8  # Pillow kept the high bytes of the pixels, and nobody the others
+        notes.append("transparent colour of 16 bits known by 8 of them")
+    elif image.format == "PNG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
+        key = np.minimum(key * _step(pixels, int(key[0]), layouts), 255)
+    same = pixels == key if pixels.ndim == 2 else (pixels == key).all(axis=2)
+    return np.where(same, 0, full).astype(pixels.dtype)
+
+
+def _step(gray: Samples, key: int, layouts: Collection[str]) -> int:
+    """What one level of a PNG's gray samples, of 1 to 8 bits, has become of 255."""
+    if layouts:
+        return {"1": 255, "L;2": 85, "L;4": 17}.get(next(iter(layouts)), 1)
+    for step in (255, 85, 17):
+        # Nothing has this colour as it stands, and all levels are such as fewer bits give.
+        if key <= 255 // step and not (gray == key).any() and not (gray % step).any():
+            return step
+    return 1
 
 
 def _reduced_by_decoder(image: Image.Image) -> bool:
     """Whether a file has colours of more than 8 bits that its decoder gives as 8."""
     stream = cast(Any, getattr(image, "fp", None))
-    if image.format not in ("AVIF", "JPEG2000", "PPM") or stream is None or image.mode == "I;16":
+    if image.format not in ("AVIF", "PPM") or stream is None or image.mode == "I;16":
         return False
     if image.format == "PPM":
         arguments = image.tile[0][3]  # type: ignore[attr-defined]
@@ -180,9 +299,6 @@ def _reduced_by_decoder(image: Image.Image) -> bool:
     stream.seek(0)
     head: bytes = stream.read(1 << 16)
     stream.seek(position)
-    # AV1 codec configuration: a flag in its third byte. JPEG 2000: depth - 1 in the SIZ marker.
-    if image.format == "AVIF":
-        at = head.find(b"av1C")
-        return at >= 0 and len(head) > at + 6 and bool(head[at + 6] & 0x40)
-    at = head.find(b"\xff\x4f\xff\x51")
-    return at >= 0 and len(head) > at + 42 and bool(head[at + 42] & 0x7F > 7)
+    # AV1 codec configuration: a flag in its third byte.
+    at = head.find(b"av1C")
+    return at >= 0 and len(head) > at + 6 and bool(head[at + 6] & 0x40)

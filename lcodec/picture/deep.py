@@ -2,8 +2,7 @@
 
 Pillow has no mode for them: its unpackers take the high byte of each sample. Reading the same
 file once more as if its samples were of the other byte order gives the low bytes. So Pillow's
-decoders, which are well tried, do all the work; a library that holds such samples itself would
-bring tens of megabytes of further decoders (imagecodecs, OpenCV), or is slow (pypng).
+decoders, which are well tried, do all the work, and refuse what they always refuse.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lcodec.picture.limit import no_pillow_limit
+from lcodec.picture.samples import scaled
+from lcodec.picture.sources import file_of, is_fresh
 
 _NATIVE = "L" if sys.byteorder == "little" else "B"
 _OTHER = {"L": "B", "B": "L", "N": "B" if _NATIVE == "L" else "L"}
-_FULL = 65535
 
 
 def raw_modes(image: Image.Image) -> set[str]:
@@ -28,13 +28,12 @@ def raw_modes(image: Image.Image) -> set[str]:
 
 
 def load_deep(image: Image.Image) -> NDArray[np.uint16] | None:
-    """Load an image; its samples (H, W, 2 to 4) if the file has 16-bit ones that Pillow reduces.
+    """Load a PNG or PPM image; its samples (H, W, 2 to 4) if it has 16-bit ones.
 
-    The last of two or four is alpha, not multiplied into the others. None if Pillow holds all
-    there is, or if the layout is one that cannot be had whole.
+    The last of two or four is alpha. None if Pillow holds all there is.
     """
     samples = None
-    if getattr(image, "fp", None) is not None and image.tell() == 0:
+    if image.format in ("PNG", "PPM") and is_fresh(image) and image.tell() == 0:
         if image.format == "PPM":
             samples = _portable(image)
             if samples is not None:
@@ -42,6 +41,22 @@ def load_deep(image: Image.Image) -> NDArray[np.uint16] | None:
         else:
             samples = _from_layout(image)
     image.load()
+    return samples
+
+
+def samples_behind(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
+    """The 16-bit samples of the file of a loaded PNG image, if these are still their high bytes."""
+    with file_of(image) as stream:
+        if stream is None or image.format != "PNG" or image.size[::-1] != pixels.shape[:2]:
+            return None
+        try:
+            stream.seek(0)
+            with no_pillow_limit(), Image.open(stream, formats=["PNG"]) as other:
+                samples = load_deep(other) if other.size == image.size else None
+        except Exception:  # of many kinds: it may be another file by now
+            return None
+    if samples is None or samples.shape != pixels.shape or ((samples >> 8) != pixels).any():
+        return None
     return samples
 
 
@@ -54,12 +69,10 @@ def _from_layout(image: Image.Image) -> NDArray[np.uint16] | None:
         # As four samples of 8 bits: all bytes at once.
         parts = _again(image, "RGBA")
         return _join(parts[..., 0::2], parts[..., 1::2])
-    if name not in ("RGB", "RGBA", "RGBa", "RGBX"):
+    if name not in ("RGB", "RGBA"):
         return None
-    plain = "RGBA" if name == "RGBa" else name
-    low = _again(image, f"{plain};16{_OTHER[order]}")
-    samples = _join(_again(image, f"{plain};16{order}"), low)
-    return _divided(samples) if name == "RGBa" else samples
+    low = _again(image, f"{name};16{_OTHER[order]}")
+    return _join(_again(image, f"{name};16{order}"), low)
 
 
 def _again(image: Image.Image, layout: str) -> NDArray[np.uint8]:
@@ -99,21 +112,6 @@ def _portable(image: Image.Image) -> NDArray[np.uint16] | None:
         raise OSError("image file is truncated")
     samples = np.frombuffer(data, dtype=">u2").reshape(image.height, image.width, 3)
     return scaled(samples.astype(np.uint16), largest)
-
-
-def scaled(samples: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
-    """Samples of 0..largest as 0..65535, rounded; larger ones count as largest."""
-    if largest == _FULL:
-        return samples
-    wide = np.minimum(samples, largest).astype(np.uint32)
-    return ((wide * _FULL + largest // 2) // largest).astype(np.uint16)
-
-
-def _divided(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Colours that alpha was multiplied into, without it."""
-    alpha = samples[..., 3:].astype(np.uint64)
-    colours = (samples[..., :3] * np.uint64(_FULL) + alpha // 2) // np.maximum(alpha, 1)
-    return np.concatenate([np.minimum(colours, _FULL), alpha], axis=2).astype(np.uint16)
 
 
 def _join(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:

@@ -6,8 +6,9 @@ import os
 
 from PIL import Image
 
+from lcodec.container import MAX_SIDE
 from lcodec.errors import InputError, UsageError
-from lcodec.picture.reader import open_image
+from lcodec.picture.reader import load, size_of
 from lcodec.suffixes import WRITE_SUFFIXES
 
 
@@ -20,8 +21,8 @@ def probe(path: str | os.PathLike[str]) -> tuple[int, int, str]:
         InputError: the file cannot be read, or its head is not that of a picture.
     """
     try:
-        with open(path, "rb") as stream, open_image(stream) as image:
-            return image.width, image.height, image.format or ""
+        with open(path, "rb") as stream:
+            return size_of(stream)
     except Exception as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
 
@@ -29,9 +30,8 @@ def probe(path: str | os.PathLike[str]) -> tuple[int, int, str]:
 def is_whole(path: str | os.PathLike[str]) -> bool:
     """Whether all pixels of a picture can be read."""
     try:
-        with open(path, "rb") as stream, open_image(stream) as image:
-            image.load()
-    except Exception:  # Pillow raises many kinds on damaged data
+        load(path, max_pixels=MAX_SIDE**2, metadata=False)
+    except InputError:
         return False
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,10 @@ from PIL import Image, UnidentifiedImageError
 
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError
-from lcodec.picture.convert import from_pil
+from lcodec.picture import pngread, tiffcarry, tiffread
+from lcodec.picture.carried import Carried
+from lcodec.picture.convert import finished, from_pil, from_tiff
+from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
 
@@ -65,13 +69,7 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
 
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     try:
-        with no_pillow_limit(), open_image(stream) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise InputError(
-                    f"{width}x{height} is {width * height} pixels, the limit is {max_pixels}"
-                )
-            return from_pil(image)
+        return _read(stream, max_pixels)
     except LcodecError as error:
         raise InputError(f"{name}: {error}") from error
     except UnidentifiedImageError:
@@ -81,6 +79,46 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def _read(stream: BinaryIO, max_pixels: int) -> Picture:
+    width, height, kind = size_of(stream)
+    _check_size(width, height, max_pixels)
+    if kind == "TIFF":
+        reader = Reader(stream)
+        what = tiffread.layout(reader)
+        if not tiffread.for_pillow(what):
+            found = tiffcarry.carried(reader)
+            return finished(from_tiff(stream, what, 0, found.icc), found)
+    carried: Carried | None = None
+    if kind == "PNG":
+        stream, carried = pngread.split(stream)
+    with no_pillow_limit(), open_image(stream) as image:
+        _check_size(*image.size, max_pixels)
+        return from_pil(image, carried=carried)
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"{width}x{height} is {width * height} pixels, the limit is {max_pixels}")
+
+
+def size_of(stream: BinaryIO) -> tuple[int, int, str]:
+    """Width and height of a picture as stored, and its format as Pillow names it.
+
+    Raises:
+        InputError, Exception of many kinds: not a picture, or damaged.
+    """
+    stream.seek(0)
+    head = stream.read(24)
+    if head.startswith(tiffread.SIGNATURES):
+        what = tiffread.layout(Reader(stream))
+        return what.width, what.height, "TIFF"
+    if head.startswith(pngread.SIGNATURE) and head[12:16] == b"IHDR" and len(head) == 24:
+        # Not asked of Pillow, which would refuse it for its texts.
+        return *struct.unpack_from(">II", head, 16), "PNG"
+    with open_image(stream) as image:
+        return *image.size, image.format or ""
 
 
 def open_image(stream: BinaryIO) -> Image.Image:

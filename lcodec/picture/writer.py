@@ -17,7 +17,8 @@ from lcodec.atomic import atomic_write
 from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
-from lcodec.picture.metadata import EXIF_PREFIX, Metadata, is_readable
+from lcodec.picture.exif import EXIF_PREFIX, is_readable, without_orientation
+from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.tiff import write_tiff
 from lcodec.suffixes import WRITE_SUFFIXES
@@ -134,9 +135,12 @@ def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
     if picture.bit_depth == 16 and not target.deep:
         lost.append("samples beyond 8 bits")
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
-    if not target.gray and pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     data, dropped = _fit_metadata(picture.metadata, target)
+    # A file of gray pixels may not have a profile of colours (PNG third edition, 11.3.2.3; ICC.1,
+    # annex B): as colours they mean the same.
+    coloured = data.icc is not None and data.icc[16:20] == b"RGB "
+    if pixels.ndim == 2 and (coloured or not target.gray):
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     return Picture(pixels, alpha=alpha, metadata=data), [*lost, *dropped]
 
 
@@ -188,5 +192,9 @@ def _write_pillow(stream: BinaryIO, picture: Picture, kind: str, options: dict[s
     if picture.metadata.icc:
         options = options | {"icc_profile": picture.metadata.icc}
     if picture.metadata.exif:
-        options = options | {"exif": EXIF_PREFIX + picture.metadata.exif}
+        exif = picture.metadata.exif
+        if kind == "AVIF":
+            # Pillow would take it out itself, and write all the rest anew.
+            exif = without_orientation(exif)
+        options = options | {"exif": EXIF_PREFIX + exif}
     to_pil(picture).save(stream, format=kind, **options)

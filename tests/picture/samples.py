@@ -87,3 +87,94 @@ def exif(orientation: int | None = None, order: str = "<") -> bytes:
         data[0x0112] = orientation
     data.get_ifd(0x8769)[0x829A] = 0.25
     return data.tobytes().removeprefix(b"Exif\0\0")
+
+
+def packed(samples: NDArray[Any], bits: int, order: str = "<") -> bytes:
+    """Rows of samples (H, W, C) of ``bits`` bits, each row from a byte of its own on."""
+    rows = samples.reshape(len(samples), -1).astype(np.uint16)
+    if bits in (8, 16):
+        return rows.astype(f"{order}u{bits // 8}").tobytes()
+    places = np.arange(bits - 1, -1, -1, dtype=np.uint16)
+    single = (rows[..., None] >> places & 1).astype(np.uint8).reshape(len(rows), -1)
+    return np.packbits(single, axis=1).tobytes()
+
+
+def tiff(
+    samples: NDArray[Any],
+    bits: int,
+    photometric: int,
+    *,
+    order: str = "<",
+    planar: bool = False,
+    deflate: bool = False,
+    tags: dict[int, tuple[int, bytes]] | None = None,
+    **short: int,
+) -> bytes:
+    """A TIFF file of samples (H, W, C), as the specification has it: one strip, or one a plane.
+
+    ``tags`` are types and bytes by number; ``short`` are SHORT values, as ``t338=2``.
+    """
+    height, width, count = samples.shape
+    parts = [samples[..., k : k + 1] for k in range(count)] if planar else [samples]
+    strips = [packed(part, bits, order) for part in parts]
+    strips = [zlib.compress(strip) for strip in strips] if deflate else strips
+    if short.get("t266") == 2:  # the first pixel in the lowest bit
+        table = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+        strips = [strip.translate(table) for strip in strips]
+
+    def shorts(*values: int) -> tuple[int, bytes]:
+        return 3, struct.pack(f"{order}{len(values)}H", *values)
+
+    def longs(*values: int) -> tuple[int, bytes]:
+        return 4, struct.pack(f"{order}{len(values)}I", *values)
+
+    entries = {256: shorts(width), 257: shorts(height), 258: shorts(*[bits] * count)}
+    entries |= {259: shorts(8 if deflate else 1), 262: shorts(photometric), 277: shorts(count)}
+    entries |= {273: longs(*[0] * len(strips)), 279: longs(*map(len, strips))}
+    entries |= {278: shorts(height), 284: shorts(2 if planar else 1)}
+    entries |= {int(name[1:]): shorts(value) for name, value in short.items()} | (tags or {})
+    at = 8 + 2 + 12 * len(entries) + 4
+    start = at + sum(len(data) + len(data) % 2 for _, data in entries.values() if len(data) > 4)
+    places = [start + sum(map(len, strips[:k])) for k in range(len(strips))]
+    entries[273] = longs(*places)
+    index, values = b"", b""
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+    for tag in sorted(entries):
+        kind, data = entries[tag]
+        inline = data.ljust(4, b"\0")
+        if len(data) > 4:
+            inline = struct.pack(f"{order}I", at + len(values))
+            values += data + bytes(len(data) % 2)
+        index += struct.pack(f"{order}HHI", tag, kind, len(data) // sizes[kind]) + inline
+    mark = b"II" if order == "<" else b"MM"
+    head = mark + struct.pack(f"{order}HIH", 42, 8, len(entries))
+    return head + index + bytes(4) + values + b"".join(strips)
+
+
+def png(
+    samples: NDArray[Any], bits: int, colour_type: int, extra: bytes = b"", *, late: bytes = b""
+) -> bytes:
+    """A PNG of samples (H, W, C), unfiltered; chunks before the data, and behind it."""
+    height, width, _ = samples.shape
+    row = packed(samples, bits, ">")
+    step = len(row) // height
+    body = b"".join(b"\0" + row[k : k + step] for k in range(0, len(row), step))
+    head = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(body))
+    signature = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    return signature + extra + data + late + chunk(b"IEND", b"")
+
+
+def channels(picture: Any) -> NDArray[Any]:
+    """Samples (H, W, 1 to 4) of a picture, alpha last."""
+    pixels = picture.pixels.reshape(picture.height, picture.width, -1)
+    if picture.alpha is None:
+        return np.asarray(pixels)
+    return np.concatenate([pixels, picture.alpha[..., None]], axis=2)
+
+
+def full_range(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """What samples of ``bits`` bits are as 8 or 16 bits, by division."""
+    full, out = (1 << bits) - 1, 255 if bits <= 8 else 65535
+    wide = (samples.astype(np.int64) * out + full // 2) // full
+    return wide.astype(np.uint8 if bits <= 8 else np.uint16)

@@ -13,17 +13,19 @@ from PIL import Image
 
 from lcodec.errors import UsageError
 from lcodec.picture import Picture, from_array, from_pil, load, to_pil
-from tests.picture.samples import DEEP, GRAY, RGB, chunk, cmyk_profile, encoded, icc, png16
+from tests.picture.samples import (
+    DEEP,
+    GRAY,
+    RGB,
+    channels,
+    chunk,
+    cmyk_profile,
+    encoded,
+    icc,
+    png16,
+)
 
 ALPHA = np.array(GRAY[::-1])
-
-
-def channels(picture: Picture) -> NDArray[Any]:
-    """Samples (H, W, 1 to 4)."""
-    pixels = picture.pixels.reshape(picture.height, picture.width, -1)
-    if picture.alpha is None:
-        return pixels
-    return np.concatenate([pixels, picture.alpha[..., None]], axis=2)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG2000", "QOI"])

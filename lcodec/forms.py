@@ -1,0 +1,87 @@
+"""The forms in which a caller may hand over a picture or a ``.lic`` file."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO, TypeAlias, TypeGuard
+
+import numpy as np
+from PIL import Image
+
+from lcodec import container
+from lcodec.container import SIGNATURE, Buffer, LicFile
+from lcodec.errors import InputError, UsageError
+from lcodec.picture import Picture, Samples, from_array, from_pil, load
+
+AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
+AnyFile: TypeAlias = "Buffer | LicFile | str | os.PathLike[str] | BinaryIO"
+
+_PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
+_FILES = "bytes, a path or a binary file"
+
+
+def as_picture(image: AnyPicture) -> Picture:
+    """A picture of any of the forms that can be encoded.
+
+    Raises:
+        UsageError: none of these forms, or an array of another type or shape.
+        InputError: an image that cannot be converted, or a file that cannot be read.
+    """
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, np.ndarray):
+        return from_array(image)
+    if isinstance(image, Image.Image):
+        return from_pil(image)
+    if _is_file(image):
+        return load(image)
+    raise UsageError(f"a picture is {_PICTURES}, not {_named(image)}")
+
+
+def as_file(data: AnyFile, max_pixels: int = container.DEFAULT_MAX_PIXELS) -> LicFile:
+    """A parsed ``.lic`` file of any of the forms that can be decoded.
+
+    Raises:
+        UsageError: none of these forms.
+        InputError: a file that cannot be read, or more than ``max_pixels`` pixels.
+        FormatError, UnsupportedError: the file is damaged or of another kind.
+    """
+    if isinstance(data, LicFile):
+        return data
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return container.read(data, max_pixels=max_pixels)
+    if not _is_file(data):
+        raise UsageError(f"a .lic file is {_FILES}, not {_named(data)}")
+    return container.read(_content(data), max_pixels=max_pixels)
+
+
+def _content(source: str | os.PathLike[str] | BinaryIO) -> bytes:
+    try:
+        if isinstance(source, (str, os.PathLike)):
+            with open(source, "rb") as stream:
+                return _read(stream)
+        return _read(source)
+    except (OSError, ValueError) as error:
+        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{name}: no such file") from None
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"{name}: cannot be read: {reason or error}") from error
+
+
+def _read(stream: BinaryIO) -> bytes:
+    """All of a stream, unless it begins as no ``.lic`` file does."""
+    head = stream.read(len(SIGNATURE))
+    return head + stream.read() if head == SIGNATURE else head
+
+
+def _is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
+    """Whether a value is a path or an open binary file."""
+    if isinstance(value, (str, os.PathLike)):
+        return True
+    return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
+
+
+def _named(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,70 @@
+"""Pictures and files are taken in every form that makes sense, and nothing else."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lcodec
+from lcodec.errors import FormatError, InputError, UsageError
+from tests.tinymodel import picture
+
+PIXELS = picture(40, 56)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_paths_and_binary_files(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    Image.fromarray(PIXELS).save(source)
+    expected = lcodec.encode(PIXELS)
+    with source.open("rb") as stream:
+        forms: list[Any] = [str(source), source, stream, io.BytesIO(source.read_bytes())]
+        for form in forms:
+            assert lcodec.encode(form) == expected
+    coded = tmp_path / "a.lic"
+    coded.write_bytes(expected)
+    pixels = lcodec.decode(expected).pixels
+    with coded.open("rb") as stream:
+        for form in (str(coded), coded, stream, io.BytesIO(expected), bytearray(expected)):
+            assert np.array_equal(lcodec.decode(form).pixels, pixels)
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("other", [None, [[1, 2]], 5, io.StringIO("text"), {"a": 1}])
+def test_anything_else_is_a_usage_error(other: Any) -> None:
+    with pytest.raises(UsageError, match="a picture is a path, a binary file") as caught:
+        lcodec.encode(other)
+    assert ("None" if other is None else type(other).__name__) in str(caught.value)
+    with pytest.raises(UsageError, match=r"a \.lic file is bytes, a path or a binary file"):
+        lcodec.decode(other)
+
+
+def test_text_files_are_not_files_of_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.lic").write_text("text")
+    with (tmp_path / "a.lic").open() as stream, pytest.raises(UsageError):
+        lcodec.decode(stream)  # type: ignore[arg-type]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for call in (lcodec.encode, lcodec.decode):
+        with pytest.raises(InputError, match="no such file"):
+            call(tmp_path / "missing")
+        with pytest.raises(InputError, match="cannot be read"):
+            call(tmp_path)
+    closed = io.BytesIO()
+    closed.close()
+    with pytest.raises(InputError, match="cannot be read"):
+        lcodec.decode(closed)
+    (tmp_path / "a.png").write_bytes(b"not a picture")
+    with pytest.raises(InputError, match="not a picture"):
+        lcodec.encode(tmp_path / "a.png")
+    # What does not begin as a .lic file is not read to its end.
+    stream = io.BytesIO(bytes(1 << 20))
+    with pytest.raises(FormatError):
+        lcodec.decode(stream)
+    assert stream.tell() < 100
