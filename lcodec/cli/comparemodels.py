@@ -23,7 +23,7 @@ def compare_models(
             "--models",
             metavar="LIST",
             autocompletion=complete.model_lists,
-            help="Models, with commas; all if not given.",
+            help="Models, with commas; if not given, all over the same transforms.",
         ),
     ] = None,
     levels: Annotated[
@@ -74,7 +74,7 @@ def compare_models(
             paths.check_output(file, force=force)
     if plot is not None:
         check_plot(plot, force)
-    chosen = names.split(",") if names else weights.coding_models()
+    chosen = names.split(",") if names else weights.comparable_models()
     for name in chosen:
         weights.require_model(name)
 
