@@ -10,10 +10,10 @@ PICTURE ?= $(shell $(BIN)/python -c \
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lint unit test portability slow bench
+.PHONY: help install demo lint unit test docs portability slow bench release-check
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv and install lcodec with everything development needs
 
@@ -38,6 +38,9 @@ unit: $(INSTALLED) ## The tests alone
 
 test: lint unit ## Style, types and all tests but the slow ones
 
+docs: $(INSTALLED) ## Links, command lines, examples and figures of the documents
+	$(BIN)/python -m pytest tests/test_docs.py tests/test_guides.py tests/release
+
 portability: $(INSTALLED) ## Same bits under other instruction sets, threads and carriers
 	$(BIN)/python -m pytest -m portability
 
@@ -46,3 +49,6 @@ slow: $(INSTALLED) ## The tests that take long
 
 bench: $(INSTALLED) ## Rate and distortion over the pictures in the folder SET
 	$(BIN)/lcodec bench --set $(SET)
+
+release-check: $(INSTALLED) ## Build, install into an empty environment, try; see docs/releasing.md
+	$(BIN)/python tools/release_check.py

@@ -17,6 +17,16 @@ RELEASED = ROOT / "models" / "groupedmixer" / "entropy.safetensors"
 RELEASED_MODELS = sorted(path.parent.name for path in ROOT.glob("models/*/entropy.safetensors"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's data folder: models that the user has added are not to be seen."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        patch.delenv("LCODEC_WEIGHTS_FROM", raising=False)
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with small random models released as those that both tunes use."""

@@ -7,12 +7,12 @@
     python tools/results.py --bench bench.json --models models.json --effort effort.json
 
 Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
-results in README.md and the card of groupedmixer, and docs/rd.svg; `--models` the tables in
-docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, a comparison too,
-another table in docs/models.md; `--effort` the table in docs/effort.md; `--targets` what
-`tools/target_check.py` prints, in docs/targets.md. With `--runs`, the folders of
-`tools/train_entropy.py` in the order in which one went on from the other, the cards of all compared
-models that have a run of their name are written as well.
+speed and the results in README.md, the results in the card of groupedmixer, and docs/rd.svg;
+`--models` the tables in docs/models.md and README.md (a few columns), and docs/models.svg;
+`--ablations`, a comparison too, another table in docs/models.md; `--effort` the table in
+docs/effort.md; `--targets` what `tools/target_check.py` prints, in docs/targets.md. With `--runs`,
+the folders of `tools/train_entropy.py` in the order in which one went on from the other, the cards
+of all compared models that have a run of their name are written as well.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lcodec.errors import InputError
 ROOT = Path(__file__).resolve().parent.parent
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
 PLACES = (
+    ("speed", "README.md"),
     ("results", "README.md"),
     ("results", "models/groupedmixer/README.md"),
     ("models", "README.md"),
@@ -66,6 +67,21 @@ def bench_tables(result: BenchResult) -> str:
     levels = ",".join(str(quality) for quality in result.qualities)
     lines += ["", f"    lcodec bench --set kodak --quality {levels}"]
     return "\n".join(lines)
+
+
+def speed(result: BenchResult) -> str:
+    """Seconds a megapixel at the quality nearest to 50, over all pictures."""
+    quality = min(result.qualities, key=lambda level: abs(level - 50))
+    rows = [row for row in result.results if row.quality == quality]
+    megapixels = sum(row.width * row.height for row in rows) / 1e6
+    encode = sum(row.encode_seconds for row in rows) / megapixels
+    decode = sum(row.decode_seconds for row in rows) / megapixels
+    threads = result.machine.get("threads", "all")
+    return (
+        f"*Speed*: {encode:.1f} s a megapixel to encode and {decode:.1f} s to decode, at quality"
+        f" {quality} with {threads} threads"
+        + ("." if result.startup_seconds is None else f"; {result.startup_seconds:.0f} s to start.")
+    )
 
 
 def short_table(comparison: Comparison) -> str:
@@ -188,6 +204,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.bench:
         result = load_result(options.bench)
+        put("speed", speed(result))
         put("results", bench_tables(result))
         curves = [result.curve(), *(published_curve(name) for name in DRAWN)]
         plot_rd(curves, ROOT / "docs" / "rd.svg", overwrite=True)

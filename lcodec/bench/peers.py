@@ -1,7 +1,7 @@
-"""Other codecs on the same pictures: JPEG, WebP, AVIF and JPEG XL, through Pillow.
+"""Other codecs on the same pictures: JPEG, WebP and AVIF of Pillow, JPEG XL of imagecodecs.
 
-Files carry no metadata. Each codec is run with settings that its users would choose for small
-files, and its own default tuning; JPEG XL needs pillow-jxl-plugin, of the extra ``lcodec[bench]``.
+Files carry no metadata. Each codec has settings that its users would choose for small files, and
+its own default tuning.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
 from lcodec.bench.curves import Curve
-from lcodec.bench.extras import require
 from lcodec.errors import UsageError
 from lcodec.metrics import measures
 from lcodec.picture import Picture, Samples, load
@@ -29,35 +29,43 @@ class Peer:
 
     Attributes:
         name, title: what to call it in options, and in reports.
-        kind: Pillow's name of the format.
-        settings: values of ``quality`` that are measured.
-        options: the other options of Pillow's ``save``.
-        module: what has to be imported for the format, if anything.
+        settings: what is measured, by rising quality; "quality" but for JPEG XL, whose is the
+            distance, 1 for visually lossless.
+        encode: the file of 8-bit pixels (H, W) or (H, W, 3) at a setting.
+        decode: the pixels of a file, gray or colour.
     """
 
     name: str
     title: str
-    kind: str
-    settings: tuple[int, ...]
-    options: dict[str, Any] = field(default_factory=dict)
-    module: str | None = None
+    settings: tuple[float, ...]
+    encode: Callable[[Samples, float], bytes]
+    decode: Callable[[bytes], Samples]
 
-    def encode(self, pixels: Samples, setting: int) -> bytes:
-        """The file of 8-bit pixels (H, W) or (H, W, 3) at one of its settings.
 
-        Raises:
-            MissingExtraError: the format needs a package that is not installed.
-        """
-        if self.module is not None:
-            require(self.module, self.title)
+def _pillow(name: str, title: str, settings: tuple[float, ...], kind: str, **options: Any) -> Peer:
+    """A codec of Pillow's."""
+
+    def encode(pixels: Samples, setting: float) -> bytes:
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, self.kind, quality=setting, **self.options)
+        Image.fromarray(pixels).save(stream, kind, quality=round(setting), **options)
         return stream.getvalue()
 
-    def decode(self, data: bytes, like: Samples) -> Samples:
-        """The pixels of a file, gray or colour as those of ``like``."""
+    def decode(data: bytes) -> Samples:
         with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("L" if like.ndim == 2 else "RGB"))
+            return np.asarray(image if image.mode == "L" else image.convert("RGB"))
+
+    return Peer(name, title, settings, encode, decode)
+
+
+def _jpeg_xl() -> Peer:
+    def encode(pixels: Samples, setting: float) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode(pixels, distance=setting, effort=7))
+
+    def decode(data: bytes) -> Samples:
+        return np.asarray(imagecodecs.jpegxl_decode(data))
+
+    distances = (20.0, 14.0, 9.0, 6.0, 4.2, 3.0, 2.1, 1.4, 0.9, 0.55, 0.3)
+    return Peer("jxl", "JPEG XL, effort 7", distances, encode, decode)
 
 
 _AVIF = (8, 18, 28, 38, 48, 58, 68, 76, 84, 91, 96)
@@ -65,32 +73,21 @@ _AVIF = (8, 18, 28, 38, 48, 58, 68, 76, 84, 91, 96)
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer(
-            *("jpeg", "JPEG 4:2:0, optimised, progressive", "JPEG"),
-            (4, 8, 14, 22, 32, 45, 60, 75, 85, 92, 97),
-            {"optimize": True, "progressive": True, "subsampling": "4:2:0"},
+        _pillow(
+            *("jpeg", "JPEG 4:2:0, optimised, progressive"),
+            *((4, 8, 14, 22, 32, 45, 60, 75, 85, 92, 97), "JPEG"),
+            optimize=True,
+            progressive=True,
+            subsampling="4:2:0",
         ),
-        Peer(
-            *("webp", "WebP, method 6", "WEBP"),
-            (1, 8, 18, 30, 45, 60, 75, 85, 92, 97, 100),
-            {"method": 6},
+        _pillow(
+            *("webp", "WebP, method 6"),
+            *((1, 8, 18, 30, 45, 60, 75, 85, 92, 97, 100), "WEBP"),
+            method=6,
         ),
-        Peer(
-            *("avif", "AVIF 4:2:0, speed 6", "AVIF"),
-            _AVIF,
-            {"speed": 6, "subsampling": "4:2:0"},
-        ),
-        Peer(
-            *("avif444", "AVIF 4:4:4, speed 6", "AVIF"),
-            _AVIF,
-            {"speed": 6, "subsampling": "4:4:4"},
-        ),
-        Peer(
-            *("jxl", "JPEG XL, effort 7", "JXL"),
-            (5, 12, 20, 30, 42, 55, 68, 78, 86, 92, 96),
-            {"effort": 7},
-            "pillow_jxl",
-        ),
+        _pillow("avif", "AVIF 4:2:0, speed 6", _AVIF, "AVIF", speed=6, subsampling="4:2:0"),
+        _pillow("avif444", "AVIF 4:4:4, speed 6", _AVIF, "AVIF", speed=6, subsampling="4:4:4"),
+        _jpeg_xl(),
     )
 }
 """The codecs that can be compared with, by name."""
@@ -101,16 +98,11 @@ def find_peers(names: Sequence[str]) -> tuple[Peer, ...]:
 
     Raises:
         UsageError: there is no codec of a name.
-        MissingExtraError: one needs a package that is not installed.
     """
     unknown = [name for name in names if name not in PEERS]
     if unknown:
         raise UsageError(f"unknown codec: {unknown[0]} ({', '.join(PEERS)})")
-    peers = tuple(PEERS[name] for name in dict.fromkeys(names))
-    for peer in peers:
-        if peer.module is not None:
-            require(peer.module, peer.title)
-    return peers
+    return tuple(PEERS[name] for name in dict.fromkeys(names))
 
 
 def measure(
@@ -122,7 +114,6 @@ def measure(
 
     Raises:
         InputError: a picture cannot be read.
-        MissingExtraError: the format needs a package that is not installed.
     """
     rows: list[list[tuple[float | None, ...]]] = [[] for _ in peer.settings]
     for path in pictures:
@@ -131,7 +122,7 @@ def measure(
             row.append(_point(peer, pixels, setting))
         on_picture()
     points = [[_mean([point[i] for point in row]) for i in range(4)] for row in rows]
-    source = "measured on the same pictures with Pillow"
+    source = "measured on the same pictures"
     return Curve.from_points(peer.name, points, title=peer.title, source=source, kind="classical")
 
 
@@ -142,9 +133,11 @@ def _pixels(picture: Picture) -> Samples:
     return pixels
 
 
-def _point(peer: Peer, pixels: Samples, setting: int) -> tuple[float | None, ...]:
+def _point(peer: Peer, pixels: Samples, setting: float) -> tuple[float | None, ...]:
     data = peer.encode(pixels, setting)
-    decoded = peer.decode(data, pixels)
+    decoded = peer.decode(data)
+    if pixels.ndim == 2 and decoded.ndim == 3:
+        decoded = decoded[..., 0]  # WebP has no gray
     height, width = pixels.shape[:2]
     return 8.0 * len(data) / (width * height), *measures.measure(pixels, decoded)
 

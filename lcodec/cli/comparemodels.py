@@ -23,7 +23,7 @@ def compare_models(
             "--models",
             metavar="LIST",
             autocompletion=complete.model_lists,
-            help="Models, with commas; all if not given.",
+            help="Models, with commas; if not given, all over the same transforms.",
         ),
     ] = None,
     levels: Annotated[

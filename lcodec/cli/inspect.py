@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lcodec.cli import complete, console, details, paths, sniff
 from lcodec.container import MAX_SIDE, Description, describe
 from lcodec.errors import LcodecError
+from lcodec.weights import at_hand, stated_tune
+from lcodec.weights.catalogue import find_released
+from lcodec.weights.howtoget import command
 
 
 def inspect(
@@ -41,7 +44,8 @@ def inspect(
                 console.emit_json({"file": name, "error": str(error), "code": error.exit_code})
             continue
         if as_json:
-            console.emit_json({"file": name, **description})
+            told = {"file": name, **description, "weights": _weights(description)}
+            console.emit_json(told)
         else:
             console.emit(_text(name, description))
             if verbose:
@@ -81,9 +85,36 @@ def _text(name: str, description: Description) -> str:
             f"{header['entropy_model_name']} ({header['entropy_model']}), "
             f"id {header['model_id']}, arithmetic profile {header['profile']}",
         ),
+        ("weights", _weights_text(_weights(description))),
     ]
     lines = [f"{console.printable(name)}: .lic format {description['version']}, sound"]
     return "\n".join([*lines, *(f"  {line}" for line in console.align(rows))])
+
+
+def _weights(description: Description) -> dict[str, Any]:
+    """What is known of the model that a file was made with; ready for JSON."""
+    model_id = description["header"]["model_id"]
+    released, here = find_released(model_id), at_hand(model_id)
+    missing = released is not None and here is None
+    return {
+        "model": here.name.partition("@")[0] if here else released and released.name,
+        "generation": released and released.generation,
+        "version": released and released.version,
+        "tune": None if here is None else str(stated_tune(here)),
+        "at_hand": here is not None,
+        "command": command(released)[0] if released and missing else None,
+    }
+
+
+def _weights_text(known: dict[str, Any]) -> str:
+    if known["model"] is None:
+        return "not at hand, and not of a model that this version knows"
+    origin = ", not a released model"
+    if known["generation"] is not None:
+        origin = f" of generation {known['generation']} (lcodec {known['version']})"
+    get = "" if known["at_hand"] else f"; get it: `{known['command']}`"
+    tune = f", tune {known['tune']}" if known["tune"] else ""
+    return f"{known['model']}{origin}{tune}, {'' if known['at_hand'] else 'not '}at hand{get}"
 
 
 def _side_data(description: Description) -> list[tuple[str, str]]:

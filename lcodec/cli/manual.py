@@ -79,10 +79,16 @@ EXAMPLES: dict[str, Examples] = {
     "weights list": (
         ("lcodec weights list", "for people"),
         ("lcodec weights list --json", "for programs"),
+        ("lcodec weights list --released", "all models there ever were"),
     ),
     "weights verify": (
         ("lcodec weights verify", "all of them"),
         ("lcodec weights verify groupedmixer", "one model"),
+    ),
+    "weights add": (
+        ("lcodec weights add 528d9541", "the model that an error named"),
+        ("lcodec weights add lcodec/ --git 66f580a", "all that a clone had at a commit"),
+        ("lcodec weights add lcodec-0.1.0-py3-none-any.whl", "all of a wheel"),
     ),
     "weights export": (
         ("lcodec weights export runs/a mine", "then encode with --model mine"),
@@ -103,6 +109,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "train": (0, 2, 3, 8, 130),
     "weights list": (0, 6),
     "weights verify": (0, 6),
+    "weights add": (0, 2, 6, 8),
     "weights export": (0, 2, 3, 6, 8),
 }
 """The statuses a command usually ends with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +11,27 @@ import typer
 from lcodec import weights
 from lcodec.cli import complete, console
 from lcodec.cli.help import Command, Group
-from lcodec.cli.options import ForceOption
-from lcodec.errors import InputError, WeightsError
+from lcodec.cli.options import ForceOption, QuietOption
+from lcodec.errors import InputError, UsageError, WeightsError
 
 weights_app = typer.Typer(
-    cls=Group, help="Pretrained models: list, check, export.", rich_markup_mode=None
+    cls=Group, help="Pretrained models: list, check, add, export.", rich_markup_mode=None
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a line of JSON each.")]
 
 
 @weights_app.command("list", cls=Command)
-def list_models(as_json: JsonOption = False) -> None:
+def list_models(
+    released: Annotated[
+        bool, typer.Option("--released", help="All that were ever released, at hand or not.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the models and where they are."""
+    if released:
+        _list_released(as_json)
+        return
     models = weights.list_models()
     if as_json:
         for model in models:
@@ -33,6 +42,7 @@ def list_models(as_json: JsonOption = False) -> None:
                     "missing": [file.name for file in model.missing()],
                     "bytes": model.size,
                     "folder": str(model.place.folder),
+                    "id": weights.stated_id(model),
                 }
             )
         return
@@ -41,7 +51,7 @@ def list_models(as_json: JsonOption = False) -> None:
             model.name,
             f"{model.size} bytes",
             f"{len(model.missing())} files missing" if model.missing() else "complete",
-            str(model.place.folder / model.name),
+            str(model.folder),
         )
         for model in models
     ]
@@ -49,6 +59,93 @@ def list_models(as_json: JsonOption = False) -> None:
         console.emit(line)
     if not models:
         console.say("no models; looked in " + _places())
+
+
+def _list_released(as_json: bool) -> None:
+    from lcodec.weights.catalogue import read_catalogue
+
+    at_hand = {weights.stated_id(one) for one in weights.list_models() if not one.missing()}
+    rows = [("id", "model", "generation", "version", "commit", "")]
+    for one in read_catalogue():
+        if as_json:
+            console.emit_json(
+                {
+                    "id": one.model_id,
+                    "model": one.name,
+                    "generation": one.generation,
+                    "version": one.version,
+                    "commit": one.commit,
+                    "bytes": one.size,
+                    "at_hand": one.model_id in at_hand,
+                }
+            )
+            continue
+        here = "at hand" if one.model_id in at_hand else ""
+        commit = (one.commit or "")[:10]
+        rows.append((one.model_id, one.name, str(one.generation), one.version, commit, here))
+    if not as_json:
+        for line in console.align(rows, "llr"):
+            console.emit(line)
+
+
+@weights_app.command(cls=Command)
+def add(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder, wheel, clone or address to take from, or the id of a model.",
+        ),
+    ],
+    revision: Annotated[
+        str | None,
+        typer.Option("--git", metavar="REV", help="What the clone SOURCE had at a commit."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="ID", help="This model only: its id or its name."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Add released models that are not at hand, to decode files made with them.
+
+    They go into the user's data folder, together with their transforms. Every file is compared
+    with the catalogue of released models; if one differs, nothing is added.
+    """
+    from lcodec.weights import add as adding
+    from lcodec.weights.sources import open_source
+
+    if Path(source).exists() or not adding.is_id(source):
+        origin = open_source(source, revision)
+    elif revision is not None or model is not None:
+        raise UsageError(f"{source} is the id of a model and excludes `--git` and `--model`")
+    else:
+        origin, model = adding.usual_source(source), source
+    with closing(origin), console.progress_bar(shown=not quiet) as bar:
+        task = bar.add_task("", total=None) if bar else None
+
+        def progress(done: int, total: int) -> None:
+            if bar and task is not None:
+                bar.update(task, completed=done, total=total)
+
+        added = adding.add(origin, adding.choose(origin, model), progress)
+    for one in added:
+        folder = one.place.folder.parent
+        if as_json:
+            console.emit_json(
+                {
+                    "id": one.released.model_id,
+                    "model": one.released.name,
+                    "generation": one.released.generation,
+                    "bytes": one.released.size,
+                    "folder": str(folder),
+                    "fresh": one.fresh,
+                }
+            )
+        if not quiet:
+            fate = f"-> {folder}" if one.fresh else f"is in {folder} already"
+            console.say(f"{one.released.reference}, {one.released.size} bytes {fate}")
 
 
 @weights_app.command(cls=Command)

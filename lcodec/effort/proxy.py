@@ -20,8 +20,7 @@ class Proxy:
     """Synthesis and entropy model of a loaded model, with gradients towards the latents only."""
 
     def __init__(self, loaded: LoadedModel) -> None:
-        info = find_model(loaded.name)
-        twin = restore_model(info.place.folder / info.name)
+        twin = restore_model(find_model(loaded.name).folder)
         twin.transforms = loaded.transforms
         self._twin = twin.to(loaded.device).eval().requires_grad_(False)
         self._transforms = loaded.transforms

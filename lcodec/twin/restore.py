@@ -17,6 +17,7 @@ from lcodec.integer import profile as P
 from lcodec.integer.trainable import twin_layers
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.integers import released_deviation
+from lcodec.weights.firstlayout import with_names_of_today
 from lcodec.weights.load import ENTROPY_FILE, TRANSFORMS_FILE, read_config
 
 
@@ -46,11 +47,11 @@ def restore_model(folder: Path) -> TwinCodec:
     Raises:
         InputError: files are missing or do not belong together.
     """
-    config, transforms_name, _ = read_config(folder)
+    config, transforms_name, *_ = read_config(folder)
     model = TwinCodec(config)
     try:
         transforms = load_file(folder.parent / transforms_name / TRANSFORMS_FILE)
-        stored = load_file(folder / ENTROPY_FILE)
+        stored = with_names_of_today(load_file(folder / ENTROPY_FILE))
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
         restore_entropy(model, stored)
     except (OSError, KeyError, RuntimeError) as error:

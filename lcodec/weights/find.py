@@ -1,32 +1,27 @@
-"""Where the pretrained models lie, and whether their files are the ones ``weights.lock`` names.
+"""Which model a name or an id means, and whether its files are the ones its lock names.
 
-A folder of models is looked for in this order: ``$LCODEC_MODELS``, ``models`` inside the
-installed package, ``models`` beside the package (a checkout). Each has its lock beside it. A model
-comes from the first place whose lock lists it and which has all of its files; nothing is ever
-taken from a file whose size or SHA-256 differs. Standard library only.
+A model comes from the first place (`lcodec.weights.places`) whose lock lists it and which has all
+of its files; nothing is ever taken from a file whose size or SHA-256 differs. Of several models of
+one name the others are reached as ``name@id``, with the model id in hexadecimal. Standard library
+only.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from lcodec.errors import WeightsError
 from lcodec.suggest import did_you_mean
 from lcodec.tunes import TuneName
-from lcodec.weights.lock import (
-    FOLDER_NAME,
-    LOCK_NAME,
-    LockedFile,
-    check_model_name,
-    read_lock,
-    sha256_of,
-)
+from lcodec.weights.howtoget import how_to_get
+from lcodec.weights.lock import LOCK_NAME, LockedFile, check_model_name, read_lock, sha256_of
+from lcodec.weights.places import Place, search_places
 
-ENVIRONMENT = "LCODEC_MODELS"
 CONFIG_NAME = "config.json"
 ENTROPY_NAME = "entropy.safetensors"
 UNTOLD_TUNE = TuneName.PSNR
@@ -34,28 +29,20 @@ UNTOLD_TUNE = TuneName.PSNR
 
 
 @dataclass(frozen=True)
-class Place:
-    """A folder that may hold models, and why it is looked at."""
-
-    folder: Path
-    origin: str
-
-    @property
-    def lock(self) -> Path:
-        """The lock that belongs to the folder."""
-        return self.folder.parent / LOCK_NAME
-
-    def __str__(self) -> str:
-        return f"{self.folder} ({self.origin})"
-
-
-@dataclass(frozen=True)
 class ModelInfo:
-    """A model some lock lists: its files, and the place it is taken from."""
+    """A model some lock lists: its files, and the place it is taken from.
+
+    ``name`` is what it is asked for by: its own name, or ``name@id``.
+    """
 
     name: str
     files: tuple[LockedFile, ...]
     place: Place
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self.place.folder / self.files[0].model
 
     @property
     def size(self) -> int:
@@ -88,39 +75,29 @@ class FileCheck:
     path: Path
 
 
-def search_places() -> tuple[Place, ...]:
-    """The places models are looked for, in order."""
-    package = Path(__file__).resolve().parents[1]
-    places = [
-        Place(package / FOLDER_NAME, "installed package"),
-        Place(package.parent / FOLDER_NAME, "checkout"),
-    ]
-    chosen = os.environ.get(ENVIRONMENT)
-    if chosen:
-        places.insert(0, Place(Path(chosen).expanduser().absolute(), f"${ENVIRONMENT}"))
-    return tuple(places)
-
-
-def default_folder() -> Path:
-    """The folder new models go to: the first place that exists, else the last one."""
-    places = search_places()
-    if os.environ.get(ENVIRONMENT):
-        return places[0].folder
-    return next((p.folder for p in places if p.folder.is_dir()), places[-1].folder)
-
-
 def list_models() -> list[ModelInfo]:
     """All models listed in any lock, by name, whether or not their files are there.
+
+    Models hidden behind another one of the same name are listed as ``name@id``.
 
     Raises:
         WeightsError: a lock is damaged.
     """
-    names = {file.model for place in search_places() for file in _listed(place)}
-    return [find_model(name) for name in sorted(names)]
+    models = _listed_models()
+    found: dict[str, ModelInfo] = {}
+    for model in models:
+        own, model_id = model.files[0].model, stated_id(model)
+        first = found.setdefault(own, _choose(own, models)[0])
+        if model_id and model_id != stated_id(first):
+            name = f"{own}@{model_id}"
+            found.setdefault(name, _choose(name, models)[0])
+    return [found[name] for name in sorted(found)]
 
 
 def coding_models() -> list[str]:
     """Names of the models that files can be coded with: all of their files are there.
+
+    Without those that only ``name@id`` reaches: they are there to decode what they have coded.
 
     Raises:
         WeightsError: a lock is damaged.
@@ -128,12 +105,28 @@ def coding_models() -> list[str]:
     return [
         model.name
         for model in list_models()
-        if any(file.name == ENTROPY_NAME for file in model.files) and not model.missing()
+        if any(file.name == ENTROPY_NAME for file in model.files)
+        and "@" not in model.name
+        and not model.missing()
     ]
 
 
+def comparable_models() -> list[str]:
+    """The `coding_models` over the transforms that most of them share.
+
+    Raises:
+        WeightsError: a lock is damaged.
+    """
+    models = [find_model(name) for name in coding_models()]
+    shared = [(model.place, stated(model).get("transforms")) for model in models]
+    if not shared:
+        return []
+    most = Counter(shared).most_common(1)[0][0]
+    return [model.name for model, over in zip(models, shared, strict=True) if over == most]
+
+
 def find_model(name: str) -> ModelInfo:
-    """The model ``name`` where it would be loaded from; its files are not read.
+    """The model ``name``, or ``name@id``, where it would be loaded from; its files are not read.
 
     If no place has all of its files, the first place that lists it is given.
 
@@ -141,22 +134,29 @@ def find_model(name: str) -> ModelInfo:
         UsageError: ``name`` cannot name a model.
         WeightsError: no lock lists it, or a lock is damaged.
     """
-    check_model_name(name)
-    found: list[ModelInfo] = []
-    for place in search_places():
-        files = tuple(file for file in _listed(place) if file.model == name)
-        if files:
-            found.append(ModelInfo(name, files, place))
-            if not found[-1].missing():
-                return found[-1]
-    if not found:
-        known = coding_models()
-        hint = did_you_mean(name, known)
-        raise WeightsError(
-            f"model `{name}`: not found{f'{hint} At' if hint else '; at'} hand:"
-            f" {', '.join(known) or 'none'}; looked in {_search_report(name)}"
-        )
-    return found[0]
+    own, _, model_id = name.partition("@")
+    check_model_name(own)
+    found = _choose(name, _listed_models())
+    if found:
+        return found[0]
+    known = coding_models()
+    hint = did_you_mean(name, known)
+    raise WeightsError(
+        f"model `{name}`: not found{how_to_get(model_id)}"
+        f"{f'{hint} At' if hint else '; at'} hand:"
+        f" {', '.join(known) or 'none'}; looked in {_search_report(own)}"
+    )
+
+
+def _choose(name: str, models: list[ModelInfo]) -> list[ModelInfo]:
+    """Those of ``models`` that ``name`` can mean, whole ones first."""
+    own, at, model_id = name.partition("@")
+    found = [
+        replace(model, name=name)
+        for model in models
+        if model.files[0].model == own and (not at or stated_id(model) == model_id)
+    ]
+    return sorted(found, key=lambda model: bool(model.missing()))
 
 
 def require_model(name: str) -> ModelInfo:
@@ -169,7 +169,8 @@ def require_model(name: str) -> ModelInfo:
     missing = model.missing()
     if missing:
         raise WeightsError(
-            f"model `{name}`: {missing[0].name} is missing; looked in {_search_report(name)}"
+            f"model `{name}`: {missing[0].name} is missing; looked in "
+            f"{_search_report(missing[0].model)}"
         )
     return model
 
@@ -181,14 +182,19 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
     weights must check that they have it.
 
     Raises:
-        WeightsError: no model at hand has this id, or it lacks a file.
+        WeightsError: no model at hand has this id, or it lacks a file. Of a model that was ever
+            released the message has the command that gets it.
     """
     known: list[str] = []
     for model in list_models():
         found = stated_id(model)
         if found == model_id.hex():
             return require_model(model.name)
-        known.append(f"`{model.name}` {found or 'without id'}")
+        if found is not None:
+            known.append(f"`{model.name}` {found}")
+    get = how_to_get(model_id.hex())
+    if get:
+        raise WeightsError(get.removeprefix("; "))
     places = ", ".join(str(place) for place in search_places())
     raise WeightsError(
         f"no model with id {model_id.hex()}; at hand: {', '.join(known) or 'none'};"
@@ -196,14 +202,29 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
     )
 
 
+def at_hand(model_id: str) -> ModelInfo | None:
+    """The model of an id in hexadecimal, if all its files are there.
+
+    Raises:
+        WeightsError: a lock is damaged.
+    """
+    models = (model for model in list_models() if stated_id(model) == model_id)
+    return next((model for model in models if not model.missing()), None)
+
+
+def stated(model: ModelInfo) -> dict[str, Any]:
+    """What a model's configuration states; empty if it cannot be read."""
+    try:
+        config = json.loads((model.folder / CONFIG_NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
 def stated_id(model: ModelInfo) -> str | None:
     """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
-    try:
-        config = json.loads((model.place.folder / model.name / CONFIG_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
-    stated = config.get("model_id") if isinstance(config, dict) else None
-    return stated if isinstance(stated, str) else None
+    found = stated(model).get("model_id")
+    return found if isinstance(found, str) else None
 
 
 def stated_tune(model: ModelInfo) -> str:
@@ -212,36 +233,12 @@ def stated_tune(model: ModelInfo) -> str:
     A configuration that cannot be read is told of by whoever loads the model; here it counts as
     one of the first, which did not say.
     """
-    shared = stated_transforms(model)
-    if shared is None:
-        return UNTOLD_TUNE
+    shared = stated(model).get("transforms")
     try:
-        config = json.loads((model.place.folder / shared / CONFIG_NAME).read_bytes())
+        config = json.loads((model.folder.parent / str(shared) / CONFIG_NAME).read_bytes())
         return str(config.get("tune", UNTOLD_TUNE))
     except (OSError, ValueError, AttributeError):
         return UNTOLD_TUNE
-
-
-def stated_transforms(model: ModelInfo) -> str | None:
-    """The name of the transforms that a model is over; None if that cannot be read."""
-    try:
-        config = json.loads((model.place.folder / model.name / CONFIG_NAME).read_bytes())
-    except (OSError, ValueError):
-        return None
-    stated = config.get("transforms") if isinstance(config, dict) else None
-    return stated if isinstance(stated, str) else None
-
-
-def comparable_models() -> list[str]:
-    """The models that files can be coded with over the transforms that most of them share.
-
-    Raises:
-        WeightsError: a lock is damaged.
-    """
-    over: dict[str | None, list[str]] = {}
-    for name in coding_models():
-        over.setdefault(stated_transforms(find_model(name)), []).append(name)
-    return max(over.values(), key=len, default=[])
 
 
 def load_model_files(name: str) -> dict[str, Path]:
@@ -252,14 +249,32 @@ def load_model_files(name: str) -> dict[str, Path]:
         WeightsError: the model or a file is missing, or a file has another size or SHA-256; the
             message names the model, the file and every place looked at.
     """
-    model = require_model(name)
+    return _checked(require_model(name))
+
+
+def load_files_beside(model: ModelInfo, name: str) -> dict[str, Path]:
+    """`load_model_files` of another model of the same place, such as its transforms.
+
+    Raises:
+        WeightsError: as `load_model_files`.
+    """
+    files = tuple(file for file in _listed(model.place) if file.model == name)
+    beside = ModelInfo(name, files, model.place)
+    missing = beside.missing()
+    if not files or missing:
+        lacking = missing[0].path if missing else f"`{name}`"
+        raise WeightsError(f"model `{model.name}`: needs {lacking}, not found in {model.place}")
+    return _checked(beside)
+
+
+def _checked(model: ModelInfo) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for file in model.files:
         check = _check(model, file)
         if check.state is not FileState.OK:
             raise WeightsError(
-                f"model `{name}`: {file.name} is not the file that {model.place.lock} lists"
-                f" ({check.state}); looked in {_search_report(name)}"
+                f"model `{model.name}`: {file.name} is not the file that {model.place.lock} lists"
+                f" ({check.state}); looked in {_search_report(file.model)}"
             )
         paths[file.name] = check.path
     return paths
@@ -268,19 +283,28 @@ def load_model_files(name: str) -> dict[str, Path]:
 def verify(name: str | None = None) -> list[FileCheck]:
     """Check every file of every model, or of one, where it would be loaded from.
 
+    Of models that were added, the files of their transforms are checked, too.
+
     Raises:
         UsageError, WeightsError: as `find_model`. A bad file is a result, not an error.
     """
     models = list_models() if name is None else [find_model(name)]
-    return [_check(model, file) for model in models for file in model.files]
+    return [
+        _check(model, file)
+        for model in models
+        for file in (_listed(model.place) if model.place.added else model.files)
+    ]
 
 
 def _check(model: ModelInfo, file: LockedFile) -> FileCheck:
     path = file.located_in(model.place.folder)
-    return FileCheck(model.name, file.name, file.size, _state(path, file), path)
+    own = file.model == model.files[0].model
+    name = file.name if own else f"{file.model}/{file.name}"
+    return FileCheck(model.name, name, file.size, file_state(path, file), path)
 
 
-def _state(path: Path, file: LockedFile) -> FileState:
+def file_state(path: Path, file: LockedFile) -> FileState:
+    """Whether the file at ``path`` is the one that a lock lists."""
     try:
         if path.stat().st_size != file.size:
             return FileState.WRONG_SIZE
@@ -289,6 +313,18 @@ def _state(path: Path, file: LockedFile) -> FileState:
         return FileState.MISSING
     except OSError:
         return FileState.UNREADABLE
+
+
+def _listed_models() -> list[ModelInfo]:
+    """Every model of every place in order; of added ones only what was added, by its id."""
+    models = []
+    for place in search_places():
+        files = _listed(place)
+        for name in dict.fromkeys(file.model for file in files):
+            model = ModelInfo(name, tuple(f for f in files if f.model == name), place)
+            if place.added is None or stated_id(model) == place.added:
+                models.append(model)
+    return models
 
 
 def _listed(place: Place) -> tuple[LockedFile, ...]:

@@ -20,6 +20,7 @@ from lcodec.integer import profile as P
 from lcodec.integer.carriers import make_carrier
 from lcodec.nets.transforms import TransformConfig, Transforms
 from lcodec.weights.config import ModelConfig
+from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today
 
 TRANSFORMS_FILE = "transforms.safetensors"
 ENTROPY_FILE = weights.ENTROPY_NAME
@@ -43,13 +44,23 @@ class LoadedModel:
     device: torch.device
 
 
-def canonical_id(config: ModelConfig | TransformConfig, *files: dict[str, Tensor]) -> bytes:
+def canonical_id(
+    config: ModelConfig | TransformConfig | dict[str, Any], *files: dict[str, Tensor]
+) -> bytes:
     """First bytes of the SHA-256 over the sizes and all tensors.
 
     Sizes and profile as JSON without spaces, keys sorted; then of each tensor name, type, shape,
     little-endian values. Independent of the file format and of the order of the tensors in it.
+    Sizes of a released model must be as its files state them: an earlier version may have known
+    fewer, and its ids are over those.
     """
-    own = config.to_dict() if isinstance(config, ModelConfig) else asdict(config)
+    match config:
+        case ModelConfig():
+            own = config.to_dict()
+        case TransformConfig():
+            own = asdict(config)
+        case _:
+            own = config
     sizes = {"profile": P.PROFILE, **own}
     digest = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
@@ -117,12 +128,14 @@ def _build(
 class StoredConfig(NamedTuple):
     """What a released model says of itself.
 
-    ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal.
+    ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal;
+    ``stated`` has the sizes word for word, for `canonical_id`.
     """
 
     sizes: ModelConfig
     transforms: str
     model_id: str | None
+    stated: dict[str, Any]
 
 
 def read_config(folder: Path) -> StoredConfig:
@@ -140,14 +153,21 @@ def read_config(folder: Path) -> StoredConfig:
                 f"model {folder.name} needs arithmetic profile {profile}, "
                 f"this version has {P.PROFILE}"
             )
-        sizes = json.loads((folder.parent / transforms / CONFIG_FILE).read_text())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        first = has_first_layout(data)
+        if first:
+            shared, today = {"transforms": transforms}, as_today(data, folder.name)
+        else:
+            shared, today = json.loads((folder.parent / transforms / CONFIG_FILE).read_text()), data
+        sizes = ModelConfig.from_dict({**today, **shared})
+        keys = ("transforms", "mixer") if first else ("transforms", "tune", "kind", "entropy")
+        everything = {**data, **shared}
+        stated = {key: everything[key] for key in keys if key in everything}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"model {folder.name}: {CONFIG_FILE} not understood: {error}") from error
-    return StoredConfig(ModelConfig.from_dict({**data, **sizes}), transforms, data.get("model_id"))
+    return StoredConfig(sizes, today["transforms"], data.get("model_id"), stated)
 
 
-def _files(name: str, *needed: str) -> dict[str, Path]:
-    files = weights.load_model_files(name)
+def _needed(files: dict[str, Path], name: str, *needed: str) -> dict[str, Path]:
     for file in needed:
         if file not in files:
             raise WeightsError(f"model {name}: {file} is not listed in weights.lock")
@@ -164,17 +184,20 @@ def load_model(
         WeightsError: files missing, damaged, or not fitting together.
         UnsupportedError: the model needs another arithmetic profile.
     """
-    files = _files(name, CONFIG_FILE, ENTROPY_FILE)
+    info = weights.require_model(name)
+    files = _needed(weights.load_model_files(name), name, CONFIG_FILE, ENTROPY_FILE)
     where = choose_device(device)
-    config, transforms_name, model_id = read_config(files[CONFIG_FILE].parent)
-    transform_files = _files(transforms_name, CONFIG_FILE, TRANSFORMS_FILE)
+    config, transforms_name, model_id, stated = read_config(info.folder)
+    beside = weights.load_files_beside(info, transforms_name)
+    transform_files = _needed(beside, transforms_name, CONFIG_FILE, TRANSFORMS_FILE)
     transform_tensors = _read(transform_files[TRANSFORMS_FILE])
-    entropy_tensors = _read(files[ENTROPY_FILE])
-    identity = canonical_id(config, transform_tensors, entropy_tensors)
+    stored_tensors = _read(files[ENTROPY_FILE])
+    identity = canonical_id(stated, transform_tensors, stored_tensors)
     if model_id != identity.hex():
         raise WeightsError(f"model {name}: {CONFIG_FILE} does not belong to these weights")
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
     entropy = IntegerEntropyModel(config.entropy, chosen, cached)
+    entropy_tensors = with_names_of_today(stored_tensors)
     transforms = _build(config, transform_tensors, entropy_tensors, entropy, where)
-    shared = canonical_id(config.transforms, transform_tensors)
+    shared = canonical_id(stated["transforms"], transform_tensors)
     return LoadedModel(name, config, transforms, entropy, identity, shared, where)

@@ -87,7 +87,15 @@ def parse_lock(text: str) -> tuple[LockedFile, ...]:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WeightsError(f"not valid TOML: {error}") from error
-    tables = tree.get("file", [])
+    return parse_files(tree.get("file", []))
+
+
+def parse_files(tables: Any) -> tuple[LockedFile, ...]:
+    """Entries from tables as TOML has them.
+
+    Raises:
+        WeightsError: as `parse_lock`.
+    """
     if not isinstance(tables, list):
         raise WeightsError("`file` is not an array of tables")
     files = tuple(_entry(table, number) for number, table in enumerate(tables, start=1))
@@ -159,10 +167,18 @@ def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
         raise WeightsError(f"model `{name}`: no files in {folder}")
     lock = models.parent / LOCK_NAME
     others = read_lock(lock) if lock.exists() else ()
-    text = format_lock([*(file for file in others if file.model != name), *files])
-    with atomic_write(lock, overwrite=True) as stream:
-        stream.write(text.encode("utf-8"))
+    write_lock(lock, [*(file for file in others if file.model != name), *files])
     return files
+
+
+def write_lock(path: Path, files: Iterable[LockedFile]) -> None:
+    """Write a lock.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_write(path, overwrite=True) as stream:
+        stream.write(format_lock(files).encode("utf-8"))
 
 
 def _visible_files(folder: Path) -> list[Path]:

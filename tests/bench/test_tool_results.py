@@ -33,6 +33,14 @@ def test_tables_hold_the_means(tmp_path: Path) -> None:
     assert "--quality 20,60" in results.bench_tables(result)
 
 
+def test_speed_is_that_of_a_megapixel(tmp_path: Path) -> None:
+    write_pictures(tmp_path, {"a.png": (64, 80), "b.png": (32, 40)})
+    result = run(FakeCodec(), tmp_path, (20, 60))
+    rows = [row for row in result.results if row.quality == 60]
+    seconds = sum(row.decode_seconds for row in rows) / (64 * 80 + 32 * 40) * 1e6
+    assert f"{seconds:.1f} s to decode, at quality 60" in results.speed(result)
+
+
 def test_effort_table_has_times_relative_to_effort_0() -> None:
     plain = {"effort": 0, "bd_rate": 0.0, "encode_seconds": 0.5, "decode_seconds": 0.4}
     best = {"effort": 9, "bd_rate": -8.25, "encode_seconds": 20.0, "decode_seconds": 0.4}

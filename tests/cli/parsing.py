@@ -56,6 +56,8 @@ def _command(words: list[str]) -> list[str] | None:
         words = words[1:]
     if not words or words[0] != "lcodec":
         return None
+    if words[1:] and re.fullmatch(r"\d+(\.\d+)+", words[1]):
+        return None  # a version, in what a command printed
     kept: list[str] = []
     skip = False
     for word in words[1:]:

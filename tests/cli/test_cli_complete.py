@@ -14,7 +14,7 @@ import pytest
 from lcodec.cli import complete
 from lcodec.cli.main import run
 from lcodec.errors import UsageError
-from lcodec.weights import find
+from lcodec.weights import places
 
 from .command import TIMEOUT, environment, hollow_model, lcodec
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, tiny_models_folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LCODEC_MODELS", str(tiny_models_folder))
     # The released models are not to be seen, however many there are.
     monkeypatch.setattr(
-        find, "__file__", str(tmp_path / "nowhere" / "lcodec" / "weights" / "find.py")
+        places, "__file__", str(tmp_path / "nowhere" / "lcodec" / "weights" / "places.py")
     )
     return tmp_path
 

@@ -10,7 +10,7 @@ import pytest
 from lcodec import inspect
 from lcodec.cli.main import run
 
-from .command import MODEL_ID, PNG_HEAD, lic_file
+from .command import MODEL_ID, PNG_HEAD, hollow_model, lic_file
 
 Capture = pytest.CaptureFixture[str]
 
@@ -32,6 +32,17 @@ def test_text(tmp_path: Path, capsys: Capture) -> None:
     assert facts["other"] == f"{size - 48} bytes overhead, 0 metadata"
     assert facts["tiles"] == "4 of up to 1024x1024 pixels"
     assert facts["model"] == f"GroupedMixer (gmix), id {MODEL_ID.hex()}, arithmetic profile 1"
+    assert facts["weights"] == "not at hand, and not of a model that this version knows"
+
+
+def test_weights_at_hand_that_were_never_released(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LCODEC_MODELS", str(hollow_model(tmp_path / "store", "mine")))
+    path = tmp_path / "a.lic"
+    path.write_bytes(lic_file())
+    assert run(["inspect", str(path)]) == 0
+    assert "  weights  mine, not a released model, at hand\n" in capsys.readouterr().out
 
 
 def test_json_is_what_the_library_says(tmp_path: Path, capsys: Capture) -> None:
@@ -40,6 +51,13 @@ def test_json_is_what_the_library_says(tmp_path: Path, capsys: Capture) -> None:
     assert run(["inspect", "--json", str(path)]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record.pop("file") == str(path)
+    assert record.pop("weights") == {
+        "model": None,
+        "generation": None,
+        "version": None,
+        "at_hand": False,
+        "command": None,
+    }
     assert record == json.loads(json.dumps(inspect(lic_file())))
 
 

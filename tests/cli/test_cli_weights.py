@@ -9,7 +9,7 @@ import pytest
 
 from lcodec.cli.main import run
 
-from .command import hollow_model
+from .command import MODEL_ID, hollow_model
 
 Capture = pytest.CaptureFixture[str]
 
@@ -35,6 +35,7 @@ def test_list(folder: Path, capsys: Capture) -> None:
         "missing": [],
         "bytes": size,
         "folder": str(folder.parent),
+        "id": MODEL_ID.hex(),
     } in records
     (folder / "config.json").unlink()
     assert run(["weights", "list"]) == 0

@@ -10,7 +10,8 @@ import pytest
 
 from lcodec import weights
 from lcodec.errors import UsageError, WeightsError
-from lcodec.weights import FileState, find
+from lcodec.weights import FileState
+from lcodec.weights import places as weights_places
 from lcodec.weights.lock import LockedFile, format_lock, lock_model, parse_lock, read_lock
 
 HASH = hashlib.sha256(b"abc").hexdigest()
@@ -31,7 +32,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Roots of the three places that are searched, all within the test's folder."""
     package = tmp_path / "checkout" / "lcodec"
     package.mkdir(parents=True)
-    monkeypatch.setattr(find, "__file__", str(package / "weights" / "find.py"))
+    monkeypatch.setattr(weights_places, "__file__", str(package / "weights" / "places.py"))
     monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "chosen" / "models"))
     return [tmp_path / "chosen", package, package.parent]
 

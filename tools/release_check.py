@@ -1,0 +1,133 @@
+"""Whether what lies here can be released: built, installed into an empty environment, tried.
+
+    python tools/release_check.py [--folder DIR]
+
+Checks that the catalogue has all models with their commits, that version, changelog, citation and
+tag agree, that sdist and wheel build and have sound metadata, that the wheel holds what it should,
+that an empty virtual environment with the wheel passes `tools/smoke.py` and has the size that the
+README states. Stops at the first thing that is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from lcodec import __version__
+from lcodec.weights.catalogue import read_catalogue
+
+ROOT = Path(__file__).resolve().parents[1]
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+SIZE_TOLERANCE = 0.1
+STATED_SIZE = re.compile(r"([0-9.]+) GB installed without CUDA")
+
+
+def run(*command: str | Path, folder: Path = ROOT) -> None:
+    """Run a command; if it fails, that is the end."""
+    print("+", *command, flush=True)
+    status = subprocess.run([str(word) for word in command], cwd=folder, check=False).returncode
+    if status:
+        raise SystemExit(f"exit status {status}: {command[0]}")
+
+
+def catalogue_complaints() -> list[str]:
+    """Models without a commit."""
+    waiting = [one.reference for one in read_catalogue() if one.commit is None]
+    return [f"{name}: no commit in the catalogue; run tools/catalogue.py" for name in waiting]
+
+
+def version_complaints(root: Path, tags: list[str]) -> list[str]:
+    """Where another version is stated than the package has; ``tags`` are those of the commit."""
+    complaints = []
+    changelog = (root / "CHANGELOG.md").read_text("utf-8")
+    if not re.search(rf"^## \[{re.escape(__version__)}\]", changelog, re.MULTILINE):
+        complaints.append(f"CHANGELOG.md has no section for {__version__}")
+    citation = (root / "CITATION.cff").read_text("utf-8")
+    if not re.search(rf'^version: "?{re.escape(__version__)}"?$', citation, re.MULTILINE):
+        complaints.append(f"CITATION.cff is not of version {__version__}")
+    versions = [tag for tag in tags if re.fullmatch(r"v\d.*", tag)]
+    if versions and f"v{__version__}" not in versions:
+        complaints.append(f"the tag is {', '.join(versions)}, the version {__version__}")
+    return complaints
+
+
+def wheel_complaints(wheel: Path, root: Path) -> list[str]:
+    """What the wheel lacks or should not have."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+    wanted = {
+        *(f"lcodec/{path}" for path in ("weights.lock", "weights/catalogue.toml", "py.typed")),
+        *(f"lcodec/{p.relative_to(root).as_posix()}" for p in (root / "models").rglob("*.*")),
+        "lcodec/models/LICENSE",
+    }
+    missing = sorted(wanted - set(names))
+    foreign = [name for name in names if not re.match(r"lcodec(-[^/]*\.dist-info)?/", name)]
+    return [
+        *(f"{wheel.name} lacks {name}" for name in missing),
+        *(f"{wheel.name} should not have {name}" for name in foreign),
+    ]
+
+
+def size_complaints(readme: str, size: float) -> list[str]:
+    """Whether the README states the size, in bytes, of an installation without CUDA."""
+    stated = STATED_SIZE.search(readme)
+    if stated is None:
+        return ["README.md states no size of an installation"]
+    if abs(float(stated[1]) * 1e9 / size - 1) > SIZE_TOLERANCE:
+        return [f"README.md states {stated[1]} GB, it is {size / 1e9:.2f} GB"]
+    return []
+
+
+def insist(complaints: list[str]) -> None:
+    """End with the complaints, if there are any."""
+    if complaints:
+        raise SystemExit("\n".join(complaints))
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes on disk, as `du` counts them."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_blocks * 512 for path in files)
+
+
+def main() -> None:
+    """All checks in the order of what they cost."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "release", metavar="DIR")
+    folder = parser.parse_args().folder.resolve()
+    insist(catalogue_complaints())
+    run(sys.executable, "tools/catalogue.py", "--check")
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    insist(version_complaints(ROOT, tags.stdout.split()))
+
+    shutil.rmtree(folder, ignore_errors=True)
+    run(sys.executable, "-m", "build", "--outdir", folder / "dist")
+    files = sorted((folder / "dist").iterdir())
+    run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    for file in files:
+        print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+    (wheel,) = (folder / "dist").glob("*.whl")
+    insist(wheel_complaints(wheel, ROOT))
+
+    environment = folder / "environment"
+    run(sys.executable, "-m", "venv", environment)
+    python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt",
+        "--extra-index-url", CPU_INDEX, wheel)  # fmt: skip
+    run(python, "-I", ROOT / "tools" / "smoke.py", folder=folder)
+    size = folder_size(environment)
+    print(f"installed: {size / 1e9:.2f} GB")
+    insist(size_complaints((ROOT / "README.md").read_text("utf-8"), size))
+    shutil.rmtree(environment)
+    print("release check passed")
+
+
+if __name__ == "__main__":
+    main()
