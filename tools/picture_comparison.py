@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Draw a crop of a photograph as lcodec, WebP and JPEG files of about one size show it.
+"""Draw crops of photographs as files of lcodec and of other codecs of one size show them.
 
-    python tools/picture_comparison.py
+    python tools/picture_comparison.py              # docs/comparison.webp: one crop, all codecs
+    python tools/picture_comparison.py --gallery    # docs/crops.webp: ten crops beside AVIF
 
-JPEG and WebP get the largest file of at most the size asked for; lcodec gets at most the smaller
-of the two, so that it never has more bytes. The crop is where the decoded pictures differ most
-from the original. The default picture is a photograph that comes with scikit-image
-(`skimage.data.chelsea`, by Stefan van der Walt, CC0).
+lcodec gets the best file of at most the size asked for, every other codec the smallest of at least
+as many bytes as lcodec's, so that lcodec never has more. A crop is where the decoded pictures, all
+together, differ most from the original. The pictures are photographs that come with scikit-image.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lcodec.atomic import atomic_write
-from lcodec.bench import psnr
+from lcodec.bench.peers import PEERS, Peer
 from lcodec.bench.regions import Region, error_cells, worst_regions
 from lcodec.codec import Codec
-from lcodec.picture import Picture, Samples, from_pil, load
+from lcodec.metrics.ssimulacra2 import ssimulacra2
+from lcodec.picture import Picture, Samples, load
 from lcodec.pipeline.targets import Target
 from lcodec.tunes import default_model
 
-OUT = Path(__file__).resolve().parent.parent / "docs" / "comparison.webp"
-LARGEST = 150_000
-"""Bytes that the drawing may have."""
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+OUT = DOCS / "comparison.webp"
+GALLERY = DOCS / "crops.webp"
+LARGEST = {OUT: 250_000, GALLERY: 1_200_000}
+"""Bytes that a drawing may have."""
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "WebP": {"method": 6},
-    "JPEG": {"optimize": True, "progressive": True},
-}
-"""Best compression that Pillow offers without changing what a quality level means."""
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
+CROPS = 2
+"""Crops of each of them in the gallery."""
+
+NAMES = {"avif444": "AVIF", "jxl": "JPEG XL", "webp": "WebP", "jpeg": "JPEG"}
 
 _GAP, _LINE = 8, 20
 _BACK, _TEXT, _FAINT = (255, 255, 255), (29, 33, 38), (91, 100, 110)
@@ -45,63 +47,74 @@ _BACK, _TEXT, _FAINT = (255, 255, 255), (29, 33, 38), (91, 100, 110)
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture in the drawing, and the file it was decoded from; ``psnr`` None: the original."""
+    """A picture in the drawing, and the file it was decoded from.
+
+    ``points`` are its SSIMULACRA2; None for the original.
+    """
 
     name: str
     pixels: Samples
     bytes: int | None = None
-    psnr: float | None = None
+    points: float | None = None
 
     @property
     def caption(self) -> str:
         """Figures under the name."""
-        if self.bytes is None or self.psnr is None:
+        if self.bytes is None or self.points is None:
             height, width = self.pixels.shape[:2]
             return f"{width} x {height} pixels"
-        return f"{self.bytes} bytes, {self.psnr:.2f} dB"
+        return f"{self.bytes} bytes, SSIM.2 {self.points:.1f}"
 
 
-def largest_file(image: Image.Image, kind: str, limit: int) -> bytes:
-    """The largest file of one of `OPTIONS` with at most ``limit`` bytes, of all quality levels.
+def smallest_file(peer: Peer, pixels: Samples, least: int) -> bytes:
+    """The smallest file of a codec with at least so many bytes, as its settings rise.
 
     Raises:
-        SystemExit: none is as small.
+        SystemExit: none is as large.
     """
-    files = []
-    for quality in range(101):
-        stream = io.BytesIO()
-        image.save(stream, kind, quality=quality, **OPTIONS[kind])
-        files.append(stream.getvalue())
-    fitting = [data for data in files if len(data) <= limit]
-    if not fitting:
-        raise SystemExit(f"no {kind} file has at most {limit} bytes; try a higher --bpp")
-    return max(fitting, key=len)
+    settings: Sequence[float] = range(101)
+    if peer.name == "jxl":
+        settings = [25.0 * 0.95**step for step in range(110)]
+    low, high = 0, len(settings)
+    found = b""
+    while low < high:
+        middle = (low + high) // 2
+        data = peer.encode(pixels, settings[middle])
+        if len(data) >= least:
+            high, found = middle, data
+        else:
+            low = middle + 1
+    if not found:
+        raise SystemExit(f"no {peer.title} file has {least} bytes; try a lower --bpp")
+    return found
 
 
-def code(picture: Picture, codec: Codec, bpp: float, effort: int) -> list[Shown]:
-    """The original and what each codec makes of it, the smallest PSNR last."""
+def code(
+    picture: Picture, codec: Codec, bpp: float, effort: int, peers: Sequence[str] = tuple(NAMES)
+) -> list[Shown]:
+    """The original, and what each codec makes of it."""
     limit = int(bpp * picture.width * picture.height / 8)
-    image = Image.fromarray(picture.pixels)
-    others = {kind: largest_file(image, kind, limit) for kind in OPTIONS}
-    least = min(map(len, others.values()))
-    own = codec.encode(picture, target=Target.size(str(least)), effort=effort, strip=True)
+    own = codec.encode(picture, target=Target.size(limit), effort=effort, strip=True)
     decoded = {"lcodec": (own, codec.decode(own).pixels)}
-    for kind, data in others.items():
-        decoded[kind] = (data, from_pil(Image.open(io.BytesIO(data))).pixels)
+    for name in peers:
+        data = smallest_file(PEERS[name], picture.pixels, len(own))
+        decoded[NAMES[name]] = (data, PEERS[name].decode(data))
     shown = [
-        Shown(name, pixels, len(data), psnr(picture.pixels, pixels))
+        Shown(name, pixels, len(data), ssimulacra2(picture.pixels, pixels))
         for name, (data, pixels) in decoded.items()
     ]
-    return [Shown("original", picture.pixels), *sorted(shown, key=lambda s: -(s.psnr or 0))]
+    return [Shown("original", picture.pixels), *shown]
 
 
-def worst_crop(shown: Sequence[Shown], side: int) -> Region:
-    """The square in which the decoded pictures, all together, differ most from the original."""
+def worst_crops(shown: Sequence[Shown], side: int, count: int = 1) -> list[Region]:
+    """The squares in which the decoded pictures, all together, differ most from the original."""
     original = shown[0].pixels
     height, width = original.shape[:2]
     total = np.sum([error_cells(original, other.pixels) for other in shown[1:]], axis=0)
-    found = worst_regions([total], width, height, side=side, count=1)
-    return found[0].region if found else Region(0, 0, min(side, width), min(side, height))
+    found = worst_regions([total], width, height, side=side, count=count)
+    if not found:
+        return [Region(0, 0, min(side, width), min(side, height))]
+    return [one.region for one in found]
 
 
 def draw(shown: Sequence[Shown], crop: Region, scale: int) -> Image.Image:
@@ -122,50 +135,78 @@ def draw(shown: Sequence[Shown], crop: Region, scale: int) -> Image.Image:
     return drawing
 
 
-def save(drawing: Image.Image, path: Path) -> int:
+def stacked(drawings: Sequence[Image.Image]) -> Image.Image:
+    """Drawings one below the other."""
+    width = max(drawing.width for drawing in drawings)
+    height = sum(drawing.height + _GAP for drawing in drawings) - _GAP
+    whole = Image.new("RGB", (width, height), _BACK)
+    top = 0
+    for drawing in drawings:
+        whole.paste(drawing, (0, top))
+        top += drawing.height + _GAP
+    return whole
+
+
+def save(drawing: Image.Image, path: Path, largest: int) -> int:
     """Write the drawing as a lossless WebP file; its size.
 
     Raises:
-        SystemExit: it has more than `LARGEST` bytes.
+        SystemExit: it has more than ``largest`` bytes.
     """
     stream = io.BytesIO()
     drawing.save(stream, "WEBP", lossless=True, method=6, quality=100)
-    if len(stream.getvalue()) > LARGEST:
-        raise SystemExit(f"{len(stream.getvalue())} bytes, more than {LARGEST}: try a lower --side")
+    if len(stream.getvalue()) > largest:
+        raise SystemExit(f"{len(stream.getvalue())} bytes, more than {largest}: try a lower --side")
     with atomic_write(path, overwrite=True) as file:
         file.write(stream.getvalue())
     return len(stream.getvalue())
 
 
-def default_picture() -> Picture:
-    """The photograph of the module's text."""
-    import skimage.data
+def photograph(name: str) -> Picture:
+    """A photograph that comes with scikit-image."""
+    import skimage
 
-    return Picture(skimage.data.chelsea())  # type: ignore[no-untyped-call]
+    return load(Path(skimage.__file__).parent / "data" / name).stripped()
+
+
+def gallery(codec: Codec, bpp: float, effort: int, side: int, scale: int) -> Image.Image:
+    """Crops of all `PHOTOGRAPHS`: original, lcodec, AVIF."""
+    drawings = []
+    for name in PHOTOGRAPHS:
+        shown = code(photograph(name), codec, bpp, effort, ("avif444",))
+        for crop in worst_crops(shown, side, CROPS):
+            drawings.append(draw(shown, crop, scale))
+        for one in shown[1:]:
+            print(f"{name}: {one.name}: {one.caption}")
+    return stacked(drawings)
 
 
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--gallery", action="store_true", help="ten crops beside AVIF")
     parser.add_argument("--picture", type=Path, help="another picture")
     parser.add_argument("--bpp", type=float, default=0.3, help="bits per pixel, about")
-    parser.add_argument("--side", type=int, default=128, help="side of the crop in pixels")
-    parser.add_argument("--crop", help="LEFT,TOP of the crop instead of the worst place")
+    parser.add_argument("--side", type=int, default=128, help="side of a crop in pixels")
     parser.add_argument("--scale", type=int, default=2, help="how much a pixel is enlarged")
     parser.add_argument("-e", "--effort", type=int, default=0)
     parser.add_argument("--model", default=default_model())
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    picture = default_picture() if options.picture is None else load(options.picture)
-    shown = code(picture, Codec(options.model), options.bpp, options.effort)
-    crop = worst_crop(shown, options.side)
-    if options.crop is not None:
-        left, top = map(int, options.crop.split(","))
-        crop = Region(left, top, options.side, options.side)
-    size = save(draw(shown, crop, options.scale), options.out)
-    for one in shown:
-        print(f"{one.name}: {one.caption}")
-    print(f"{options.out}: {size} bytes, crop {crop.width}x{crop.height}+{crop.left}+{crop.top}")
+    codec = Codec(options.model)
+    out = options.out or (GALLERY if options.gallery else OUT)
+    if options.gallery:
+        drawing = gallery(codec, options.bpp, options.effort, options.side, options.scale)
+    else:
+        picture = photograph("chelsea.png") if options.picture is None else load(options.picture)
+        shown = code(picture, codec, options.bpp, options.effort)
+        (crop,) = worst_crops(shown, options.side)
+        drawing = draw(shown, crop, options.scale)
+        for one in shown:
+            print(f"{one.name}: {one.caption}")
+        print(f"crop {crop.width}x{crop.height}+{crop.left}+{crop.top}")
+    size = save(drawing, out, LARGEST.get(out, LARGEST[GALLERY]))
+    print(f"{out}: {size} bytes")
 
 
 if __name__ == "__main__":

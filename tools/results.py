@@ -6,6 +6,10 @@
     python tools/measure_effort.py kodak > effort.json
     python tools/results.py --bench bench.json --models models.json --effort effort.json
 
+    lcodec bench --set kodak --quality 10,20,30,40,50,60,70,75,80,85,90,95,100 \\
+        --against jpeg,webp,avif,avif444,jxl --json visual.json
+    python tools/results.py --visual visual.json
+
 Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
 speed and the results in README.md, the results in the card of groupedmixer, and docs/rd.svg;
 `--models` the tables in docs/models.md and README.md (a few columns), and docs/models.svg;
@@ -23,7 +27,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from lcodec.bench import BenchResult, load_result, plot_rd, published_curve, summarize
+from lcodec.bench import BenchResult, bd_rate, load_result, plot_rd, published_curve, summarize
 from lcodec.bench.compare import Comparison, ModelFigures
 from lcodec.bench.comparereport import headings, markdown, markdown_table, plot_comparison
 from lcodec.errors import InputError
@@ -32,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
 PLACES = (
     ("speed", "README.md"),
+    ("visual", "README.md"),
+    ("visual", "models/groupedmixer-visual/README.md"),
     ("results", "README.md"),
     ("results", "models/groupedmixer/README.md"),
     ("models", "README.md"),
@@ -82,6 +88,36 @@ def speed(result: BenchResult) -> str:
         f" {quality} with {threads} threads"
         + ("." if result.startup_seconds is None else f"; {result.startup_seconds:.0f} s to start.")
     )
+
+
+def visual_tables(result: BenchResult) -> str:
+    """BD-rates against the codecs on the same pictures, and means by level, as Markdown."""
+    summary = summarize(result)
+    lines = [
+        "| against | SSIMULACRA2 | from 30 to 85 | MS-SSIM | PSNR |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    curve = result.curve()
+    for row, peer in zip(summary.peers, result.peers, strict=True):
+        middle = bd_rate(peer, curve, metric="ssimulacra2", within=(30.0, 85.0)).percent
+        values = (row.ssimulacra2, middle, row.ms_ssim, row.psnr)
+        cells = ["-" if value is None else f"{value:+.1f} %" for value in values]
+        lines.append(f"| {row.title} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| quality | bpp | SSIMULACRA2 | MS-SSIM | PSNR dB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for mean in summary.means:
+        structural = "-" if mean.ms_ssim is None else f"{mean.ms_ssim:.4f}"
+        points = "-" if mean.ssimulacra2 is None else f"{mean.ssimulacra2:.1f}"
+        lines.append(
+            f"| {mean.quality} | {mean.bpp:.4f} | {points} | {structural} | {mean.psnr:.2f} |"
+        )
+    levels = ",".join(str(quality) for quality in result.qualities)
+    against = ",".join(peer.name for peer in result.peers)
+    lines += ["", f"    lcodec bench --set kodak --quality {levels} --against {against}"]
+    return "\n".join(lines)
 
 
 def short_table(comparison: Comparison) -> str:
@@ -198,7 +234,7 @@ def write_cards(comparison: Comparison, folders: list[Path], models: Path) -> li
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("bench", "models", "ablations", "effort", "targets"):
+    for name in ("bench", "visual", "models", "ablations", "effort", "targets"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="FOLDER")
     options = parser.parse_args()
@@ -208,6 +244,11 @@ def main() -> None:
         put("results", bench_tables(result))
         curves = [result.curve(), *(published_curve(name) for name in DRAWN)]
         plot_rd(curves, ROOT / "docs" / "rd.svg", overwrite=True)
+    if options.visual:
+        result = load_result(options.visual)
+        put("visual", visual_tables(result))
+        curves = [result.curve(), *result.peers]
+        plot_rd(curves, ROOT / "docs" / "visual.svg", metric="ssimulacra2", overwrite=True)
     if options.models:
         comparison = read_comparison(options.models)
         put("models", markdown(comparison), "docs/models.md")
