@@ -10,9 +10,9 @@ Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -
 speed and the results in README.md, the results in the card of groupedmixer, and docs/rd.svg;
 `--models` the tables in docs/models.md and README.md (a few columns), and docs/models.svg;
 `--ablations`, a comparison too, another table in docs/models.md; `--effort` the table in
-docs/effort.md; `--targets` what `tools/target_check.py` prints, in docs/targets.md. With `--runs`, the folders of
-`tools/train_entropy.py` in the order in which one went on from the other, the cards of all compared
-models that have a run of their name are written as well.
+docs/effort.md; `--targets` what `tools/target_check.py` prints, in docs/targets.md. With `--runs`,
+the folders of `tools/train_entropy.py` in the order in which one went on from the other, the cards
+of all compared models that have a run of their name are written as well.
 """
 
 from __future__ import annotations
