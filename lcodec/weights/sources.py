@@ -206,8 +206,9 @@ class GitSource(_Readable):
             finally:
                 git.stdout.close()  # ends git, if it has more
         if complete and git.returncode:
-            # A clone without large files, which it would have to fetch.
-            raise WeightsError(f"{self.name}: git cannot read {path}")
+            raise WeightsError(
+                f"{self.name}: git cannot read {path}; a clone without large files has to fetch it"
+            )
 
     def _git(self, *arguments: str) -> bytes:
         command = ["git", "-C", str(self._folder), *arguments]
