@@ -34,7 +34,9 @@ class Stage(StrEnum):
 def train(
     data: Annotated[
         Path,
-        typer.Option("--data", metavar="DIR", help="Folder of pictures.", rich_help_panel=RUN),
+        typer.Option(
+            "--data", metavar="DIR", help="Folder or pack of pictures.", rich_help_panel=RUN
+        ),
     ],
     run: Annotated[
         Path, typer.Option("--run", metavar="DIR", help="Folder of the run.", rich_help_panel=RUN)
@@ -329,8 +331,8 @@ def _check(
         raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
     if start is not None and resume and (run / "run.json").exists():
         raise UsageError("--start and --resume exclude each other: the run has begun")
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder")
+    if not data.exists():
+        raise InputError(f"{data}: no such folder or pack")
     for folder in (start, entropy):
         if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
             raise InputError(f"{folder}: is not the folder of a run or of a released model")

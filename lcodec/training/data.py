@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lcodec.errors import InputError
+from lcodec.training.pictures import load_pictures
 
 SHRINK_MAX = 2.0
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below ``folder``, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-
-
-def _load(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
 
 
 class CropDataset:
@@ -35,12 +23,9 @@ class CropDataset:
     ``SHRINK_MAX``. Pictures smaller than the crop are mirrored.
     """
 
-    def __init__(self, folder: Path, seed: int, limit: int | None = None) -> None:
-        paths = find_pictures(folder)[:limit]
-        if not paths:
-            raise InputError(f"no pictures found in {folder}")
-        with ThreadPoolExecutor(4) as pool:
-            self.pictures = list(pool.map(_load, paths))
+    def __init__(self, source: Path, seed: int, limit: int | None = None) -> None:
+        """``source`` is a folder or a pack, see `lcodec.training.pictures`."""
+        self.pictures = load_pictures(source, limit)
         weights = np.sqrt([p.shape[0] * p.shape[1] for p in self.pictures])
         self._probability = weights / weights.sum()
         self._random = np.random.default_rng(seed)
