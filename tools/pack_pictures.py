@@ -25,7 +25,7 @@ from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.training.pictures import find_pictures, on_all_cores
 
 FORMATS: dict[str, dict[str, Any]] = {
-    "avif": {"format": "AVIF", "subsampling": "4:4:4", "speed": 6, "max_threads": 1},
+    "avif": {"format": "AVIF", "subsampling": "4:4:4", "speed": 8, "max_threads": 1},
     "webp": {"format": "WEBP", "method": 4},
     "jpeg": {"format": "JPEG", "subsampling": 0, "optimize": True},
 }

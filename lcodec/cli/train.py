@@ -204,6 +204,32 @@ def train(
     compile_: Annotated[
         bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=NETWORKS)
     ] = False,
+    compile_blocks: Annotated[
+        bool,
+        typer.Option(
+            "--compile-blocks",
+            help="Compile the networks' blocks only, which is over sooner.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = False,
+    portable: Annotated[
+        Path | None,
+        typer.Option(
+            "--portable",
+            metavar="DIR",
+            help="Folder for the averaged weights in small files, each time the run is saved.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    save_minutes: Annotated[
+        float,
+        typer.Option(
+            "--save-minutes",
+            metavar="M",
+            help="How often the run is saved.",
+            rich_help_panel=RUN,
+        ),
+    ] = 5.0,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -227,6 +253,7 @@ def train(
         entropy,
         fresh=fresh,
         minutes=minutes,
+        save_minutes=save_minutes,
         lr=lr,
         decay=decay,
         quantise_from=quantise_from,
@@ -235,8 +262,9 @@ def train(
 
     import torch
 
+    from lcodec.training.options import TrainOptions
     from lcodec.training.sizes import choose_sizes
-    from lcodec.training.trainer import Trainer, TrainOptions
+    from lcodec.training.trainer import Trainer
     from lcodec.weights.load import choose_device
 
     if threads is not None:
@@ -261,6 +289,11 @@ def train(
         seed=seed,
         device=kind,
         compile=compile_,
+        compile_blocks=compile_blocks,
+        gather=kind == "cuda",
+        graph=kind == "cuda",
+        save_minutes=save_minutes,
+        portable=portable,
         streams=streams,
         latents=latents,
         latent_crops=latent_crops,
@@ -314,13 +347,15 @@ def _check(
     *,
     fresh: bool,
     minutes: float,
+    save_minutes: float,
     lr: float,
     decay: float,
     quantise_from: float,
     resume: bool,
 ) -> None:
     """Refuse what can be seen to be wrong before anything slow is imported."""
-    for name, value in (("--minutes", minutes), ("--lr", lr), ("--decay", decay)):
+    above_zero = {"--minutes": minutes, "--save-minutes": save_minutes, "--lr": lr}
+    for name, value in {**above_zero, "--decay": decay}.items():
         if not (math.isfinite(value) and value > 0):
             raise UsageError(f"{name} {value}: must be above 0")
     if decay > 1:
@@ -348,7 +383,8 @@ def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
             console.emit_json({key: _finite(value) for key, value in entry.items()})
         event = entry.get("event")
         if event == "skipped":
-            console.fail(f"warning: step {entry['step']} was not finite and changed nothing")
+            count = f"{entry['count']} step{'s' if entry['count'] > 1 else ''}"
+            console.fail(f"warning: {count} up to {entry['step']} not finite: changed nothing")
         elif event == "fresh":
             console.fail(f"warning: {len(entry['tensors'])} tensors start afresh")
         elif shown:

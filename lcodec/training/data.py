@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +14,14 @@ from torch import Tensor
 from lcodec.training.pictures import load_pictures
 
 SHRINK_MAX = 2.0
+
+
+class Crops(Protocol):
+    """Where batches of training crops come from."""
+
+    def batch(self, count: int, size: int) -> Tensor:
+        """uint8 tensor (count, 3, size, size)."""
+        ...
 
 
 class CropDataset:
@@ -73,7 +82,7 @@ class CropDataset:
 
 
 def patch_components(
-    dataset: CropDataset,
+    dataset: Crops,
     count: int,
     patch: int,
     samples: int = 400,
@@ -88,7 +97,7 @@ def patch_components(
     total = torch.zeros(3 * patch * patch, 3 * patch * patch, dtype=torch.float64)
     seen = 0
     for _ in range(samples):
-        crop = dataset.batch(1, 8 * patch).double() / 255.0 - 0.5
+        crop = dataset.batch(1, 8 * patch).cpu().double() / 255.0 - 0.5
         rows = torch.nn.functional.pixel_unshuffle(crop, patch).flatten(2)[0].t()
         total += rows.t() @ rows
         seen += rows.shape[0]

@@ -13,7 +13,7 @@ from lcodec.nets.precision import reduced_precision
 from lcodec.nets.quality import QUALITY_MAX
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune, find_tune
-from lcodec.training.data import CropDataset
+from lcodec.training.data import Crops
 from lcodec.training.latents import LatentCrops
 from lcodec.twin.codec import TwinCodec, round_through
 
@@ -71,7 +71,7 @@ class PictureObjective:
     `docs/training.md`, "What the analysis learns from".
     """
 
-    def __init__(self, model: TwinCodec, data: CropDataset, device: torch.device) -> None:
+    def __init__(self, model: TwinCodec, data: Crops, device: torch.device) -> None:
         self.model, self.data, self.device = model, data, device
         self.tune = find_tune(model.config.tune)
 
@@ -79,10 +79,10 @@ class PictureObjective:
         pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         # Spread over the range, one picture per stratum, so that no batch is all of one quality.
-        strata = (torch.arange(count) + torch.rand(count)) / count
-        quality = (strata[torch.randperm(count)] * QUALITY_MAX).to(self.device)
-        noise = self.model.draw_noise(count, side)
-        return pixels, quality, *(part.to(self.device, non_blocking=True) for part in noise)
+        within, order = torch.rand(2, count, device=self.device)
+        strata = (torch.arange(count, device=self.device) + within) / count
+        quality = strata[order.argsort()] * QUALITY_MAX
+        return pixels, quality, *self.model.draw_noise(count, side, self.device)
 
     def losses(self, *batch: Tensor) -> Losses:
         pixels, quality, *noise = batch

@@ -67,11 +67,13 @@ class TwinCodec(nn.Module):
         y, z = self.latents(pixels, quality)
         return self.code(y, z, quality)
 
-    def draw_noise(self, count: int, side: int) -> tuple[Tensor, ...]:
+    def draw_noise(
+        self, count: int, side: int, device: torch.device | None = None
+    ) -> tuple[Tensor, ...]:
         """Noise of -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
         config = self.config.transforms
         return tuple(
-            torch.rand(count, channels, side // stride, side // stride) - 0.5
+            torch.rand(count, channels, side // stride, side // stride, device=device) - 0.5
             for channels, stride in (
                 (config.latent, PATCH),
                 (config.hyper_latent, PATCH * HYPER_STRIDE),

@@ -16,7 +16,7 @@ from lcodec.cli import options
 from lcodec.cli.main import run
 from lcodec.cli.train import Stage, parse_crops, train
 from lcodec.training import trainer
-from lcodec.training.trainer import TrainOptions
+from lcodec.training.options import STAGES, TrainOptions
 from lcodec.weights.config import ModelConfig
 
 Capture = pytest.CaptureFixture[str]
@@ -36,7 +36,7 @@ class Notes:
         Notes.made.append(self)
 
     def run(self) -> None:
-        self.report({"event": "skipped", "step": 5, "loss": float("nan")})
+        self.report({"event": "skipped", "step": 5, "count": 2})
         self.report({"step": 7, "loss": 2.5})
         if Notes.ending is not None:
             raise Notes.ending
@@ -77,7 +77,7 @@ def test_defaults_are_those_of_the_library(
     expected = TrainOptions(data=tmp_path / "data", run=tmp_path / "run")
     assert Notes.made[0].options == expected
     assert Notes.made[0].config == ModelConfig()
-    assert [stage.value for stage in Stage] == list(trainer.STAGES)
+    assert [stage.value for stage in Stage] == list(STAGES)
     assert options.DEFAULT_MODEL == codec.DEFAULT_MODEL
     assert options.DEFAULT_QUALITY == codec.DEFAULT_QUALITY
 
@@ -91,7 +91,8 @@ def test_options_reach_the_trainer(
     words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
     words += " --quantise-from 0.25 --fresh"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
-    words += f" --latents {tmp_path / 'kept'} --latent-crops 5"
+    words += f" --latents {tmp_path / 'kept'} --latent-crops 5 --compile-blocks"
+    words += f" --portable {tmp_path / 'small'} --save-minutes 2"
     assert run([*base, *words.split()]) == 0
     assert Notes.made[0].options == TrainOptions(
         data=tmp_path / "data",
@@ -110,6 +111,9 @@ def test_options_reach_the_trainer(
         latent_crops=5,
         device="cpu",
         compile=True,
+        compile_blocks=True,
+        portable=tmp_path / "small",
+        save_minutes=2,
         resume=True,
     )
     assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
@@ -195,11 +199,11 @@ def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     assert run([*base, "--json"]) == 0
     printed = capsys.readouterr()
     assert [json.loads(line) for line in printed.out.splitlines()] == [
-        {"event": "skipped", "step": 5, "loss": None},
+        {"event": "skipped", "step": 5, "count": 2},
         {"step": 7, "loss": 2.5},
     ]
     assert printed.err.splitlines() == [
-        "lcodec: warning: step 5 was not finite and changed nothing",
+        "lcodec: warning: 2 steps up to 5 not finite: changed nothing",
         f"{tmp_path / 'run'}: 7 steps, 1 skipped",
     ]
 

@@ -95,7 +95,7 @@ def test_the_gradient_is_finite_and_points_the_right_way() -> None:
     (slope,) = torch.autograd.grad(found.sum(), [start])
     assert bool(slope.isfinite().all())
     better = distances(reference, start.detach() - 0.02 * slope.sign())
-    assert float(better) < 0.95 * float(found)
+    assert float(better) < 0.95 * float(found.detach())
     # Even where nothing is to be gained, and beyond the range of pixels.
     for other in (reference.clone(), reference * 3.0 - 1.0):
         other.requires_grad_()
