@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,19 @@ class Crops(Protocol):
         """uint8 tensor (count, 3, size, size)."""
         ...
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How many pictures there are, and their pixels."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What the next crops depend on beside torch's random numbers; for JSON."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        ...
+
 
 class CropDataset:
     """Random square crops of pictures held in memory.
@@ -39,8 +52,15 @@ class CropDataset:
         self._probability = weights / weights.sum()
         self._random = np.random.default_rng(seed)
 
-    def __len__(self) -> int:
-        return len(self.pictures)
+    @property
+    def extent(self) -> tuple[int, int]:
+        return len(self.pictures), sum(p.shape[0] * p.shape[1] for p in self.pictures)
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._random.bit_generator.state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._random.bit_generator.state = state
 
     def _augment(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         draw = self._random.integers(0, 16)

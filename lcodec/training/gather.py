@@ -7,6 +7,7 @@ could not cut crops as fast as a large GPU learns from them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ class GatheredCrops:
         levels = [list(pictures), *(_shrunk(pictures, scale) for scale in SCALES[1:])]
         sides = torch.tensor([[p.shape[:2] for p in level] for level in levels])
         areas = sides.prod(2)
+        self._extent = len(pictures), int(areas[0].sum())
         starts = torch.cat((torch.zeros(1, dtype=torch.int64), areas.flatten().cumsum(0)[:-1]))
         data = np.empty((int(areas.sum()), 3), np.uint8)
         place = 0
@@ -44,6 +46,16 @@ class GatheredCrops:
         share = areas[0].double().sqrt().cumsum(0)
         self._share = (share / share[-1]).float().to(device)
         self._axes: dict[int, Tensor] = {}
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        return self._extent
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
 
     def batch(self, count: int, size: int) -> Tensor:
         """uint8 tensor (count, 3, size, size)."""

@@ -68,7 +68,7 @@ class PictureObjective:
 
     The rate sees additive noise in place of rounding; contexts and synthesis see the rounded
     latents with straight-through gradients. That is noisy, but what seems better is not: see
-    `docs/training.md`, "What the analysis learns from".
+    `docs/log/generation-1.md`, "What the analysis learns from".
     """
 
     def __init__(self, model: TwinCodec, data: Crops, device: torch.device) -> None:

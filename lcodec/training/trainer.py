@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 import torch
@@ -20,11 +18,13 @@ from lcodec.training.compilation import compile_blocks
 from lcodec.training.data import CropDataset, Crops, patch_components
 from lcodec.training.flat import FlatParameters
 from lcodec.training.gather import GatheredCrops
+from lcodec.training.interrupts import Interrupts
 from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.options import TrainOptions
 from lcodec.training.pictures import load_pictures
+from lcodec.training.recipe import to_recipe
 from lcodec.training.requality import on_levels_of
 from lcodec.training.start import load_start
 from lcodec.training.step import GraphedStep, Pace, Step
@@ -36,7 +36,14 @@ REPORT_SECONDS = 15.0
 
 
 class Trainer:
-    """Holds a model, its optimiser and data, and runs until its time is used up."""
+    """Holds a model, its optimiser and data, and runs until its time is used up.
+
+    Attributes:
+        steps, elapsed: how far the run has come; ``elapsed`` in seconds.
+        skipped: steps that were not finite and changed nothing, as far as is known.
+        saved: steps that are in the run folder.
+        loss: mean of the last report, if there was one.
+    """
 
     def __init__(
         self,
@@ -52,9 +59,17 @@ class Trainer:
         self._data: Crops | None = None
         self.steps = 0
         self.skipped = 0
+        self.saved = 0
         self.elapsed = 0.0
-        self._load_start()
+        self.loss: float | None = None
+        resumed = options.resume and (options.run / checkpoint.INFO_FILE).is_file()
+        if resumed:
+            self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
+        else:
+            self._load_start()
         self._prepare()
+        if resumed:
+            self._restore()
 
     def _pictures(self) -> Crops:
         o = self.options
@@ -66,7 +81,7 @@ class Trainer:
 
     def _objective(self) -> Objective:
         o = self.options
-        if o.stage != "entropy":
+        if self._draws:
             return PictureObjective(self.model, self._pictures(), self.device)
         path = o.latents or o.run / "latents.safetensors"
         side = max(entry[2] for entry in o.crops)
@@ -85,11 +100,7 @@ class Trainer:
 
     def _load_start(self) -> None:
         o = self.options
-        if o.resume and (o.run / checkpoint.INFO_FILE).is_file():
-            checkpoint.take_tensors(self.model, checkpoint.load_kind(o.run, "weights"))
-            info = checkpoint.load_info(o.run)
-            self.steps, self.elapsed = info["steps"], info["elapsed"]
-        elif o.start is not None:
+        if o.start is not None:
             fresh = load_start(self.model, o.start, self._pictures, o.fresh, o.entropy)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
@@ -128,10 +139,32 @@ class Trainer:
         # All that is not trained stays what it is.
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
         self.average |= self.flat.views(self._step.average)
-        if o.resume and (o.run / checkpoint.INFO_FILE).is_file():
-            self.optimiser.load(checkpoint.load_kind(o.run, "optimiser"))
-            for name, value in checkpoint.load_kind(o.run, "average").items():
-                self.average[name].copy_(value)
+
+    def _restore(self) -> None:
+        """Take everything from the run folder: from here on the run is as if it had never ended."""
+        run = self.options.run
+        info = checkpoint.load_info(run)
+        if "random" not in info:
+            raise InputError(f"{run}: of an older version, which cannot be gone on with")
+        extent = list(self._pictures().extent) if self._draws else None
+        if info["random"]["pictures"] != extent:
+            raise InputError(f"{self.options.data}: other pictures than the run began with")
+        self.steps, self.elapsed = info["steps"], info["elapsed"]
+        self.skipped, self.saved = info["skipped"], info["steps"]
+        self.optimiser.load(checkpoint.load_kind(run, "optimiser"))
+        for name, value in checkpoint.load_kind(run, "average").items():
+            self.average[name].copy_(value)
+        if self._draws:
+            self._pictures().restore(info["random"]["crops"])
+        states = checkpoint.load_kind(run, "random")
+        torch.set_rng_state(states["cpu"])
+        if self.device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+
+    @property
+    def _draws(self) -> bool:
+        """Whether every step draws from the pictures."""
+        return self.options.stage != "entropy"
 
     def progress(self) -> float:
         """Share of the budget that is used, 0..1."""
@@ -188,38 +221,52 @@ class Trainer:
     def save(self) -> None:
         """Write the run folder, and the portable one."""
         o = self.options
-        options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(o).items()}
         info = {
             "steps": self.steps,
             "elapsed": self.elapsed,
             "skipped": self.skipped,
-            "options": options,
+            "options": {**to_recipe(o), "threads": torch.get_num_threads()},
             "config": self.model.config.to_dict(),
+            "random": {
+                "pictures": list(self._pictures().extent) if self._draws else None,
+                "crops": self._pictures().state() if self._draws else {},
+            },
         }
         kinds: dict[str, dict[str, Tensor]] = {
             "weights": dict(self.model.state_dict()),
             "average": self.average,
             "optimiser": self.optimiser.state(),
+            "random": {"cpu": torch.get_rng_state()},
         }
+        if self.device.type == "cuda":
+            kinds["random"]["cuda"] = torch.cuda.get_rng_state(self.device)
         if o.portable is not None:
             checkpoint.save_portable(o.portable, self.average, info)
         checkpoint.save_run(o.run, kinds, info)
+        self.saved = self.steps
 
     def run(self) -> None:
-        """Train until the budget is used, saving every few minutes and at the end."""
+        """Train until the budget is used, saving every few minutes and at the end.
+
+        An interrupt waits for the end of the step and is raised when the run is saved.
+        """
         o = self.options
         o.run.mkdir(parents=True, exist_ok=True)
         torch.set_flush_denormal(True)  # denormal moments would slow every step down
         last_save = last_report = clock = time.monotonic()
-        with (o.run / "log.ndjson").open("a") as log:
+        with (o.run / "log.ndjson").open("a") as log, Interrupts() as interrupts:
             while self.progress() < 1.0:
                 self.step()
                 now = time.monotonic()
                 self.elapsed += now - clock
                 clock = now
-                if now - last_report >= REPORT_SECONDS or self.progress() >= 1.0:
+                stops = interrupts.noted is not None
+                if now - last_report >= REPORT_SECONDS or self.progress() >= 1.0 or stops:
                     self._report(log)
                     last_report = now
+                if stops:
+                    self.save()
+                    return
                 if now - last_save >= 60.0 * o.save_minutes:
                     self._checkpoint(log)
                     last_save = now
@@ -230,6 +277,7 @@ class Trainer:
         if skipped:
             self.skipped += skipped
             self.report({"event": "skipped", "step": self.steps, "count": skipped})
+        self.loss = figures.get("loss", self.loss)
         entry = {"step": self.steps, "minutes": round(self.elapsed / 60, 2)}
         entry |= {name: round(value, 4) for name, value in figures.items()}
         _write(log, {**entry, "lr": round(self._rate(), 7)}, self.report)
