@@ -60,10 +60,12 @@ class MuonAdam:
         self.second = torch.zeros_like(flat.values[flat.matrices :])
 
     @torch.no_grad()
-    def step(self, accept: Tensor) -> None:
+    def step(self, accept: Tensor, matrices: int = 1) -> None:
         """One update from `FlatParameters.gradient`.
 
         ``accept`` () is 1, or 0 for a step that changes nothing; then the gradient must be zero.
+        Muon's matrices move ``matrices`` times as far as in a usual step; with 0 they stay where
+        they are and only gather momentum.
         """
         self.applied += accept
         count = self._streams.count
@@ -73,18 +75,26 @@ class MuonAdam:
                 size = -(-stack.shape[0] // count)
                 vectors = (self.flat.values, self.flat.gradient, self.first)
                 pieces = (torch.split(stack.of(vector), size) for vector in vectors)
-                parts += [(stack, *piece) for piece in zip(*pieces, strict=True)]
+                parts += [(stack, matrices, *piece) for piece in zip(*pieces, strict=True)]
             else:
                 self._adam(stack, accept)
         self._streams.map(lambda part: self._muon(accept, *part), parts)
 
     @torch.no_grad()
     def _muon(
-        self, accept: Tensor, stack: Stack, values: Tensor, gradient: Tensor, first: Tensor
+        self,
+        accept: Tensor,
+        stack: Stack,
+        times: int,
+        values: Tensor,
+        gradient: Tensor,
+        first: Tensor,
     ) -> None:
         first.lerp_(gradient, accept * (1.0 - self.momentum))
+        if not times:
+            return
         update = orthogonalise(gradient.lerp(first, self.momentum))
-        size = 0.2 * max(stack.shape[1:]) ** 0.5
+        size = times * 0.2 * max(stack.shape[1:]) ** 0.5
         values.addcmul_(update, self.rate * accept * (-stack.factor * size))
 
     def _adam(self, stack: Stack, accept: Tensor) -> None:

@@ -32,6 +32,11 @@ class TrainOptions:
     over sooner. ``graph`` plays steps back as CUDA graphs.
     ``portable`` is a folder that gets the averaged weights in small files whenever the run is
     saved.
+    Matrices are updated every ``muon_every`` steps only, that many times as far, by what all of
+    these steps say.
+    For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`. The share
+    ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
+    of the budget: of its distortion the analysis alone learns.
     """
 
     data: Path
@@ -62,6 +67,13 @@ class TrainOptions:
     portable: Path | None = None
     resume: bool = False
     clip: float = 1.0
+    momentum: float = 0.95
+    muon_every: int = 1
+    split_rate: bool = False
+    scale_bound: float = 0.0
+    noise_pairs: bool = False
+    gate: float = 0.0
+    gate_until: float = 0.9
 
     def check(self) -> None:
         """Raises UsageError if a value makes no sense, whatever there is to train on."""
@@ -69,15 +81,22 @@ class TrainOptions:
         for name in above_zero:
             value = getattr(self, name)
             _demand(math.isfinite(value) and value > 0, name, value, "must be above 0")
-        for name in ("warmup", "max_steps", "latent_crops", "threads"):
+        for name in ("warmup", "max_steps", "latent_crops", "threads", "muon_every"):
             value = getattr(self, name)
             _demand(value is None or value >= 1, name, value, "must be 1 or more")
         _demand(self.stage in STAGES, "stage", self.stage, f"must be one of {', '.join(STAGES)}")
         _demand(self.decay <= 1, "decay", self.decay, "must be at most 1")
-        shares = ("quantise_from", "average")
+        shares = ("quantise_from", "average", "momentum")
         for name in shares:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must lie from 0 to below 1")
+        for name in ("gate", "gate_until"):
+            value = getattr(self, name)
+            _demand(0 <= value <= 1, name, value, "must lie from 0 to 1")
+        bound = self.scale_bound
+        _demand(0 <= bound < math.inf, "scale_bound", bound, "must be 0 or more")
+        if bound and not self.split_rate:
+            raise UsageError(f"--set scale-bound={bound}: needs split-rate")
         if self.entropy is not None and (self.start is None or self.fresh):
             raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
 

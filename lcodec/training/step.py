@@ -28,6 +28,7 @@ class Step:
     Attributes:
         average: running average of the parameters (n,).
         forget: share () of the average that each step replaces; to be set before it.
+        matrices: how far Muon's matrices move, see `MuonAdam.step`; to be set before it.
         taken, skipped: numbers of steps () since the last `read`.
     """
 
@@ -41,6 +42,7 @@ class Step:
     ) -> None:
         self.losses, self.flat, self.optimiser = losses, flat, optimiser
         self.streams, self.clip = streams, clip
+        self.matrices = 1
         self.average = flat.values.clone()
         self.forget = torch.zeros_like(optimiser.rate)
         self.taken = torch.zeros_like(optimiser.rate)
@@ -59,7 +61,7 @@ class Step:
             # Zero times infinity is no number, hence the second operation.
             gradient.mul_(accept * (self.clip / (norm + 1e-6)).clamp(max=1.0))
             gradient.nan_to_num_(0.0, 0.0, 0.0)
-            self.optimiser.step(accept)
+            self.optimiser.step(accept, self.matrices)
             self.average.lerp_(self.flat.values, accept * self.forget)
             self.taken += accept
             self.skipped += 1.0 - accept

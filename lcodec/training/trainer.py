@@ -82,7 +82,7 @@ class Trainer:
     def _objective(self) -> Objective:
         o = self.options
         if self._draws:
-            return PictureObjective(self.model, self._pictures(), self.device)
+            return PictureObjective(self.model, self._pictures(), self.device, o)
         path = o.latents or o.run / "latents.safetensors"
         side = max(entry[2] for entry in o.crops)
         if path.is_file():
@@ -123,14 +123,15 @@ class Trainer:
         self.streams = Streams(o.streams)
         trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
         self.flat = FlatParameters(trained)
-        self.optimiser = MuonAdam(self.flat, streams=self.streams)
+        self.optimiser = MuonAdam(self.flat, o.momentum, streams=self.streams)
         self.objective = self._objective()
         self.forward: Callable[..., Losses] = self.objective.losses
         if o.compile:
             # One compilation per crop size: dynamic shapes give slower code.
             self.forward = torch.compile(self.objective.losses, dynamic=False)
         elif o.compile_blocks:
-            compile_blocks(self.model)
+            for part in self.objective.networks:
+                compile_blocks(part)
         self._step = Step(
             lambda *batch: self.forward(*batch), self.flat, self.optimiser, self.streams, o.clip
         )
@@ -193,7 +194,12 @@ class Trainer:
         The device is not waited for: the figures are in the next report.
         """
         quantises, (count, side) = self._quantises(), self._schedule()
+        gates = self.progress() < self.options.gate_until
+        every = self.options.muon_every
+        due = every if (self.steps + 1) % every == 0 else 0
         self.model.kit.rounding.enabled = quantises
+        self.objective.gates = gates
+        self._step.matrices = due
         self.model.train()
         self.optimiser.rate.fill_(self._rate())
         keep = min(self.options.average, (1 + self.steps) / (10 + self.steps))
@@ -202,7 +208,7 @@ class Trainer:
         if self._graphed is None:
             self._step(batch)
         else:
-            self._graphed((quantises, count, side), None, batch)
+            self._graphed((quantises, gates, count, side), due, batch)
         self.steps += 1
         self._pace.step()
 

@@ -25,11 +25,15 @@ class HyperPrior(nn.Module):
         self.mean = QualityTable(anchors, channels, 0.0)
         self.log_sigma = QualityTable(anchors, channels, 0.5)
 
-    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
-        """Bits of every element of z (B, channels, h, w)."""
+    def predict(self, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of z in steps (B, channels, 1, 1)."""
         mean = self.mean(quality)[:, :, None, None]
         index = (self.log_sigma(quality) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
-        return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
+        return mean, index_to_sigma(index)[:, :, None, None]
+
+    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
+        """Bits of every element of z (B, channels, h, w)."""
+        return logistic_bits(z, *self.predict(quality))
 
 
 @dataclass

@@ -93,12 +93,14 @@ def test_a_step_asks_nothing_of_the_device(
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     config = replace(CONFIG, entropy=TINY[kind], tune=tune)
     model = TwinCodec(config).to(META)
-    objective = PictureObjective(model, GatheredCrops([picture(70, 80)], META), META)
+    wanted = {"split_rate": True, "scale_bound": 0.2, "noise_pairs": True, "gate": 0.5}
+    options = TrainOptions(Path(), Path(), **(wanted if tune == "visual" else {}))  # type: ignore[arg-type]
+    objective = PictureObjective(model, GatheredCrops([picture(70, 80)], META), META, options)
     step = step_of(model, objective.losses)
     with torch.no_grad():  # constants are sent once
-        objective.losses(*objective.draw(1, 64))
+        objective.losses(*objective.draw(2, 64))
     with recorded():
-        step(objective.draw(1, 64))
+        step(objective.draw(2, 64))
 
 
 def test_questions_to_the_device_are_noticed() -> None:
