@@ -1,24 +1,18 @@
-"""``lcodec train``: training on a folder of pictures, for a given time."""
+"""``lcodec train``: training on pictures, by a recipe or by options."""
 
 from __future__ import annotations
 
-import math
-import sys
-from collections.abc import Callable
+import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lcodec.cli import complete, console
-from lcodec.cli.options import MESSAGES, NETWORKS, Device, DeviceOption, QuietOption, whole
-from lcodec.errors import InputError, OutputError, UsageError
-
-CropSchedule = tuple[tuple[float, int, int], ...]
-
-WEIGHTS = ("run.json", "config.json")
-"""One of them is in every folder that a run can start from."""
+from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption, whole
+from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
+from lcodec.errors import OutputError
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
 
@@ -32,13 +26,19 @@ class Stage(StrEnum):
 
 
 def train(
-    data: Annotated[
-        Path,
-        typer.Option("--data", metavar="DIR", help="Folder of pictures.", rich_help_panel=RUN),
-    ],
     run: Annotated[
         Path, typer.Option("--run", metavar="DIR", help="Folder of the run.", rich_help_panel=RUN)
     ],
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(metavar="RECIPE", help="TOML file of options, which those given override."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Folder or pack of pictures.", rich_help_panel=RUN
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -49,13 +49,13 @@ def train(
         ),
     ] = None,
     fresh: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--fresh",
             help="Take no more of the entropy model in --start than its hyper-synthesis.",
             rich_help_panel=RUN,
         ),
-    ] = False,
+    ] = None,
     entropy: Annotated[
         Path | None,
         typer.Option(
@@ -68,12 +68,41 @@ def train(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with the run in --run if there is one.", rich_help_panel=RUN
+            "--resume",
+            help="Go on with the run in --run, with its options, if there is one.",
+            rich_help_panel=RUN,
         ),
     ] = False,
+    save_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--save-minutes", metavar="M", help="How often the run is saved.", rich_help_panel=RUN
+        ),
+    ] = None,
+    portable: Annotated[
+        Path | None,
+        typer.Option(
+            "--portable",
+            metavar="DIR",
+            help="Folder for averaged weights in small files, each time the run is saved.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any option of a recipe; may be repeated.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     stage: Annotated[
-        Stage, typer.Option("--stage", help="What is trained.", rich_help_panel=MODEL)
-    ] = Stage.TRANSFORMS,
+        Stage | None,
+        typer.Option(
+            "--stage", help="What is trained; transforms if not given.", rich_help_panel=MODEL
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -114,24 +143,24 @@ def train(
         ),
     ] = None,
     latent_crops: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--latent-crops",
             metavar="N",
             parser=whole(2),
-            help="Crops in that file when it is made.",
+            help="Crops in that file when it is made; 2000 if not given.",
             rich_help_panel=MODEL,
         ),
-    ] = 2000,
+    ] = None,
     minutes: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--minutes",
             metavar="M",
-            help="Budget; the learning rate falls to 0 within it.",
+            help="Budget; the learning rate falls to 0 within it; 60 if not given.",
             rich_help_panel=SCHEDULE,
         ),
-    ] = 60.0,
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -143,36 +172,41 @@ def train(
         ),
     ] = None,
     lr: Annotated[
-        float,
-        typer.Option("--lr", metavar="R", help="Highest learning rate.", rich_help_panel=SCHEDULE),
-    ] = 2.5e-3,
+        float | None,
+        typer.Option(
+            "--lr",
+            metavar="R",
+            help="Highest learning rate; 0.0025 if not given.",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = None,
     decay: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--decay",
             metavar="D",
-            help="Last share of the budget, in which the rate falls.",
+            help="Last share of the budget, in which the rate falls; 0.7 if not given.",
             rich_help_panel=SCHEDULE,
         ),
-    ] = 0.7,
+    ] = None,
     quantise_from: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--quantise-from",
             metavar="SHARE",
             help="Share of the budget from which on the entropy model rounds like its integers.",
             rich_help_panel=SCHEDULE,
         ),
-    ] = 0.0,
+    ] = None,
     crops: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--crops",
             metavar="LIST",
             help="SHARE:COUNTxSIDE,...: from that share of the budget on, COUNT crops a step.",
             rich_help_panel=SCHEDULE,
         ),
-    ] = "0:8x128,0.2:8x256",
+    ] = None,
     tune: Annotated[
         str | None,
         typer.Option(
@@ -183,12 +217,22 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--seed", metavar="N", help="Seed of everything random.", rich_help_panel=SCHEDULE
+            "--seed",
+            metavar="N",
+            help="Seed of everything random; 1 if not given.",
+            rich_help_panel=SCHEDULE,
         ),
-    ] = 1,
-    device: DeviceOption = Device.AUTO,
+    ] = None,
+    device: Annotated[
+        Device | None,
+        typer.Option(
+            "--device",
+            help="Where it runs; auto, if not given, takes a GPU if usable.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -200,8 +244,17 @@ def train(
         ),
     ] = None,
     compile_: Annotated[
-        bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=NETWORKS)
-    ] = False,
+        bool | None,
+        typer.Option("--compile", help="Use torch.compile.", rich_help_panel=NETWORKS),
+    ] = None,
+    compile_blocks: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile-blocks",
+            help="Compile the networks' blocks only, which is over sooner.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -212,148 +265,54 @@ def train(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a model on a folder of pictures.
+    """Train a model on pictures.
 
-    The run's folder gets weights, averaged weights, the optimiser's state and a log, every few
+    The run's folder gets weights, averaged weights, a log, and all that going on takes, every few
     minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.
     """
-    schedule = parse_crops(crops)
-    _check(
-        data,
-        run,
-        start,
-        entropy,
-        fresh=fresh,
-        minutes=minutes,
-        lr=lr,
-        decay=decay,
-        quantise_from=quantise_from,
-        resume=resume,
-    )
-
-    import torch
+    given = {
+        "data": data,
+        "start": start,
+        "fresh": fresh,
+        "entropy": entropy,
+        "save_minutes": save_minutes,
+        "portable": portable,
+        "stage": None if stage is None else stage.value,
+        "model": model,
+        "depth": depth,
+        "channels": channels,
+        "latents": latents,
+        "latent_crops": latent_crops,
+        "minutes": minutes,
+        "max_steps": steps,
+        "lr": lr,
+        "decay": decay,
+        "quantise_from": quantise_from,
+        "tune": tune,
+        "seed": seed,
+        "device": None if device is None else device.value,
+        "threads": threads,
+        "compile": compile_,
+        "compile_blocks": compile_blocks,
+    }
+    begun = (run / "run.json").exists()
+    options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)
+    if begun and not resume:
+        raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
 
     from lcodec.training.sizes import choose_sizes
-    from lcodec.training.trainer import Trainer, TrainOptions
-    from lcodec.weights.load import choose_device
+    from lcodec.training.trainer import Trainer
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    kind = choose_device(device.value).type
-    streams = 1
-    if kind == "cpu" and not compile_:
-        streams = min(torch.get_num_threads(), *(count for _, count, _ in schedule))
-    options = TrainOptions(
-        data=data,
-        run=run,
-        stage=stage.value,
-        minutes=minutes,
-        max_steps=steps,
-        start=start,
-        fresh=fresh,
-        entropy=entropy,
-        lr=lr,
-        decay=decay,
-        quantise_from=quantise_from,
-        crops=schedule,
-        seed=seed,
-        device=kind,
-        compile=compile_,
-        streams=streams,
-        latents=latents,
-        latent_crops=latent_crops,
-        resume=resume,
-    )
-    earlier = run if resume and (run / "run.json").exists() else None
-    config = choose_sizes(
-        earlier, start, entropy=entropy, model=model, depth=depth, channels=channels, tune=tune
-    )
-    trainer = Trainer(options, config, _reporter(as_json, quiet))
+    options = on_this_machine(options)
+    earlier, before = (run, None) if begun else (None, options.start)
+    entropy_from = None if begun else options.entropy
+    config = choose_sizes(earlier, before, entropy=entropy_from, **sizes)
+    trainer = Trainer(options, config, reporter(as_json, quiet))
     try:
         trainer.run()
     except (KeyboardInterrupt, SystemExit):
-        trainer.save()
-        console.say(f"{run}: saved after {trainer.steps} steps; `--resume` goes on")
+        console.say(f"{run}: saved after {trainer.saved} steps")
+        console.say(f"next: {shlex.join(['lcodec', 'train', '--run', str(run), '--resume'])}")
         raise
     if not quiet:
-        console.say(f"{run}: {trainer.steps} steps, {trainer.skipped} skipped")
-
-
-def parse_crops(text: str) -> CropSchedule:
-    """The schedule (share of the budget, crops a step, side in pixels) of "0:12x128,0.35:8x256".
-
-    Raises:
-        UsageError: of another form, shares that do not rise from 0 to below 1, or a side that is
-            no multiple of 64.
-    """
-    try:
-        schedule = tuple(_crop(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--crops {text}: SHARE:COUNTxSIDE with commas is needed") from None
-    shares = [share for share, _, _ in schedule]
-    if shares[0] != 0 or shares != sorted(set(shares)) or not shares[-1] < 1:
-        raise UsageError(f"--crops {text}: shares must rise from 0 and stay below 1")
-    if any(count < 1 or side < 64 or side % 64 for _, count, side in schedule):
-        raise UsageError(f"--crops {text}: counts from 1 and sides in multiples of 64 are needed")
-    return schedule
-
-
-def _crop(text: str) -> tuple[float, int, int]:
-    share, _, rest = text.partition(":")
-    count, _, side = rest.partition("x")
-    return float(share), int(count), int(side)
-
-
-def _check(
-    data: Path,
-    run: Path,
-    start: Path | None,
-    entropy: Path | None,
-    *,
-    fresh: bool,
-    minutes: float,
-    lr: float,
-    decay: float,
-    quantise_from: float,
-    resume: bool,
-) -> None:
-    """Refuse what can be seen to be wrong before anything slow is imported."""
-    for name, value in (("--minutes", minutes), ("--lr", lr), ("--decay", decay)):
-        if not (math.isfinite(value) and value > 0):
-            raise UsageError(f"{name} {value}: must be above 0")
-    if decay > 1:
-        raise UsageError(f"--decay {decay}: must be at most 1")
-    if not 0 <= quantise_from < 1:
-        raise UsageError(f"--quantise-from {quantise_from}: must lie from 0 to below 1")
-    if entropy is not None and (start is None or fresh):
-        raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
-    if start is not None and resume and (run / "run.json").exists():
-        raise UsageError("--start and --resume exclude each other: the run has begun")
-    if not data.is_dir():
-        raise InputError(f"{data}: no such folder")
-    for folder in (start, entropy):
-        if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
-            raise InputError(f"{folder}: is not the folder of a run or of a released model")
-    if (run / "run.json").exists() and not resume:
-        raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
-
-
-def _reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
-    shown = sys.stderr.isatty() and not quiet
-
-    def report(entry: dict[str, Any]) -> None:
-        if as_json:
-            console.emit_json({key: _finite(value) for key, value in entry.items()})
-        event = entry.get("event")
-        if event == "skipped":
-            console.fail(f"warning: step {entry['step']} was not finite and changed nothing")
-        elif event == "fresh":
-            console.fail(f"warning: {len(entry['tensors'])} tensors start afresh")
-        elif shown:
-            console.say("  ".join(f"{key} {value}" for key, value in entry.items()))
-
-    return report
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        conclude(trainer)

@@ -28,7 +28,7 @@ from lcodec.entropy.grouptransformer import GroupState, GroupTransformer
 from lcodec.entropy.network import EntropyConfig, Prediction
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import ACT, RESIDUAL, Kit, check_attention, check_norm
-from lcodec.integer.layout import group_tokens, ungroup_tokens
+from lcodec.integer.layout import group_tokens, reordered, ungroup_tokens
 from lcodec.nets.transforms import HYPER_STRIDE
 from lcodec.nets.typed import Typed, TypedList
 
@@ -202,12 +202,12 @@ class GroupedMixer(GroupTransformer[MixerState]):
         """(B, M, h, w) -> (B, G, hc, wc, slice width)."""
         c = self.config
         groups = group_tokens(y, c.slices, c.rows, c.columns, c.order)
-        return groups[:, c.sequence] if c.channels_first else groups
+        return reordered(groups, 1, c.sequence) if c.channels_first else groups
 
     def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
         c = self.config
         if c.channels_first:
-            groups = groups[:, [c.sequence.index(n) for n in range(c.groups)]]
+            groups = reordered(groups, 1, [c.sequence.index(n) for n in range(c.groups)])
         return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
 
     def channels(self, index: int) -> slice:
@@ -231,7 +231,9 @@ class GroupedMixer(GroupTransformer[MixerState]):
         c = self.config
         own = [groups[:, c.groups_of(k)] for k in range(c.slices)]
         joined = torch.cat([apply(k, part) for k, part in enumerate(own) if part.shape[1]], dim=1)
-        return joined[:, c.sequence[: groups.shape[1]]] if c.channels_first else joined
+        if not c.channels_first:
+            return joined
+        return reordered(joined, 1, c.sequence[: groups.shape[1]])
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MixerState:
         side = self.side_tokens(z_hat, condition.quality)

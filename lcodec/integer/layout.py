@@ -10,8 +10,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 @torch.inference_mode(mode=False)  # kept for training, too
+def _places(order: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(order, device=device)
+
+
+def reordered(x: Tensor, axis: int, order: Sequence[int]) -> Tensor:
+    """``x`` with the entries of an axis in another order, or some of them.
+
+    As indexing with a list, which would send it to the device each time.
+    """
+    return x.index_select(axis, _places(tuple(order), x.device))
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(mode=False)
 def relative_index(window: int, device: torch.device) -> Tensor:
     """(n, n) index into a table of relative offsets, n = window^2 positions in raster order."""
     axis = torch.arange(window, device=device)
@@ -113,7 +127,7 @@ def group_tokens(y: Tensor, slices: int, rows: int, columns: int, order: list[in
     y = y.view(b, slices, m // slices, h // rows, rows, w // columns, columns)
     y = y.permute(0, 1, 4, 6, 3, 5, 2)
     y = y.reshape(b, slices, rows * columns, h // rows, w // columns, m // slices)
-    return y[:, :, order].flatten(1, 2)
+    return reordered(y, 2, order).flatten(1, 2)
 
 
 def ungroup_tokens(
@@ -122,7 +136,7 @@ def ungroup_tokens(
     """Inverse of `group_tokens`."""
     b, _, hc, wc, cs = groups.shape
     inverse = [order.index(i) for i in range(len(order))]
-    y = groups.view(b, slices, rows * columns, hc, wc, cs)[:, :, inverse]
+    y = reordered(groups.view(b, slices, rows * columns, hc, wc, cs), 2, inverse)
     y = y.reshape(b, slices, rows, columns, hc, wc, cs).permute(0, 1, 6, 4, 2, 5, 3)
     return y.reshape(b, slices * cs, hc * rows, wc * columns)
 

@@ -11,6 +11,8 @@ All of it is float32 whatever the caller's autocast: in bfloat16 the variances a
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -141,18 +143,32 @@ def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> T
         count = 1
         while count < SCALES and -(-min(one.shape[2:]) // 2**count) >= MIN_SIDE:
             count += 1
-        # The reference implementation numbers its weights consecutively over the scales there are.
-        weights = torch.tensor(_WEIGHTS).flatten()[: 18 * count]
         total = one.new_zeros(len(one))
         for scale in range(count):
             if scale:
                 one, other = _halved(one), _halved(other)
-            for_scale = weights.view(3, count, 6)[:, scale]
-            channels = [c for c in range(3) if float(for_scale[c].max()) >= _NEGLIGIBLE]
+            channels, weights = _weights(count, scale, one.device)
             if channels:
                 averages = _averages(one, other, channels, strip)
-                total = total + (averages * for_scale[channels].to(one.device)).sum((1, 2))
+                total = total + (averages * weights).sum((1, 2))
     return total
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)  # kept for training, too
+def _weights(count: int, scale: int, device: torch.device) -> tuple[list[int], Tensor]:
+    """Channels that count on a scale of ``count``, and the weights of their averages."""
+    # The reference implementation numbers its weights consecutively over the scales there are.
+    flat = [weight for row in _WEIGHTS for weight in row]
+    rows = [flat[6 * (count * c + scale) :][:6] for c in range(3)]
+    channels = [c for c in range(3) if max(rows[c]) >= _NEGLIGIBLE]
+    return channels, torch.tensor([rows[c] for c in channels], device=device)
+
+
+@lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)
+def _opsin(device: torch.device) -> Tensor:
+    return torch.tensor(_OPSIN, device=device)[:, :, None, None]
 
 
 def _planes(pixels: Samples) -> Tensor:
@@ -173,7 +189,7 @@ def _halved(linear: Tensor) -> Tensor:
 
 def _perceived(linear: Tensor, channels: list[int]) -> Tensor:
     """X, Y and B - Y, shifted and scaled to be positive: those of ``channels``."""
-    opsin = linear.new_tensor(_OPSIN)[:, :, None, None]
+    opsin = _opsin(linear.device)
     cones = (F.conv2d(linear, opsin) + _OPSIN_BIAS) ** (1.0 / 3.0) - _OPSIN_BIAS ** (1.0 / 3.0)
     long, medium, short = cones.unbind(1)
     luma = 0.5 * (long + medium)
@@ -199,17 +215,17 @@ def _averages(one: Tensor, other: Tensor, channels: list[int], strip: int | None
     rows = height if strip is None else max(1, strip // width)
     sums = []
     for top in range(0, height, rows):
-        seen = _mirrored(top, min(top + rows, height), height).to(one.device)
+        seen = _mirrored(top, min(top + rows, height), height, one.device)
         maps = _maps(_perceived(one[:, :, seen], channels), _perceived(other[:, :, seen], channels))
         sums.append(torch.stack([maps.sum((3, 4)), maps.square().square().sum((3, 4))]))
     mean, fourth = torch.stack(sums).sum(0) / (height * width)
     return torch.cat([mean, (fourth + _TINY) ** 0.25], 2)
 
 
-def _mirrored(top: int, bottom: int, height: int) -> Tensor:
+def _mirrored(top: int, bottom: int, height: int, device: torch.device) -> Tensor:
     """Rows ``top`` to ``bottom`` and half a window more on each side, mirrored at the edges."""
     half = _TAPS // 2
-    rows = torch.arange(top - half, bottom + half)
+    rows = torch.arange(top - half, bottom + half, device=device)
     rows = torch.where(rows < 0, -1 - rows, rows)
     return torch.where(rows >= height, 2 * height - 1 - rows, rows)
 

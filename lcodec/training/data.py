@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,20 +11,30 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lcodec.errors import InputError
+from lcodec.training.pictures import load_pictures
 
 SHRINK_MAX = 2.0
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """All pictures below ``folder``, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+class Crops(Protocol):
+    """Where batches of training crops come from."""
 
+    def batch(self, count: int, size: int) -> Tensor:
+        """uint8 tensor (count, 3, size, size)."""
+        ...
 
-def _load(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How many pictures there are, and their pixels."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What the next crops depend on beside torch's random numbers; for JSON."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        ...
 
 
 class CropDataset:
@@ -35,18 +45,22 @@ class CropDataset:
     ``SHRINK_MAX``. Pictures smaller than the crop are mirrored.
     """
 
-    def __init__(self, folder: Path, seed: int, limit: int | None = None) -> None:
-        paths = find_pictures(folder)[:limit]
-        if not paths:
-            raise InputError(f"no pictures found in {folder}")
-        with ThreadPoolExecutor(4) as pool:
-            self.pictures = list(pool.map(_load, paths))
+    def __init__(self, source: Path, seed: int, limit: int | None = None) -> None:
+        """``source`` is a folder or a pack, see `lcodec.training.pictures`."""
+        self.pictures = load_pictures(source, limit)
         weights = np.sqrt([p.shape[0] * p.shape[1] for p in self.pictures])
         self._probability = weights / weights.sum()
         self._random = np.random.default_rng(seed)
 
-    def __len__(self) -> int:
-        return len(self.pictures)
+    @property
+    def extent(self) -> tuple[int, int]:
+        return len(self.pictures), sum(p.shape[0] * p.shape[1] for p in self.pictures)
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._random.bit_generator.state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._random.bit_generator.state = state
 
     def _augment(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         draw = self._random.integers(0, 16)
@@ -88,7 +102,7 @@ class CropDataset:
 
 
 def patch_components(
-    dataset: CropDataset,
+    dataset: Crops,
     count: int,
     patch: int,
     samples: int = 400,
@@ -103,7 +117,7 @@ def patch_components(
     total = torch.zeros(3 * patch * patch, 3 * patch * patch, dtype=torch.float64)
     seen = 0
     for _ in range(samples):
-        crop = dataset.batch(1, 8 * patch).double() / 255.0 - 0.5
+        crop = dataset.batch(1, 8 * patch).cpu().double() / 255.0 - 0.5
         rows = torch.nn.functional.pixel_unshuffle(crop, patch).flatten(2)[0].t()
         total += rows.t() @ rows
         seen += rows.shape[0]

@@ -33,12 +33,10 @@ def load_run(run: Path, average: bool = True) -> TwinCodec:
     """
     info = checkpoint.load_info(run)
     model = TwinCodec(ModelConfig.from_dict(info["config"]))
-    path = run / ("average.safetensors" if average else "weights.safetensors")
-    if not path.is_file():
-        raise InputError(f"{run} is not a complete run folder: {path.name} is missing")
-    fresh = checkpoint.load_weights(model, path)
+    kind = "average" if average else "weights"
+    fresh = checkpoint.take_tensors(model, checkpoint.load_kind(run, kind))
     if fresh:
-        raise InputError(f"{path} does not hold {fresh[0]}")
+        raise InputError(f"{run}: {fresh[0]} is missing from the {kind}")
     return model.eval()
 
 

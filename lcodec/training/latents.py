@@ -19,7 +19,7 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.training import checkpoint
-from lcodec.training.data import CropDataset
+from lcodec.training.data import Crops
 from lcodec.twin.integers import export_transforms
 
 HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels that one element of z stands for, each way
@@ -60,13 +60,16 @@ class LatentCrops:
 
     def draw(self, count: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
         """As `pick`: random training crops, cut to ``side`` pixels, at most its own, somewhere."""
+        device = self.z.device
         extent, span = self.z.shape[2], side // HYPER_PATCH
-        ys, zs = [], []
-        rows = torch.randint(0, self.training, (count,))
-        for row, corner in zip(rows, torch.randint(0, extent - span + 1, (count, 2)), strict=True):
-            zs.append(_square(self.z[row], corner, span))
-            ys.append(_square(self.y[row], corner * HYPER_STRIDE, span * HYPER_STRIDE))
-        return torch.stack(ys).float(), torch.stack(zs).float(), self.quality[rows].float()
+        rows = torch.randint(0, self.training, (count,), device=device)
+        corners = torch.randint(0, extent - span + 1, (count, 2), device=device)
+        y = _squares(self.y, rows, corners * HYPER_STRIDE, span * HYPER_STRIDE)
+        return y, _squares(self.z, rows, corners, span), self.quality[rows].float()
+
+    def to(self, device: torch.device) -> LatentCrops:
+        """The same on a device."""
+        return LatentCrops(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def save(self, path: Path) -> None:
         """Write to a safetensors file."""
@@ -94,16 +97,21 @@ def fingerprint(transforms: Transforms) -> Tensor:
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
 
-def _square(planes: Tensor, corner: Tensor, side: int) -> Tensor:
-    """(C, h, w) -> (C, side, side) from ``corner`` (row, column) on."""
-    top, left = (int(place) for place in corner)
-    return planes[:, top : top + side, left : left + side]
+def _squares(planes: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor:
+    """Crops of some of the planes (n, C, h, w), float (B, C, side, side).
+
+    ``rows`` (B,) says of which; ``corners`` (B, 2) row and column where they begin.
+    """
+    axis = torch.arange(side, device=planes.device)
+    down, along = (corner[:, None] + axis for corner in corners.unbind(1))
+    found = planes[rows[:, None, None], :, down[:, :, None], along[:, None, :]]
+    return found.permute(0, 3, 1, 2).contiguous().float()
 
 
 @torch.no_grad()
 def compute_latents(
     transforms: Transforms,
-    data: CropDataset,
+    data: Crops,
     count: int,
     side: int,
     device: torch.device,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune, find_tune
-from lcodec.training.data import CropDataset
+from lcodec.training.data import Crops
 from lcodec.training.latents import LatentCrops
+from lcodec.training.options import TrainOptions
+from lcodec.training.rates import gated, latents, picture_bits
 from lcodec.twin.codec import TwinCodec, round_through
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass
@@ -48,7 +53,15 @@ def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
 
 
 class Objective(Protocol):
-    """Batches and their loss."""
+    """Batches and their loss.
+
+    Attributes:
+        networks: all there are, for compiling.
+        gates: whether the gate of `TrainOptions.gate` is open; to be set before each step.
+    """
+
+    networks: tuple[nn.Module, ...]
+    gates: bool
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         """A batch of ``count`` crops of ``side`` pixels."""
@@ -68,30 +81,42 @@ class PictureObjective:
 
     The rate sees additive noise in place of rounding; contexts and synthesis see the rounded
     latents with straight-through gradients. That is noisy, but what seems better is not: see
-    `docs/training.md`, "What the analysis learns from".
+    `docs/log/generation-1.md`, "What the analysis learns from".
     """
 
-    def __init__(self, model: TwinCodec, data: CropDataset, device: torch.device) -> None:
-        self.model, self.data, self.device = model, data, device
+    def __init__(
+        self, model: TwinCodec, data: Crops, device: torch.device, options: TrainOptions
+    ) -> None:
+        self.model, self.data, self.device, self.options = model, data, device, options
         self.tune = find_tune(model.config.tune)
+        self.gates = True
+        self.networks: tuple[nn.Module, ...] = (model,)
+        if options.gate:
+            # Not the parameters detached in place: threads share them.
+            self.frozen = frozen_copy(model.transforms.synthesis)
+            self.networks += (self.frozen,)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         # Spread over the range, one picture per stratum, so that no batch is all of one quality.
-        strata = (torch.arange(count) + torch.rand(count)) / count
-        quality = (strata[torch.randperm(count)] * QUALITY_MAX).to(self.device)
-        noise = self.model.draw_noise(count, side)
-        return pixels, quality, *(part.to(self.device, non_blocking=True) for part in noise)
+        within, order = torch.rand(2, count, device=self.device)
+        strata = (torch.arange(count, device=self.device) + within) / count
+        quality = strata[order.argsort()] * QUALITY_MAX
+        return pixels, quality, *self.model.draw_noise(count, side, self.device)
 
     def losses(self, *batch: Tensor) -> Losses:
         pixels, quality, *noise = batch
         with reduced_precision(self.device):
-            y, z = self.model.latents(pixels, quality)
-            y_hat, z_hat = round_through(y), round_through(z)
-            noisy = (y + noise[0], z + noise[1])
-            bits_y, bits_z = self.model.rate(y_hat, z_hat, *noisy, quality)
-            shown = self.model.transforms.synthesise(y_hat, quality)
+            transforms = self.model.transforms
+            plain = transforms.analysis(pixels, quality, transforms.gains.deviation)
+            gains = transforms.gains(quality)[:, :, None, None]
+            y = plain * gains
+            z = latents(self.model, y, self.options)
+            bits_y, bits_z, sigma = picture_bits(
+                self.model, y, z, (noise[0], noise[1]), quality, self.options
+            )
+            shown = self._show(y, plain, gains, sigma, quality)
         error = squared_error(shown, pixels)
         distance = torch.zeros_like(error)
         if self.tune.perceived is not None:
@@ -100,8 +125,36 @@ class PictureObjective:
         loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance)
         return Losses(loss, bpp_y.detach(), bpp_z.detach(), error.detach(), distance.detach())
 
+    def _show(
+        self, y: Tensor, plain: Tensor, gains: Tensor, sigma: Tensor, quality: Tensor
+    ) -> Tensor:
+        """What is decoded of y = plain * gains; the first pictures through the gate if it is open.
+
+        Of those the analysis alone learns.
+        """
+        transforms = self.model.transforms
+        count = round(self.options.gate * len(y)) if self.gates else 0
+        parts = []
+        if count:
+            own = quality[:count]
+            behind = gated(plain[:count] * gains[:count].detach(), sigma[:count])
+            inverse = transforms.gains.inverse(own).detach()[:, :, None, None]
+            parts.append(self.frozen(behind * inverse, own, transforms.gains.deviation))
+        if count < len(y):
+            parts.append(transforms.synthesise(round_through(y[count:]), quality[count:]))
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
     def validate(self) -> float | None:
         return None
+
+
+def frozen_copy(module: M) -> M:
+    """A module over the memory of another one's parameters, without gradients for them."""
+    copied = copy.deepcopy(module)
+    for own, other in zip(copied.parameters(), module.parameters(), strict=True):
+        own.data = other.data
+        own.requires_grad_(False)
+    return copied
 
 
 class LatentObjective:
@@ -110,6 +163,8 @@ class LatentObjective:
     def __init__(self, model: TwinCodec, crops: LatentCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
         self.tune = find_tune(model.config.tune)
+        self.gates = False
+        self.networks: tuple[nn.Module, ...] = (model,)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         parts = self.crops.draw(count, side)

@@ -1,19 +1,17 @@
-"""Muon for matrices, Adam for the rest, in one optimiser.
+"""Muon for matrices, Adam for the rest, in one optimiser over flat parameters.
 
 Muon (Jordan et al., 2024): momentum, then orthogonalisation of the update by a Newton-Schulz
 iteration; the update is scaled by ``0.2 * sqrt(larger side)`` so that its size matches Adam's.
-Matrices of equal shape are stacked and iterated together.
+Matrices of equal shape are iterated together.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.nets.precision import has_fast_bfloat16
+from lcodec.training.flat import FlatParameters, Stack
 from lcodec.training.streams import Streams
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -36,84 +34,94 @@ def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
     return result
 
 
-def is_matrix(name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is updated by Muon: dense matrices and 1x1 convolutions."""
-    if any(part in name for part in ("values", "table", "spatial", "scores")):
-        return False
-    shape = parameter.shape
-    if len(shape) == 4:
-        return shape[2:] == (1, 1) and min(shape[:2]) > 1
-    return len(shape) == 2
+class MuonAdam:
+    """See the module. All that changes from step to step is in tensors on the device.
 
-
-class MuonAdam(torch.optim.Optimizer):
-    """See the module. ``slow`` names parameters that take ``slow_factor`` of the rate."""
+    Attributes:
+        rate: learning rate (), to be set before each step.
+        first: mean gradients (n,): Muon's momentum, Adam's first moment.
+        second: mean squares of the gradients of Adam's parameters, the last ones.
+        applied: steps that counted ().
+    """
 
     def __init__(
         self,
-        named: Iterable[tuple[str, nn.Parameter]],
-        lr: float = 2.5e-3,
+        flat: FlatParameters,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
-        slow: tuple[str, ...] = ("analysis.linear", "synthesis.linear"),
-        slow_factor: float = 0.1,
         streams: Streams | None = None,
     ) -> None:
+        self.flat = flat
+        self.momentum, self.betas = momentum, betas
         self._streams = streams or Streams(1)
-        groups: dict[tuple[bool, float], list[nn.Parameter]] = defaultdict(list)
-        for name, parameter in named:
-            if parameter.requires_grad:
-                factor = slow_factor if any(s in name for s in slow) else 1.0
-                groups[is_matrix(name, parameter), factor].append(parameter)
-        super().__init__(
-            [{"params": p, "muon": muon, "factor": f} for (muon, f), p in groups.items()],
-            {"lr": lr, "momentum": momentum, "betas": betas, "steps": 0},
-        )
+        self.rate = torch.zeros((), device=flat.values.device)
+        self.applied = torch.zeros_like(self.rate)
+        self.first = torch.zeros_like(flat.values)
+        self.second = torch.zeros_like(flat.values[flat.matrices :])
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of all parameters that have gradients."""
-        for group in self.param_groups:
-            group["steps"] += 1
-            live = [p for p in group["params"] if p.grad is not None]
-            (self._muon if group["muon"] else self._adam)(group, live)
+    def step(self, accept: Tensor, matrices: int = 1) -> None:
+        """One update from `FlatParameters.gradient`.
 
-    def _muon(self, group: dict[str, object], parameters: list[nn.Parameter]) -> None:
-        momentum = float(group["momentum"])  # type: ignore[arg-type]
-        rate = float(group["lr"]) * float(group["factor"])  # type: ignore[arg-type]
-        shapes: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
-        for p in parameters:
-            shapes[p.flatten(1).shape].append(p)
-            if "momentum" not in self.state[p]:
-                self.state[p]["momentum"] = torch.zeros_like(p)
-
-        @torch.no_grad()
-        def update(equal: list[nn.Parameter]) -> None:
-            updates = []
-            for p in equal:
-                assert p.grad is not None
-                buffer = self.state[p]["momentum"]
-                buffer.lerp_(p.grad, 1.0 - momentum)
-                updates.append(p.grad.lerp(buffer, momentum).flatten(1))
-            stack = orthogonalise(torch.stack(updates))
-            size = 0.2 * max(stack.shape[1:]) ** 0.5
-            for p, matrix in zip(equal, stack, strict=True):
-                p.add_(matrix.view_as(p), alpha=-rate * size)
-
+        ``accept`` () is 1, or 0 for a step that changes nothing; then the gradient must be zero.
+        Muon's matrices move ``matrices`` times as far as in a usual step; with 0 they stay where
+        they are and only gather momentum.
+        """
+        self.applied += accept
         count = self._streams.count
-        parts = [equal[start::count] for equal in shapes.values() for start in range(count)]
-        self._streams.map(update, [part for part in parts if part])
+        parts = []
+        for stack in self.flat.stacks:
+            if stack.muon:
+                size = -(-stack.shape[0] // count)
+                vectors = (self.flat.values, self.flat.gradient, self.first)
+                pieces = (torch.split(stack.of(vector), size) for vector in vectors)
+                parts += [(stack, matrices, *piece) for piece in zip(*pieces, strict=True)]
+            else:
+                self._adam(stack, accept)
+        self._streams.map(lambda part: self._muon(accept, *part), parts)
 
-    def _adam(self, group: dict[str, object], parameters: list[nn.Parameter]) -> None:
-        first, second = group["betas"]  # type: ignore[misc]
-        steps = int(group["steps"])  # type: ignore[call-overload]
-        rate = float(group["lr"]) * float(group["factor"])  # type: ignore[arg-type]
-        for p in parameters:
-            assert p.grad is not None
-            state = self.state[p]
-            if "mean" not in state:
-                state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-            state["mean"].lerp_(p.grad, 1.0 - first)  # type: ignore[has-type]
-            state["square"].mul_(second).addcmul_(p.grad, p.grad, value=1.0 - second)  # type: ignore[has-type]
-            scale = (state["square"] / (1.0 - second**steps)).sqrt_().add_(1e-9)  # type: ignore[has-type]
-            p.addcdiv_(state["mean"], scale, value=-rate / (1.0 - first**steps))  # type: ignore[has-type]
+    @torch.no_grad()
+    def _muon(
+        self,
+        accept: Tensor,
+        stack: Stack,
+        times: int,
+        values: Tensor,
+        gradient: Tensor,
+        first: Tensor,
+    ) -> None:
+        first.lerp_(gradient, accept * (1.0 - self.momentum))
+        if not times:
+            return
+        update = orthogonalise(gradient.lerp(first, self.momentum))
+        size = times * 0.2 * max(stack.shape[1:]) ** 0.5
+        values.addcmul_(update, self.rate * accept * (-stack.factor * size))
+
+    def _adam(self, stack: Stack, accept: Tensor) -> None:
+        keep_first, keep_second = self.betas
+        values, gradient, first = (
+            stack.of(v) for v in (self.flat.values, self.flat.gradient, self.first)
+        )
+        matrices = self.flat.matrices
+        second = self.second[stack.where.start - matrices : stack.where.stop - matrices]
+        first.lerp_(gradient, accept * (1.0 - keep_first))
+        second.lerp_(gradient.square(), accept * (1.0 - keep_second))
+        steps = self.applied.clamp(min=1.0)
+        scale = (second / (1.0 - keep_second**steps)).sqrt_().add_(1e-9)
+        rate = self.rate * accept * (-stack.factor) / (1.0 - keep_first**steps)
+        values.addcdiv_(first * rate, scale)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything but the rate, by name; shares memory."""
+        first = self.flat.views(self.first)
+        second = self.flat.views(self.second, matrices=False)
+        return {
+            "applied": self.applied,
+            **{f"{name}/first": view for name, view in first.items()},
+            **{f"{name}/second": view for name, view in second.items()},
+        }
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state` of an optimiser over equal parameters gave."""
+        for name, value in self.state().items():
+            value.copy_(state[name])

@@ -10,7 +10,7 @@ from torch import Tensor
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
-from lcodec.training.data import CropDataset, patch_components
+from lcodec.training.data import Crops, patch_components
 from lcodec.training.requality import on_levels_of
 from lcodec.training.resize import fitted
 from lcodec.training.widen import widened
@@ -40,7 +40,7 @@ def read_sizes(folder: Path) -> ModelConfig:
 def load_start(
     model: TwinCodec,
     folder: Path,
-    pictures: Callable[[], CropDataset],
+    pictures: Callable[[], Crops],
     fresh: bool = False,
     entropy: Path | None = None,
 ) -> list[str]:
@@ -75,6 +75,6 @@ def _read(folder: Path, model: TwinCodec) -> tuple[Tensors, ModelConfig]:
     else:
         config = read_sizes(folder)
         source = TwinCodec(config)
-        stored = checkpoint.load_tensors(folder / "average.safetensors")
+        stored = checkpoint.load_kind(folder, "average")
     old, new = find_tune(config.tune), find_tune(model.config.tune)
     return (stored if old == new else on_levels_of(source, stored, old, new)), config

@@ -44,9 +44,13 @@ class Streams:
         torch.set_flush_denormal(True)
 
     def gradients(
-        self, losses: Callable[..., Losses], batch: Batch, parameters: Sequence[Tensor]
+        self,
+        losses: Callable[..., Losses],
+        batch: Batch,
+        parameters: Sequence[Tensor],
+        into: Sequence[Tensor],
     ) -> Losses:
-        """Give the parameters the gradient of a batch's loss; its losses, detached.
+        """Write the gradient of a batch's loss to ``into``; returns its losses, detached.
 
         ``losses`` is called with parts of the batch; the loss is a mean over its pictures. The sum
         of the parts has always the same order, so that equal seeds give equal weights.
@@ -62,11 +66,9 @@ class Streams:
             return replace(found, loss=share.detach()), gradient
 
         done = self.map(work, parts)
-        for parameter, *gradients in zip(parameters, *(g for _, g in done), strict=True):
-            given = [gradient for gradient in gradients if gradient is not None]
-            for other in given[1:]:
-                given[0] += other
-            parameter.grad = given[0] if given else None
+        with torch.no_grad():
+            for target, *gradients in zip(into, *(g for _, g in done), strict=True):
+                _sum([gradient for gradient in gradients if gradient is not None], target)
         return Losses(
             torch.stack([found.loss for found, _ in done]).sum(),
             *(
@@ -74,3 +76,14 @@ class Streams:
                 for name in ("bpp_y", "bpp_z", "error", "distance")
             ),
         )
+
+
+def _sum(parts: list[Tensor], target: Tensor) -> None:
+    if not parts:
+        target.zero_()
+    elif len(parts) == 1:
+        target.copy_(parts[0])
+    else:
+        torch.add(parts[0], parts[1], out=target)
+        for part in parts[2:]:
+            target += part

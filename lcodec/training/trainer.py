@@ -3,74 +3,47 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from torch import Tensor
 
 from lcodec.errors import InputError
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
-from lcodec.training.data import CropDataset, patch_components
+from lcodec.training.compilation import compile_blocks
+from lcodec.training.data import CropDataset, Crops, patch_components
+from lcodec.training.flat import FlatParameters
+from lcodec.training.gather import GatheredCrops
+from lcodec.training.interrupts import Interrupts
 from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
+from lcodec.training.options import TrainOptions
+from lcodec.training.pictures import load_pictures
+from lcodec.training.recipe import to_recipe
 from lcodec.training.requality import on_levels_of
 from lcodec.training.start import load_start
+from lcodec.training.step import GraphedStep, Pace, Step
 from lcodec.training.streams import Streams
 from lcodec.twin.codec import TwinCodec
 from lcodec.weights.config import ModelConfig
 
-STAGES = ("transforms", "entropy", "joint")
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What a run does; see ``docs/training.md`` for the recipe.
-
-    ``crops`` is a schedule of (from this share of the budget, pictures per step, crop side).
-    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``; with
-    ``entropy`` the rest of it comes from the run or released model in that folder.
-    Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
-    the file ``latents``, or taken from it if it is there.
-    The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
-    From the share ``quantise_from`` of the budget on, the entropy model rounds as its integers
-    will, which takes longer; in stage ``transforms`` it never does.
-    ``streams`` threads compute parts of each batch, with torch's own number of threads each.
-    """
-
-    data: Path
-    run: Path
-    stage: str = "transforms"
-    minutes: float = 60.0
-    start: Path | None = None
-    fresh: bool = False
-    entropy: Path | None = None
-    lr: float = 2.5e-3
-    decay: float = 0.7
-    quantise_from: float = 0.0
-    warmup: int = 100
-    crops: tuple[tuple[float, int, int], ...] = ((0.0, 8, 128), (0.2, 8, 256))
-    average: float = 0.998
-    seed: int = 1
-    device: str = "cpu"
-    compile: bool = False
-    streams: int = 1
-    save_minutes: float = 5.0
-    max_steps: int | None = None
-    latents: Path | None = None
-    latent_crops: int = 2000
-    resume: bool = False
-    clip: float = 1.0
+REPORT_SECONDS = 15.0
 
 
 class Trainer:
-    """Holds a model, its optimiser and data, and runs until its time is used up."""
+    """Holds a model, its optimiser and data, and runs until its time is used up.
+
+    Attributes:
+        steps, elapsed: how far the run has come; ``elapsed`` in seconds.
+        skipped: steps that were not finite and changed nothing, as far as is known.
+        saved: steps that are in the run folder.
+        loss: mean of the last report, if there was one.
+    """
 
     def __init__(
         self,
@@ -83,22 +56,33 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
         self.model = TwinCodec(config, rounding=False)
-        self._data: CropDataset | None = None
+        self._data: Crops | None = None
         self.steps = 0
         self.skipped = 0
+        self.saved = 0
         self.elapsed = 0.0
-        self._load_start()
+        self.loss: float | None = None
+        resumed = options.resume and (options.run / checkpoint.INFO_FILE).is_file()
+        if resumed:
+            self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
+        else:
+            self._load_start()
         self._prepare()
+        if resumed:
+            self._restore()
 
-    def _pictures(self) -> CropDataset:
-        if self._data is None:
-            self._data = CropDataset(self.options.data, self.options.seed)
+    def _pictures(self) -> Crops:
+        o = self.options
+        if self._data is None and o.gather:
+            self._data = GatheredCrops(load_pictures(o.data), self.device)
+        elif self._data is None:
+            self._data = CropDataset(o.data, o.seed)
         return self._data
 
     def _objective(self) -> Objective:
         o = self.options
-        if o.stage != "entropy":
-            return PictureObjective(self.model, self._pictures(), self.device)
+        if self._draws:
+            return PictureObjective(self.model, self._pictures(), self.device, o)
         path = o.latents or o.run / "latents.safetensors"
         side = max(entry[2] for entry in o.crops)
         if path.is_file():
@@ -112,15 +96,11 @@ class Trainer:
                 self.model.transforms, self._pictures(), o.latent_crops, side, self.device
             )
             crops.save(path)
-        return LatentObjective(self.model, crops, self.device)
+        return LatentObjective(self.model, crops.to(self.device), self.device)
 
     def _load_start(self) -> None:
         o = self.options
-        if o.resume and (o.run / "run.json").is_file():
-            checkpoint.load_weights(self.model, o.run / "weights.safetensors")
-            info = checkpoint.load_info(o.run)
-            self.steps, self.elapsed = info["steps"], info["elapsed"]
-        elif o.start is not None:
+        if o.start is not None:
             fresh = load_start(self.model, o.start, self._pictures, o.fresh, o.entropy)
             if fresh:
                 self.report({"event": "fresh", "tensors": fresh})
@@ -141,21 +121,51 @@ class Trainer:
         self.model.to(self.device)
         self.model.transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.streams = Streams(o.streams)
-        self.trained = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        self.optimiser = MuonAdam(self.model.named_parameters(), o.lr, streams=self.streams)
-        if o.resume:
-            checkpoint.load_optimiser(self.model, self.optimiser, o.run / "optimiser.safetensors")
-            for group in self.optimiser.param_groups:
-                group["steps"] = self.steps
-        self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
-        if o.resume and (o.run / "average.safetensors").is_file():
-            stored = checkpoint.load_tensors(o.run / "average.safetensors")
-            self.average = {k: v.to(self.device) for k, v in stored.items()}
+        trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+        self.flat = FlatParameters(trained)
+        self.optimiser = MuonAdam(self.flat, o.momentum, streams=self.streams)
         self.objective = self._objective()
         self.forward: Callable[..., Losses] = self.objective.losses
         if o.compile:
             # One compilation per crop size: dynamic shapes give slower code.
             self.forward = torch.compile(self.objective.losses, dynamic=False)
+        elif o.compile_blocks:
+            for part in self.objective.networks:
+                compile_blocks(part)
+        self._step = Step(
+            lambda *batch: self.forward(*batch), self.flat, self.optimiser, self.streams, o.clip
+        )
+        self._graphed = GraphedStep(self._step) if o.graph else None
+        self._pace = Pace(self.device)
+        # All that is not trained stays what it is.
+        self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
+        self.average |= self.flat.views(self._step.average)
+
+    def _restore(self) -> None:
+        """Take everything from the run folder: from here on the run is as if it had never ended."""
+        run = self.options.run
+        info = checkpoint.load_info(run)
+        if "random" not in info:
+            raise InputError(f"{run}: of an older version, which cannot be gone on with")
+        extent = list(self._pictures().extent) if self._draws else None
+        if info["random"]["pictures"] != extent:
+            raise InputError(f"{self.options.data}: other pictures than the run began with")
+        self.steps, self.elapsed = info["steps"], info["elapsed"]
+        self.skipped, self.saved = info["skipped"], info["steps"]
+        self.optimiser.load(checkpoint.load_kind(run, "optimiser"))
+        for name, value in checkpoint.load_kind(run, "average").items():
+            self.average[name].copy_(value)
+        if self._draws:
+            self._pictures().restore(info["random"]["crops"])
+        states = checkpoint.load_kind(run, "random")
+        torch.set_rng_state(states["cpu"])
+        if self.device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+
+    @property
+    def _draws(self) -> bool:
+        """Whether every step draws from the pictures."""
+        return self.options.stage != "entropy"
 
     def progress(self) -> float:
         """Share of the budget that is used, 0..1."""
@@ -178,37 +188,29 @@ class Trainer:
         o = self.options
         return o.stage != "transforms" and self.progress() >= o.quantise_from
 
-    def step(self) -> dict[str, float]:
-        """One optimiser step; a step whose loss or gradient is not finite changes nothing."""
-        self.model.kit.rounding.enabled = self._quantises()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
-        batch = self.objective.draw(*self._schedule())
-        self.model.train()
-        out = self.streams.gradients(self.forward, batch, list(self.trained.values()))
-        loss = out.loss
-        norm = torch.nn.utils.clip_grad_norm_(self.trained.values(), self.options.clip)
-        if math.isfinite(float(loss)) and math.isfinite(float(norm)):
-            self.optimiser.step()
-            self._update_average()
-        else:
-            self.skipped += 1
-            self.report({"event": "skipped", "step": self.steps, "loss": float(loss)})
-        self.steps += 1
-        return {
-            "loss": float(loss),
-            "norm": float(norm),
-            "bpp_y": float(out.bpp_y.mean()),
-            "bpp_z": float(out.bpp_z.mean()),
-            "psnr": float(-10.0 * out.error.clamp(min=1e-10).log10().mean()),
-            "distance": float(out.distance.mean()),
-        }
+    def step(self) -> None:
+        """One optimiser step; a step whose loss or gradient is not finite changes nothing.
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
+        The device is not waited for: the figures are in the next report.
+        """
+        quantises, (count, side) = self._quantises(), self._schedule()
+        gates = self.progress() < self.options.gate_until
+        every = self.options.muon_every
+        due = every if (self.steps + 1) % every == 0 else 0
+        self.model.kit.rounding.enabled = quantises
+        self.objective.gates = gates
+        self._step.matrices = due
+        self.model.train()
+        self.optimiser.rate.fill_(self._rate())
         keep = min(self.options.average, (1 + self.steps) / (10 + self.steps))
-        for name, parameter in self.trained.items():
-            self.average[name].lerp_(parameter.float(), 1.0 - keep)
+        self._step.forget.fill_(1.0 - keep)
+        batch = self.objective.draw(count, side)
+        if self._graphed is None:
+            self._step(batch)
+        else:
+            self._graphed((quantises, gates, count, side), due, batch)
+        self.steps += 1
+        self._pace.step()
 
     def validate(self) -> float | None:
         """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``).
@@ -216,59 +218,85 @@ class Trainer:
         With rounding, whether training has come to it or not: it is what would be released.
         """
         self.model.kit.rounding.enabled = True
-        current = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average)
+        current = self.flat.values.clone()
+        self.flat.values.copy_(self._step.average)
         value = self.objective.validate()
-        self.model.load_state_dict(current)
+        self.flat.values.copy_(current)
         return value
 
     def save(self) -> None:
-        """Write the run folder."""
-        options = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self.options).items()}
+        """Write the run folder, and the portable one."""
+        o = self.options
         info = {
             "steps": self.steps,
             "elapsed": self.elapsed,
             "skipped": self.skipped,
-            "options": options,
+            "options": {**to_recipe(o), "threads": torch.get_num_threads()},
             "config": self.model.config.to_dict(),
+            "random": {
+                "pictures": list(self._pictures().extent) if self._draws else None,
+                "crops": self._pictures().state() if self._draws else {},
+            },
         }
-        checkpoint.save_run(self.options.run, self.model, self.average, self.optimiser, info)
+        kinds: dict[str, dict[str, Tensor]] = {
+            "weights": dict(self.model.state_dict()),
+            "average": self.average,
+            "optimiser": self.optimiser.state(),
+            "random": {"cpu": torch.get_rng_state()},
+        }
+        if self.device.type == "cuda":
+            kinds["random"]["cuda"] = torch.cuda.get_rng_state(self.device)
+        if o.portable is not None:
+            checkpoint.save_portable(o.portable, self.average, info)
+        checkpoint.save_run(o.run, kinds, info)
+        self.saved = self.steps
 
     def run(self) -> None:
-        """Train until the budget is used, saving every few minutes and at the end."""
+        """Train until the budget is used, saving every few minutes and at the end.
+
+        An interrupt waits for the end of the step and is raised when the run is saved.
+        """
         o = self.options
         o.run.mkdir(parents=True, exist_ok=True)
         torch.set_flush_denormal(True)  # denormal moments would slow every step down
         last_save = last_report = clock = time.monotonic()
-        sums: dict[str, float] = {}
-        counted = 0
-        with (o.run / "log.ndjson").open("a") as log:
+        with (o.run / "log.ndjson").open("a") as log, Interrupts() as interrupts:
             while self.progress() < 1.0:
-                values = self.step()
+                self.step()
                 now = time.monotonic()
                 self.elapsed += now - clock
                 clock = now
-                if math.isfinite(values["loss"]):
-                    counted += 1
-                    sums = {k: sums.get(k, 0.0) + v for k, v in values.items()}
-                if now - last_report >= 15.0 or self.progress() >= 1.0:
-                    means = {k: round(v / max(1, counted), 4) for k, v in sums.items()}
-                    entry = {"step": self.steps, "minutes": round(self.elapsed / 60, 2), **means}
-                    entry["lr"] = round(self._rate(), 7)
-                    log.write(json.dumps(entry) + "\n")
-                    log.flush()
-                    self.report(entry)
-                    last_report, sums, counted = now, {}, 0
+                stops = interrupts.noted is not None
+                if now - last_report >= REPORT_SECONDS or self.progress() >= 1.0 or stops:
+                    self._report(log)
+                    last_report = now
+                if stops:
+                    self.save()
+                    return
                 if now - last_save >= 60.0 * o.save_minutes:
                     self._checkpoint(log)
                     last_save = now
             self._checkpoint(log)
+
+    def _report(self, log: TextIO) -> None:
+        figures, skipped = self._step.read()
+        if skipped:
+            self.skipped += skipped
+            self.report({"event": "skipped", "step": self.steps, "count": skipped})
+        self.loss = figures.get("loss", self.loss)
+        entry = {"step": self.steps, "minutes": round(self.elapsed / 60, 2)}
+        entry |= {name: round(value, 4) for name, value in figures.items()}
+        _write(log, {**entry, "lr": round(self._rate(), 7)}, self.report)
 
     def _checkpoint(self, log: TextIO) -> None:
         self.save()
         rate = self.validate() if self.options.stage == "entropy" else None
         if rate is not None:
             entry = {"event": "validation", "step": self.steps, "bpp": round(rate, 5)}
-            log.write(json.dumps(entry) + "\n")
-            log.flush()
-            self.report(entry)
+            _write(log, entry, self.report)
+
+
+def _write(log: TextIO, entry: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
+    log.write(json.dumps(entry) + "\n")
+    log.flush()
+    report(entry)

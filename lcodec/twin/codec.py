@@ -26,11 +26,15 @@ class HyperPrior(nn.Module):
         self.mean = QualityTable(anchors, channels, 0.0)
         self.log_sigma = QualityTable(anchors, channels, 0.5)
 
-    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
-        """Bits of every element of z (B, channels, h, w)."""
+    def predict(self, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of z in steps (B, channels, 1, 1)."""
         mean = self.mean(quality)[:, :, None, None]
         index = (self.log_sigma(quality) - P.LOG_SIGMA_MIN) / P.LOG_SIGMA_STEP
-        return logistic_bits(z, mean, index_to_sigma(index)[:, :, None, None])
+        return mean, index_to_sigma(index)[:, :, None, None]
+
+    def bits(self, z: Tensor, quality: Tensor) -> Tensor:
+        """Bits of every element of z (B, channels, h, w)."""
+        return logistic_bits(z, *self.predict(quality))
 
 
 @dataclass
@@ -76,11 +80,13 @@ class TwinCodec(nn.Module):
         y, z = self.latents(pixels, quality)
         return self.code(y, z, quality)
 
-    def draw_noise(self, count: int, side: int) -> tuple[Tensor, ...]:
+    def draw_noise(
+        self, count: int, side: int, device: torch.device | None = None
+    ) -> tuple[Tensor, ...]:
         """Noise of -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
         config = self.config.transforms
         return tuple(
-            torch.rand(count, channels, side // stride, side // stride) - 0.5
+            torch.rand(count, channels, side // stride, side // stride, device=device) - 0.5
             for channels, stride in (
                 (config.latent, PATCH),
                 (config.hyper_latent, PATCH * HYPER_STRIDE),

@@ -207,12 +207,12 @@ def test_damaged_picture_leaves_nothing(tmp_path: Path, line: Callable[[], str])
 
 def test_run_is_not_replaced(tmp_path: Path, line: Callable[[], str]) -> None:
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text("{}")
+    (tmp_path / "run" / "run.json").write_text('{"options": {}, "random": {}}')
     base = ["train", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert run(base) == 8
     assert "`--resume` goes on with it" in line()
     assert run([*base, "--resume", "--start", str(tmp_path / "run")]) == 2
-    assert "exclude each other" in line()
+    assert "the run has none and keeps it" in line()
 
 
 @pytest.mark.parametrize("error", errors.LcodecError.__subclasses__())

@@ -13,7 +13,8 @@ from lcodec.coding import symbol_bits
 from lcodec.integer import profile as P
 from lcodec.integer.likelihood import index_to_sigma, logistic_bits
 from lcodec.training.data import SHRINK_MAX, CropDataset, patch_components
-from lcodec.training.optim import MuonAdam, is_matrix, orthogonalise
+from lcodec.training.flat import FlatParameters, is_matrix
+from lcodec.training.optim import MuonAdam, orthogonalise
 from tests.tinymodel import picture
 
 
@@ -71,17 +72,18 @@ def test_optimiser_minimises_both_kinds() -> None:
     matrix = torch.nn.Parameter(torch.randn(6, 10))
     vector = torch.nn.Parameter(torch.randn(10))
     goal, target = torch.randn(6, 10), torch.randn(10)
-    optimiser = MuonAdam([("a.weight", matrix), ("a.bias", vector)], lr=0.02)
+    flat = FlatParameters([("a.bias", vector), ("a.weight", matrix)])
+    optimiser = MuonAdam(flat)
 
     def loss() -> torch.Tensor:
         return (matrix - goal).square().mean() + (vector - target).square().mean()
 
     start = float(loss().detach())
     for step in range(400):
-        optimiser.param_groups[0]["lr"] = optimiser.param_groups[1]["lr"] = 0.05 * (1 - step / 400)
-        optimiser.zero_grad()
-        loss().backward()
-        optimiser.step()
+        optimiser.rate.fill_(0.05 * (1 - step / 400))
+        gradients = torch.autograd.grad(loss(), list(flat.parameters.values()))
+        flat.gradient.copy_(torch.cat([g.flatten() for g in gradients]))
+        optimiser.step(torch.tensor(1.0))
     assert float(loss().detach()) < 0.05 * start
 
 

@@ -13,8 +13,9 @@ from lcodec.errors import UsageError
 from lcodec.nets.quality import quality_lambda
 from lcodec.nets.tune import find_tune
 from lcodec.training.export import load_run
+from lcodec.training.options import TrainOptions
 from lcodec.training.requality import on_levels_of
-from lcodec.training.trainer import Trainer, TrainOptions
+from lcodec.training.trainer import Trainer
 from lcodec.twin.restore import restore_model
 from tests.tinymodel import CONFIG, picture, tiny_codec, write_tiny_model
 

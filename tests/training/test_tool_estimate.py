@@ -12,7 +12,6 @@ from PIL import Image
 from lcodec.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.training.checkpoint import save_run
-from lcodec.training.optim import MuonAdam
 from tests.tinymodel import picture, tiny_codec
 from tools import estimate
 
@@ -52,14 +51,13 @@ def test_later_runs_are_compared_with_the_first(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tiny_codec(seed=1)
-    optimiser = MuonAdam(model.named_parameters())
-    info = {"config": model.config.to_dict()}
+    info = {"steps": 1, "config": model.config.to_dict()}
     for name in ("a", "b"):
         average = {k: v.clone() for k, v in model.state_dict().items()}
         if name == "b":  # a wider prior of z: the same pictures for more bits
             with torch.no_grad():
                 average["prior.log_sigma.values"] += 3.0
-        save_run(tmp_path / name, model, average, optimiser, info)
+        save_run(tmp_path / name, {"average": average}, info)
     runs = [str(tmp_path / name) for name in ("a", "b")]
     estimate.main([*runs, "--set", str(pictures), "--only", "other", "--threads", "1"])
     last = capsys.readouterr().out.splitlines()[-1]

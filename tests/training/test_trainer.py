@@ -20,7 +20,8 @@ from lcodec.training import checkpoint
 from lcodec.training.export import export_run, load_run
 from lcodec.training.latents import LatentCrops
 from lcodec.training.objective import sample_loss
-from lcodec.training.trainer import Trainer, TrainOptions
+from lcodec.training.options import TrainOptions
+from lcodec.training.trainer import Trainer
 from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import CONFIG, ENTROPY, picture
 
@@ -98,10 +99,10 @@ def test_resume_continues_where_it_stopped(pictures: Path, tmp_path: Path) -> No
     train(options(pictures, tmp_path, max_steps=3))
     trainer = Trainer(options(pictures, tmp_path, max_steps=5, resume=True), CONFIG)
     assert trainer.steps == 3
-    stored = checkpoint.load_tensors(tmp_path / "weights.safetensors")
+    stored = checkpoint.load_kind(tmp_path, "weights")
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(value, stored[name])
-    assert trainer.optimiser.state  # moments came back
+    assert trainer.optimiser.first.any() and float(trainer.optimiser.applied) == 3
     trainer.run()
     assert checkpoint.load_info(tmp_path)["steps"] == 5
 
@@ -199,10 +200,18 @@ def test_a_step_that_is_not_finite_changes_nothing(pictures: Path, tmp_path: Pat
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     good = trainer.forward
     trainer.forward = lambda *a: replace(good(*a), loss=good(*a).loss * float("nan"))
+    state = {k: v.clone() for k, v in trainer.optimiser.state().items()}
     trainer.step()
-    assert trainer.skipped == 1 and entries[-1]["event"] == "skipped"
     for name, value in trainer.model.state_dict().items():
         assert torch.equal(value, before[name])
+    for name, value in trainer.optimiser.state().items():
+        assert torch.equal(value, state[name])
+    trainer.forward = good
+    trainer.run()
+    assert trainer.skipped == 1
+    assert entries[0] == {"event": "skipped", "step": 6, "count": 1}
+    assert math.isfinite(entries[1]["loss"])
+    assert not torch.equal(trainer.flat.values, trainer._step.average)
 
 
 def test_rate_warms_up_and_falls_to_zero(pictures: Path, tmp_path: Path) -> None:
@@ -240,3 +249,14 @@ def test_missing_data_and_runs_are_reported(tmp_path: Path) -> None:
         Trainer(options(tmp_path, tmp_path / "run"), CONFIG)
     with pytest.raises(InputError, match=r"run\.json"):
         load_run(tmp_path)
+
+
+def test_the_gate_closes_and_matrices_take_turns(pictures: Path, tmp_path: Path) -> None:
+    o = options(pictures, tmp_path, max_steps=5, gate=0.5, gate_until=0.6, muon_every=2)
+    trainer = Trainer(replace(o, momentum=0.98), CONFIG)
+    assert trainer.optimiser.momentum == 0.98
+    seen = []
+    for _ in range(5):
+        trainer.step()
+        seen.append((trainer.objective.gates, trainer._step.matrices))
+    assert seen == [(True, 0), (True, 2), (True, 0), (False, 2), (False, 0)]

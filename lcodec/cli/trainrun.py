@@ -1,0 +1,109 @@
+"""What ``lcodec train`` makes of its options, and what it says of a run."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lcodec.cli import console
+from lcodec.cli.options import Device
+from lcodec.errors import InputError, UsageError
+from lcodec.training import recipe as recipes
+from lcodec.training.options import TrainOptions, parse_crops
+
+if TYPE_CHECKING:
+    from lcodec.training.trainer import Trainer
+
+WEIGHTS = ("run.json", "config.json")
+"""One of them is in every folder that a run can start from."""
+
+
+def gather_options(
+    recipe: Path | None,
+    settings: list[str],
+    given: dict[str, Any],
+    crops: str | None,
+    run: Path,
+    resumed: bool,
+) -> tuple[TrainOptions, dict[str, Any]]:
+    """What the run does, and what is asked of its sizes; nothing slow is imported for it."""
+    asked = {} if recipe is None else recipes.read_recipe(recipe)
+    for text in settings:
+        asked |= recipes.parse_setting(text)
+    asked |= {field: value for field, value in given.items() if value is not None}
+    if crops is not None:
+        asked["crops"] = parse_crops(crops)
+    sizes = {name: asked.pop(name, None) for name in recipes.SIZES}
+    if resumed:
+        asked = recipes.going_on(recipes.kept_options(run), asked)
+    if "data" not in asked:
+        raise UsageError("--data: a folder or a pack of pictures is needed")
+    options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)
+    options.check()
+    if not options.data.exists():
+        raise InputError(f"{options.data}: no such folder or pack")
+    for folder in () if resumed else (options.start, options.entropy):
+        if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
+            raise InputError(f"{folder}: is not the folder of a run or of a released model")
+    return options, sizes
+
+
+def on_this_machine(options: TrainOptions) -> TrainOptions:
+    """Device and threads settled; a GPU gathers crops and plays back graphs if nothing is said."""
+    import torch
+
+    from lcodec.weights.load import choose_device
+
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    kind = choose_device(options.device).type
+    streams = 1
+    if kind == "cpu" and not options.compile:
+        streams = min(torch.get_num_threads(), *(count for _, count, _ in options.crops))
+    gpu = kind == "cuda"
+    return replace(
+        options,
+        device=kind,
+        streams=streams,
+        gather=gpu if options.gather is None else options.gather,
+        graph=gpu if options.graph is None else options.graph,
+    )
+
+
+def conclude(trainer: Trainer) -> None:
+    """How it ended, and what to do now."""
+    options = trainer.options
+    loss = "" if trainer.loss is None else f", loss {trainer.loss:.4f}"
+    console.say(f"{options.run}: {trainer.steps} steps, {trainer.skipped} skipped{loss}")
+    name = options.run.resolve().name
+    command = ["lcodec", "weights", "export", str(options.run), name]
+    if options.stage != "entropy":
+        command += ["--transforms", f"{name}-transforms"]  # those of other models stay
+    console.say(f"next: {shlex.join(command)}")
+
+
+def reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
+    shown = sys.stderr.isatty() and not quiet
+
+    def report(entry: dict[str, Any]) -> None:
+        if as_json:
+            console.emit_json({key: _finite(value) for key, value in entry.items()})
+        event = entry.get("event")
+        if event == "skipped":
+            count = f"{entry['count']} step{'s' if entry['count'] > 1 else ''}"
+            console.fail(f"warning: {count} up to {entry['step']} not finite: changed nothing")
+        elif event == "fresh":
+            console.fail(f"warning: {len(entry['tensors'])} tensors start afresh")
+        elif shown:
+            console.say("  ".join(f"{key} {value}" for key, value in entry.items()))
+
+    return report
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

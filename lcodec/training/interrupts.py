@@ -1,0 +1,45 @@
+"""Interrupts that wait for the end of a step, so that what is saved is whole."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """While it is entered, the first signal is only noted; a second one acts at once.
+
+    Leaving lets a noted signal act, whatever its handler does: raise, or end the process. Outside
+    the main thread, which gets no signals, nothing changes.
+
+    Attributes:
+        noted: the signal, or None.
+    """
+
+    def __init__(self) -> None:
+        self.noted: int | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._handlers[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.noted = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._restore()
+        if kind is None and self.noted is not None:
+            signal.raise_signal(self.noted)

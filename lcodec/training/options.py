@@ -1,0 +1,137 @@
+"""What a run of training does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from lcodec.errors import UsageError
+
+STAGES = ("transforms", "entropy", "joint")
+
+CropSchedule = tuple[tuple[float, int, int], ...]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run does; see ``docs/training.md`` for the recipe.
+
+    ``data`` is a folder or a pack of pictures. ``crops`` is a schedule of (from this share of the
+    budget, pictures per step, crop side).
+    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``; with
+    ``entropy`` the rest of it comes from the run or released model in that folder.
+    Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
+    the file ``latents``, or taken from it if it is there.
+    The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
+    From the share ``quantise_from`` of the budget on, the entropy model rounds as its integers
+    will, which takes longer; in stage ``transforms`` it never does.
+    ``threads`` are torch's; ``streams`` of them compute parts of each batch.
+    With ``gather`` all pictures lie on the device and crops are cut there. ``compile`` compiles
+    the whole loss, for each kind of step; ``compile_blocks`` what networks are made of, which is
+    over sooner. ``graph`` plays steps back as CUDA graphs.
+    ``portable`` is a folder that gets the averaged weights in small files whenever the run is
+    saved.
+    Matrices are updated every ``muon_every`` steps only, that many times as far, by what all of
+    these steps say.
+    For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`. The share
+    ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
+    of the budget: of its distortion the analysis alone learns.
+    """
+
+    data: Path
+    run: Path
+    stage: str = "transforms"
+    minutes: float = 60.0
+    start: Path | None = None
+    fresh: bool = False
+    entropy: Path | None = None
+    lr: float = 2.5e-3
+    decay: float = 0.7
+    quantise_from: float = 0.0
+    warmup: int = 100
+    crops: CropSchedule = ((0.0, 8, 128), (0.2, 8, 256))
+    average: float = 0.998
+    seed: int = 1
+    device: str = "cpu"
+    compile: bool = False
+    compile_blocks: bool = False
+    gather: bool | None = None
+    graph: bool | None = None
+    threads: int | None = None
+    streams: int = 1
+    save_minutes: float = 5.0
+    max_steps: int | None = None
+    latents: Path | None = None
+    latent_crops: int = 2000
+    portable: Path | None = None
+    resume: bool = False
+    clip: float = 1.0
+    momentum: float = 0.95
+    muon_every: int = 1
+    split_rate: bool = False
+    scale_bound: float = 0.0
+    noise_pairs: bool = False
+    gate: float = 0.0
+    gate_until: float = 0.9
+
+    def check(self) -> None:
+        """Raises UsageError if a value makes no sense, whatever there is to train on."""
+        above_zero = ("minutes", "save_minutes", "lr", "decay", "clip")
+        for name in above_zero:
+            value = getattr(self, name)
+            _demand(math.isfinite(value) and value > 0, name, value, "must be above 0")
+        for name in ("warmup", "max_steps", "latent_crops", "threads", "muon_every"):
+            value = getattr(self, name)
+            _demand(value is None or value >= 1, name, value, "must be 1 or more")
+        _demand(self.stage in STAGES, "stage", self.stage, f"must be one of {', '.join(STAGES)}")
+        _demand(self.decay <= 1, "decay", self.decay, "must be at most 1")
+        shares = ("quantise_from", "average", "momentum")
+        for name in shares:
+            value = getattr(self, name)
+            _demand(0 <= value < 1, name, value, "must lie from 0 to below 1")
+        for name in ("gate", "gate_until"):
+            value = getattr(self, name)
+            _demand(0 <= value <= 1, name, value, "must lie from 0 to 1")
+        bound = self.scale_bound
+        _demand(0 <= bound < math.inf, "scale_bound", bound, "must be 0 or more")
+        if bound and not self.split_rate:
+            raise UsageError(f"--set scale-bound={bound}: needs split-rate")
+        if self.entropy is not None and (self.start is None or self.fresh):
+            raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
+
+
+def _demand(holds: bool, name: str, value: object, what: str) -> None:
+    if not holds:
+        option = {"max_steps": "steps"}.get(name, name).replace("_", "-")
+        raise UsageError(f"--{option} {value}: {what}")
+
+
+def parse_crops(text: str) -> CropSchedule:
+    """The schedule (share of the budget, crops a step, side in pixels) of "0:12x128,0.35:8x256".
+
+    Raises:
+        UsageError: of another form, shares that do not rise from 0 to below 1, or a side that is
+            no multiple of 64.
+    """
+    try:
+        schedule = tuple(_crop(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--crops {text}: SHARE:COUNTxSIDE with commas is needed") from None
+    shares = [share for share, _, _ in schedule]
+    if shares[0] != 0 or shares != sorted(set(shares)) or not shares[-1] < 1:
+        raise UsageError(f"--crops {text}: shares must rise from 0 and stay below 1")
+    if any(count < 1 or side < 64 or side % 64 for _, count, side in schedule):
+        raise UsageError(f"--crops {text}: counts from 1 and sides in multiples of 64 are needed")
+    return schedule
+
+
+def _crop(text: str) -> tuple[float, int, int]:
+    share, _, rest = text.partition(":")
+    count, _, side = rest.partition("x")
+    return float(share), int(count), int(side)
+
+
+def format_crops(schedule: CropSchedule) -> str:
+    """What `parse_crops` makes the schedule of."""
+    return ",".join(f"{share:g}:{count}x{side}" for share, count, side in schedule)

@@ -1,0 +1,151 @@
+"""Recipes: the options of a run as a TOML file, and what a run that goes on keeps of them.
+
+Names are those of the command line's options without the leading dashes, and of the fields of
+`TrainOptions` that have no option of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from lcodec.errors import InputError, UsageError
+from lcodec.training.options import TrainOptions, format_crops, parse_crops
+
+Values = dict[str, Any]
+
+SIZES = {"model": str, "depth": int, "channels": int, "tune": str}
+"""What `lcodec.training.sizes.choose_sizes` makes of a recipe."""
+
+_RENAMED = {"steps": "max_steps"}
+_NAMES = {field: name for name, field in _RENAMED.items()}
+_NOT_SAID = {"run", "resume", "streams"}
+_ONLY_KEPT = {"data", "device"}
+"""They belong to a machine: a run remembers them, a recipe does not say them."""
+
+_KEPT = {"stage", "start", "fresh", "entropy", "latents", "latent_crops", "seed"}
+"""What cannot change within a run; nor can its sizes."""
+
+
+def _types() -> dict[str, type]:
+    hints = get_type_hints(TrainOptions)
+    found: dict[str, type] = {}
+    for field in fields(TrainOptions):
+        if field.name == "crops":
+            found["crops"] = str
+        elif field.name not in _NOT_SAID:
+            parts = [part for part in get_args(hints[field.name]) if part is not NoneType]
+            found[field.name] = parts[0] if parts else hints[field.name]
+    return found
+
+
+def option_name(field: str) -> str:
+    """How a field of `TrainOptions` is called in recipes and on the command line."""
+    return _NAMES.get(field, field).replace("_", "-")
+
+
+def parse(values: Mapping[str, Any], where: str, kept: bool = False) -> Values:
+    """Values by field of `TrainOptions` or name of `SIZES`, of the right types.
+
+    With ``kept`` they may be those that only a run remembers.
+
+    Raises:
+        UsageError: an unknown name, or a value of another type.
+    """
+    types = {**_types(), **SIZES}
+    found: Values = {}
+    for name, value in values.items():
+        field = _RENAMED.get(name, name.replace("-", "_"))
+        if field not in types or (field in _ONLY_KEPT and not kept) or name in _NAMES:
+            raise UsageError(f"{where}: there is no option {name}")
+        found[field] = _value(value, types[field], f"{where}: {name}")
+        if field == "crops":
+            found[field] = parse_crops(value)
+    return found
+
+
+def _value(value: Any, kind: type, where: str) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        names = {bool: "true or false", int: "a whole number", float: "a number"}
+        raise UsageError(f"{where}: {value!r} is not {names.get(kind, 'a text')}")
+    return value
+
+
+def read_recipe(path: Path) -> Values:
+    """The options of a recipe.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: it is no TOML, or as for `parse`.
+    """
+    try:
+        return parse(tomllib.loads(path.read_text("utf-8")), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def parse_setting(text: str) -> Values:
+    """One option of a recipe as ``NAME=VALUE``; texts need no quotes.
+
+    Raises:
+        UsageError: of another form, or as for `parse`.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: NAME=VALUE is needed")
+    try:
+        given = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        given = value
+    return parse({name.strip(): given}, f"--set {text}")
+
+
+def to_recipe(options: TrainOptions) -> dict[str, Any]:
+    """What `parse` makes the same options of, for ``run.json``."""
+    said: dict[str, Any] = {}
+    for field in _types():
+        value = getattr(options, field)
+        if field == "crops":
+            value = format_crops(value)
+        if value is not None:
+            said[option_name(field)] = str(value) if isinstance(value, Path) else value
+    return said
+
+
+def kept_options(run: Path) -> Values:
+    """The options of a run that is gone on with.
+
+    Raises:
+        InputError: the run is from a version that did not write down all that going on takes.
+    """
+    info = json.loads((run / "run.json").read_text())
+    if "random" not in info:
+        raise InputError(f"{run}: of an older version, cannot be gone on with; --start can take it")
+    return parse(info["options"], f"{run}/run.json", kept=True)
+
+
+def going_on(kept: Values, asked: Values) -> Values:
+    """The options of a run, ``kept``, with those ``asked`` for that may change in between.
+
+    Raises:
+        UsageError: something else is asked for than the run has and keeps.
+    """
+    defaults = {field.name: field.default for field in fields(TrainOptions)}
+    for field in _KEPT & asked.keys():
+        own = kept.get(field, defaults[field])
+        if asked[field] != own:
+            shown = "none" if own is None else own
+            option = f"--{option_name(field)} {asked[field]}"
+            raise UsageError(f"{option}: the run has {shown} and keeps it")
+    return {**kept, **asked}

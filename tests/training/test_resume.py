@@ -1,0 +1,107 @@
+"""Interrupted and resumed is uninterrupted, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from lcodec.errors import InputError
+from lcodec.training.checkpoint import load_kind
+from lcodec.training.interrupts import Interrupts
+from lcodec.training.options import TrainOptions
+from lcodec.training.trainer import Trainer
+from tests.tinymodel import CONFIG, picture
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed in range(3):
+        Image.fromarray(picture(150, 200, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def options(pictures: Path, run: Path, **changes: Any) -> TrainOptions:
+    crops = ((0.0, 4, 64), (0.5, 2, 64))
+    base = TrainOptions(pictures, run, max_steps=6, crops=crops, warmup=2, latent_crops=8)
+    return replace(base, **changes)
+
+
+def interrupted(o: TrainOptions, after: int, number: int) -> None:
+    """A run that gets a signal while the step after ``after`` others is being computed."""
+    trainer = Trainer(o, CONFIG)
+    losses = trainer.forward
+
+    def forward(*batch: torch.Tensor) -> Any:
+        if trainer.steps == after:
+            signal.raise_signal(number)
+        return losses(*batch)
+
+    trainer.forward = forward
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    assert trainer.saved == after + 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stage": "joint", "quantise_from": 0.5},
+        {"gather": True, "average": 0.5},
+        {"stage": "entropy"},
+    ],
+    ids=lambda changes: changes.get("stage", "gather"),
+)
+def test_resumed_equals_uninterrupted(
+    changes: dict[str, Any], pictures: Path, tmp_path: Path
+) -> None:
+    whole, parts = (options(pictures, tmp_path / name, **changes) for name in ("whole", "parts"))
+    Trainer(whole, CONFIG).run()
+    interrupted(parts, 1, signal.SIGINT)
+    torch.rand(7)  # what happens in between does not matter
+    Trainer(replace(parts, resume=True, seed=77), CONFIG).run()
+    for kind in ("weights", "average", "optimiser", "random"):
+        one, other = (load_kind(o.run, kind) for o in (whole, parts))
+        assert one.keys() == other.keys()
+        for name in one:
+            assert torch.equal(one[name], other[name]), (kind, name)
+    infos = [json.loads((o.run / "run.json").read_text()) for o in (whole, parts)]
+    assert infos[0]["random"] == infos[1]["random"]
+    assert infos[1]["steps"] == 6
+    stored = load_kind(parts.run, "weights")
+    if "stage" not in changes:
+        assert not torch.equal(stored["prior.mean.values"], torch.zeros(3, 8))
+
+
+def test_other_pictures_are_refused(pictures: Path, tmp_path: Path) -> None:
+    o = options(pictures, tmp_path / "run", max_steps=1)
+    Trainer(o, CONFIG).run()
+    (tmp_path / "other").mkdir()
+    Image.fromarray(picture(150, 200)).save(tmp_path / "other" / "a.png")
+    with pytest.raises(InputError, match="other pictures than the run began with"):
+        Trainer(replace(o, data=tmp_path / "other", resume=True), CONFIG)
+
+
+def test_a_second_interrupt_acts_at_once() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        steps.append(interrupts.noted)
+        signal.raise_signal(signal.SIGINT)
+        steps.append(None)
+    assert steps == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_error_is_not_hidden_by_an_interrupt() -> None:
+    with pytest.raises(ZeroDivisionError), Interrupts():
+        signal.raise_signal(signal.SIGINT)
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

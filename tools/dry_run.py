@@ -1,0 +1,60 @@
+"""Pack, train for two minutes, export and measure: everything that making weights takes, once.
+
+    python tools/dry_run.py pictures --start models/groupedmixer --folder dry --set kodak
+
+The folder gets ``pack.zip``, the run, its portable weights, and the exported models. Options after
+``--`` go to `lcodec train`, such as ``-- --device cuda --minutes 1``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "dry"
+PICTURES = 4  # of the set are measured
+
+
+def commands(options: argparse.Namespace) -> list[list[str]]:
+    """The command lines, in their order."""
+    folder: Path = options.folder
+    pack, run, small = folder / "pack.zip", folder / "run", folder / "small"
+    lcodec, tools = [sys.executable, "-m", "lcodec"], ROOT / "tools"
+    train = [*lcodec, "train", str(ROOT / "recipes" / "dry-run.toml"), "--data", str(pack)]
+    train += ["--run", str(run), "--start", str(options.start), "--portable", str(small)]
+    export = [*lcodec, "weights", "export", str(small), NAME, "--models", str(folder / "models")]
+    estimate = [sys.executable, str(tools / "estimate.py"), str(options.start), str(small)]
+    estimate += ["--set", str(options.set), "--integers"]
+    estimate += ["--only", ",".join(sorted(p.stem for p in options.set.iterdir())[:PICTURES])]
+    return [
+        [sys.executable, str(tools / "pack_pictures.py"), str(options.pictures), str(pack)],
+        [*train, *options.rest],
+        [*export, "--transforms", f"{NAME}-transforms"],
+        estimate,
+    ]
+
+
+def main(words: Sequence[str]) -> None:
+    """Run everything, saying what."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--start", type=Path, required=True, help="run or released model")
+    parser.add_argument("--folder", type=Path, required=True, help="for all that is made")
+    parser.add_argument("--set", type=Path, required=True, help="folder of pictures to measure")
+    end = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:end])
+    options.rest = list(words[end + 1 :])
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for command in commands(options):
+        print("$", *command, flush=True)
+        status = subprocess.run(command).returncode
+        if status:
+            sys.exit(status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
