@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
 PLACES = (
     ("speed", "README.md"),
+    ("unseen", "docs/visual.md"),
+    ("smooth", "docs/visual.md"),
     ("visual", "README.md"),
     ("visual", "models/groupedmixer-visual/README.md"),
     ("results", "README.md"),
