@@ -159,7 +159,9 @@ def read_config(folder: Path) -> StoredConfig:
         else:
             shared, today = json.loads((folder.parent / transforms / CONFIG_FILE).read_text()), data
         sizes = ModelConfig.from_dict({**today, **shared})
-        keys = ("transforms", "mixer") if first else ("transforms", "tune", "kind", "entropy")
+        keys = (
+            ("transforms", "mixer") if first else ("transforms", "tune", "scale", "kind", "entropy")
+        )
         everything = {**data, **shared}
         stated = {key: everything[key] for key in keys if key in everything}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

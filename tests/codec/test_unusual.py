@@ -22,6 +22,7 @@ from lcodec.codec import Codec
 from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Picture
+from lcodec.tunes import TuneName
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED, ROOT
 
@@ -29,8 +30,9 @@ Pixels = NDArray[np.uint8]
 
 SIDE = 96
 EVERY_TENTH = range(0, 101, 10)
-LOSS_LIMIT = 1.0  # dB that the networks may cost
-# Where the released weights cost more, by picture and quality.
+# dB that the networks may cost, by tune; those of one care for other things than squared error.
+LOSS_LIMIT = {TuneName.PSNR: 1.0, TuneName.VISUAL: 3.5}
+# Where the released weights of tune psnr cost more, by picture and quality.
 KNOWN_LOSS = {("stripes", 90): 2.0, ("stripes", 100): 3.0}
 ENOUGH = 40.0  # dB; an error of two or three levels of 255
 HANDFUL = 100  # samples
@@ -151,7 +153,7 @@ def linear_alone(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
     padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
     levels = torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255.0
     latents = transforms.analysis.linear(F.pixel_unshuffle(levels - 0.5, PATCH))
-    setting = torch.tensor([float(quality)])
+    setting = torch.tensor([codec.loaded.config.trained_quality(quality)])
     steps = latents * transforms.gains(setting)[:, :, None, None]
     steps = torch.round(steps).clamp(-SYMBOL_LIMIT, SYMBOL_LIMIT)
     restored = steps * transforms.gains.inverse(setting)[:, :, None, None]
@@ -167,7 +169,7 @@ def check_finite(codec: Codec, pixels: Pixels, quality: int) -> NDArray[np.int16
     assert np.isfinite(y).all()
     assert np.abs(y).max() < SYMBOL_LIMIT  # nothing is clamped away
     symbols = np.rint(y).astype(np.int16)
-    setting = torch.tensor([float(quality)])
+    setting = torch.tensor([codec.loaded.config.trained_quality(quality)])
     latents = torch.from_numpy(symbols.astype(np.float32))[None]
     whole = codec.loaded.transforms.synthesise(latents, setting)
     assert torch.isfinite(whole).all()
@@ -190,20 +192,20 @@ def shown(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np.int16]
 
 
 @cache
-def _loaded(models: str) -> Codec:
+def _loaded(models: str, tune: str) -> Codec:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ENVIRONMENT, models)
-        return Codec(device="cpu")
+        return Codec(device="cpu", tune=tune)
 
 
-@pytest.fixture
-def small(tiny_models_folder: Path) -> Codec:
-    return _loaded(str(tiny_models_folder))
+@pytest.fixture(params=list(TuneName))
+def small(tiny_models_folder: Path, request: pytest.FixtureRequest) -> Codec:
+    return _loaded(str(tiny_models_folder), request.param)
 
 
-@pytest.fixture
-def full() -> Codec:
-    return _loaded(str(ROOT / "models"))
+@pytest.fixture(params=list(TuneName))
+def full(request: pytest.FixtureRequest) -> Codec:
+    return _loaded(str(ROOT / "models"), request.param)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -236,12 +238,14 @@ def check_everything(codec: Codec, name: str, coded: Iterable[int]) -> None:
     A handful of samples cannot tell better from worse at one quality, rounding alone moves their
     error by decibels: there the mean over the qualities is compared. `ENOUGH` is enough anywhere.
     """
-    pixels = PICTURES[name]()
+    pixels, tune = PICTURES[name](), TuneName(codec.loaded.config.tune)
     found, least = [], []
     for quality in EVERY_TENTH:
         symbols = check_finite(codec, pixels, quality)
         found.append(psnr(shown(codec, pixels, quality, symbols), pixels))
-        loss = KNOWN_LOSS.get((name, quality), LOSS_LIMIT)
+        loss = LOSS_LIMIT[tune]
+        if tune is TuneName.PSNR:
+            loss = KNOWN_LOSS.get((name, quality), loss)
         least.append(psnr(linear_alone(codec, pixels, quality), pixels) - loss)
         if quality in coded:
             check_coding(codec, pixels, quality, symbols)

@@ -409,7 +409,8 @@ def check(condition: bool, message: str) -> None:
 
 def model_id(config: dict[str, Any], *files: Tensors) -> bytes:
     """First four bytes of the SHA-256 over sizes and all tensors."""
-    sizes = {key: config[key] for key in ("entropy", "kind", "profile", "transforms")}
+    keys = ("entropy", "kind", "profile", "transforms", "scale", "tune")
+    sizes = {key: config[key] for key in keys if key in config}
     text = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:
         for name in sorted(tensors, key=str.encode):

@@ -145,9 +145,18 @@ def test_checksum_is_over_these_symbols(
     all_tiny_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LCODEC_MODELS", str(all_tiny_models))
-    codec = Codec(device="cpu", tile_edge=64)
+    codec = Codec("groupedmixer", device="cpu", tile_edge=64)
     file = container.read(codec.encode(picture(40, 40), 60))
     tile = file.tiles[0]
     wrong = TilePayload(tile.checksum ^ 1, tile.hyper, tile.latent)
     with pytest.raises(ValueError, match="wrong symbol checksum"):
         Model(all_tiny_models / "groupedmixer").decode(container.write(file.header, [wrong]))
+
+
+def test_levels_of_a_visual_model(tiny_model: Path) -> None:
+    """Its levels stand for other qualities than those the networks were trained with."""
+    codec = Codec(tune="visual", device="cpu", tile_edge=64)
+    for quality in (0, 40, 100):
+        data = codec.encode(picture(40, 70), quality)
+        expected = codec.decode_symbols(data).y
+        assert np.array_equal(Model(tiny_model / codec.loaded.name).decode(data), expected)

@@ -45,8 +45,10 @@ def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
 def test_more_effort_costs_less(codec: Codec) -> None:
     pixels = picture(96, 112)
     costs = [cost(codec, pixels, codec.encode(pixels, 50, effort=e), 50) for e in (0, 1, 5)]
-    assert costs[2] < costs[1] < costs[0]
+    # What is seen bends so much that a single round may find nothing.
+    assert costs[2] < costs[1] <= costs[0]
     assert costs[2] < 0.995 * costs[0]  # most of the cost is error that no symbol can help
+    assert costs[1] < costs[0] or codec.loaded.config.tune == TuneName.VISUAL
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (17, 33), (130, 260)])

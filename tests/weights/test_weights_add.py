@@ -22,7 +22,7 @@ from lcodec.codec import forget_codecs
 from lcodec.errors import WeightsError
 from lcodec.weights import catalogue, places
 from tests.tinymodel import picture
-from tests.weights.tinyhistory import TinyHistory, make_history, make_wheel
+from tests.weights.tinyhistory import NAME, TinyHistory, make_history, make_wheel
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
@@ -42,7 +42,7 @@ def coded(history: TinyHistory, tmp_path_factory: pytest.TempPathFactory) -> Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LCODEC_MODELS", str(history.folder / "models"))
         forget_codecs()
-        path.write_bytes(lcodec.encode(picture(40, 60), quality=50))
+        path.write_bytes(lcodec.encode(picture(40, 60), quality=50, model=NAME))
         lcodec.decode(path.read_bytes()).to_image().save(path.with_suffix(".png"))
         forget_codecs()
     return path
