@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 160, 112
 def lcodec(*arguments: str | Path) -> str:
     """What a command prints; the test is over if it fails."""
     command = [sys.executable, "-I", "-m", "lcodec", *map(str, arguments)]
-    print("$ lcodec", *arguments)
+    print("$ lcodec", *arguments, flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"exit status {done.returncode}")

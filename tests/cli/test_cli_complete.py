@@ -57,7 +57,7 @@ def variables(shell: str, *words: str) -> dict[str, str]:
     ("words", "offered"),
     [
         (["re"], ["repack"]),
-        (["weights", ""], ["list", "verify", "export"]),
+        (["weights", ""], ["list", "verify", "add", "export"]),
         (["encode", "--target-"], ["--target-size", "--target-bpp", "--target-psnr"]),
         (["encode", "c.png", "--device", ""], ["auto", "cpu", "cuda"]),
         (["train", "--stage", "t"], ["transforms"]),
