@@ -125,7 +125,10 @@ def from_pillow(tags: Image.Exif, wanted: frozenset[int] | None = None) -> bytes
     for tag, value in tags.items():
         if tag not in (EXIF_IFD, GPS_IFD) and (wanted is None or tag in wanted):
             _put(tree, tag, value, None)
-    for tag in (EXIF_IFD, GPS_IFD):  # those that were added have no entry among the tags
+    for tag in (EXIF_IFD, GPS_IFD):
+        # Those that were added have no entry among the tags. To ask for one adds it.
+        if tag not in tags and tag not in getattr(tags, "_ifds", {}):
+            continue
         inner = _tree(tags.get_ifd(tag), tag, tree.order)
         if inner.entries:
             tree.nested[tag] = inner
