@@ -47,8 +47,6 @@ class LicImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         if not _accept(self.fp.read(len(SIGNATURE))):
             raise SyntaxError("not a .lic file")
-        from lcodec.picture.exif import is_readable
-
         self.fp.seek(0)
         try:
             head = container.read_head(self.fp, max_pixels=_NO_LIMIT)
@@ -63,6 +61,8 @@ class LicImageFile(ImageFile.ImageFile):
         for code, payload in container.payloads(head.extra).items():
             if code in _KEYS:
                 if code == EXIF:
+                    from lcodec.picture.exif import is_readable
+
                     if not is_readable(payload):
                         continue  # made to cost whoever parses it memory
                     payload = b"Exif\0\0" + payload

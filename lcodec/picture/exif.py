@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from PIL import Image, TiffTags
@@ -119,22 +120,26 @@ def from_pillow(tags: Image.Exif, wanted: frozenset[int] | None = None) -> bytes
     it came from a file, else in UTF-8. ``wanted`` names the tags to keep, all if None, beside the
     nested directories. None if there are none.
     """
-    tree = Tree()
+    # As Pillow writes them, so that what asks for no more than Pillow does gets the same bytes.
+    tree = Tree("<" if tags.endian == "<" else ">")
     for tag, value in tags.items():
         if tag not in (EXIF_IFD, GPS_IFD) and (wanted is None or tag in wanted):
             _put(tree, tag, value, None)
-    for tag in (EXIF_IFD, GPS_IFD):  # those that were added have no entry among the tags
-        inner = _tree(tags.get_ifd(tag), tag)
+    for tag in (EXIF_IFD, GPS_IFD):
+        # Those that were added have no entry among the tags. To ask for one adds it.
+        if tag not in tags and tag not in getattr(tags, "_ifds", {}):
+            continue
+        inner = _tree(tags.get_ifd(tag), tag, tree.order)
         if inner.entries:
             tree.nested[tag] = inner
     return tree.tobytes() if tree.entries or tree.nested else None
 
 
-def _tree(values: dict[Any, Any], group: int) -> Tree:
-    tree = Tree()
+def _tree(values: dict[Any, Any], group: int, order: str) -> Tree:
+    tree = Tree(order)
     for tag, value in values.items():
         if isinstance(value, dict):
-            tree.nested[tag] = _tree(value, tag)
+            tree.nested[tag] = _tree(value, tag, order)
         else:
             _put(tree, tag, value, group)
     return tree
@@ -151,7 +156,7 @@ def _put(tree: Tree, tag: int, value: Any, group: int | None) -> None:
     elif value is not None:
         numbers = value if isinstance(value, (tuple, list)) else (value,)
         if numbers and not any(isinstance(number, (str, bytes)) for number in numbers):
-            tree.entries[tag] = _numbers(numbers, known)
+            tree.entries[tag] = _numbers(numbers, known, tree.order)
 
 
 def _text(value: str) -> bytes:
@@ -161,7 +166,7 @@ def _text(value: str) -> bytes:
         return value.encode("utf-8")
 
 
-def _numbers(numbers: Any, known: int | None) -> Entry:
+def _numbers(numbers: Any, known: int | None, order: str) -> Entry:
     count = len(numbers)
     if all(isinstance(number, int) for number in numbers):
         kind, letter = (_SLONG, "i") if min(numbers) < 0 else (LONG, "I")
@@ -169,18 +174,20 @@ def _numbers(numbers: Any, known: int | None) -> Entry:
             kind, letter = SHORT, "H"
             if known == BYTE and max(numbers) < 256:
                 kind, letter = BYTE, "B"
-        return Entry(kind, count, struct.pack(f"<{count}{letter}", *numbers))
+        return Entry(kind, count, struct.pack(f"{order}{count}{letter}", *numbers))
     pairs = [_ratio(number) for number in numbers]
     kind, letter = (_SRATIONAL, "i") if any(top < 0 for top, _ in pairs) else (RATIONAL, "I")
     parts = [part for pair in pairs for part in pair]
-    return Entry(kind, count, struct.pack(f"<{2 * count}{letter}", *parts))
+    return Entry(kind, count, struct.pack(f"{order}{2 * count}{letter}", *parts))
 
 
 def _ratio(number: Any) -> tuple[int, int]:
-    if not isinstance(number, IFDRational):
-        number = IFDRational(number)
-    top, bottom = number.numerator, number.denominator
-    if abs(top) < 1 << 31 and bottom < 1 << 31:
-        return int(top), int(bottom)
-    top, bottom = number.limit_rational((1 << 31) - 1)
-    return int(top), int(bottom)
+    if isinstance(number, IFDRational):
+        top, bottom = int(number.numerator), int(number.denominator)
+        if max(abs(top), bottom) < 1 << 31:
+            return top, bottom
+    ratio = Fraction(float(number)).limit_denominator(1_000_000)
+    if abs(ratio) >= 1 << 31:
+        raise ValueError("a number too large for EXIF")
+    ratio = ratio.limit_denominator(max(1, ((1 << 31) - 1) // (1 + abs(int(ratio)))))
+    return ratio.numerator, ratio.denominator

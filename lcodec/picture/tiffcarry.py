@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 from lcodec.picture import colour, iptc
-from lcodec.picture.carried import Carried
+from lcodec.picture.carried import UNREADABLE, Carried
 from lcodec.picture.exif import DESCRIPTIVE
-from lcodec.picture.ifd import ASCII, EXIF_IFD, GPS_IFD, ORIENTATION, Entry, Reader, Tree
+from lcodec.picture.ifd import ASCII, EXIF_IFD, GPS_IFD, ORIENTATION, Entry, Overlap, Reader, Tree
 from lcodec.picture.tiffread import page_offset
 
 _ICC, _XMP, _IPTC, _RESOURCES = 0x8773, 0x02BC, 0x83BB, 0x8649
@@ -20,12 +20,18 @@ def carried(reader: Reader, page: int = 0) -> Carried:
     Raises:
         ValueError: damaged.
     """
-    tree = reader.tree(page_offset(reader, page))
-    found, out = tree.entries, Carried()
+    out = Carried()
+    place = page_offset(reader, page)
+    try:
+        tree = reader.tree(place)
+        out.exif = _exif(tree)
+    except Overlap:
+        tree = reader.tree(place, frozenset((ORIENTATION, _ICC, _XMP)))
+        out.exif = UNREADABLE
+    found = tree.entries
     out.orientation = tree.number(ORIENTATION, 1)
     out.icc = found[_ICC].data if _ICC in found else None
     out.xmp = found[_XMP].data if _XMP in found else None
-    out.exif = _exif(tree)
     for tag in (_IPTC, _RESOURCES):
         if tag in found:
             _add_iptc(out, found[tag].data)

@@ -39,6 +39,7 @@ _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4
 _OTHER_SPACES = {4: "transparency mask", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "sensor data"}
 _ASSOCIATED, _UNSPECIFIED = 1, 0
 _MOST_SAMPLES = 16
+_LARGEST_TILE = 1 << 22  # pixels, of a picture that is smaller
 
 # Its warnings about unusual files are not for our users; those who want them can set a handler.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -301,6 +302,8 @@ def _check_segments(page: Any, what: Layout, length: int) -> None:
     wide, high = what.width, page.rowsperstrip
     if page.is_tiled:
         wide, high = page.tilewidth, page.tilelength
+        if wide * high > max(_LARGEST_TILE, 4 * what.width * what.height):
+            raise InputError("TIFF with tiles far larger than the picture")
     count = -(-what.width // wide) * -(-what.height // high) * (what.samples if what.planar else 1)
     places, sizes = page.dataoffsets, page.databytecounts
     sound = len(places) == len(sizes) == count and all(

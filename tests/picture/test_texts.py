@@ -15,6 +15,7 @@ from PIL import Image, features
 
 import lcodec.pillow  # noqa: F401
 from lcodec import container
+from lcodec.errors import InputError
 from lcodec.picture import Metadata, Picture, from_pil, load, save, to_pil
 from lcodec.picture.exif import from_pillow, is_readable, parsed
 from lcodec.picture.ifd import ASCII, BYTE, EXIF_IFD, ORIENTATION, UNDEFINED, Entry, Tree
@@ -105,7 +106,7 @@ def test_tags_set_by_hand_keep_their_characters() -> None:
     assert found.entries[0x013B].data == LATIN
     assert found.entries[0x9C9B] == Entry(BYTE, len(TITLE), TITLE)
     assert found.nested[EXIF_IFD].entries[0x9286].kind == UNDEFINED
-    assert found.nested[EXIF_IFD].entries[0x829A].data == struct.pack("<II", 1, 4)
+    assert found.nested[EXIF_IFD].entries[0x829A].data == struct.pack(f"{found.order}II", 1, 4)
     assert from_pillow(Image.Exif()) is None
 
 
@@ -146,6 +147,21 @@ def test_overlapping_values_are_not_parsed(tmp_path: Path) -> None:
     file = container.read(example())
     made = container.write(file.header, file.tiles, [container.Section(container.EXIF, bomb)])
     assert "exif" not in Image.open(io.BytesIO(made)).info
+
+
+def test_overlapping_values_in_tiff_cost_only_themselves() -> None:
+    at = len(tiff(RGB, 8, 2, tags={1000: (ASCII, bytes(200)), 1001: (ASCII, bytes(200))}))
+    data = bytearray(tiff(RGB, 8, 2, t274=3, tags={1000: (ASCII, bytes(200))}))
+    place = data.index(struct.pack("<HHI", 1000, ASCII, 200))
+    struct.pack_into("<I", data, place + 4, len(data) - 20)
+    struct.pack_into("<I", data, place + 8, 8)
+    other = data.index(struct.pack("<HHI", 274, 3, 1))
+    assert at > len(data)
+    picture = load(io.BytesIO(bytes(data)))
+    assert np.array_equal(picture.pixels, RGB[::-1, ::-1])
+    del data[other:]
+    with pytest.raises(InputError):
+        load(io.BytesIO(bytes(data)))
 
 
 def segment(kind: int, data: bytes) -> bytes:

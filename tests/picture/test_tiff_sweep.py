@@ -236,6 +236,18 @@ def test_missing_strips_are_not_black(deflate: bool) -> None:
             load(io.BytesIO(bytes(broken)))
 
 
+def test_tiles_that_would_take_all_memory() -> None:
+    stream = io.BytesIO()
+    small = noise(8, 3).astype(np.uint8)
+    tifffile.imwrite(stream, small, photometric="rgb", tile=(16, 16), compression="zlib")
+    data = stream.getvalue()
+    for tag in (322, 323):
+        (at,) = (at for at in range(8, 400, 2) if data[at : at + 2] == struct.pack("<H", tag))
+        data = data[:at] + struct.pack("<HHII", tag, 4, 1, 1 << 20) + data[at + 12 :]
+    with pytest.raises(InputError, match="tiles far larger"):
+        load(io.BytesIO(data))
+
+
 def test_loaded_images_of_kinds_that_pillow_misreads() -> None:
     samples = noise(16, 3)
     data = tiff(samples, 16, RGB, planar=True)
