@@ -66,6 +66,8 @@ def on_this_machine(options: TrainOptions) -> TrainOptions:
     if kind == "cpu" and not options.compile:
         streams = min(torch.get_num_threads(), *(count for _, count, _ in options.crops))
     gpu = kind == "cuda"
+    if options.graph and not gpu:
+        raise UsageError("--set graph=true: needs a GPU")
     return replace(
         options,
         device=kind,

@@ -67,6 +67,9 @@ class Streams:
 
         done = self.map(work, parts)
         with torch.no_grad():
+            if len(done) == 1 and None not in done[0][1]:
+                torch._foreach_copy_(list(into), list(done[0][1]))
+                return done[0][0]
             for target, *gradients in zip(into, *(g for _, g in done), strict=True):
                 _sum([gradient for gradient in gradients if gradient is not None], target)
         return Losses(

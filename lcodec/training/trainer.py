@@ -55,6 +55,10 @@ class Trainer:
         self.report = report
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
+        if self.device.type == "cuda":
+            # What is float32 is so for a reason: SSIMULACRA2's variances, the embedding's 12 bits.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cudnn.benchmark = True  # there are few sizes
         self.model = TwinCodec(config, rounding=False)
         self._data: Crops | None = None
         self.steps = 0

@@ -90,7 +90,7 @@ def test_options_reach_the_trainer(
     words += " --quantise-from 0.25 --fresh"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     words += f" --latents {tmp_path / 'kept'} --latent-crops 5 --compile-blocks"
-    words += " --set warmup=7 --set graph=true"
+    words += " --set warmup=7 --set clip=2"
     words += f" --portable {tmp_path / 'small'} --save-minutes 2"
     assert run([*base, *words.split()]) == 0
     assert Notes.made[0].options == TrainOptions(
@@ -110,14 +110,14 @@ def test_options_reach_the_trainer(
         latent_crops=5,
         threads=3,
         gather=False,
-        graph=True,
+        graph=False,
         warmup=7,
+        clip=2.0,
         device="cpu",
         compile=True,
         compile_blocks=True,
         portable=tmp_path / "small",
         save_minutes=2,
-        resume=True,
     )
     assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
     assert threads == [3]
