@@ -176,7 +176,7 @@ class Codec:
         encoder.progress = progress
         if target is not None:
             return encode_to(encoder, target, effort)
-        return encoder.encode(quality, effort)
+        return encoder.make_file(quality, effort)
 
     def encode_many(
         self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
@@ -191,7 +191,7 @@ class Codec:
         """
         quality = _quality(quality)
         encoders = [self._encoder(image, quality, strip) for image in images]
-        return Encoder.encode_many(encoders, quality)
+        return Encoder.make_files(encoders, quality)
 
     def _encoder(self, image: AnyPicture, quality: int, strip: bool) -> Encoder:
         picture = as_picture(image)
@@ -248,7 +248,7 @@ class Codec:
         watch = Stopwatch()
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
-        y = self._latents.decode(file.header, file.tiles, watch, progress).y
+        y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header, progress)
             picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
@@ -260,7 +260,7 @@ class Codec:
         """The integer latents of a file, without making a picture of them."""
         file = data if isinstance(data, container.LicFile) else container.read(data)
         self._check(file.header)
-        return self._latents.decode(file.header, file.tiles, Stopwatch(), progress)
+        return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
     def code_symbols(
         self,
@@ -275,7 +275,9 @@ class Codec:
         """
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
-        tiles = self._latents.encode(header, symbols, Stopwatch(), tally or BitTally(), progress)
+        tiles = self._latents.code_tiles(
+            header, symbols, Stopwatch(), tally or BitTally(), progress
+        )
         return header, tuple(tiles)
 
     def _check(self, header: Header) -> None:

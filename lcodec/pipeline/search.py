@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lcodec.errors import TargetError
 from lcodec.pipeline.encoder import Encoded, Encoder, Trial
-from lcodec.pipeline.targets import LEVELS, PSNR_SLOPE, SIZE_SLOPE, Quantity, Target, search
+from lcodec.pipeline.targets import PSNR_SLOPE, QUALITIES, SIZE_SLOPE, Quantity, Target, search
 from lcodec.progress import labelled
 
 _PSNR_CAP = 1000.0  # dB that stand for a picture that came back exactly
@@ -24,7 +24,7 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     """
     encoder.expect_several()
     plain = _make_search(encoder, target, 0)
-    plain.run(start=LEVELS[len(LEVELS) // 2])
+    plain.run(start=QUALITIES[len(QUALITIES) // 2])
     searches = [plain]
     if effort:
         refined = _make_search(encoder, target, effort)
@@ -34,7 +34,7 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     if not found:
         raise TargetError(searches[-1].failure())
     if len(found) > 1:
-        found = [e if e.psnr is not None else encoder.encode_assessed(e.quality) for e in found]
+        found = [e if e.psnr is not None else encoder.make_assessed_file(e.quality) for e in found]
         found.sort(key=searches[0].badness)
     return replace(found[0], trials=tuple(trial for s in searches for trial in s.trials))
 
@@ -99,7 +99,7 @@ class _SizeSearch(_Search):
         self.limit = math.log(max(self.bytes, 1))
 
     def measure(self, level: int) -> float:
-        encoded = self.encoder.encode(level, self.effort)
+        encoded = self.encoder.make_file(level, self.effort)
         self.trials.append(Trial(level, self.effort, len(encoded.data), encoded.psnr))
         if len(encoded.data) <= self.bytes and (self.best is None or level > self.best.quality):
             self.best = encoded
@@ -134,7 +134,7 @@ class _PsnrSearch(_Search):
     def measure(self, level: int) -> float:
         encoded: Encoded | None = None
         if self.effort:
-            encoded = self.encoder.encode_assessed(level, self.effort)
+            encoded = self.encoder.make_assessed_file(level, self.effort)
             value = encoded.psnr
             assert value is not None
         else:

@@ -17,7 +17,7 @@ SHRINK_MAX = 2.0
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
 
 
-def find_pictures(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
     """All pictures below ``folder``, sorted by path."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
@@ -36,7 +36,7 @@ class CropDataset:
     """
 
     def __init__(self, folder: Path, seed: int, limit: int | None = None) -> None:
-        paths = find_pictures(folder)[:limit]
+        paths = picture_files(folder)[:limit]
         if not paths:
             raise InputError(f"no pictures found in {folder}")
         with ThreadPoolExecutor(4) as pool:
