@@ -163,7 +163,7 @@ class Codec:
         encoder.progress = progress
         if target is not None:
             return encode_to(encoder, target, effort)
-        return encoder.encode(quality, effort)
+        return encoder.make_file(quality, effort)
 
     def encode_many(
         self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
@@ -178,7 +178,7 @@ class Codec:
         """
         quality = self._quality(quality)
         encoders = [self._encoder(image, quality, strip) for image in images]
-        return Encoder.encode_many(encoders, quality)
+        return Encoder.make_files(encoders, quality)
 
     def _quality(self, quality: int | None) -> int:
         if quality is None:
@@ -238,7 +238,7 @@ class Codec:
         watch = Stopwatch()
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
-        y = self._latents.decode(file.header, file.tiles, watch, progress).y
+        y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header, progress)
             picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
@@ -248,7 +248,7 @@ class Codec:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
         self._check(file.header)
-        return self._latents.decode(file.header, file.tiles, Stopwatch(), progress)
+        return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
     def code_symbols(
         self,
@@ -263,7 +263,9 @@ class Codec:
         """
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
-        tiles = self._latents.encode(header, symbols, Stopwatch(), tally or BitTally(), progress)
+        tiles = self._latents.code_tiles(
+            header, symbols, Stopwatch(), tally or BitTally(), progress
+        )
         return header, tuple(tiles)
 
     def _check(self, header: Header) -> None:

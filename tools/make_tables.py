@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = 64
+SCALE_LEVELS = 64
 PHASES = 9
 TOTAL = 1 << 16
 SIGMA_MIN = Decimal("0.08")
@@ -45,7 +45,7 @@ OUTPUT = Path(__file__).resolve().parent.parent / "lcodec" / "coding" / "tables_
 
 def sigma(level: int) -> Decimal:
     """Standard deviation of a scale level, in quantisation steps."""
-    return SIGMA_MIN * ((SIGMA_MAX / SIGMA_MIN).ln() * level / (LEVELS - 1)).exp()
+    return SIGMA_MIN * ((SIGMA_MAX / SIGMA_MIN).ln() * level / (SCALE_LEVELS - 1)).exp()
 
 
 def phases(level: int) -> range:
@@ -122,8 +122,8 @@ def build() -> dict[str, NDArray[Any]]:
     frequencies (sum of 2R + 2,): the rows one after another.
     """
     rows: list[list[int]] = []
-    table_id = np.zeros((LEVELS, PHASES), "<i2")
-    for level in range(LEVELS):
+    table_id = np.zeros((SCALE_LEVELS, PHASES), "<i2")
+    for level in range(SCALE_LEVELS):
         with localcontext(Context(prec=DIGITS)):
             own = phases(level)
         for phase in own:

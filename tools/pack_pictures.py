@@ -22,7 +22,7 @@ from PIL import Image
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.training.pictures import find_pictures, on_all_cores
+from lcodec.training.pictures import on_all_cores, picture_files
 
 FORMATS: dict[str, dict[str, Any]] = {
     "avif": {"format": "AVIF", "subsampling": "4:4:4", "speed": 8, "max_threads": 1},
@@ -82,7 +82,7 @@ def pack(folder: Path, target: Path, scale: float, side: int, kind: str, limit: 
         UsageError: the pictures do not fit.
         OutputError: the pack cannot be written.
     """
-    paths = find_pictures(folder)
+    paths = picture_files(folder)
     if not paths:
         raise InputError(f"no pictures found in {folder}")
 

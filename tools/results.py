@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from lcodec.bench import BenchResult, bd_rate, load_result, plot_rd, published_curve, summarize
-from lcodec.bench.compare import Comparison, ModelFigures
-from lcodec.bench.comparereport import headings, markdown, markdown_table, plot_comparison
+from lcodec.bench.comparemodels import Comparison, ModelFigures
+from lcodec.bench.modelreport import headings, markdown, markdown_table, plot_comparison
 from lcodec.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,246 +1,175 @@
-"""Entropy models side by side: the same latents of the same pictures, real streams."""
+"""Figures of pictures against a reference, whatever their modes: size, rate, PSNR and more."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lcodec import container
-from lcodec.bench.macs import parameters, steps_and_macs
-from lcodec.bench.runner import machine_facts
-from lcodec.codec import Codec
-from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.picture import load
-from lcodec.pipeline.tiles import BitTally, PictureSymbols
-
-SCHEMA = 1
-REFERENCE = "checkerboard"
-"""The model that rates and times are given relative to."""
+from lcodec.errors import UsageError
+from lcodec.metrics.distortion import psnr
+from lcodec.metrics.measures import measure
+from lcodec.picture import Picture, Samples
 
 
-@dataclass
-class ModelFigures:
-    """Figures of one model, summed over all pictures and qualities.
+@dataclass(frozen=True, eq=False)
+class PictureFile:
+    """A picture and the file it comes from.
 
     Attributes:
-        bytes: whole files. ``hyper_bytes``: the streams of z in them.
-        estimated_bits: by the model's probabilities.
-        encode_seconds, decode_seconds: the parse path alone (networks and range coder).
-        uncached_seconds: decoding without the context cache, of the files that
-            ``cached_seconds`` is for with it.
-        peak_mib: peak memory of a process that decodes, by megapixels.
+        name: what to call it.
+        kind: words for the format, such as "PNG" or "LIC, quality 50".
+        bytes: size of the file.
     """
 
     name: str
     kind: str
-    parameters: int
-    steps: int
-    mac_per_pixel: float
-    bytes: int = 0
-    hyper_bytes: int = 0
-    estimated_bits: float = 0.0
-    encode_seconds: float = 0.0
-    decode_seconds: float = 0.0
-    cached_seconds: float = 0.0
-    uncached_seconds: float = 0.0
-    bytes_by_quality: dict[int, int] = field(default_factory=dict)
-    peak_mib: dict[int, float] = field(default_factory=dict)
+    bytes: int
+    picture: Picture
 
     @property
-    def estimate_gap(self) -> float:
-        """Percent by which the files exceed the estimate."""
-        return 100.0 * (8 * self.bytes / self.estimated_bits - 1.0)
-
-    @property
-    def hyper_share(self) -> float:
-        """Share of z in the bytes."""
-        return self.hyper_bytes / self.bytes if self.bytes else math.nan
-
-    @property
-    def cache_gain(self) -> float:
-        """How many times faster decoding is with the context cache."""
-        return self.uncached_seconds / self.cached_seconds if self.cached_seconds else math.nan
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return 8.0 * self.bytes / (self.picture.width * self.picture.height)
 
 
-@dataclass
-class Comparison:
-    """All models over the same transforms and latents; ``reference`` is one of them."""
+@dataclass(frozen=True)
+class Figures:
+    """Distance of one picture from the reference.
 
-    reference: str
-    qualities: tuple[int, ...]
-    pictures: tuple[str, ...]
-    models: list[ModelFigures]
-    machine: dict[str, str]
+    ``psnr`` in dB, infinite if all samples are equal; ``ms_ssim`` in 0..1 and ``ssimulacra2`` in
+    points, None if the picture is too small for them; ``notes`` say what the figures leave out.
+    """
 
-    def of(self, name: str) -> ModelFigures:
-        """The figures of one model."""
-        return next(model for model in self.models if model.name == name)
-
-    def relative_bytes(self, name: str, quality: int | None = None) -> float:
-        """Percent by which the files, or those of one quality, exceed the reference's."""
-        own, other = self.of(name), self.of(self.reference)
-        if quality is None:
-            return 100.0 * (own.bytes / other.bytes - 1.0)
-        return 100.0 * (own.bytes_by_quality[quality] / other.bytes_by_quality[quality] - 1.0)
-
-    def to_json(self) -> str:
-        """All figures."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Comparison:
-        """What `to_json` wrote.
-
-        Raises:
-            InputError: the text is something else.
-        """
-        try:
-            tree = json.loads(text)
-            if tree.pop("schema") != SCHEMA:
-                raise InputError("a comparison of another version")
-            models = [_model_figures(model) for model in tree.pop("models")]
-            qualities, pictures = tuple(tree.pop("qualities")), tuple(tree.pop("pictures"))
-            return cls(models=models, qualities=qualities, pictures=pictures, **tree)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"not a comparison of entropy models: {error}") from error
+    psnr: float
+    ms_ssim: float | None
+    ssimulacra2: float | None
+    notes: tuple[str, ...] = ()
 
 
-def _model_figures(tree: dict[str, Any]) -> ModelFigures:
-    numbered: dict[str, Any] = {  # JSON has no numbers as keys
-        name: {int(key): value for key, value in tree.pop(name).items()}
-        for name in ("bytes_by_quality", "peak_mib")
-    }
-    return ModelFigures(**tree, **numbered)
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Two pictures as samples of one shape and type.
+
+    ``visible`` (H, W) is where they are compared; None means everywhere. Elsewhere the samples
+    are equal.
+    """
+
+    reference: Samples
+    other: Samples
+    visible: NDArray[np.bool_] | None
 
 
-def compare(
-    names: Sequence[str],
-    pictures: Sequence[Path],
-    qualities: Sequence[int],
-    *,
-    device: str = "auto",
-    uncached: int = 1,
-    megapixels: Sequence[int] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Comparison:
-    """Code the latents of every picture at every quality with every model.
+@dataclass(frozen=True, eq=False)
+class PictureComparison:
+    """Pictures of one size and the figures of each against ``reference``, in the same order."""
 
-    Every stream is decoded again and its symbols are compared. ``uncached`` pictures are decoded
-    without the context cache, too; ``megapixels`` are sizes at which the memory is measured.
+    reference: PictureFile
+    files: tuple[PictureFile, ...]
+    figures: tuple[Figures, ...]
+
+
+def check_sizes(sizes: Sequence[tuple[str, int, int]]) -> None:
+    """Make sure that pictures, given as name, width and height, are of the size of the first.
 
     Raises:
-        UsageError: fewer than two models, or models over different transforms.
-        LcodecError: a model does not give back the symbols.
+        UsageError: one is not.
     """
-    if len(set(names)) < 2 or len(set(names)) != len(names):
-        raise UsageError("at least two different models are needed")
-    codecs = {name: Codec(name, device) for name in names}
-    plain = {name: Codec(name, device, cached=False) for name in names} if uncached else {}
-    if len({codec.loaded.transforms_id for codec in codecs.values()}) > 1:
-        raise UsageError("the models are over different transforms")
-    figures = {name: _figures(codec) for name, codec in codecs.items()}
-    first = codecs[names[0]]
-    first.decode(first.encode(np.zeros((64, 64, 3), np.uint8)))  # one-time work is not counted
-    done, total = 0, len(pictures) * len(qualities) * len(names)
-    for number, path in enumerate(pictures):
-        picture = load(path)
-        for quality in qualities:
-            file = container.read(first.encode(picture.pixels, quality))
-            symbols = first.decode_symbols(file)
-            for name, codec in codecs.items():
-                coded = _code(file.header, symbols, codec, figures[name])
-                if number < uncached:
-                    _without_cache(coded, plain[name], codec, figures[name])
-                done += 1
-                progress(done, total)
-    for name in names:
-        figures[name].peak_mib = {size: peak_memory(name, size, device) for size in megapixels}
-    reference = REFERENCE if REFERENCE in figures else names[0]
-    shown = tuple(path.name for path in pictures)
-    models = list(figures.values())
-    return Comparison(reference, tuple(qualities), shown, models, machine_facts())
+    first, *others = sizes
+    for other in others:
+        if other[1:] != first[1:]:
+            shown = " and ".join(
+                f"{name} is {width}x{height}" for name, width, height in (first, other)
+            )
+            raise UsageError(f"pictures of different sizes: {shown}")
 
 
-def _figures(codec: Codec) -> ModelFigures:
-    entropy = codec.loaded.entropy
-    steps, macs = steps_and_macs(entropy)
-    return ModelFigures(codec.loaded.name, entropy.config.kind, parameters(entropy), steps, macs)
-
-
-def _code(
-    header: container.Header, symbols: PictureSymbols, codec: Codec, figures: ModelFigures
-) -> container.LicFile:
-    """Code the latents with ``codec``, check and count."""
-    tally = BitTally()
-    start = time.perf_counter()
-    header, tiles = codec.code_symbols(header, symbols, tally=tally)
-    middle = time.perf_counter()
-    coded = container.LicFile(header, tiles)
-    again = codec.decode_symbols(coded)
-    end = time.perf_counter()
-    if not np.array_equal(again.y, symbols.y):
-        raise LcodecError(f"{codec.loaded.name}: other symbols came back")
-    size = len(container.write(header, tiles))
-    figures.bytes += size
-    figures.estimated_bits += tally.bits_y + tally.bits_z
-    figures.hyper_bytes += sum(len(tile.hyper) for tile in tiles)
-    figures.encode_seconds += middle - start
-    figures.decode_seconds += end - middle
-    quality = header.quality
-    figures.bytes_by_quality[quality] = figures.bytes_by_quality.get(quality, 0) + size
-    return coded
-
-
-def _without_cache(
-    coded: container.LicFile, plain: Codec, cached: Codec, figures: ModelFigures
-) -> None:
-    start = time.perf_counter()
-    expected = cached.decode_symbols(coded)
-    middle = time.perf_counter()
-    symbols = plain.decode_symbols(coded)
-    figures.cached_seconds += middle - start
-    figures.uncached_seconds += time.perf_counter() - middle
-    if not np.array_equal(symbols.y, expected.y):
-        raise LcodecError(f"{cached.loaded.name}: other symbols without the cache")
-
-
-# VmHWM, not getrusage: the latter begins with what the process had that started this one.
-_PEAK = """
-import sys
-from pathlib import Path
-import numpy as np
-import lcodec
-side, model, device = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-rows, columns = np.mgrid[0:side, 0:side]
-pixels = np.stack([(rows // 3 + columns // 5) % 256, rows % 256, columns % 256], 2)
-lcodec.decode(lcodec.encode(pixels.astype(np.uint8), model=model, device=device), device=device)
-status = Path("/proc/self/status").read_text().split()
-print(int(status[status.index("VmHWM:") + 1]) / 1024)
-"""
-
-
-def peak_memory(model: str, megapixels: int, device: str = "auto") -> float:
-    """Peak resident MiB of a process that encodes and decodes a picture of that size (Linux).
+def compare_pictures(reference: PictureFile, files: Sequence[PictureFile]) -> PictureComparison:
+    """The figures of every picture against the reference.
 
     Raises:
-        LcodecError: the process fails.
+        UsageError: pictures of different sizes.
     """
-    side = round(math.sqrt(megapixels * 1e6))
-    done = subprocess.run(
-        [sys.executable, "-c", _PEAK, str(side), model, device],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise LcodecError(f"{model}: measuring the memory failed: {done.stderr.strip()[-200:]}")
-    return float(done.stdout.strip().splitlines()[-1])
+    check_sizes([(f.name, f.picture.width, f.picture.height) for f in (reference, *files)])
+    figures = tuple(figures_of(reference.picture, file.picture) for file in files)
+    return PictureComparison(reference, tuple(files), figures)
+
+
+def figures_of(reference: Picture, other: Picture) -> Figures:
+    """Distances of the colours of two pictures of one size, as `aligned` gives them.
+
+    Pixels that are invisible in the reference do not count for PSNR and are equal for the others.
+
+    Raises:
+        UsageError: pictures of different sizes.
+    """
+    pair = aligned(reference, other)
+    found = measure(pair.reference, pair.other)
+    if pair.visible is not None:
+        seen = (samples[pair.visible][None] for samples in (pair.reference, pair.other))
+        found = found._replace(psnr=psnr(*seen))
+    return Figures(*found, tuple(_notes(reference, other)))
+
+
+def aligned(reference: Picture, other: Picture) -> Aligned:
+    """Both pictures in colour if one is, and with 16 bits if one has them.
+
+    Both are exact: gray becomes three equal channels, and 8-bit samples are multiplied by 257.
+
+    Raises:
+        UsageError: pictures of different sizes.
+    """
+    colour = 3 in (reference.channels, other.channels)
+    deep = 16 in (reference.bit_depth, other.bit_depth)
+    one, two = (_samples(picture, colour, deep) for picture in (reference, other))
+    if one.shape != two.shape:
+        raise UsageError(f"pictures of different shapes: {one.shape} and {two.shape}")
+    alpha = reference.alpha
+    if alpha is None or alpha.all() or not alpha.any():
+        return Aligned(one, two, None)
+    visible = alpha > 0
+    shown = visible if one.ndim == 2 else visible[..., None]
+    return Aligned(one, np.where(shown, two, one), visible)
+
+
+def _samples(picture: Picture, colour: bool, deep: bool) -> Samples:
+    samples: NDArray[Any] = picture.pixels
+    if colour and samples.ndim == 2:
+        samples = np.repeat(samples[:, :, None], 3, axis=2)
+    return to_16_bits(samples) if deep else samples
+
+
+def to_16_bits(samples: Samples) -> Samples:
+    """8-bit samples with 16 bits; 16-bit ones as they are."""
+    return samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * np.uint16(257)
+
+
+def _notes(reference: Picture, other: Picture) -> list[str]:
+    notes = []
+    if not _same_alpha(reference, other):
+        notes.append("its alpha differs from that of the reference and is not in the figures")
+    if reference.metadata.icc != other.metadata.icc:
+        notes.append(
+            "its colour profile differs from that of the reference; the figures compare samples "
+            "as they are"
+        )
+    return notes
+
+
+def _same_alpha(reference: Picture, other: Picture) -> bool:
+    planes = [
+        None if plane is None or plane.min() == np.iinfo(plane.dtype).max else to_16_bits(plane)
+        for plane in (reference.alpha, other.alpha)
+    ]
+    if planes[0] is None or planes[1] is None:
+        return planes[0] is planes[1]
+    return bool(np.array_equal(planes[0], planes[1]))
+
+
+def shown_psnr(value: float, digits: int = 2) -> str:
+    """PSNR as tables show it: "equal" where it is infinite."""
+    return "equal" if math.isinf(value) else f"{value:.{digits}f}"

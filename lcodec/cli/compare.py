@@ -15,7 +15,7 @@ from lcodec.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lcodec.bench.figures import PictureComparison
+    from lcodec.bench.compare import PictureComparison
     from lcodec.bench.html import Scene
 
 
@@ -61,8 +61,8 @@ def compare(
     if html is not None:
         check_page(html, force, names)
 
+    from lcodec.bench.compare import compare_pictures
     from lcodec.bench.extras import require
-    from lcodec.bench.figures import compare_pictures
     from lcodec.bench.picturefiles import read_files
 
     if html is not None:
@@ -100,7 +100,7 @@ def _write_page(comparison: PictureComparison, html: str, force: bool) -> None:
 
 
 def _scene(comparison: PictureComparison) -> Scene:
-    from lcodec.bench.figures import shown_psnr
+    from lcodec.bench.compare import shown_psnr
     from lcodec.bench.html import Pane, make_scene
 
     reference = comparison.reference
@@ -143,7 +143,7 @@ def _print_table(comparison: PictureComparison, screen: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from lcodec.bench.figures import shown_psnr
+    from lcodec.bench.compare import shown_psnr
 
     reference = comparison.reference
     size = f"{reference.picture.width}x{reference.picture.height}"

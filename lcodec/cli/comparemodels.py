@@ -78,8 +78,8 @@ def compare_models(
     for name in chosen:
         weights.require_model(name)
 
-    from lcodec.bench import comparereport, find_pictures
-    from lcodec.bench.compare import compare
+    from lcodec.bench import find_pictures, modelreport
+    from lcodec.bench.comparemodels import compare
 
     pictures = find_pictures(folder)[:limit]
     with console.progress_bar("", shown=not quiet) as progress:
@@ -101,14 +101,14 @@ def compare_models(
     if json_file == paths.STANDARD:
         console.emit(comparison.to_json().rstrip("\n"))
     else:
-        shown = rendered(lambda screen: comparereport.print_comparison(comparison, screen))
+        shown = rendered(lambda screen: modelreport.print_comparison(comparison, screen))
         console.emit(shown.rstrip("\n"))
-    texts = ((json_file, comparison.to_json()), (markdown_file, comparereport.markdown(comparison)))
+    texts = ((json_file, comparison.to_json()), (markdown_file, modelreport.markdown(comparison)))
     for file, text in texts:
         if file not in (None, paths.STANDARD):
             paths.write_output(file, text.encode("utf-8"), force=force)
     if plot is not None:
-        comparereport.plot_comparison(comparison, plot, overwrite=force)
+        modelreport.plot_comparison(comparison, plot, overwrite=force)
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

@@ -8,11 +8,11 @@ entries, `rangecoder` codes them, `ports` joins the coder to the coding loop.
 from lcodec.coding.checksum import symbol_checksum
 from lcodec.coding.ports import DecodePort, EncodePort, SymbolPort, SymbolSink
 from lcodec.coding.rangecoder import BitCounter, SymbolDecoder, SymbolEncoder, symbol_bits
-from lcodec.coding.residual import SYMBOL_LIMIT
-from lcodec.coding.tables import LEVELS, scale_levels
+from lcodec.coding.tables import scale_levels
+from lcodec.integer.profile import SCALE_LEVELS, SYMBOL_LIMIT
 
 __all__ = [
-    "LEVELS",
+    "SCALE_LEVELS",
     "SYMBOL_LIMIT",
     "BitCounter",
     "DecodePort",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-from lcodec.coding.residual import SYMBOL_LIMIT, IntArray, as_int32
+from lcodec.coding.residual import IntArray, as_int32
+from lcodec.integer.profile import SYMBOL_LIMIT
 
 
 def symbol_checksum(arrays: Iterable[IntArray], prefix: bytes = b"") -> int:

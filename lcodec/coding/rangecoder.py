@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from lcodec.coding import backend
 from lcodec.coding.residual import (
-    SYMBOL_LIMIT,
     GroupCodes,
     GroupPlan,
     IntArray,
@@ -28,6 +27,7 @@ from lcodec.coding.residual import (
 )
 from lcodec.coding.tables import model, tables
 from lcodec.errors import FormatError
+from lcodec.integer.profile import SYMBOL_LIMIT
 
 ESCAPE_LENGTH_BITS = 5
 ESCAPE_LENGTH_MAX = 18

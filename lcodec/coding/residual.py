@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.coding.tables import LEVELS, tables
-
-SYMBOL_LIMIT = 32767
-MEAN_LIMIT = 16 * SYMBOL_LIMIT
+from lcodec.coding.tables import tables
+from lcodec.integer.profile import MEAN_LIMIT, SCALE_LEVELS, SYMBOL_LIMIT
 
 IntArray = NDArray[np.integer[Any]]
 
@@ -78,7 +76,7 @@ def plan_group(mean: IntArray, index: IntArray) -> GroupPlan:
         raise ValueError(f"mean {np.shape(mean)} and index {np.shape(index)} differ in shape")
     limits = np.iinfo(np.int32)
     flat = as_int32("mean", mean, limits.min, limits.max).clip(-MEAN_LIMIT, MEAN_LIMIT)
-    level = as_int32("index", index, 0, LEVELS - 1)
+    level = as_int32("index", index, 0, SCALE_LEVELS - 1)
     base = (flat + 8) >> 4
     offset = flat - (base << 4)
     sign = np.where(offset < 0, np.int32(-1), np.int32(1))

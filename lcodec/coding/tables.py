@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 
 from lcodec.coding import backend
 from lcodec.errors import WeightsError
+from lcodec.integer.profile import SCALE_LEVELS, SIGMA_MAX, SIGMA_MIN
 
-LEVELS = 64
 PHASES = 9
 TOTAL = 1 << 16
-SIGMA_MIN = 0.08
-SIGMA_MAX = 160.0
 FILE_NAME = "tables_v1.npz"
 SHA256 = "d65e4add37e2798988ab14e717297e157c188e763fe4b6c53a512947962f403e"
 
@@ -56,7 +54,7 @@ def scale_levels() -> NDArray[np.float64]:
 
     For training and export. Coding never needs it: there a scale is an index.
     """
-    exponent = np.arange(LEVELS, dtype=np.float64) / (LEVELS - 1)
+    exponent = np.arange(SCALE_LEVELS, dtype=np.float64) / (SCALE_LEVELS - 1)
     return np.asarray(SIGMA_MIN * (SIGMA_MAX / SIGMA_MIN) ** exponent, np.float64)
 
 

@@ -98,7 +98,7 @@ class Problem:
         z = symbols.z[area.tile.number][:, area.z_rows, area.z_columns]
         self.z_hat = torch.from_numpy(z.astype(np.float32)).to(device)[None]
         rows, columns = (
-            _widened(part, size)
+            _with_margin(part, size)
             for part, size in zip((area.rows, area.columns), symbols.y.shape[1:], strict=True)
         )
         around = symbols.y[:, rows, columns].astype(np.float32)
@@ -193,5 +193,5 @@ class Problem:
         return mean[:, :, :h, :w], sigma[:, :, :h, :w]
 
 
-def _widened(part: slice, size: int) -> slice:
+def _with_margin(part: slice, size: int) -> slice:
     return slice(max(0, part.start - MARGIN), min(size, part.stop + MARGIN))

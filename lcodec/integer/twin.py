@@ -45,8 +45,8 @@ from lcodec.integer.quantise import (
     whole,
 )
 from lcodec.integer.trainable import Integers, TwinLayer
+from lcodec.nets.defaults import ANCHORS
 from lcodec.nets.quality import QualityTable
-from lcodec.nets.sizes import ANCHORS
 
 
 class TwinLinear(Linear, TwinLayer):

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
 from lcodec.nets.quality import QualityTable, quality_lambda
-from lcodec.nets.sizes import ANCHORS, HYPER_LATENT, LATENT
 from lcodec.nets.typed import Conv2d, Sequential, Typed
 
 PATCH = 16  # pixels per latent position

@@ -142,18 +142,18 @@ class Encoder:
             y = self._pixels.analyse(self.source.pixels, quality, self._starts, self.progress)
         return self._latents.quantise(self.header(quality), y, self.watch)
 
-    def encode(self, quality: int, effort: int = 0) -> Encoded:
+    def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
         Effort 0 rounds the latents. From 1 on they are changed so that file and error together
         cost less (docs/effort.md); if that should fail, the file is that of effort 0.
         """
         if effort:
-            return self.encode_assessed(quality, effort)
+            return self.make_assessed_file(quality, effort)
         return self.write(quality, self.plain_symbols(quality))
 
-    def encode_assessed(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
-        """The file of `encode`, with its PSNR; with its SSIMULACRA2 if it is to be ``seen``."""
+    def make_assessed_file(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
+        """The file of `make_file`, with its PSNR; with its SSIMULACRA2 if it is to be ``seen``."""
         worth = worth_at(self.config, quality, self.source.pixels.shape[:2])
         seen = seen or (effort > 0 and worth.perceived > 0)
         plain = self.plain_symbols(quality)
@@ -176,7 +176,7 @@ class Encoder:
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
         header, tally = self.header(quality), BitTally()
-        tiles = self._latents.encode(header, symbols, self.watch, tally, self.progress)
+        tiles = self._latents.code_tiles(header, symbols, self.watch, tally, self.progress)
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
@@ -185,7 +185,7 @@ class Encoder:
         return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
 
     @staticmethod
-    def encode_many(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
+    def make_files(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
         """The files of several pictures, the same as one by one.
 
         Pictures of equal size, counted in patches of 16 pixels, go through the entropy network
@@ -199,7 +199,7 @@ class Encoder:
         tallies = [BitTally() for _ in encoders]
         watch = Stopwatch()
         latents = encoders[0]._latents
-        tiles = latents.encode_many(headers, symbols, watch, tallies)
+        tiles = latents.code_pictures(headers, symbols, watch, tallies)
         encoded = []
         for encoder, header, own, tally in zip(encoders, headers, tiles, tallies, strict=True):
             for stage, seconds in watch.seconds.items():

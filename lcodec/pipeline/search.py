@@ -9,8 +9,8 @@ from lcodec.effort.worth import worth_at
 from lcodec.errors import TargetError
 from lcodec.pipeline.encoder import Encoded, Encoder, Trial
 from lcodec.pipeline.targets import (
-    LEVELS,
     PSNR_SLOPE,
+    QUALITIES,
     SIZE_SLOPE,
     SSIMULACRA2_SLOPE,
     Quantity,
@@ -33,7 +33,7 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     """
     encoder.expect_several()
     plain = _make_search(encoder, target, 0)
-    plain.run(start=LEVELS[len(LEVELS) // 2])
+    plain.run(start=QUALITIES[len(QUALITIES) // 2])
     searches = [plain]
     if effort:
         refined = _make_search(encoder, target, effort)
@@ -115,7 +115,7 @@ class _SizeSearch(_Search):
         self.seen = worth_at(encoder.config, 0, sides).perceived > 0
 
     def measure(self, level: int) -> float:
-        encoded = self.encoder.encode(level, self.effort)
+        encoded = self.encoder.make_file(level, self.effort)
         self.trials.append(
             Trial(level, self.effort, len(encoded.data), encoded.psnr, encoded.ssimulacra2)
         )
@@ -129,7 +129,7 @@ class _SizeSearch(_Search):
     def assessed(self, encoded: Encoded) -> Encoded:
         if (encoded.ssimulacra2 if self.seen else encoded.psnr) is not None:
             return encoded
-        return self.encoder.encode_assessed(encoded.quality, seen=self.seen)
+        return self.encoder.make_assessed_file(encoded.quality, seen=self.seen)
 
     def badness(self, encoded: Encoded) -> float:
         value = encoded.ssimulacra2 if self.seen else encoded.psnr
@@ -158,7 +158,7 @@ class _LooksSearch(_Search):
     def measure(self, level: int) -> float:
         encoded: Encoded | None = None
         if self.effort:
-            encoded = self.encoder.encode_assessed(level, self.effort, seen=self.seen)
+            encoded = self.encoder.make_assessed_file(level, self.effort, seen=self.seen)
             psnr, points = encoded.psnr, encoded.ssimulacra2
         else:
             symbols = self.encoder.plain_symbols(level)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lcodec.errors import UsageError
+from lcodec.integer.profile import QUALITY_LEVELS
 
-LEVELS = range(101)
+QUALITIES = range(QUALITY_LEVELS)
 
 # Rise per quality level to begin with: of the logarithm of the size, of the PSNR in dB, of
 # SSIMULACRA2 in points.
@@ -145,7 +146,7 @@ def search(
     level within has the next one measured beyond, or level 100 is within, or level 0 beyond.
     """
     known: dict[int, float] = {}
-    low, high = LEVELS[0] - 1, LEVELS[-1] + 1
+    low, high = QUALITIES[0] - 1, QUALITIES[-1] + 1
     level = start
     while high - low > 1:
         level = min(max(level, low + 1), high - 1)

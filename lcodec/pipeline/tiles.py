@@ -148,7 +148,7 @@ class LatentCoder:
             rounded.clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT, out=rounded)
         return PictureSymbols(rounded.astype(np.int16), z)
 
-    def encode(
+    def code_tiles(
         self,
         header: Header,
         symbols: PictureSymbols,
@@ -157,9 +157,9 @@ class LatentCoder:
         progress: Progress = no_progress,
     ) -> list[TilePayload]:
         """Payloads of all tiles."""
-        return self.encode_many([header], [symbols], watch, [tally], progress)[0]
+        return self.code_pictures([header], [symbols], watch, [tally], progress)[0]
 
-    def encode_many(
+    def code_pictures(
         self,
         headers: Sequence[Header],
         symbols: Sequence[PictureSymbols],
@@ -217,7 +217,7 @@ class LatentCoder:
             for p, z_tile, y_tile, h, e in zip(parts, z_tiles, coded, hyper, latent, strict=True)
         ]
 
-    def decode(
+    def decode_tiles(
         self,
         header: Header,
         payloads: Sequence[TilePayload],

@@ -24,7 +24,7 @@ R = TypeVar("R")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm"}
 
 
-def find_pictures(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
     """All pictures below ``folder``, sorted by path."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
@@ -51,7 +51,7 @@ Loader = tuple[str, Callable[[], bytes]]
 
 
 def _of_folder(folder: Path) -> list[Loader]:
-    return [(str(path), path.read_bytes) for path in find_pictures(folder)]
+    return [(str(path), path.read_bytes) for path in picture_files(folder)]
 
 
 def _of_pack(pack: Path) -> list[Loader]:

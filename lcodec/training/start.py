@@ -10,10 +10,10 @@ from torch import Tensor
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
+from lcodec.training.addchannels import add_channels
 from lcodec.training.data import Crops, patch_components
 from lcodec.training.requality import on_levels_of
-from lcodec.training.resize import fitted
-from lcodec.training.widen import widened
+from lcodec.training.splitslices import split_slices
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
 from lcodec.weights.config import ModelConfig
@@ -57,11 +57,11 @@ def load_start(
     if more > 0:
         shown = stored["transforms.synthesis.linear.weight"].flatten(1)
         found = patch_components(pictures(), more, PATCH, without=shown)
-        stored = widened(stored, config, model.config, *found)
+        stored = add_channels(stored, config, model.config, *found)
     source, own = (stored, config) if entropy is None else _read(entropy, model)
     rest: Tensors = {}
     if not fresh and own.entropy.kind == model.config.entropy.kind:
-        rest = fitted(source, own.entropy, model.config.entropy)
+        rest = split_slices(source, own.entropy, model.config.entropy)
     stored = {k: v for k, v in stored.items() if k.startswith(SHARED)}
     stored |= {k: v for k, v in rest.items() if not k.startswith(SHARED)}
     return checkpoint.take_tensors(model, stored)

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from lcodec.bench import BenchResult, run, summarize
+from lcodec.bench.compare import PictureFile, compare_pictures
 from lcodec.bench.extras import MissingExtraError
-from lcodec.bench.figures import PictureFile, compare_pictures
 from lcodec.bench.html import (
     Pane,
     WorstPictures,

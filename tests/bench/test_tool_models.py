@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lcodec.bench.compare import Comparison, ModelFigures, peak_memory
-from lcodec.bench.comparereport import markdown, print_comparison
+from lcodec.bench.comparemodels import Comparison, ModelFigures, peak_memory
+from lcodec.bench.modelreport import markdown, print_comparison
 from lcodec.errors import InputError
 from tools import results
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lcodec.coding import backend, scale_levels
+from lcodec.coding import SCALE_LEVELS, backend, scale_levels
 from lcodec.coding import tables as module
-from lcodec.coding.tables import LEVELS, PHASES, SHA256, TOTAL, parse, tables
+from lcodec.coding.tables import PHASES, SHA256, TOTAL, parse, tables
 from lcodec.errors import WeightsError
 
 from .samples import STEADY
@@ -57,7 +57,7 @@ def exact_shares(table: int, level: int, phase: int) -> NDArray[np.float64]:
 def all_tables() -> list[tuple[int, int, int]]:
     """(table, level, phase) once for each table."""
     seen: dict[int, tuple[int, int, int]] = {}
-    for level in range(LEVELS):
+    for level in range(SCALE_LEVELS):
         for phase in range(PHASES):
             table = int(tables().table_id[level, phase])
             seen.setdefault(table, (table, level, phase))

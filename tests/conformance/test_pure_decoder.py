@@ -133,7 +133,7 @@ def test_same_symbols_at_the_limits(
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
     symbols = codec._latents.quantise(header, y, watch)
-    tiles = codec._latents.encode(header, symbols, watch, BitTally())
+    tiles = codec._latents.code_tiles(header, symbols, watch, BitTally())
     data = container.write(header, tiles)
     expected = np.rint(y).clip(-32767, 32767)
     assert np.abs(expected).max() == 32767

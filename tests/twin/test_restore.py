@@ -14,7 +14,7 @@ from lcodec.errors import InputError
 from lcodec.integer.condition import Condition
 from lcodec.training.data import CropDataset
 from lcodec.training.export import write_model
-from lcodec.training.resize import fitted
+from lcodec.training.splitslices import split_slices
 from lcodec.training.start import load_start
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -118,5 +118,5 @@ def test_slices_are_split(tmp_path: Path) -> None:
     first_part = whole_bias.view(-1, old.groups, old.groups)[:, -1, 0]
     assert torch.allclose(last_pair, first_part)
     stored = dict(target.state_dict())
-    assert fitted(stored, new, old) is stored  # parts are not joined again
-    assert fitted(stored, old, replace(new, width=2 * old.width)) is stored
+    assert split_slices(stored, new, old) is stored  # parts are not joined again
+    assert split_slices(stored, old, replace(new, width=2 * old.width)) is stored

@@ -228,6 +228,7 @@ def test_everything_tells_how_to_get_the_model(
         "model": "groupedmixer",
         "generation": 1,
         "version": "0.1.0",
+        "tune": None,
         "at_hand": False,
         "command": f"lcodec weights add {history.earlier.model_id}",
     }

@@ -10,9 +10,9 @@ from importlib import resources
 from typing import Any
 
 from lcodec import __version__
+from lcodec.bench.compare import PictureComparison, shown_psnr
 from lcodec.bench.curves import Curve, is_kodak, published_curve
 from lcodec.bench.extras import require
-from lcodec.bench.figures import PictureComparison, shown_psnr
 from lcodec.bench.html import chart
 from lcodec.bench.html.scene import Scene
 from lcodec.bench.html.screen import data_uri

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
-from lcodec.bench.figures import aligned
+from lcodec.bench.compare import aligned
 from lcodec.bench.html.screen import on_screen
 from lcodec.bench.regions import Region, WorstRegion, error_cells, worst_regions
 from lcodec.metrics.msssim import PEAK

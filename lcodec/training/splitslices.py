@@ -1,4 +1,4 @@
-"""GroupedMixers of more slices out of one of fewer: what is learnt is not learnt again.
+"""A GroupedMixer of more slices that starts from the weights of one of fewer.
 
 Each channel slice is split into equal parts. A part takes its share of the slice's embedding and
 head, and the whole of its features, its rows of the group table and its attention biases. Layers
@@ -18,7 +18,7 @@ from lcodec.entropy.network import EntropyConfig
 Tensors = dict[str, Tensor]
 
 
-def fitted(stored: Tensors, old: EntropyConfig, new: EntropyConfig) -> Tensors:
+def split_slices(stored: Tensors, old: EntropyConfig, new: EntropyConfig) -> Tensors:
     """Weights of a float twin of ``old`` for one of ``new``.
 
     Slices are split where ``new`` is a GroupedMixer like ``old`` with a multiple of its slices

@@ -1,4 +1,4 @@
-"""Codecs of more latent channels out of one of fewer: what is learnt is not learnt again.
+"""A codec of more latent channels that starts from the weights of one of fewer.
 
 The new channels begin like those of a codec without networks: as principal components of what the
 linear synthesis cannot show, with the gain of a good quantiser. The networks do not see them yet.
@@ -18,7 +18,7 @@ from lcodec.weights.config import ModelConfig
 Tensors = dict[str, Tensor]
 
 
-def widened(
+def add_channels(
     stored: Tensors, old: ModelConfig, new: ModelConfig, components: Tensor, deviation: Tensor
 ) -> Tensors:
     """Weights of a float twin of ``old`` for one of ``new`` with more latent channels.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lcodec.atomic import atomic_write
-from lcodec.bench.compare import Comparison, ModelFigures
+from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.extras import require
 
 HEADINGS = (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lcodec.bench.figures import (
+from lcodec.bench.compare import (
     PictureFile,
     aligned,
     check_sizes,

@@ -1,4 +1,4 @@
-"""Sizes that transforms and entropy models have to share, as they are where nothing is said."""
+"""Default sizes that transforms and entropy models have in common."""
 
 from __future__ import annotations
 
