@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lcodec.pipeline.encoder import Encoded
     from lcodec.pipeline.targets import Target
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Codec",

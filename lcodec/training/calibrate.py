@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 def calibrated(
     model: TwinCodec,
     pictures: CropDataset,
-    count: int = 48,
+    count: int = 24,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> TwinCodec:
     """The model with a scale made from ``count`` crops of ``pictures``.
