@@ -75,8 +75,9 @@ def test_licences() -> None:
 def test_what_only_research_needs_is_in_extras() -> None:
     names = {re.split(r"[<>=\[]", one)[0] for one in PROJECT["dependencies"]}
     assert names == {
-        "constriction", "numpy", "pillow", "rich", "safetensors", "torch", "typer"
-    }  # fmt: skip
+        *("constriction", "imagecodecs", "numpy", "pillow", "rich", "safetensors", "tifffile"),
+        *("torch", "typer"),
+    }
     assert {"bench", "fetch", "dev"} == set(PROJECT["optional-dependencies"])
 
 

@@ -9,12 +9,13 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import lcodec
 from lcodec.weights.catalogue import Released, format_catalogue
 from lcodec.weights.lock import read_lock
 from tests.tinymodel import write_tiny_model
 
 NAME = "groupedmixer"
+VERSION = "0.1.0"
+"""That of the program that made the models, whatever it is now."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def make_history(root: Path) -> TinyHistory:
 def _entry(repository: Path, generation: int, commit: str) -> Released:
     config = json.loads((repository / "models" / NAME / "config.json").read_text())
     files = read_lock(repository / "weights.lock")
-    return Released(config["model_id"], NAME, generation, lcodec.__version__, commit, files)
+    return Released(config["model_id"], NAME, generation, VERSION, commit, files)
 
 
 def make_wheel(models: Path, path: Path) -> Path:
