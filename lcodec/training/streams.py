@@ -67,8 +67,9 @@ class Streams:
 
         done = self.map(work, parts)
         with torch.no_grad():
-            if len(done) == 1 and None not in done[0][1]:
-                torch._foreach_copy_(list(into), list(done[0][1]))
+            whole = [gradient for gradient in done[0][1] if gradient is not None]
+            if len(done) == 1 and len(whole) == len(into):
+                torch._foreach_copy_(list(into), whole)
                 return done[0][0]
             for target, *gradients in zip(into, *(g for _, g in done), strict=True):
                 _sum([gradient for gradient in gradients if gradient is not None], target)

@@ -92,8 +92,8 @@ def test_each_part_learns_from_what_it_can_change(
         (y, noise[0], of_y, got[0], None),
         (z, noise[1], of_z, got[1], through_z),
     ):
-        heard = sum(logistic_bits(latent + s * part, *distribution).sum() for s in signs)
-        (slope,) = torch.autograd.grad(heard / len(signs), [latent])
+        heard = [logistic_bits(latent + s * part, *distribution).sum() for s in signs]
+        (slope,) = torch.autograd.grad(torch.stack(heard).mean(), [latent])
         torch.testing.assert_close(gradient, slope if more is None else slope + more)
 
 
