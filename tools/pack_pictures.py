@@ -101,9 +101,10 @@ def pack(folder: Path, target: Path, scale: float, side: int, kind: str, limit: 
     quality = choose_quality(sample, kind, share)
     archive = made(quality)
     while len(archive) > limit:  # the sample was kinder than the rest
-        quality -= 1
-        if quality < QUALITY_MIN:
+        if quality <= QUALITY_MIN:
             raise UsageError(f"{share:.0f} bytes a picture: too few")
+        share *= limit / len(archive)
+        quality = min(quality - 1, choose_quality(sample, kind, share))
         archive = made(quality)
     with atomic_write(target, overwrite=True) as stream:
         stream.write(archive)

@@ -98,7 +98,7 @@ class GraphedStep:
         self._phase: Hashable = None
         self._seen: dict[Hashable, int] = {}
         self._graphs: dict[Hashable, tuple[torch.cuda.CUDAGraph, list[Tensor]]] = {}
-        self._side = torch.cuda.Stream()
+        self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, phase: Hashable, kind: Hashable, batch: Batch) -> None:
         """A step of ``kind``; all that is not a tensor depends on it and ``phase`` alone."""
@@ -142,7 +142,7 @@ class Pace:
         """To be called after each step."""
         if not self._ahead:
             return
-        event = torch.cuda.Event()
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record()
         self._events.append(event)
         if len(self._events) > self._ahead:

@@ -192,6 +192,22 @@ def test_a_whole_run_in_the_manner_of_a_gpu(tmp_path: Path) -> None:
     assert load_info(tmp_path / "small")["steps"] == 6
 
 
+def test_pieces_of_all_networks_are_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        nn.Module, "compile", lambda module, **_: asked.append(type(module).__name__)
+    )
+    Image.fromarray(picture(150, 200)).save(tmp_path / "a.png")
+    options = TrainOptions(tmp_path, tmp_path / "run", compile_blocks=True, gate=0.5)
+    model = Trainer(options, CONFIG).model
+    kinds = [type(module).__name__ for module in model.modules()]
+    assert asked.count("HyperBlock") == kinds.count("HyperBlock") == 3
+    assert asked.count("FeedForward") == kinds.count("FeedForward") > 0
+    assert asked.count("Block") == kinds.count("Block") + 2  # those of the frozen synthesis
+
+
 def test_the_host_is_not_held_up_on_a_cpu() -> None:
     pace = Pace(CPU)
     for _ in range(20):

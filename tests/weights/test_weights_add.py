@@ -243,7 +243,9 @@ def test_everything_tells_how_to_get_the_model(
     assert told in capsys.readouterr().err
     assert run(["weights", "add", history.earlier.model_id, "--quiet"]) == 0
     assert run(["inspect", str(coded)]) == 0
-    assert "groupedmixer of generation 1 (lcodec 0.1.0), tune psnr, at hand" in capsys.readouterr().out
+    assert (
+        "groupedmixer of generation 1 (lcodec 0.1.0), tune psnr, at hand" in capsys.readouterr().out
+    )
 
 
 def test_an_earlier_model_can_still_be_encoded_with(
