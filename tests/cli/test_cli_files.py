@@ -14,6 +14,7 @@ import lcodec
 from lcodec.cli.main import run
 from lcodec.codec import Codec
 from lcodec.errors import MismatchError
+from lcodec.tunes import default_model
 from tests.tinymodel import picture
 
 from .command import lcodec as command
@@ -57,7 +58,7 @@ def test_the_time_of_the_source(photo: Path, tmp_path: Path, capsys: Capture) ->
     assert coded.stat().st_mtime_ns > TIME
     assert run(["encode", str(photo), "-f", "-p"]) == 0
     assert run(["decode", str(coded), str(back), "--preserve"]) == 0
-    assert run(["repack", str(coded), str(other), "--model", "groupedmixer", "-p"]) == 0
+    assert run(["repack", str(coded), str(other), "--model", default_model(), "-p"]) == 0
     for path in (coded, back, other):
         assert path.stat().st_mtime_ns == TIME
     folders = [tmp_path / name for name in ("in", "out", "back")]

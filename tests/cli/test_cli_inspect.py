@@ -42,7 +42,7 @@ def test_weights_at_hand_that_were_never_released(
     path = tmp_path / "a.lic"
     path.write_bytes(lic_file())
     assert run(["inspect", str(path)]) == 0
-    assert "  weights  mine, not a released model, at hand\n" in capsys.readouterr().out
+    assert "  weights  mine, not a released model, tune psnr, at hand\n" in capsys.readouterr().out
 
 
 def test_json_is_what_the_library_says(tmp_path: Path, capsys: Capture) -> None:
@@ -55,6 +55,7 @@ def test_json_is_what_the_library_says(tmp_path: Path, capsys: Capture) -> None:
         "model": None,
         "generation": None,
         "version": None,
+        "tune": None,
         "at_hand": False,
         "command": None,
     }

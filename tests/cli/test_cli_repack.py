@@ -49,7 +49,7 @@ def at_hand(models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("at_hand")
 def test_latents_and_sections_stay() -> None:
-    first, other = Codec(device="cpu", tile_edge=64), Codec("other", device="cpu")
+    first, other = Codec("groupedmixer", device="cpu", tile_edge=64), Codec("other", device="cpu")
     pixels = picture(70, 90)
     file = container.read(first.encode(np.dstack([pixels, pixels[..., 0]]), 80))
     kept = Section(0x9A, b"something of another program")
@@ -67,28 +67,28 @@ def test_latents_and_sections_stay() -> None:
 
 @pytest.mark.usefixtures("at_hand")
 def test_other_transforms_are_refused() -> None:
-    first, apart = Codec(device="cpu"), Codec("apart", device="cpu")
+    first, apart = Codec("groupedmixer", device="cpu"), Codec("apart", device="cpu")
     with pytest.raises(UsageError, match="different transforms"):
         repack(first.encode(picture(20, 20)), first, apart)
 
 
 def test_the_command(at_hand: Path, tmp_path: Path) -> None:
     before, after, back = (tmp_path / name for name in ("a.lic", "b.lic", "c.png"))
-    before.write_bytes(Codec(device="cpu").encode(picture(40, 50), 60))
+    before.write_bytes(Codec("groupedmixer", device="cpu").encode(picture(40, 50), 60))
     done = lcodec("repack", before, after, "--model", "other", "--json")
     assert done.status == 0
     record = json.loads(done.out)
     assert (record["model_before"], record["model"]) == ("groupedmixer", "other")
     assert record["bytes"] == after.stat().st_size != record["bytes_before"]
     assert run(["decode", str(after), str(back), "--quiet"]) == 0
-    expected = Codec(device="cpu").decode(before.read_bytes()).pixels
+    expected = Codec("groupedmixer", device="cpu").decode(before.read_bytes()).pixels
     assert np.array_equal(np.asarray(Image.open(back)), expected)
 
 
 @pytest.mark.usefixtures("at_hand")
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.lic"
-    file.write_bytes(Codec(device="cpu").encode(picture(20, 20)))
+    file.write_bytes(Codec("groupedmixer", device="cpu").encode(picture(20, 20)))
     target = str(tmp_path / "b.lic")
     assert run(["repack", str(file), target, "--model", "unheard-of"]) == 6
     assert run(["repack", str(file), str(file), "--model", "other"]) == 2

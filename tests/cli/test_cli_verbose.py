@@ -88,7 +88,7 @@ def test_search(photo: Path, capsys: Capture) -> None:
 
 def test_repack(photo: Path, capsys: Capture) -> None:
     coded, other = photo.with_suffix(".lic"), photo.with_name("other.lic")
-    coded.write_bytes(lcodec.encode(picture(50, 70), device="cpu"))
+    coded.write_bytes(lcodec.encode(picture(50, 70), tune="psnr", device="cpu"))
     assert run(["repack", str(coded), str(other), "--model", "groupedmixer", "-v"]) == 0
     labels = [label for label, _ in rows(capsys.readouterr().err)]
     assert labels == ["tiles", "before", "from", "to", "tiles", "after", "seconds"]
