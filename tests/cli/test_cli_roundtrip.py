@@ -76,8 +76,8 @@ def test_json(photo: Path, capsys: Capture) -> None:
     assert 0 < sum(record["stages"].values()) <= record["seconds"]
     assert run(["decode", coded, str(photo.with_name("b.png")), "--json", "--quiet"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["width"], record["height"], record["quality"]) == (50, 70, 50)
-    assert record["model"] == "groupedmixer"
+    assert (record["width"], record["height"], record["quality"]) == (50, 70, 75)
+    assert record["model"] == "groupedmixer-visual"
     assert 0 < sum(record["stages"].values()) <= record["seconds"]
 
 
