@@ -14,7 +14,9 @@ from lcodec import Target
 from lcodec.codec import Codec
 from lcodec.errors import TargetError, UsageError
 from lcodec.metrics.distortion import psnr
+from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.pipeline.targets import SIZE_SLOPE, Quantity, parse_size, search
+from lcodec.tunes import TuneName
 from tests.tinymodel import picture
 
 
@@ -145,19 +147,46 @@ def test_the_analysis_of_several_levels_is_that_of_each(codec: Codec) -> None:
     assert crowded.get((0, 0)) is None
 
 
-def test_with_effort_targets_hold_too(codec: Codec) -> None:
-    pixels = picture(64, 80)
+@pytest.mark.parametrize("tune", TuneName)
+def test_with_effort_targets_hold_too(tiny_model: Path, tune: TuneName) -> None:
+    """Of two files within a size the one that is better at what its tune is for is taken."""
+    codec = Codec(device="cpu", tile_edge=128, tune=tune)
+    seen, pixels = tune is TuneName.VISUAL, picture(64, 80)
+
+    def worth(data: bytes) -> float:
+        decoded = codec.decode(data).pixels
+        return ssimulacra2(pixels, decoded) if seen else psnr(pixels, decoded)
+
     limit = len(codec.encode(pixels, 60))
     plain = codec.encode_detailed(pixels, target=Target.size(limit))
     found = codec.encode_detailed(pixels, target=Target.size(limit), effort=2)
     assert len(found.data) <= limit
     assert found.evaluations > plain.evaluations
-    assert found.psnr is not None
-    assert found.psnr >= psnr(pixels, codec.decode(plain.data).pixels)
-    wanted = psnr(pixels, codec.decode(plain.data).pixels)
-    smaller = codec.encode_detailed(pixels, target=Target.psnr(wanted), effort=2)
-    assert psnr(pixels, codec.decode(smaller.data).pixels) >= wanted
+    told = found.ssimulacra2 if seen else found.psnr
+    wanted = worth(plain.data)
+    assert told is not None and told >= wanted
+    assert told == pytest.approx(worth(found.data), abs=1e-6)
+    target = Target.ssimulacra2(wanted) if seen else Target.psnr(wanted)
+    smaller = codec.encode_detailed(pixels, target=target, effort=2)
+    assert worth(smaller.data) >= wanted
     assert len(smaller.data) <= len(plain.data)
+
+
+def test_a_ssimulacra2_is_reached_by_the_lowest_level(codec: Codec) -> None:
+    pixels = picture(70, 80)
+
+    def points(level: int) -> float:
+        return ssimulacra2(pixels, codec.decode(codec.encode(pixels, level)).pixels)
+
+    for wanted in (points(70) + 0.01, points(90)):
+        found = codec.encode_detailed(pixels, target=Target.ssimulacra2(wanted))
+        assert found.ssimulacra2 is not None and found.ssimulacra2 >= wanted
+        assert found.ssimulacra2 == pytest.approx(points(found.quality), abs=1e-6)
+        assert points(found.quality - 1) < wanted
+    with pytest.raises(TargetError, match=r"SSIMULACRA2 99.9 cannot be met: the best file"):
+        codec.encode(pixels, target=Target.ssimulacra2(99.9))
+    with pytest.raises(UsageError, match="ends at 100"):
+        Target.ssimulacra2(101)
 
 
 def test_library_function_takes_a_target(tiny_model: Path) -> None:
