@@ -7,7 +7,6 @@ its own default tuning.
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from lcodec.bench.curves import Curve
+from lcodec.bench.results import mean_of_all
 from lcodec.errors import UsageError
 from lcodec.metrics import measures
 from lcodec.picture import Picture, Samples, load
@@ -121,7 +121,7 @@ def measure(
         for row, setting in zip(rows, peer.settings, strict=True):
             row.append(_point(peer, pixels, setting))
         on_picture()
-    points = [[_mean([point[i] for point in row]) for i in range(4)] for row in rows]
+    points = [[mean_of_all([point[i] for point in row]) for i in range(4)] for row in rows]
     source = "measured on the same pictures"
     return Curve.from_points(peer.name, points, title=peer.title, source=source, kind="classical")
 
@@ -140,8 +140,3 @@ def _point(peer: Peer, pixels: Samples, setting: float) -> tuple[float | None, .
         decoded = decoded[..., 0]  # WebP has no gray
     height, width = pixels.shape[:2]
     return 8.0 * len(data) / (width * height), *measures.measure(pixels, decoded)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if len(known) == len(values) else None

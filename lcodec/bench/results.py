@@ -103,8 +103,8 @@ class BenchResult:
             quality=quality,
             bpp=_mean([row.bpp for row in rows]),
             psnr=_mean([row.psnr for row in rows]),
-            ms_ssim=_mean_of_all([row.ms_ssim for row in rows]),
-            ssimulacra2=_mean_of_all([row.ssimulacra2 for row in rows]),
+            ms_ssim=mean_of_all([row.ms_ssim for row in rows]),
+            ssimulacra2=mean_of_all([row.ssimulacra2 for row in rows]),
             estimated_bpp=_mean([row.estimated_bpp for row in rows]),
             encode_seconds=_mean([row.encode_seconds for row in rows]),
             decode_seconds=_mean([row.decode_seconds for row in rows]),
@@ -115,7 +115,8 @@ def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _mean_of_all(values: list[float | None]) -> float | None:
+def mean_of_all(values: list[float | None]) -> float | None:
+    """The mean of a measure; None unless every value is known."""
     known = [value for value in values if value is not None]
     return _mean(known) if len(known) == len(values) else None
 

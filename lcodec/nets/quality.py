@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -18,11 +16,6 @@ def quality_lambda(quality: float) -> float:
     """Lagrange multiplier of ``bpp + lambda * 255^2 * MSE`` at ``quality`` in 0..100."""
     ratio = LAMBDA_MAX / LAMBDA_MIN
     return float(LAMBDA_MIN * ratio ** (quality / QUALITY_MAX))
-
-
-def quality_lambdas(quality: Tensor) -> Tensor:
-    """`quality_lambda` for a tensor of qualities, any shape."""
-    return LAMBDA_MIN * torch.exp(quality / QUALITY_MAX * math.log(LAMBDA_MAX / LAMBDA_MIN))
 
 
 class QualityTable(Typed[[Tensor], Tensor]):
