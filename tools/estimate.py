@@ -2,11 +2,13 @@
 
     python tools/estimate.py runs/a [runs/b ...] --set kodak [--quality 5,25,50,75,95]
 
-A run may also be a released model. Of each the mean rates and PSNRs are printed, its BD-rate
-against VTM 9.1 (a published curve of the 24 Kodak pictures: over other pictures the figure only
-serves to compare runs) and, from the second run on, against the first. Rates are those of the
-rounded latents under the float networks; `--integers` adds the rounding of the parse path. Sides
-are cut to multiples of 64. Real files (`lcodec bench`) come out about 1 % larger.
+A run may also be a released model. Of each are printed: mean rates, PSNRs and SSIMULACRA2,
+blockiness and drift of smooth areas (`lcodec.metrics.smooth`); the BD-rate against VTM 9.1 (a
+published curve of the 24 Kodak pictures: over other pictures the figure only serves to compare
+runs); and from the second run on those against the first, in PSNR and SSIMULACRA2, all of it and
+from 30 to 85. Rates are those of the rounded latents under the float networks; `--integers` adds
+the rounding of the parse path. Qualities are those of the networks, without the scale of a
+release. Sides are cut to multiples of 64. Real files (`lcodec bench`) come out about 1 % larger.
 """
 
 from __future__ import annotations
@@ -15,13 +17,18 @@ import argparse
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from lcodec.bench import find_pictures, published_curve
 from lcodec.bench.bdrate import bd_rate
 from lcodec.bench.curves import ANCHOR, Curve
+from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
+from lcodec.metrics.smooth import blockiness, drift
+from lcodec.metrics.ssimulacra2 import ssimulacra2
+from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples, load
 from lcodec.training.export import load_run
@@ -41,26 +48,62 @@ def whole(pixels: Samples) -> Samples:
     return pixels[: pixels.shape[0] // unit * unit, : pixels.shape[1] // unit * unit]
 
 
+class Point(NamedTuple):
+    """Bits per pixel, PSNR in dB and SSIMULACRA2; what smooth areas show, if there are any."""
+
+    bpp: float
+    psnr: float
+    ssimulacra2: float
+    blockiness: float | None
+    drift: float | None
+
+
 @torch.no_grad()
-def point(model: TwinCodec, pixels: Samples, quality: int) -> tuple[float, float]:
-    """Estimated bits per pixel and PSNR in dB of one 8-bit colour picture (H, W, 3)."""
+def point(model: TwinCodec, pixels: Samples, quality: int) -> Point:
+    """What is expected of one 8-bit colour picture (H, W, 3) of whole hyper-latents."""
     picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with reduced_precision(picture.device):
         out = model(picture, torch.tensor([float(quality)]))
-    shown = (255.0 * out.pixels[0]).round().clamp(0, 255).to(torch.uint8)
+    planes = (255.0 * out.pixels[0].float()).round().clamp(0, 255).to(torch.uint8)
+    shown = planes.permute(1, 2, 0).numpy()
     bpp = float(out.bits_y + out.bits_z) / (pixels.shape[0] * pixels.shape[1])
-    return bpp, psnr(pixels, shown.permute(1, 2, 0).numpy())
+    seen = ssimulacra2(pixels, shown)
+    return Point(bpp, psnr(pixels, shown), seen, blockiness(pixels, shown), drift(pixels, shown))
 
 
-def curve(
-    name: str, model: TwinCodec, pictures: Sequence[Samples], qualities: Sequence[int]
-) -> Curve:
-    """Means over all pictures at each quality."""
-    points = []
-    for quality in qualities:
-        each = [point(model, pixels, quality) for pixels in pictures]
-        points.append(tuple(statistics.fmean(values) for values in zip(*each, strict=True)))
-    return Curve.from_points(name, points)
+def mean(points: Sequence[Point]) -> Point:
+    """Means of what is known."""
+    means = []
+    for values in zip(*points, strict=True):
+        known = [value for value in values if value is not None]
+        means.append(statistics.fmean(known) if known else None)
+    return Point(*means)  # type: ignore[arg-type]
+
+
+def line(found: Point) -> str:
+    """The figures of a quality."""
+    text = f"{found.bpp:.4f} bpp, {found.psnr:.3f} dB, SSIMULACRA2 {found.ssimulacra2:.2f}"
+    if found.blockiness is not None and found.drift is not None:
+        text += f", blockiness {found.blockiness:.3f}, drift {found.drift:.3f}"
+    return text
+
+
+def curve(name: str, points: Sequence[Point]) -> Curve:
+    """The curve of means at several qualities."""
+    return Curve.from_points(name, [(p.bpp, p.psnr, None, p.ssimulacra2) for p in points])
+
+
+def comparison(first: Curve, found: Curve) -> str:
+    """BD-rates in both measures; in the seen one also between medium and high quality."""
+    parts = [f"{bd_rate(first, found).percent:+.2f} % in PSNR"]
+    for within in (None, (30.0, 85.0)):
+        try:
+            seen = bd_rate(first, found, metric="ssimulacra2", within=within)
+        except UsageError:  # nothing in common there
+            continue
+        place = "" if within is None else " from 30 to 85"
+        parts.append(f"{seen.percent:+.2f} % in SSIMULACRA2{place}")
+    return ", ".join(parts)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -88,12 +131,14 @@ def main(words: Sequence[str] | None = None) -> None:
     for run in options.runs:
         model = load_model(run)
         model.kit.rounding.enabled = options.integers
-        found = curve(str(run), model, pictures, qualities)
-        for bpp, decibels in zip(found.bpp, found.psnr, strict=True):
-            print(f"{run}: {bpp:.4f} bpp, {decibels:.3f} dB")
+        points = []
+        for quality in qualities:
+            points.append(mean([point(model, pixels, quality) for pixels in pictures]))
+            print(f"{run}: {quality}: {line(points[-1])}", flush=True)
+        found = curve(str(run), points)
         print(f"{run}: {bd_rate(published_curve(ANCHOR), found).percent:+.1f} % against VTM 9.1")
         if first is not None:
-            print(f"{run}: {bd_rate(first, found).percent:+.1f} % against {first.name}")
+            print(f"{run}: {comparison(first, found)} against {first.name}")
         first = first or found
 
 

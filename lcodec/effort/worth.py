@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from lcodec.metrics.ssimulacra2 import MIN_SIDE
-from lcodec.nets.tune import find_tune
 from lcodec.weights.config import ModelConfig
 
 
@@ -34,7 +33,7 @@ def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
 
     In pictures too small for SSIMULACRA2 squared error alone counts.
     """
-    tune, quality = find_tune(config.tune), torch.tensor(config.trained_quality(level))
+    tune, quality = config.factors, torch.tensor(config.trained_quality(level))
     if tune.perceived is None or min(sides) < MIN_SIDE:
         return Worth(255.0**2 * float(tune.reference.at(quality)), 0.0)
     return Worth(255.0**2 * float(tune.error.at(quality)), float(tune.perceived.at(quality)))

@@ -8,7 +8,9 @@ hardly see either.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from lcodec.metrics.distortion import same_shape
 from lcodec.picture import Samples
@@ -17,27 +19,41 @@ BLOCK = 16
 """Side of the blocks looked at, in pixels: a latent position, and a common size of others."""
 
 _CALM = 2.0  # levels of 255 by which neighbours in a smooth block of the original may differ
+# The middle of a block is as far from borders of its halves as can be.
+_INSIDE = [3, 4, 5, 6, 10, 11, 12, 13]
 
-_Planes = NDArray[np.float64]
 
+def smooth_blocks(planes: Tensor) -> Tensor:
+    """Which whole blocks (B, H // 16, W // 16) of pictures are smooth.
 
-def smooth_blocks(reference: Samples) -> NDArray[np.bool_]:
-    """Which whole blocks (H // 16, W // 16) of a picture are smooth.
-
-    The mean difference between neighbours is small in the block and in those around it, in every
-    channel.
+    ``planes`` (B, C, H, W) in levels of 255. The mean difference between neighbours is small in
+    the block and in those around it, in every channel.
     """
-    planes = _levels(reference)
-    rough = np.zeros(planes.shape[:2])
-    for axis in (0, 1):
-        steps = np.abs(np.diff(planes, axis=axis)).max(2)
-        rough += np.pad(steps, ((0, 1 - axis), (0, axis)))
-    means = _block_means(rough[..., None])[..., 0] / 2.0
-    around = np.pad(means, 1, mode="edge")
-    h, w = means.shape
-    worst = np.max([around[y : y + h, x : x + w] for y in range(3) for x in range(3)], axis=0)
-    calm: NDArray[np.bool_] = worst < _CALM
-    return calm
+    across = F.pad((planes[..., 1:] - planes[..., :-1]).abs().amax(1, keepdim=True), (0, 1))
+    down = F.pad(
+        (planes[..., 1:, :] - planes[..., :-1, :]).abs().amax(1, keepdim=True), (0, 0, 0, 1)
+    )
+    means = _block_means(across + down) / 2.0
+    return F.max_pool2d(means, 3, 1, 1)[:, 0] < _CALM
+
+
+def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
+    """How squares and blotches show in smooth areas of each picture (B,); to be trained on.
+
+    Squared movements of block means, and squared steps of the error across block borders (mean
+    along halves of them), in levels of 255: means over all blocks, those not smooth counting 0.
+    ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's autocast.
+    """
+    with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
+        smooth = smooth_blocks(255.0 * reference.float())
+    with torch.autocast(reference.device.type, enabled=False):
+        error = 255.0 * (decoded.float() - reference.float())
+        moved = _block_means(error).square().mean(1)
+        total = (moved * smooth).mean((1, 2))
+        for turned, calm in ((error, smooth), (error.transpose(2, 3), smooth.transpose(1, 2))):
+            steps = _border_steps(turned).mean(-1).square().mean((1, -1))
+            total = total + (steps * (calm[:, :, 1:] & calm[:, :, :-1])).mean((1, 2))
+        return total
 
 
 def blockiness(reference: Samples, decoded: Samples) -> float | None:
@@ -50,11 +66,12 @@ def blockiness(reference: Samples, decoded: Samples) -> float | None:
         UsageError: the arrays are not pictures, or not of one shape.
     """
     reference, decoded = same_shape(reference, decoded)
-    smooth = smooth_blocks(reference)
-    found = [_border_steps(_levels(picture), smooth) for picture in (decoded, reference)]
-    if found[0] is None or found[1] is None:
+    original = _levels(reference)
+    smooth = smooth_blocks(original)
+    found = [_excess(planes, smooth) for planes in (_levels(decoded), original)]
+    if not len(found[0]):
         return None
-    return found[0] - found[1]
+    return float(found[0].mean() - found[1].mean())
 
 
 def drift(reference: Samples, decoded: Samples) -> float | None:
@@ -66,36 +83,43 @@ def drift(reference: Samples, decoded: Samples) -> float | None:
         UsageError: the arrays are not pictures, or not of one shape.
     """
     reference, decoded = same_shape(reference, decoded)
-    smooth = smooth_blocks(reference)
+    original = _levels(reference)
+    smooth = smooth_blocks(original)[0]
     if not smooth.any():
         return None
-    moved = _block_means(_levels(decoded)) - _block_means(_levels(reference))
-    return float(np.sqrt(np.square(moved[smooth]).mean()))
+    moved = _block_means(_levels(decoded) - original)[0, :, smooth]
+    return float(moved.square().mean().sqrt())
 
 
-def _levels(pixels: Samples) -> _Planes:
-    scaled: _Planes = pixels.astype(np.float64) * (255.0 / float(np.iinfo(pixels.dtype).max))
-    return scaled.reshape(*pixels.shape[:2], -1)
+def _levels(pixels: Samples) -> Tensor:
+    """Planes (1, C, H, W) in levels of 255."""
+    scaled = pixels.astype(np.float64) * (255.0 / float(np.iinfo(pixels.dtype).max))
+    return torch.from_numpy(scaled.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)[None]
 
 
-def _block_means(planes: _Planes) -> _Planes:
-    h, w = (side // BLOCK for side in planes.shape[:2])
-    whole = planes[: h * BLOCK, : w * BLOCK].reshape(h, BLOCK, w, BLOCK, -1)
-    means: _Planes = whole.mean((1, 3))
-    return means
+def _block_means(planes: Tensor) -> Tensor:
+    """Means (B, C, H // 16, W // 16) of whole blocks."""
+    return F.avg_pool2d(planes, BLOCK)
 
 
-def _border_steps(planes: _Planes, smooth: NDArray[np.bool_]) -> float | None:
-    """Mean step between smooth blocks less the mean step inside of them."""
+def _border_steps(planes: Tensor) -> Tensor:
+    """Steps over vertical borders of whole blocks (B, C, h, w - 1, 2, 8), by halves of borders."""
+    h, w = (side // BLOCK for side in planes.shape[2:])
+    right = planes[:, :, : h * BLOCK, BLOCK : w * BLOCK : BLOCK]
+    left = planes[:, :, : h * BLOCK, BLOCK - 1 : (w - 1) * BLOCK : BLOCK]
+    steps: Tensor = (right - left).reshape(*planes.shape[:2], h, 2, BLOCK // 2, w - 1)
+    return steps.movedim(-1, 3)
+
+
+def _excess(planes: Tensor, smooth: Tensor) -> Tensor:
+    """Mean steps between smooth blocks less those inside of them, over all borders (n,)."""
     excess = []
-    for turned, calm in ((planes, smooth), (planes.swapaxes(0, 1), smooth.T)):
-        h, w = calm.shape
-        rows = turned[: h * BLOCK, : w * BLOCK]
-        steps = np.abs(np.diff(rows, axis=1, prepend=rows[:, :1]))
-        blocks = steps.reshape(h, BLOCK, w, BLOCK, -1).mean((1, 4))  # (h, w, 16): by column
+    for turned, calm in ((planes, smooth[0]), (planes.transpose(2, 3), smooth[0].T)):
         both = calm[:, 1:] & calm[:, :-1]
-        if both.any():
-            # The middle of a block is as far from borders of its halves as can be.
-            inside = blocks[:, 1:, [3, 4, 5, 6, 10, 11, 12, 13]].mean(2)
-            excess.append((blocks[:, 1:, 0] - inside)[both])
-    return float(np.concatenate(excess).mean()) if excess else None
+        border = _border_steps(turned).abs().mean((0, 1, 4, 5))
+        h, w = calm.shape
+        rows = turned[:, :, : h * BLOCK, : w * BLOCK]
+        steps = F.pad((rows[..., 1:] - rows[..., :-1]).abs(), (1, 0))
+        by_column = steps.reshape(*steps.shape[:2], h, BLOCK, w, BLOCK).mean((0, 1, 3))
+        excess.append((border - by_column[:, 1:, _INSIDE].mean(2))[both])
+    return torch.cat(excess)

@@ -1,7 +1,8 @@
 """What weights are trained for: how much distortion is worth how many bits, by quality level.
 
-The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D) / sqrt(reference)``, where D is
-the distance of SSIMULACRA2 and the three factors belong to a tune and rise with the level.
+The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / sqrt(reference)``
+with D the distance of SSIMULACRA2 and U the unrest of smooth areas
+(`lcodec.metrics.smooth.unrest`); the factors belong to a tune and rise with the level.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
+
+CALM_SHARE = 4.0
+"""How many times as much as a squared error of pixels that of smooth blocks' means counts."""
 
 
 @dataclass(frozen=True)
@@ -42,36 +47,51 @@ class Tune:
             counted; levels of two tunes with the same reference need about the same rate.
         error: bits per pixel that a mean squared error of 1 / 255^2 is worth.
         perceived: bits per pixel that a distance of 1 is worth; None where it does not count.
+        calm: bits per pixel that an unrest of 1 is worth; None where it does not count.
     """
 
     reference: Rise
     error: Rise
     perceived: Rise | None = None
+    calm: Rise | None = None
 
 
-def _visual() -> Tune:
-    """Six sevenths of what counts is what is seen; the rest keeps colours and levels right.
+Reach = tuple[float, float]
+"""Where the levels 0 and 100 lie on the scale of the tune psnr, whose own levels are 0 and 1."""
 
-    The levels go on beyond those of the other tune by 30 of them below, by 20 above.
-    """
+FIRST_REACH: Reach = (-0.3, 1.2)
+"""Of models of the tune visual that do not say theirs."""
 
-    def span(at_0: float, at_100: float, share: float = 1.0) -> Rise:
+REACH: dict[TuneName, Reach | None] = {TuneName.VISUAL: (-0.3, 1.35), TuneName.PSNR: None}
+"""What new runs get; None where there is but one."""
+
+
+def _visual(reach: Reach) -> Tune:
+    """Six sevenths of what counts is what is seen; the rest keeps colours and levels right."""
+
+    def rise(at_0: float, at_100: float, share: float = 1.0) -> Rise:
         ratio = at_100 / at_0
-        return Rise(share * at_0 * ratio**-0.3, share * at_0 * ratio**1.2)
+        return Rise(share * at_0 * ratio ** reach[0], share * at_0 * ratio ** reach[1])
 
-    reference = span(LAMBDA_MIN, LAMBDA_MAX)
-    error = span(LAMBDA_MIN, LAMBDA_MAX, 0.15)
-    return Tune(reference, error, span(0.0076, 250.0 * 0.0076, 0.85))
+    return Tune(
+        reference=rise(LAMBDA_MIN, LAMBDA_MAX),
+        error=rise(LAMBDA_MIN, LAMBDA_MAX, 0.15),
+        perceived=rise(0.0076, 250.0 * 0.0076, 0.85),
+        calm=rise(LAMBDA_MIN, LAMBDA_MAX, CALM_SHARE),
+    )
 
 
 _PSNR = Rise(LAMBDA_MIN, LAMBDA_MAX)
-TUNES = {TuneName.VISUAL: _visual(), TuneName.PSNR: Tune(_PSNR, _PSNR)}
 
 
-def find_tune(name: str) -> Tune:
-    """The factors of the tune of that name.
+def find_tune(name: str, reach: Reach | None = None) -> Tune:
+    """The factors of the tune of that name, over levels of that reach if it has several.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such tune, or the tune psnr is to have another reach.
     """
-    return TUNES[parse_tune(name)]
+    if parse_tune(name) == TuneName.VISUAL:
+        return _visual(reach or FIRST_REACH)
+    if reach is not None:
+        raise UsageError(f"tune {name} has one reach only")
+    return Tune(_PSNR, _PSNR)

@@ -54,7 +54,7 @@ def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> b
     identity = canonical_id(model.config, shared, entropy)
     sizes = model.config.to_dict()
     set_folder, folder = models / transforms, models / name
-    shared_keys = [key for key in ("transforms", "tune", "scale") if key in sizes]
+    shared_keys = [key for key in ("transforms", "tune", "scale", "reach") if key in sizes]
     _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
     if not _same_tensors(shared, set_folder / TRANSFORMS_FILE):
         checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
-from lcodec.nets.tune import Tune, find_tune
+from lcodec.nets.tune import Tune
 from lcodec.training.data import Crops
 from lcodec.training.latents import LatentCrops
 from lcodec.training.options import TrainOptions
@@ -27,7 +28,8 @@ M = TypeVar("M", bound=nn.Module)
 class Losses:
     """Loss of a batch; per picture (B,): bits per pixel of y and z, distortions.
 
-    ``error`` is the mean squared error, ``distance`` that of SSIMULACRA2; 0 where unknown.
+    ``error`` is the mean squared error, ``distance`` that of SSIMULACRA2, ``unrest`` that of
+    `lcodec.metrics.smooth`; 0 where unknown.
     """
 
     loss: Tensor
@@ -35,15 +37,18 @@ class Losses:
     bpp_z: Tensor
     error: Tensor
     distance: Tensor
+    unrest: Tensor
 
 
 def sample_loss(
-    bpp: Tensor, tune: Tune, quality: Tensor, error: Tensor, distance: Tensor
+    bpp: Tensor, tune: Tune, quality: Tensor, error: Tensor, distance: Tensor, unrest: Tensor
 ) -> Tensor:
     """Mean loss of samples of a tune, see `lcodec.nets.tune`; all tensors (B,)."""
     cost = bpp + tune.error.at(quality) * 255.0**2 * error
     if tune.perceived is not None:
         cost = cost + tune.perceived.at(quality) * distance
+    if tune.calm is not None:
+        cost = cost + tune.calm.at(quality) * unrest
     return (cost / tune.reference.at(quality).sqrt()).mean()
 
 
@@ -88,7 +93,7 @@ class PictureObjective:
         self, model: TwinCodec, data: Crops, device: torch.device, options: TrainOptions
     ) -> None:
         self.model, self.data, self.device, self.options = model, data, device, options
-        self.tune = find_tune(model.config.tune)
+        self.tune = model.config.factors
         self.gates = True
         self.networks: tuple[nn.Module, ...] = (model,)
         if options.gate:
@@ -118,12 +123,13 @@ class PictureObjective:
             )
             shown = self._show(y, plain, gains, sigma, quality)
         error = squared_error(shown, pixels)
-        distance = torch.zeros_like(error)
-        if self.tune.perceived is not None:
-            distance = distances(pixels, shown)
+        nothing = torch.zeros_like(error)
+        distance = nothing if self.tune.perceived is None else distances(pixels, shown)
+        moved = nothing if self.tune.calm is None else unrest(pixels, shown)
         bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
-        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance)
-        return Losses(loss, bpp_y.detach(), bpp_z.detach(), error.detach(), distance.detach())
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance, moved)
+        figures = (part.detach() for part in (bpp_y, bpp_z, error, distance, moved))
+        return Losses(loss, *figures)
 
     def _show(
         self, y: Tensor, plain: Tensor, gains: Tensor, sigma: Tensor, quality: Tensor
@@ -162,7 +168,7 @@ class LatentObjective:
 
     def __init__(self, model: TwinCodec, crops: LatentCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
-        self.tune = find_tune(model.config.tune)
+        self.tune = model.config.factors
         self.gates = False
         self.networks: tuple[nn.Module, ...] = (model,)
 
@@ -177,8 +183,8 @@ class LatentObjective:
         area = y.shape[2] * y.shape[3] * PATCH**2
         bpp_y, bpp_z = bits_y / area, bits_z / area
         nothing = torch.zeros_like(bits_y)
-        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, nothing, nothing)
-        return Losses(loss, bpp_y.detach(), bpp_z.detach(), nothing, nothing)
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, nothing, nothing, nothing)
+        return Losses(loss, bpp_y.detach(), bpp_z.detach(), nothing, nothing, nothing)
 
     @torch.no_grad()
     def validate(self) -> float | None:

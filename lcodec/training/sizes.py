@@ -8,6 +8,7 @@ from pathlib import Path
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
+from lcodec.nets.tune import REACH
 from lcodec.training.start import read_sizes
 from lcodec.tunes import parse_tune
 from lcodec.weights.config import ModelConfig
@@ -22,12 +23,14 @@ def choose_sizes(
     depth: int | None = None,
     channels: int | None = None,
     tune: str | None = None,
+    frozen: bool = False,
 ) -> ModelConfig:
     """Sizes of the run gone on with or started from, else the default, with what is asked for.
 
     The entropy model over these transforms is that of the run or released model in ``entropy``,
     or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
-    ``tune`` is what to train for.
+    ``tune`` is what to train for. Unless the transforms are ``frozen``, a run that does not go on
+    gets the reach of qualities that new runs have.
 
     Raises:
         UsageError: something else is asked for than the run gone on with has, fewer channels than
@@ -59,6 +62,8 @@ def choose_sizes(
         if keep:
             raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
         config = replace(config, tune=parse_tune(tune))
+    if not keep and not frozen:
+        config = replace(config, reach=REACH[parse_tune(config.tune)])
     return config
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import Tensor
 
 from lcodec.nets.transforms import PATCH
-from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
 from lcodec.training.addchannels import add_channels
 from lcodec.training.data import Crops, patch_components
@@ -76,5 +75,5 @@ def _read(folder: Path, model: TwinCodec) -> tuple[Tensors, ModelConfig]:
         config = read_sizes(folder)
         source = TwinCodec(config)
         stored = checkpoint.load_kind(folder, "average")
-    old, new = find_tune(config.tune), find_tune(model.config.tune)
+    old, new = config.factors, model.config.factors
     return (stored if old == new else on_levels_of(source, stored, old, new)), config

@@ -18,7 +18,7 @@ from lcodec.training.objective import Losses
 from lcodec.training.optim import MuonAdam
 from lcodec.training.streams import Batch, Streams
 
-FIGURES = ("loss", "norm", "bpp_y", "bpp_z", "psnr", "distance")
+FIGURES = ("loss", "norm", "bpp_y", "bpp_z", "psnr", "distance", "unrest")
 """What is summed up over the steps that counted."""
 
 
@@ -80,7 +80,7 @@ class Step:
 
 def _figures(out: Losses, norm: Tensor) -> Tensor:
     psnr = -10.0 * out.error.clamp(min=1e-10).log10()
-    means = (value.mean() for value in (out.bpp_y, out.bpp_z, psnr, out.distance))
+    means = (value.mean() for value in (out.bpp_y, out.bpp_z, psnr, out.distance, out.unrest))
     return torch.stack([out.loss, norm, *means])
 
 

@@ -77,7 +77,7 @@ class Streams:
             torch.stack([found.loss for found, _ in done]).sum(),
             *(
                 torch.cat([getattr(found, name) for found, _ in done])
-                for name in ("bpp_y", "bpp_z", "error", "distance")
+                for name in ("bpp_y", "bpp_z", "error", "distance", "unrest")
             ),
         )
 

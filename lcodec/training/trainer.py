@@ -113,7 +113,7 @@ class Trainer:
             components, deviation = patch_components(self._pictures(), config.latent, PATCH)
             self.model.transforms.start_from_components(components, deviation)
             # The tables begin on the levels of squared error.
-            own, start = find_tune(self.model.config.tune), find_tune("psnr")
+            own, start = self.model.config.factors, find_tune("psnr")
             moved = on_levels_of(self.model, self.model.state_dict(), start, own)
             self.model.load_state_dict(moved)
 

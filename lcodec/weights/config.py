@@ -12,7 +12,7 @@ from lcodec.entropy.registry import make_config
 from lcodec.errors import UsageError, WeightsError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
-from lcodec.nets.tune import find_tune
+from lcodec.nets.tune import Reach, Tune, find_tune
 from lcodec.weights.find import UNTOLD_TUNE
 
 
@@ -26,24 +26,34 @@ class ModelConfig:
             say so; their ids depend on it.
         scale: where each quality level 0..100 of a file lies among the qualities that the networks
             were trained with, 0..100 too; empty where both are the same.
+        reach: where those qualities lie, see `lcodec.nets.tune`; None for what the first models
+            of the tune have.
     """
 
     transforms: TransformConfig = field(default_factory=TransformConfig)
     entropy: EntropyConfig = field(default_factory=GroupedMixerConfig)
     tune: str = UNTOLD_TUNE
     scale: tuple[float, ...] = ()
+    reach: Reach | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError if the parts do not fit together."""
         own = (self.entropy.latent, self.entropy.hyper_latent)
         if own != (self.transforms.latent, self.transforms.hyper_latent):
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
-        find_tune(self.tune)
+        if self.reach is not None and not -10 <= self.reach[0] < self.reach[1] <= 10:
+            raise ValueError("the reach of the qualities does not rise")
+        find_tune(self.tune, self.reach)
         rising = all(low < high for low, high in pairwise(self.scale))
         if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
             raise ValueError("the scale is not one of rising numbers for all levels")
         if self.scale and not 0 <= self.scale[0] <= self.scale[-1] <= QUALITY_MAX:
             raise ValueError("the scale leaves the qualities that there are")
+
+    @property
+    def factors(self) -> Tune:
+        """What the networks are trained for."""
+        return find_tune(self.tune, self.reach)
 
     def trained_quality(self, level: float) -> float:
         """Where a quality level of a file lies among the qualities the networks know."""
@@ -58,6 +68,8 @@ class ModelConfig:
         told: dict[str, Any] = {} if self.tune == UNTOLD_TUNE else {"tune": self.tune}
         if self.scale:
             told["scale"] = list(self.scale)
+        if self.reach is not None:
+            told["reach"] = list(self.reach)
         return {
             "transforms": asdict(self.transforms),
             "kind": self.entropy.kind,
@@ -76,6 +88,10 @@ class ModelConfig:
             entropy = make_config(data["kind"], data["entropy"])
             tune = data.get("tune", UNTOLD_TUNE)
             scale = tuple(float(value) for value in data.get("scale", ()))
-            return cls(TransformConfig(**data["transforms"]), entropy, tune, scale)
+            reach = data.get("reach")
+            if reach is not None:
+                low, high = reach
+                reach = float(low), float(high)
+            return cls(TransformConfig(**data["transforms"]), entropy, tune, scale, reach)
         except (KeyError, TypeError, ValueError, UsageError) as error:
             raise WeightsError(f"model configuration not understood: {error}") from error

@@ -160,7 +160,9 @@ def read_config(folder: Path) -> StoredConfig:
             shared, today = json.loads((folder.parent / transforms / CONFIG_FILE).read_text()), data
         sizes = ModelConfig.from_dict({**today, **shared})
         keys = (
-            ("transforms", "mixer") if first else ("transforms", "tune", "scale", "kind", "entropy")
+            ("transforms", "mixer")
+            if first
+            else ("transforms", "tune", "scale", "reach", "kind", "entropy")
         )
         everything = {**data, **shared}
         stated = {key: everything[key] for key in keys if key in everything}

@@ -409,7 +409,7 @@ def check(condition: bool, message: str) -> None:
 
 def model_id(config: dict[str, Any], *files: Tensors) -> bytes:
     """First four bytes of the SHA-256 over sizes and all tensors."""
-    keys = ("entropy", "kind", "profile", "transforms", "scale", "tune")
+    keys = ("entropy", "kind", "profile", "transforms", "scale", "tune", "reach")
     sizes = {key: config[key] for key in keys if key in config}
     text = hashlib.sha256(json.dumps(sizes, sort_keys=True, separators=(",", ":")).encode())
     for tensors in files:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from lcodec.metrics.smooth import blockiness, drift, smooth_blocks
+from lcodec.metrics.smooth import blockiness, drift, smooth_blocks, unrest
 
 Pixels = NDArray[np.uint8]
 
@@ -21,6 +23,10 @@ def sky(h: int = 96, w: int = 128) -> Pixels:
     return planes.clip(0, 255).astype(np.uint8)
 
 
+def planes(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
+
+
 def squares(pixels: Pixels, levels: float) -> Pixels:
     """Every second block is lighter by so many levels."""
     h, w = pixels.shape[0] // 16, pixels.shape[1] // 16
@@ -32,7 +38,7 @@ def squares(pixels: Pixels, levels: float) -> Pixels:
 
 
 def test_smooth_blocks_are_those_of_the_sky() -> None:
-    smooth = smooth_blocks(sky())
+    smooth = smooth_blocks(255.0 * planes(sky()))[0]
     assert smooth.shape == (6, 8)
     # Blocks beside rough ones are left out.
     assert smooth[:2].all() and not smooth[3:].any()
@@ -75,3 +81,44 @@ def test_drift_is_that_of_block_means() -> None:
 def test_pictures_without_smooth_areas_have_neither() -> None:
     noise = np.random.default_rng(2).integers(0, 256, (64, 64), np.uint8)
     assert blockiness(noise, noise) is None and drift(noise, noise) is None
+
+
+def test_unrest_is_movement_and_steps_of_smooth_blocks() -> None:
+    picture = planes(sky())
+    smooth = smooth_blocks(255.0 * picture)
+    share = float(smooth.float().mean())
+    assert float(unrest(picture, picture)) == 0.0
+    # All lighter by 3 levels: movement alone.
+    assert float(unrest(picture, picture + 3 / 255)) == pytest.approx(9 * share, rel=1e-3)
+    # Every second block lighter by 4: half of them move, and each border has a step.
+    checks = (torch.arange(6)[:, None] + torch.arange(8)) % 2 == 0
+    error = checks.repeat_interleave(16, 0).repeat_interleave(16, 1) * (4 / 255)
+    both = [(a & b).float().mean() for a, b in zip(*pairs(smooth[0]), strict=True)]
+    moved = float((checks & smooth[0]).float().mean())
+    expected = 16 * (moved + float(sum(both)))
+    assert float(unrest(picture, picture + error)) == pytest.approx(expected, rel=1e-3)
+    # Grain is neither.
+    grain = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1)) * (4 / 255)
+    assert float(unrest(picture, picture + grain)) < 0.5 * expected
+    # Rough blocks do not count, and each picture is its own.
+    rough = picture.clone()
+    rough[..., 64:, :] += 0.1
+    pair = unrest(picture.expand(2, -1, -1, -1), torch.cat([rough, picture + error]))
+    assert pair.tolist() == pytest.approx([0.0, expected], rel=1e-3)
+
+
+def pairs(smooth: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Neighbours side by side and one above the other."""
+    return [smooth[:, 1:], smooth[1:]], [smooth[:, :-1], smooth[:-1]]
+
+
+def test_unrest_can_be_trained_on() -> None:
+    picture = planes(sky())
+    shown = picture + 0.05 * torch.rand(picture.shape, generator=torch.Generator().manual_seed(2))
+    shown.requires_grad_()
+    before = unrest(picture, shown)
+    (slope,) = torch.autograd.grad(before.sum(), shown)
+    with torch.no_grad():
+        step = 0.02 * before / slope.square().sum()
+        after = float(unrest(picture, shown - step * slope))
+        assert after == pytest.approx(0.98 * float(before), rel=0.005)

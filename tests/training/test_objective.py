@@ -53,7 +53,7 @@ def test_the_value_is_that_of_the_rounded_latents(objective: PictureObjective) -
     error = squared_error(shown, pixels)
     torch.testing.assert_close(losses.error, error, rtol=1e-3, atol=0)
     nothing = torch.zeros(3)
-    expected = sample_loss(nothing, find_tune("psnr"), quality, error, nothing)
+    expected = sample_loss(nothing, find_tune("psnr"), quality, error, nothing, nothing)
     torch.testing.assert_close(losses.loss.detach(), expected, rtol=1e-3, atol=0)
 
 
@@ -74,7 +74,7 @@ def test_all_of_the_transforms_learn_straight_through_the_rounding(
         shown = transforms.synthesise(round_through(transforms.analyse(pixels, quality)), quality)
     error = squared_error(shown, pixels)
     nothing = torch.zeros(len(pixels))
-    loss = sample_loss(nothing, find_tune("psnr"), quality, error, nothing)
+    loss = sample_loss(nothing, find_tune("psnr"), quality, error, nothing, nothing)
     expected = torch.autograd.grad(loss, weights)
     for one, other in zip(found, expected, strict=True):
         assert float(other.abs().max()) > 0
@@ -96,7 +96,7 @@ def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
     assert float(losses.distance.min()) > 0.1
     tune = find_tune("visual")
     bpp = losses.bpp_y + losses.bpp_z
-    expected = sample_loss(bpp, tune, quality, losses.error, losses.distance)
+    expected = sample_loss(bpp, tune, quality, losses.error, losses.distance, losses.unrest)
     torch.testing.assert_close(losses.loss.detach(), expected)
     assert tune.perceived is not None
     seen = tune.perceived.at(quality) * losses.distance
@@ -130,7 +130,7 @@ def test_behind_the_gate_the_analysis_alone_learns(
         y = transforms.analyse(pixels, quality)
         shown = transforms.synthesise(gated(y, torch.full_like(y, 0.7)), quality)
     error, nothing = squared_error(shown, pixels), torch.zeros(3)
-    loss = sample_loss(nothing, find_tune("psnr"), quality, error, nothing)
+    loss = sample_loss(nothing, find_tune("psnr"), quality, error, nothing, nothing)
     weight = transforms.analysis.leave.weight
     (expected,) = torch.autograd.grad(loss, [weight])
     got = found["analysis.leave.weight"]

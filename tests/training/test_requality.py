@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from lcodec.errors import UsageError
+from lcodec.errors import UsageError, WeightsError
 from lcodec.nets.quality import quality_lambda
-from lcodec.nets.tune import find_tune
+from lcodec.nets.tune import FIRST_REACH, REACH, find_tune
 from lcodec.training.export import load_run
 from lcodec.training.options import TrainOptions
 from lcodec.training.requality import on_levels_of
+from lcodec.training.sizes import choose_sizes
 from lcodec.training.trainer import Trainer
+from lcodec.tunes import TuneName
 from lcodec.twin.restore import restore_model
+from lcodec.weights.config import ModelConfig
 from tests.tinymodel import CONFIG, picture, tiny_codec, write_tiny_model
 
 
@@ -69,3 +73,33 @@ def test_there_is_no_other_tune() -> None:
         find_tune("ssim")
     with pytest.raises(UsageError):
         replace(CONFIG, tune="ssim")
+
+
+def test_new_runs_reach_further_than_the_first_visual_models(tmp_path: Path) -> None:
+    psnr = write_tiny_model(tmp_path) / "groupedmixer"
+    first = replace(CONFIG, tune="visual")
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "run.json").write_text(json.dumps({"config": first.to_dict()}))
+    new = choose_sizes(None, tmp_path / "first")
+    assert new == replace(first, reach=REACH[TuneName.VISUAL])
+    assert new.factors.reference.low == first.factors.reference.low
+    assert new.factors.reference.high > 1.5 * first.factors.reference.high
+    # Who goes on, and an entropy model over frozen transforms, keep what there is.
+    assert choose_sizes(tmp_path / "first", None) == first
+    assert choose_sizes(None, tmp_path / "first", frozen=True) == first
+    # To another tune and back.
+    assert choose_sizes(None, tmp_path / "first", tune="psnr").reach is None
+    assert choose_sizes(None, psnr, tune="visual") == new
+
+
+def test_the_reach_is_part_of_a_configuration() -> None:
+    first = replace(CONFIG, tune="visual")
+    assert "reach" not in first.to_dict() and first.factors == find_tune("visual", FIRST_REACH)
+    further = replace(first, reach=(-0.5, 1.4))
+    assert ModelConfig.from_dict(json.loads(json.dumps(further.to_dict()))) == further
+    assert further.factors.reference.level(quality_lambda(0)) == pytest.approx(100 * 0.5 / 1.9)
+    for wrong in ([1.2, -0.3], [0.5], "wide", [float("nan"), 1.0], 3):
+        with pytest.raises(WeightsError):
+            ModelConfig.from_dict({**first.to_dict(), "reach": wrong})
+    with pytest.raises(UsageError, match="one reach only"):
+        find_tune("psnr", (0.0, 1.0))

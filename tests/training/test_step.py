@@ -120,7 +120,7 @@ def test_questions_to_the_device_are_noticed() -> None:
 def quadratic(model: nn.Module) -> Callable[..., Losses]:
     def losses(*batch: Tensor) -> Losses:
         error = (model(batch[0]) - batch[1]).square().mean(1)
-        return Losses(error.mean(), *(factor * error.detach() for factor in (1, 2, 3, 4)))
+        return Losses(error.mean(), *(factor * error.detach() for factor in (1, 2, 3, 4, 5)))
 
     return losses
 

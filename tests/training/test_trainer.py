@@ -59,7 +59,7 @@ def fixed_loss(trainer: Trainer) -> float:
         assert out.pixels is not None
         error = (out.pixels - pixels).square().flatten(1).mean(1)
         bpp = (out.bits_y + out.bits_z) / 128**2
-        return float(sample_loss(bpp, find_tune("psnr"), quality, error, torch.zeros(3)))
+        return float(sample_loss(bpp, find_tune("psnr"), quality, error, *torch.zeros(2, 3)))
 
 
 def test_training_lowers_the_loss(pictures: Path, tmp_path: Path) -> None:
@@ -236,11 +236,12 @@ def test_crop_schedule_follows_the_budget(pictures: Path, tmp_path: Path) -> Non
 
 def test_loss_weighs_qualities_alike() -> None:
     bpp, error = torch.tensor([2.0, 8.0]), torch.tensor([0.01, 0.0025])
-    tune = Tune(Rise(0.001, 0.016), Rise(0.002, 0.032), Rise(0.1, 1.6))
+    tune = Tune(Rise(0.001, 0.016), Rise(0.002, 0.032), Rise(0.1, 1.6), Rise(0.5, 8.0))
     quality, distance = torch.tensor([0.0, 100.0]), torch.tensor([3.0, 2.0])
-    expected = [(2 + 0.002 * 255**2 * 0.01 + 0.1 * 3) / 0.001**0.5]
-    expected.append((8 + 0.032 * 255**2 * 0.0025 + 1.6 * 2) / 0.016**0.5)
-    found = float(sample_loss(bpp, tune, quality, error, distance))
+    moved = torch.tensor([0.3, 0.1])
+    expected = [(2 + 0.002 * 255**2 * 0.01 + 0.1 * 3 + 0.5 * 0.3) / 0.001**0.5]
+    expected.append((8 + 0.032 * 255**2 * 0.0025 + 1.6 * 2 + 8.0 * 0.1) / 0.016**0.5)
+    found = float(sample_loss(bpp, tune, quality, error, distance, moved))
     assert found == pytest.approx(sum(expected) / 2, rel=1e-5)
 
 
