@@ -13,7 +13,7 @@ from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.integer import profile as P
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated
-from lcodec.training.data import CropDataset
+from lcodec.training.pictures import load_pictures
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
 from lcodec.twin.integers import export_entropy, export_transforms
@@ -112,7 +112,7 @@ def export_run(
         raise UsageError(f"{name}: a model and its transforms need different names")
     model = load_run(run)
     if calibrate is not None:
-        model = calibrated(model, CropDataset(calibrate, seed=1))
+        model = calibrated(model, load_pictures(calibrate))
     others = [other for other in models_over(models, transforms) if other != name]
     same = calibrate is None and _same_tensors(
         export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE
