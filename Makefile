@@ -8,9 +8,10 @@ SET ?= kodak
 PICTURE ?= $(shell $(BIN)/python -c \
 	"import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data/chelsea.png')")
 DEMO := build/demo
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lint unit test docs portability slow bench release-check
+.PHONY: help install demo lint unit test docs portability fuzz slow bench release-check
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,11 @@ docs: $(INSTALLED) ## Links, command lines, examples and figures of the document
 
 portability: $(INSTALLED) ## Same bits under other instruction sets, threads and carriers
 	$(BIN)/python -m pytest -m portability
+
+fuzz: $(INSTALLED) ## Coverage-guided fuzzing of all that reads files, for MINUTES
+	$(BIN)/python -m pip install --quiet "atheris>=2.3"
+	$(BIN)/python -m tests.fuzz.target build/fuzz -max_total_time=$$((60 * $(MINUTES))) \
+		-artifact_prefix=build/fuzz-
 
 slow: $(INSTALLED) ## The tests that take long
 	$(BIN)/python -m pytest -m slow
