@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +12,24 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lcodec.training.pictures import load_pictures
+from lcodec.training.pictures import Pixels, load_pictures
 
 SHRINK_MAX = 2.0
+SCREENS = 64
+"""How many screens a run has."""
+HELD_OUT = 1000
+"""Seeds of screens from here on are for measuring: no run draws them."""
+
+
+def training_screens(photographs: Sequence[Pixels], seed: int) -> list[Pixels]:
+    """The screens of a run with that seed.
+
+    Raises:
+        UsageError: there are no fonts to draw them with.
+    """
+    from lcodec.training.screens import draw_screens
+
+    return draw_screens(SCREENS, seed % HELD_OUT, photographs=photographs)
 
 
 class Crops(Protocol):
@@ -38,16 +54,24 @@ class Crops(Protocol):
 
 
 class CropDataset:
-    """Random square crops of pictures held in memory.
+    """Random square crops of pictures held in memory, and of screens drawn by chance.
 
     Pictures are drawn in proportion to the square root of their size, so that large ones are seen
     more often without drowning the small ones. Half of the crops are shrunk, by up to
-    ``SHRINK_MAX``. Pictures smaller than the crop are mirrored.
+    ``SHRINK_MAX``. Pictures smaller than the crop are mirrored. Screens stay upright and as large
+    as they are.
     """
 
-    def __init__(self, source: Path, seed: int, limit: int | None = None) -> None:
-        """``source`` is a folder or a pack, see `lcodec.training.pictures`."""
+    def __init__(
+        self, source: Path, seed: int, limit: int | None = None, screens: float = 0.0
+    ) -> None:
+        """``source`` is a folder or a pack, see `lcodec.training.pictures`.
+
+        The share ``screens`` of the crops is of screens.
+        """
         self.pictures = load_pictures(source, limit)
+        self._share = screens
+        self.screens = training_screens(self.pictures, seed) if screens else []
         weights = np.sqrt([p.shape[0] * p.shape[1] for p in self.pictures])
         self._probability = weights / weights.sum()
         self._random = np.random.default_rng(seed)
@@ -75,6 +99,8 @@ class CropDataset:
         return crop
 
     def _crop(self, size: int) -> NDArray[np.uint8]:
+        if self.screens and self._random.random() < self._share:
+            return self._part(self.screens[self._random.integers(len(self.screens))], size)
         picture = self.pictures[self._random.choice(len(self.pictures), p=self._probability)]
         # Half of the time shrink a larger part: more detail per pixel, fewer traces of JPEG, and
         # never quite the same crop again.
@@ -82,6 +108,13 @@ class CropDataset:
         room = min(picture.shape[:2]) / size
         if room > 1 and self._random.random() < 0.5:
             span = round(size * self._random.uniform(1.0, min(SHRINK_MAX, room)))
+        crop = self._part(picture, span)
+        if span != size:
+            shrunk = Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS)
+            crop = np.asarray(shrunk)
+        return self._augment(crop)
+
+    def _part(self, picture: NDArray[np.uint8], span: int) -> NDArray[np.uint8]:
         h, w = picture.shape[:2]
         if h < span or w < span:
             pad = ((0, max(0, span - h)), (0, max(0, span - w)), (0, 0))
@@ -89,11 +122,7 @@ class CropDataset:
             h, w = picture.shape[:2]
         top = self._random.integers(0, h - span + 1)
         left = self._random.integers(0, w - span + 1)
-        crop = picture[top : top + span, left : left + span]
-        if span != size:
-            shrunk = Image.fromarray(crop).resize((size, size), Image.Resampling.LANCZOS)
-            crop = np.asarray(shrunk)
-        return self._augment(crop)
+        return picture[top : top + span, left : left + span]
 
     def batch(self, count: int, size: int) -> Tensor:
         """uint8 tensor (count, 3, size, size)."""

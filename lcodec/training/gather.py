@@ -24,15 +24,25 @@ WHOLE = 0.5  # of the crops are taken at full size
 class GatheredCrops:
     """Like `CropDataset`, but for scales, of which there are a few only; drawn by torch.
 
-    Pictures smaller than a crop are mirrored at their edges.
+    Pictures smaller than a crop are mirrored at their edges. The share ``screens_share`` of the
+    crops is of ``screens``, upright and at full size.
     """
 
-    def __init__(self, pictures: Sequence[Pixels], device: torch.device) -> None:
+    def __init__(
+        self,
+        pictures: Sequence[Pixels],
+        device: torch.device,
+        screens: Sequence[Pixels] = (),
+        screens_share: float = 0.0,
+    ) -> None:
         self.device = device
+        self._photographs = len(pictures)
+        pictures = [*pictures, *screens]
         levels = [list(pictures), *(_shrunk(pictures, scale) for scale in SCALES[1:])]
         sides = torch.tensor([[p.shape[:2] for p in level] for level in levels])
         areas = sides.prod(2)
-        self._extent = len(pictures), int(areas[0].sum())
+        photographs = areas[0, : self._photographs]
+        self._extent = self._photographs, int(photographs.sum())
         starts = torch.cat((torch.zeros(1, dtype=torch.int64), areas.flatten().cumsum(0)[:-1]))
         data = np.empty((int(areas.sum()), 3), np.uint8)
         place = 0
@@ -43,8 +53,12 @@ class GatheredCrops:
         self._data = torch.from_numpy(data.reshape(-1)).to(device)
         self._starts = starts.view(areas.shape).to(device)
         self._heights, self._widths = sides.to(device).unbind(2)
-        share = areas[0].double().sqrt().cumsum(0)
-        self._share = (share / share[-1]).float().to(device)
+        weights = photographs.double().sqrt()
+        parts = [weights / weights.sum()]
+        if screens:
+            each = torch.full((len(screens),), 1.0 / len(screens), dtype=torch.float64)
+            parts = [parts[0] * (1.0 - screens_share), each * screens_share]
+        self._share = torch.cat(parts).cumsum(0).float().to(device)
         self._axes: dict[int, Tensor] = {}
 
     @property
@@ -64,13 +78,15 @@ class GatheredCrops:
         picture = torch.searchsorted(self._share, draws[0]).clamp(max=len(self._share) - 1)
         shorter = torch.minimum(self._heights[1:, picture], self._widths[1:, picture])
         smaller = (shorter >= size).sum(0)  # levels that are large enough
+        drawn = picture >= self._photographs
+        smaller *= ~drawn
         level = torch.minimum((draws[2] * smaller).long() + 1, smaller) * (draws[1] >= WHOLE)
         height, width = self._heights[level, picture], self._widths[level, picture]
         top, left = (
             (draw * (extent - size + 1).clamp(min=1)).long()
             for draw, extent in ((draws[3], height), (draws[4], width))
         )
-        way = (draws[5] * 16).long()
+        way = (draws[5] * 16).long() * ~drawn
         rows, columns = self._oriented(way, size)
         rows = _mirrored(rows + _each(top), _each(height))
         columns = _mirrored(columns + _each(left), _each(width))

@@ -37,6 +37,7 @@ class TrainOptions:
     For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`. The share
     ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
     of the budget: of its distortion the analysis alone learns.
+    The share ``screens`` of the crops is of screens drawn by chance.
     """
 
     data: Path
@@ -74,6 +75,7 @@ class TrainOptions:
     noise_pairs: bool = False
     gate: float = 0.0
     gate_until: float = 0.9
+    screens: float = 0.0
 
     def check(self) -> None:
         """Raises UsageError if a value makes no sense, whatever there is to train on."""
@@ -90,7 +92,7 @@ class TrainOptions:
         for name in shares:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must lie from 0 to below 1")
-        for name in ("gate", "gate_until"):
+        for name in ("gate", "gate_until", "screens"):
             value = getattr(self, name)
             _demand(0 <= value <= 1, name, value, "must lie from 0 to 1")
         bound = self.scale_bound

@@ -15,7 +15,7 @@ from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.training import checkpoint
 from lcodec.training.compilation import compile_blocks
-from lcodec.training.data import CropDataset, Crops, patch_components
+from lcodec.training.data import CropDataset, Crops, patch_components, training_screens
 from lcodec.training.flat import FlatParameters
 from lcodec.training.gather import GatheredCrops
 from lcodec.training.interrupts import Interrupts
@@ -78,9 +78,11 @@ class Trainer:
     def _pictures(self) -> Crops:
         o = self.options
         if self._data is None and o.gather:
-            self._data = GatheredCrops(load_pictures(o.data), self.device)
+            pictures = load_pictures(o.data)
+            screens = training_screens(pictures, o.seed) if o.screens else []
+            self._data = GatheredCrops(pictures, self.device, screens, o.screens)
         elif self._data is None:
-            self._data = CropDataset(o.data, o.seed)
+            self._data = CropDataset(o.data, o.seed, screens=o.screens)
         return self._data
 
     def _objective(self) -> Objective:
