@@ -18,8 +18,10 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
 
-CALM_SHARE = 4.0
-"""How many times as much as a squared error of pixels that of smooth blocks' means counts."""
+CALM = 3.0 * LAMBDA_MIN
+"""Bits per pixel that an unrest of 1 is worth at the level 0 of the tune psnr."""
+CALM_RISE = 0.75
+"""By which power it rises with the worth of a squared error: what nobody sees counts less."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _visual(reach: Reach) -> Tune:
         reference=rise(LAMBDA_MIN, LAMBDA_MAX),
         error=rise(LAMBDA_MIN, LAMBDA_MAX, 0.15),
         perceived=rise(0.0076, 250.0 * 0.0076, 0.85),
-        calm=rise(LAMBDA_MIN, LAMBDA_MAX, CALM_SHARE),
+        calm=rise(CALM, CALM * (LAMBDA_MAX / LAMBDA_MIN) ** CALM_RISE),
     )
 
 
