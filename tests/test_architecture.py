@@ -1,4 +1,4 @@
-"""What the layout of the project promises: small modules, and no trainer where pictures are coded."""
+"""What the layout promises: small modules, and no trainer where pictures are coded."""
 
 from __future__ import annotations
 
