@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import lcodec.quicktorch  # noqa: F401  # first of all: see there
+
+# isort: split
 from lcodec import container
 from lcodec.container import Header, TilePayload
 from lcodec.effort import EFFORT_MAX, Refiner
@@ -24,6 +27,7 @@ from lcodec.pipeline.search import encode_to
 from lcodec.pipeline.targets import Target
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, no_progress
+from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
 from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import find_model_by_id
@@ -161,6 +165,7 @@ class Codec:
         quality = self._quality(quality)
         encoder = self._encoder(image, quality, strip)
         encoder.progress = progress
+        suit_threads(encoder.source.header.pixels)
         if target is not None:
             return encode_to(encoder, target, effort)
         return encoder.make_file(quality, effort)
@@ -178,6 +183,7 @@ class Codec:
         """
         quality = self._quality(quality)
         encoders = [self._encoder(image, quality, strip) for image in images]
+        suit_threads(sum(encoder.source.header.pixels for encoder in encoders))
         return Encoder.make_files(encoders, quality)
 
     def _quality(self, quality: int | None) -> int:
@@ -235,6 +241,7 @@ class Codec:
         """
         file = as_file(data, max_pixels)
         self._check(file.header)
+        suit_threads(file.header.pixels)
         watch = Stopwatch()
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)

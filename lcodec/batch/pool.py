@@ -18,6 +18,7 @@ from typing import NoReturn, Protocol, Self
 from lcodec.atomic import delete_unfinished
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import EXIT_TERMINATED, LcodecError
+from lcodec.startup import own_process
 
 Results = Iterator[tuple[Task, Result]]
 
@@ -229,6 +230,7 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
     warnings.filterwarnings("ignore", module="PIL")  # as in the main process
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
+    own_process()
     if "torch" in sys.modules:  # imported by the user's main module, with another setting
         sys.modules["torch"].set_num_threads(threads)
     worker = recipe.open()

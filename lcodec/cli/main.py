@@ -29,6 +29,7 @@ from lcodec.cli.repack import repack
 from lcodec.cli.train import train
 from lcodec.cli.weights import weights_app
 from lcodec.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, LcodecError, OutputError
+from lcodec.startup import own_process
 
 EXIT_USAGE = 2
 EXIT_UNEXPECTED = 70
@@ -120,6 +121,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main() -> NoReturn:
     """Entry point of the command ``lcodec``."""
     signal.signal(signal.SIGTERM, _terminate)
+    own_process()
     # Of damage that Pillow can live with, to people who cannot tell what it means.
     warnings.filterwarnings("ignore", module="PIL")
     try:

@@ -11,7 +11,6 @@ import typer
 
 from lcodec.cli import complete, console
 from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption, whole
-from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
 from lcodec.errors import OutputError
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
@@ -295,6 +294,9 @@ def train(
         "compile": compile_,
         "compile_blocks": compile_blocks,
     }
+    # Only now: no other command needs anything of the trainer.
+    from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
+
     begun = (run / "run.json").exists()
     options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)
     if begun and not resume:

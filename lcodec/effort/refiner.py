@@ -1,23 +1,27 @@
-"""Better symbols for a whole picture."""
+"""Better symbols for a whole picture.
+
+What it works with is imported when it is first asked for: most pictures are coded without.
+"""
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from lcodec.container import Header
-from lcodec.effort.area import Problem, areas
-from lcodec.effort.descent import descend
 from lcodec.effort.levels import ROUNDS
-from lcodec.effort.proxy import Proxy
 from lcodec.integer.carriers import full_float32
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.tiles import PictureSymbols
 from lcodec.progress import Progress
 from lcodec.weights.load import LoadedModel
+
+if TYPE_CHECKING:
+    from lcodec.effort.proxy import Proxy
 
 
 class Refiner:
@@ -30,6 +34,8 @@ class Refiner:
         self._made: Proxy | None = None
 
     def _proxy(self) -> Proxy:
+        from lcodec.effort.proxy import Proxy
+
         with self._making:
             if self._made is None:
                 self._made = Proxy(self._loaded)
@@ -49,11 +55,14 @@ class Refiner:
         Area after area, each beside the final symbols of those before it. Memory is that of one
         area. Deterministic on one machine.
         """
+        from lcodec.effort import area
+        from lcodec.effort.descent import descend
+
         proxy = self._proxy()
         found = PictureSymbols(plain.y.copy(), plain.z)
-        pieces = list(areas(header))
+        pieces = list(area.areas(header))
         rounds = ROUNDS[effort]
-        for number, area in enumerate(pieces):
+        for number, piece in enumerate(pieces):
             done = number * rounds
             progress("optimisation", done, rounds * len(pieces))
 
@@ -63,10 +72,10 @@ class Refiner:
                 progress("optimisation", done, rounds * len(pieces))
 
             generator = torch.Generator().manual_seed(number)
-            problem = Problem(proxy, self._transform, header, pixels, found, area)
+            problem = area.Problem(proxy, self._transform, header, pixels, found, piece)
             # Full float32 in any case: other threads may have set it, or not.
             with torch.enable_grad(), full_float32():
                 best = descend(problem, rounds, generator, on_round)
-            found.y[:, area.rows, area.columns] = best[0].cpu().numpy().astype(np.int16)
+            found.y[:, piece.rows, piece.columns] = best[0].cpu().numpy().astype(np.int16)
             progress("optimisation", (number + 1) * rounds, rounds * len(pieces))
         return found

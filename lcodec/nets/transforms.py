@@ -63,8 +63,7 @@ class Block(Typed[[Tensor], Tensor]):
         self.up = Conv2d(width, 2 * width, 1)
         self.down = Conv2d(2 * width, width, 1)
         for last in (self.project, self.down):
-            nn.init.normal_(last.weight, std=0.1 / math.sqrt(last.in_channels))
-            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+            last.start_near_zero(0.1 / math.sqrt(last.in_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.project(self.spatial(F.hardswish(self.expand(x))))
@@ -138,8 +137,7 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.reduce = Conv2d(4 * config.width8, config.width16, 1)
         self.blocks16 = _blocks(config.width16, config.analysis16)
         self.leave = Conv2d(config.width16, config.latent, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+        self.leave.start_near_zero(0.0)
 
     def forward(self, pixels: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         """Latents in pixel units, before the quantisation gain."""
@@ -170,8 +168,7 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.expand = Conv2d(config.width16, 4 * config.width8, 1)
         self.blocks8 = _blocks(config.width8, config.synthesis8)
         self.leave = Conv2d(config.width8, 3 * 64, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+        self.leave.start_near_zero(0.0)
 
     def forward(self, latents: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         h = self.enter(latents / deviation[:, None, None])

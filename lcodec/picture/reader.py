@@ -6,6 +6,8 @@ import io
 import os
 import struct
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,7 @@ from lcodec.picture.picture import Picture
 # Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
 # almost any bytes as a picture.
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
+_RARER = ("Avif", "Jpeg2K", "Qoi", "Tiff", "WebP")
 
 
 def load(
@@ -129,5 +132,8 @@ def open_image(stream: BinaryIO) -> Image.Image:
 
 def _formats() -> list[str]:
     """Those of our formats that the installed Pillow knows: older ones lack some."""
-    Image.init()
+    Image.preinit()  # `init` would bring thirty more
+    for plugin in _RARER:
+        with suppress(ImportError):
+            import_module(f"PIL.{plugin}ImagePlugin")
     return [name for name in _FORMATS if name in Image.OPEN]

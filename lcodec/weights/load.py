@@ -19,6 +19,7 @@ from lcodec.errors import UnsupportedError, UsageError, WeightsError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import make_carrier
 from lcodec.nets.transforms import TransformConfig, Transforms
+from lcodec.nets.typed import unfilled
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today
 
@@ -111,7 +112,7 @@ def _build(
     device: torch.device,
 ) -> Transforms:
     """Load the tensors into ``entropy`` and into transforms, which are returned."""
-    with torch.device("meta"):
+    with unfilled():
         transforms = Transforms(config.transforms)
     floats = {k: v.float() for k, v in transform_tensors.items()}
     try:

@@ -180,9 +180,9 @@ def test_areas_cover_every_latent_once() -> None:
 def test_tiles_larger_than_an_area_are_done_in_pieces(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lcodec.effort import refiner
+    from lcodec.effort import area
 
-    monkeypatch.setattr(refiner, "areas", lambda header: areas(header, side=4))
+    monkeypatch.setattr(area, "areas", lambda header: areas(header, side=4))
     pixels = picture(100, 120)
     better = codec.encode(pixels, 50, effort=2)
     assert cost(codec, pixels, better, 50) < cost(codec, pixels, codec.encode(pixels, 50), 50)

@@ -1,0 +1,1 @@
+"""Measurements of speed: stages, against another commit, several processes at once, peers."""

@@ -1,0 +1,47 @@
+"""A process that codes one picture again and again, and says how long each stage took.
+
+Started by `benchmarks.processes` with another commit's `lcodec` in its path, so it uses no more of
+the library than every version has. Takes lines of JSON, answers with lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+
+def main() -> None:
+    """Options as JSON in the first argument: picture, model, quality, threads, cpu."""
+    options: dict[str, Any] = json.loads(sys.argv[1])
+    import numpy as np
+    import torch
+
+    from lcodec import timing
+    from lcodec.codec import Codec
+
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    clock = time.process_time if options["cpu"] else time.perf_counter
+    if options["cpu"]:  # of this process alone, whatever else the machine is doing
+        vars(timing)["time"] = SimpleNamespace(perf_counter=time.process_time)
+    pixels = np.load(options["picture"])
+    codec = Codec(model=options["model"])
+    data = codec.encode_detailed(pixels, options["quality"]).data
+    codec.decode(data)  # one-time work is done
+    answer: dict[str, Any] = {"torch": torch.__version__, "bytes": len(data)}
+    answer["instructions"] = torch.backends.cpu.get_cpu_capability()
+    print(json.dumps(answer), flush=True)
+    for line in sys.stdin:
+        start = clock()
+        if line.strip() == "encode":
+            stages = codec.encode_detailed(pixels, options["quality"]).timings
+        else:
+            stages = codec.decode(data).timings
+        print(json.dumps({"total": clock() - start, **stages}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What a process does before and while torch is loaded: faster, and fair to other processes.
+
+`own_process` is for processes that lcodec starts itself: the program, and the workers of a batch.
+In a process of somebody else only importing torch is made faster.
+
+Threads of OpenMP wait for each other by spinning, by default so long that two programs on the same
+cores keep each other from working: two at once took five to twenty times as long as one alone. With
+a short spin they take twice as long, and one alone no longer than before. Threads that have next to
+nothing to do cost more than they bring, so small pictures are left to one.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+SHORT_SPINS = {
+    # GNU's OpenMP, which torch brings on Linux: turns of a loop, about 5 microseconds of them.
+    "GOMP_SPINCOUNT": "2000",
+    # That of LLVM and Intel, on macOS and Windows: milliseconds, in place of 200.
+    "KMP_BLOCKTIME": "1",
+}
+OTHER_SETTINGS = {
+    "GOMP_SPINCOUNT": ("OMP_WAIT_POLICY",),
+    "KMP_BLOCKTIME": ("OMP_WAIT_POLICY", "KMP_LIBRARY"),
+}
+"""Variables that say how to wait, too; whoever sets them is left alone."""
+NO_SEARCH = "TORCH_DEVICE_BACKEND_AUTOLOAD"
+"""Whether torch looks through all installed packages for devices other than those we use."""
+
+PIXELS_A_THREAD = 1 << 16
+"""A thread for less than this does not pay."""
+
+
+class _Process:
+    """What is known of this process: whether it is ours, and threads as torch would have them."""
+
+    own = False
+    threads: int | None = None
+
+
+def settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables to add to those there are; none that the user has settled is among them."""
+    added = {
+        name: value
+        for name, value in SHORT_SPINS.items()
+        if not {name, *OTHER_SETTINGS[name]} & set(variables)
+    }
+    return added if NO_SEARCH in variables else added | {NO_SEARCH: "0"}
+
+
+def own_process() -> None:
+    """Settle how this process waits and loads; to be called before torch is imported."""
+    os.environ.update(settings(os.environ))
+    _Process.own = True
+
+
+@contextmanager
+def collecting_nothing() -> Iterator[None]:
+    """No garbage collection inside the block, which imports much and leaves none.
+
+    In a process of ours, what is there at the end is never looked at again.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if _Process.own:
+            gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+def use_threads(count: int) -> None:
+    """Compute with so many threads, whatever the work."""
+    import torch
+
+    torch.set_num_threads(count)
+    _Process.threads = None
+
+
+def suit_threads(pixels: int) -> None:
+    """As many threads as so many pixels are worth, in a process of ours that was told no number."""
+    import torch
+
+    if _Process.own and _Process.threads is not None:
+        torch.set_num_threads(max(1, min(_Process.threads, pixels // PIXELS_A_THREAD)))
+
+
+def torch_is_loaded() -> None:
+    """Remember the threads that torch chose, unless the user chose them."""
+    import torch
+
+    if not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & set(os.environ):
+        _Process.threads = torch.get_num_threads()
