@@ -242,13 +242,13 @@ class Codec:
         file = as_file(data, max_pixels)
         self._check(file.header)
         suit_threads(file.header.pixels)
-        watch = Stopwatch()
+        watch, metadata = Stopwatch(), sidedata.read_metadata(file)
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
         y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header, progress)
-            picture = sidedata.assemble(pixels, alpha, sidedata.read_metadata(file))
+            picture = sidedata.assemble(pixels, alpha, metadata)
         return Decoded(picture, file.header, watch.seconds)
 
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:

@@ -50,6 +50,7 @@ class LicImageFile(ImageFile.ImageFile):
         self.fp.seek(0)
         try:
             head = container.read_head(self.fp, max_pixels=_NO_LIMIT)
+            payloads = container.payloads(head.extra)
         except UnsupportedError as error:
             raise OSError(f"cannot open .lic file: {error}") from error
         except LcodecError as error:
@@ -58,7 +59,7 @@ class LicImageFile(ImageFile.ImageFile):
             raise UnidentifiedImageError(f"cannot identify .lic file: {error}") from error
         self._size = head.header.width, head.header.height
         self._mode = _mode(head.header)
-        for code, payload in container.payloads(head.extra).items():
+        for code, payload in payloads.items():
             if code in _KEYS:
                 if code == EXIF:
                     from lcodec.picture.exif import is_readable

@@ -17,7 +17,7 @@ def repack(
     """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
 
     The symbols and their checksums stay as they are, and so does the decoded picture; sections
-    other than the tiles are kept.
+    other than the tiles are kept, metadata in as few bytes as it takes.
 
     Raises:
         UsageError: the models are not over the same transforms.
@@ -34,4 +34,4 @@ def repack(
     for number, (before, after) in enumerate(zip(file.tiles, tiles, strict=True)):
         if before.checksum != after.checksum:
             raise MismatchError(f"tile {number}: the symbols changed")
-    return container.write(header, tiles, file.extra, file.alpha)
+    return container.write(header, tiles, container.pack(file.extra), file.alpha)

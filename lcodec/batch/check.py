@@ -13,12 +13,12 @@ from lcodec.batch.manifest import Manifest
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Stamp
-from lcodec.container import EXIF, ICC, XMP, LicFile
+from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
 from lcodec.errors import FormatError, InputError, LcodecError
 from lcodec.picture import format_of_suffix, is_whole, probe
 from lcodec.weights import require_model, stated_id
 
-_METADATA = (ICC, EXIF, XMP)
+_METADATA = (ICC, EXIF, XMP, PACKED)
 
 
 class Action(StrEnum):

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from lcodec.cli import complete, console, details, paths, sniff
-from lcodec.container import MAX_SIDE, Description, describe
+from lcodec.container import EXIF, ICC, MAX_SIDE, PACKED, XMP, Description, MetadataInfo, describe
 from lcodec.errors import LcodecError
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
+
+_METADATA = (ICC, EXIF, XMP, PACKED)
 
 
 def inspect(
@@ -122,14 +124,22 @@ def _side_data(description: Description) -> list[tuple[str, str]]:
     rows = []
     if description["alpha_bytes"]:
         rows.append(("alpha", f"{description['alpha_bytes']} bytes"))
-    kept = [
+    kept = [_metadata(entry) for entry in description["metadata"]]
+    others = [section for section in description["sections"] if section["ancillary"]]
+    kept += [
         f"{section['type']} {section['payload_size']} bytes"
-        for section in description["sections"]
-        if section["ancillary"]
+        for section in others
+        if section["code"] not in _METADATA
     ]
     if kept:
         rows.append(("metadata", ", ".join(kept)))
     return rows
+
+
+def _metadata(entry: MetadataInfo) -> str:
+    profile = f" {entry['profile']}," if entry["profile"] else ""
+    packed = f" in {entry['stored_bytes']}" if entry["stored_bytes"] < entry["bytes"] else ""
+    return f"{entry['type']}{profile} {entry['bytes']} bytes{packed}"
 
 
 def _sections(description: Description) -> list[str]:

@@ -3,7 +3,7 @@
 Standard library only; knows nothing of networks, arithmetic or weights.
 """
 
-from lcodec.container.describe import Description, describe, header_info
+from lcodec.container.describe import Description, MetadataInfo, describe, header_info
 from lcodec.container.header import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_TILE_EDGE,
@@ -13,8 +13,9 @@ from lcodec.container.header import (
     Alpha,
     Header,
 )
+from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
-from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, SIGNATURE, XMP, Section
+from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_to
 
@@ -27,6 +28,7 @@ __all__ = [
     "MAJOR",
     "MAX_SIDE",
     "MINOR",
+    "PACKED",
     "PROFILE",
     "SIGNATURE",
     "XMP",
@@ -36,10 +38,12 @@ __all__ = [
     "Head",
     "Header",
     "LicFile",
+    "MetadataInfo",
     "Section",
     "TilePayload",
     "describe",
     "header_info",
+    "pack",
     "payloads",
     "read",
     "read_head",

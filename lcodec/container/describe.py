@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from lcodec.container import sections
 from lcodec.container.header import DEFAULT_MAX_PIXELS, ENTROPY_MODELS, Header
+from lcodec.container.packed import kind_of, unpack
 from lcodec.container.reader import Buffer, as_view, parse
-from lcodec.container.sections import Frame
+from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TileView
 
 
@@ -42,6 +44,19 @@ class SectionInfo(TypedDict):
     crc_ok: bool | None
 
 
+class MetadataInfo(TypedDict):
+    """One kind of metadata: ``ICC``, ``EXIF`` or ``XMP``.
+
+    ``bytes`` is its size, ``stored_bytes`` that of its section. ``profile`` is the name of the
+    known profile that the section refers to, else None.
+    """
+
+    type: str
+    bytes: int
+    stored_bytes: int
+    profile: str | None
+
+
 class TileInfo(TypedDict):
     """One tile: its place in pixels, its checksum in hexadecimal, its streams in bytes."""
 
@@ -66,6 +81,7 @@ class Description(TypedDict):
     version: str
     header: HeaderInfo
     sections: list[SectionInfo]
+    metadata: list[MetadataInfo]
     tiles: list[TileInfo]
     total_bytes: int
     stream_bytes: int
@@ -86,6 +102,7 @@ def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Descripti
         version=f"{layout.version[0]}.{layout.version[1]}",
         header=header_info(layout.header),
         sections=[_section_info(frame) for frame in layout.frames],
+        metadata=_metadata_info(view, layout.frames),
         tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
         total_bytes=len(view),
         stream_bytes=streams,
@@ -127,6 +144,27 @@ def _section_info(frame: Frame) -> SectionInfo:
         crc=None if frame.crc is None else f"{frame.crc:08x}",
         crc_ok=None if frame.crc is None else True,
     )
+
+
+def _metadata_info(view: memoryview, frames: Iterable[Frame]) -> list[MetadataInfo]:
+    """Of each kind the section that counts; raises FormatError if it is damaged."""
+    found: dict[int, MetadataInfo] = {}
+    for frame in frames:
+        code, size, profile = frame.type, frame.payload_size, None
+        if code == sections.PACKED:
+            payload = bytes(view[frame.payload_start : frame.payload_end])
+            if kind_of(payload) in found:
+                continue
+            plain = unpack(Section(code, payload))
+            if plain is None:
+                continue
+            code, size, profile = plain.section.type, len(plain.section.payload), plain.profile
+        if code not in (sections.ICC, sections.EXIF, sections.XMP):
+            continue
+        name = sections.section_name(code)
+        info = MetadataInfo(type=name, bytes=size, stored_bytes=frame.size, profile=profile)
+        found.setdefault(code, info)
+    return list(found.values())
 
 
 def _tile_info(header: Header, index: int, tile: TileView) -> TileInfo:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lcodec.container import sections
 from lcodec.container.header import DEFAULT_MAX_PIXELS, Alpha, Header, decode_header
+from lcodec.container.packed import unpacked
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, TileView, decode_tile
 from lcodec.container.varint import Cursor
@@ -124,9 +125,13 @@ def _parse_head(view: memoryview, version: tuple[int, int], max_pixels: int) -> 
 
 
 def payloads(extra: Iterable[Section]) -> dict[int, bytes]:
-    """Payloads by type of section; of several sections of a type the first counts."""
+    """Payloads by type of section, packed metadata unpacked; of several of a type the first counts.
+
+    Raises:
+        FormatError: packed metadata is damaged.
+    """
     found: dict[int, bytes] = {}
-    for section in extra:
+    for section in unpacked(extra):
         found.setdefault(section.type, section.payload)
     return found
 

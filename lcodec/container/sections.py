@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,8 @@ from lcodec.errors import FormatError, UnsupportedError, UsageError
 
 SIGNATURE: Final = b"\x89LIC\r\n\x1a\n"
 MAJOR: Final = 1
-MINOR: Final = 1
-PREAMBLE: Final = SIGNATURE + bytes((MAJOR, MINOR))
+MINOR: Final = 2
+PREAMBLE_SIZE: Final = len(SIGNATURE) + 2
 MAX_LENGTH: Final = 1 << 40
 
 END: Final = 0x00
@@ -23,6 +23,7 @@ ALPHA: Final = 0x03
 ICC: Final = 0x81
 EXIF: Final = 0x82
 XMP: Final = 0x83
+PACKED: Final = 0x84
 
 _ANCILLARY_BIT: Final = 0x80
 _NAMES: Final = {
@@ -33,7 +34,20 @@ _NAMES: Final = {
     ICC: "ICC",
     EXIF: "EXIF",
     XMP: "XMP",
+    PACKED: "PACKED",
 }
+
+
+# The version that brought a type, where it was not there from 1.1 on.
+_SINCE: Final = {PACKED: 2}
+
+
+def preamble(types: Iterable[int]) -> bytes:
+    """Signature and version of a file with sections of such types.
+
+    The version is the earliest that suffices, so that files are not newer than they need be.
+    """
+    return SIGNATURE + bytes((MAJOR, max([_SINCE.get(code, 1) for code in types], default=1)))
 
 
 def is_ancillary(code: int) -> bool:
@@ -108,7 +122,7 @@ def check_preamble(view: memoryview) -> tuple[int, int]:
         raise FormatError("the file is empty")
     if found != SIGNATURE:
         raise FormatError(_signature_problem(found))
-    if len(view) < len(PREAMBLE):
+    if len(view) < PREAMBLE_SIZE:
         raise FormatError("truncated: the file ends before its version number")
     major, minor = view[len(SIGNATURE)], view[len(SIGNATURE) + 1]
     if major > MAJOR:
@@ -137,7 +151,7 @@ def scan(view: memoryview) -> Iterator[Frame]:
     Raises:
         FormatError: truncated, damaged, wrong first section, or data after the end.
     """
-    cursor = Cursor(view, len(PREAMBLE))
+    cursor = Cursor(view, PREAMBLE_SIZE)
     frame = _next_frame(view, cursor, first=True)
     yield frame
     while frame.type != END:

@@ -56,9 +56,11 @@ def write_to(
     """
     if (alpha is not None) != (header.alpha is Alpha.PLANE):
         raise UsageError(f"an alpha plane does not go with a header of alpha {header.alpha}")
-    fo.write(sections.PREAMBLE)
-    size = len(sections.PREAMBLE)
-    size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(sections.PREAMBLE))
+    ancillary = tuple(ancillary)
+    preamble = sections.preamble(section.type for section in ancillary)
+    fo.write(preamble)
+    size = len(preamble)
+    size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(preamble))
     for section in ancillary:
         size += _put(fo, section.type, (section.payload,))
     if alpha is not None:

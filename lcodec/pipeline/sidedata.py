@@ -28,9 +28,9 @@ def alpha_payload(picture: Picture) -> bytes | None:
 
 
 def metadata_sections(metadata: Metadata) -> tuple[Section, ...]:
-    """The sections that keep metadata."""
+    """The sections that keep metadata, in as few bytes as they take."""
     parts = ((ICC, metadata.icc), (EXIF, metadata.exif), (XMP, metadata.xmp))
-    return tuple(Section(code, payload) for code, payload in parts if payload)
+    return container.pack(Section(code, payload) for code, payload in parts if payload)
 
 
 def read_alpha(file: LicFile) -> Samples | None:
@@ -48,7 +48,11 @@ def read_alpha(file: LicFile) -> Samples | None:
 
 
 def read_metadata(file: LicFile) -> Metadata:
-    """Metadata of a file."""
+    """Metadata of a file.
+
+    Raises:
+        FormatError: packed metadata is damaged.
+    """
     found = container.payloads(file.extra)
     return Metadata(found.get(ICC), found.get(EXIF), found.get(XMP))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lcodec import inspect
+from lcodec import container, inspect
 from lcodec.cli.main import run
 
 from .command import MODEL_ID, PNG_HEAD, hollow_model, lic_file
@@ -75,6 +75,29 @@ def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path, capsys: Capture) ->
     errors = [f"lcodec: {record['error']}" for record in records if "error" in record]
     assert printed.err.splitlines() == errors
     assert "a PNG picture" in errors[0]
+
+
+def test_packed_metadata_is_named(tmp_path: Path, capsys: Capture) -> None:
+    file = container.read(lic_file())
+    sections = [
+        container.Section(container.PACKED, b"\1\0"),
+        container.Section(container.EXIF, b"exif"),
+        container.Section(0x9A, b"other"),
+        *container.pack([container.Section(container.XMP, bytes(1000))]),
+    ]
+    path = tmp_path / "a.lic"
+    path.write_bytes(container.write(file.header, file.tiles, sections))
+    assert run(["inspect", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{path}: .lic format 1.2, sound\n")
+    size = len(sections[3].payload) + 6
+    assert (
+        "  metadata  ICC sRGB IEC61966-2.1, 3144 bytes in 8, EXIF 4 bytes, "
+        f"XMP 1000 bytes in {size}, 0x9A 5 bytes\n" in printed
+    )
+    path.write_bytes(container.write(file.header, file.tiles, [container.Section(132, b"\x13")]))
+    assert run(["inspect", str(path)]) == 4
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_no_picture_is_too_large(tmp_path: Path, capsys: Capture) -> None:

@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from lcodec import container
 from lcodec.cli.main import run
 from lcodec.codec import Codec
-from lcodec.container import Section
+from lcodec.container import EXIF, ICC, XMP, Section
 from lcodec.errors import UsageError
 from lcodec.repack import repack
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.weights.lock import lock_model
 from tests.cli.command import lcodec
 from tests.tinymodel import picture, tiny_codec, write_tiny_model
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,23 @@ def test_latents_and_sections_stay() -> None:
     assert again.alpha is not None and np.array_equal(again.alpha, pixels[..., 0])
     assert np.array_equal(again.pixels, first.decode(data).pixels)
     assert repack(repack(data, first, other), other, first) == data
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_metadata_of_older_files_becomes_smaller() -> None:
+    codec = Codec("groupedmixer", device="cpu")
+    file = container.read(codec.encode(picture(20, 20)))
+    exif, xmp = b"II*\0\x08\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta>" + bytes(200) + b"</x:xmpmeta>"
+    plain = [Section(ICC, PROFILE), Section(0x9A, b"other"), Section(EXIF, exif), Section(XMP, xmp)]
+    old = container.write(file.header, file.tiles, plain)
+    assert old[8:10] == b"\1\1"
+    new = repack(old, codec, codec)
+    assert new[8:10] == b"\1\2" and len(old) - len(new) > len(PROFILE) + 150
+    kept = container.read(new).extra
+    assert [section.type for section in kept][:2] == [container.PACKED, 0x9A]
+    assert container.payloads(kept) == {section.type: section.payload for section in plain}
+    assert codec.decode(new).metadata == codec.decode(old).metadata
+    assert codec.decode(new).metadata.icc == PROFILE
 
 
 @pytest.mark.usefixtures("at_hand")

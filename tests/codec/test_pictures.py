@@ -126,7 +126,7 @@ def test_metadata_is_kept_unless_stripped(codec: Codec) -> None:
     assert decoded.pixels.shape == (120, 90, 3)  # upright
     assert decoded.metadata == Metadata(icc(), exif(1), b"<x/>")
     names = [section["type"] for section in lcodec.inspect(data)["sections"]]
-    assert names == ["HEAD", "ICC", "EXIF", "XMP", "TILE", "END"]
+    assert names == ["HEAD", "ICC", "PACKED", "XMP", "TILE", "END"]
     back = decoded.to_image()
     assert back.info == {"icc_profile": icc(), "exif": b"Exif\0\0" + exif(1), "xmp": b"<x/>"}
     buffer = io.BytesIO()

@@ -1,6 +1,6 @@
 """A slow decoder of the symbols of a file, written from docs/FORMAT.md with NumPy alone.
 
-It shares nothing with the package but the frozen table file, and shows that the page is enough.
+It shares nothing with the package but its two frozen files, and shows that the page is enough.
 Integers travel as int64; floating point appears only where the page says so.
 """
 
@@ -27,6 +27,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 
 EXACT = 1 << 24
+METADATA = Path(__file__).parents[2] / "lcodec" / "container" / "metadata_v1.bin"
 RANGES = {"act": (-127, 127), "relu": (0, 127), "residual": (-32767, 32767)}
 
 
@@ -57,6 +58,7 @@ class File:
     depth: int
     alpha_kind: int
     alpha: bytes | None
+    others: list[tuple[int, bytes]]  # ancillary sections
 
 
 def uvarint(data: bytes, at: int) -> tuple[int, int]:
@@ -95,7 +97,7 @@ def parse(data: bytes) -> File:
     if (head[0], profile) != (1, 1):
         raise ValueError("not of profile 1")
     names = head[1][at + 4 : at + 8], head[1][at + 8 :]
-    tiles, alpha = [], None
+    tiles, ancillary, alpha = [], [], None
     for kind, payload in others:
         if kind == 2:
             length, start = uvarint(payload, 4)
@@ -105,11 +107,47 @@ def parse(data: bytes) -> File:
             alpha = payload
         elif kind < 128:
             raise ValueError("a newer file")
+        else:
+            ancillary.append((kind, payload))
     alpha_kind, depth = mode >> 1 & 7, 8 << (mode >> 4)
     if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
         raise ValueError("a newer file, or one whose mode and sections disagree")
     edge, colour = 64 * edge, mode % 2 == 1
-    return File(width, height, quality, edge, *names, tiles, colour, depth, alpha_kind, alpha)
+    size, rest = (width, height, quality, edge), (alpha_kind, alpha, ancillary)
+    return File(*size, *names, tiles, colour, depth, *rest)
+
+
+def metadata(file: File) -> dict[int, bytes]:
+    """Payloads of ICC (129), EXIF (130) and XMP (131). Raises ValueError if they are damaged."""
+    found: dict[int, bytes] = {}
+    for kind, payload in file.others:
+        if kind == 132:
+            kind, payload = unpacked(payload)
+        if kind in (129, 130, 131):
+            found.setdefault(kind, payload)
+    return found
+
+
+def unpacked(payload: bytes) -> tuple[int, bytes]:
+    """Type and payload of the section that a PACKED one stands for; type 0 if it is not known."""
+    kind, form = payload[0] & 15, payload[0] >> 4
+    if kind not in (1, 2, 3) or form > 1 or (form == 0 and (kind != 1 or payload[1] >= 6)):
+        return 0, b""
+    common = METADATA.read_bytes()
+    if form == 1:
+        size, at = uvarint(payload, 1)
+        stream = zlib.decompressobj(-15, common)
+        data = stream.decompress(payload[at:], size + 1)
+        check(len(data) == size and stream.eof and not stream.unused_data, "damaged metadata")
+        return 128 + kind, data
+    start = (0, 3144, 3816, 4404, 4884, 5364, 5944)
+    profile = bytearray(common[start[payload[1]] : start[payload[1] + 1]])
+    at = 2
+    while at < len(payload):
+        place, at = uvarint(payload, at)
+        profile[place] = payload[at]
+        at += 1
+    return 129, bytes(profile)
 
 
 def alpha_plane(file: File) -> Ints:

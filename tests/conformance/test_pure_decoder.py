@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageCms
 from safetensors.numpy import load_file, save_file
 
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import TilePayload
-from lcodec.picture import Picture
+from lcodec.picture import Metadata, Picture
 from lcodec.pipeline.tiles import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weights.lock import lock_model
 from tests.conformance.pure_contextformer import Contextformer
-from tests.conformance.pure_decoder import Model, alpha_plane, model_id, parse
+from tests.conformance.pure_decoder import Model, alpha_plane, metadata, model_id, parse
 from tests.conformance.pure_memplusplus import MemPlusPlus
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture, write_tiny_model
@@ -87,6 +88,19 @@ def test_alpha_of_the_other_kinds(tiny_model: Path) -> None:
     assert (alpha_plane(parse(codec.encode(opaque, 50))) == 65535).all()
     with pytest.raises(ValueError, match="no alpha"):
         alpha_plane(parse(codec.encode(Picture(half), 50)))
+
+
+def test_same_metadata(tiny_model: Path) -> None:
+    """A known profile, one with changes, and what is deflated."""
+    known = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # with a date
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + bytes(range(256)) + b"</x:xmpmeta>" * 9
+    exif = b"II*\0" + b"\x08\0\0\0" + bytes(70)
+    for icc in (known, known[:24] + known[0:12] + known[36:], known + known[100:]):
+        given = Metadata(icc, exif, xmp)
+        file = parse(Codec(device="cpu").encode(Picture(picture(9, 9), metadata=given), 50))
+        assert metadata(file) == {129: icc, 130: exif, 131: xmp}
+        assert [kind for kind, _ in file.others] == [132, 132, 132]
+        assert sum(len(payload) for _, payload in file.others) < 600
 
 
 def saturate(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 import lcodec
 import lcodec.pillow
@@ -189,6 +189,22 @@ def test_metadata_comes_back() -> None:
 
 
 @pytest.mark.usefixtures("tiny_model")
+def test_packed_metadata_comes_back() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = with_metadata()
+    image.info |= {"icc_profile": profile, "xmp": b"<x>" + bytes(300) + b"</x>"}
+    data = saved(image)
+    assert [s.type for s in container.read(data).extra].count(container.PACKED) >= 2
+    info = opened(data).info
+    assert {key: info[key] for key in ("icc_profile", "xmp")} == {
+        key: image.info[key] for key in ("icc_profile", "xmp")
+    }
+    file = container.read(data)
+    bad = container.write(file.header, file.tiles, [container.Section(container.PACKED, b"\x13")])
+    with pytest.raises(UnidentifiedImageError, match="truncated"):
+        opened(bad)
+
+
 def test_metadata_behind_the_tiles_is_found_with_them() -> None:
     file = container.read(lcodec.encode(RGB))
     plain = container.write(file.header, file.tiles)
