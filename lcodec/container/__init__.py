@@ -13,6 +13,7 @@ from lcodec.container.header import (
     Alpha,
     Header,
 )
+from lcodec.container.load import load
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, SIGNATURE, XMP, Section
 from lcodec.container.tile import TilePayload
@@ -40,6 +41,7 @@ __all__ = [
     "TilePayload",
     "describe",
     "header_info",
+    "load",
     "payloads",
     "read",
     "read_head",

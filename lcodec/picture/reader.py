@@ -12,6 +12,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -25,6 +26,7 @@ from lcodec.picture.picture import Picture
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
 
 
+@own_errors("reading the picture")
 def load(
     source: str | os.PathLike[str] | BinaryIO,
     *,
