@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from lcodec.limits import DecoderLimits
     from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
     from lcodec.pipeline.encoder import Encoded
@@ -38,6 +39,7 @@ __version__ = "0.2.0"
 __all__ = [
     "Codec",
     "Decoded",
+    "DecoderLimits",
     "Description",
     "Encoded",
     "FormatError",
@@ -71,6 +73,7 @@ _HOMES = {
     "Codec": (_CODEC, "Codec"),
     "Decoded": (_CODEC, "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
+    "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
     "decode": (_CODEC, "decode"),
     "encode": (_CODEC, "encode"),
     "Description": (_CONTAINER, "Description"),

@@ -14,11 +14,13 @@ import lcodec.quicktorch  # noqa: F401  # first of all: see there
 # isort: split
 from lcodec import container
 from lcodec.container import Header, TilePayload
+from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits, chosen
 from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
@@ -131,6 +133,7 @@ class Codec:
         """A ``.lic`` file. See `encode_detailed`."""
         return self.encode_detailed(image, quality, target=target, effort=effort, strip=strip).data
 
+    @own_errors("encoding")
     def encode_detailed(
         self,
         image: AnyPicture,
@@ -154,7 +157,8 @@ class Codec:
         Raises:
             UsageError: quality, effort or image are not of that kind, or quality and target are
                 both given.
-            InputError: a Pillow image that cannot be converted, or a file that cannot be read.
+            InputError: a Pillow image that cannot be converted, a file that cannot be read, a
+                picture too thin to be decoded within `DecoderLimits`, or not enough memory.
             TargetError: no level meets the target.
         """
         if quality is not None and target is not None:
@@ -170,6 +174,7 @@ class Codec:
             return encode_to(encoder, target, effort)
         return encoder.make_file(quality, effort)
 
+    @own_errors("encoding")
     def encode_many(
         self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
     ) -> list[Encoded]:
@@ -209,7 +214,7 @@ class Codec:
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
     def _header(self, picture: Picture, quality: int) -> Header:
-        return Header(
+        header = Header(
             width=picture.width,
             height=picture.height,
             channels=3 if picture.channels == 3 else 1,
@@ -221,42 +226,51 @@ class Codec:
             entropy_model=self.loaded.entropy.fourcc,
             model_id=self.loaded.model_id,
         )
+        # What nobody would decode is not encoded either; how large it may be is for callers to say.
+        DecoderLimits.for_pixels(max(header.pixels, DEFAULT_MAX_PIXELS)).check(header)
+        return header
 
+    @own_errors("decoding")
     def decode(
         self,
         data: AnyFile,
-        max_pixels: int = container.DEFAULT_MAX_PIXELS,
+        max_pixels: int | None = None,
         *,
+        limits: DecoderLimits | None = None,
         progress: Progress = no_progress,
     ) -> Decoded:
         """Decode a file: bytes, a path, a binary file, or what `lcodec.container.read` gives.
 
+        ``limits`` say what a file may ask for; ``max_pixels`` sets them for pictures of this size.
         ``progress`` is called as it goes on (see `lcodec.progress`).
 
         Raises:
             FormatError, UnsupportedError: the file is damaged or of another kind.
-            InputError: more than ``max_pixels`` pixels.
+            InputError: it is beyond the limits, or there is not enough memory.
             WeightsError: the file was made with other weights.
             MismatchError: the decoded symbols are not the encoded ones.
         """
-        file = as_file(data, max_pixels)
+        file = as_file(data, chosen(max_pixels, limits))
         self._check(file.header)
         suit_threads(file.header.pixels)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
+        # Tiles first: what is damaged there has cost no memory for pixels and alpha yet.
+        y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
-        y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(y, file.header, progress)
             picture = sidedata.assemble(pixels, alpha, metadata)
         return Decoded(picture, file.header, watch.seconds)
 
+    @own_errors("decoding")
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
         self._check(file.header)
         return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
+    @own_errors("coding")
     def code_symbols(
         self,
         header: Header,
@@ -332,16 +346,17 @@ def decode(
     data: AnyFile,
     *,
     device: str = "auto",
-    max_pixels: int = container.DEFAULT_MAX_PIXELS,
+    max_pixels: int | None = None,
+    limits: DecoderLimits | None = None,
 ) -> Decoded:
     """Decode a ``.lic`` file (bytes, a path or a binary file) with the released model it names.
 
-    The model then stays loaded.
+    The model then stays loaded. For ``max_pixels`` and ``limits`` see `Codec.decode`.
 
     Raises:
-        FormatError, UnsupportedError, MismatchError: see `Codec.decode`.
-        InputError: more than ``max_pixels`` pixels.
+        FormatError, UnsupportedError, MismatchError, InputError: see `Codec.decode`.
         WeightsError: no model here has the file's model id.
     """
-    file = as_file(data, max_pixels)
+    with own_errors("reading"):
+        file = as_file(data, chosen(max_pixels, limits))
     return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from lcodec import container
-from lcodec.container import SIGNATURE, Buffer, LicFile
+from lcodec.container import Buffer, LicFile
 from lcodec.errors import InputError, UsageError
+from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 
 AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
@@ -39,41 +40,35 @@ def as_picture(image: AnyPicture) -> Picture:
     raise UsageError(f"a picture is {_PICTURES}, not {_named(image)}")
 
 
-def as_file(data: AnyFile, max_pixels: int = container.DEFAULT_MAX_PIXELS) -> LicFile:
+def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     """A parsed ``.lic`` file of any of the forms that can be decoded.
 
     Raises:
         UsageError: none of these forms.
-        InputError: a file that cannot be read, or more than ``max_pixels`` pixels.
+        InputError: a file that cannot be read, or is beyond the ``limits``.
         FormatError, UnsupportedError: the file is damaged or of another kind.
     """
     if isinstance(data, LicFile):
         return data
     if isinstance(data, (bytes, bytearray, memoryview)):
-        return container.read(data, max_pixels=max_pixels)
+        return container.read(data, limits=limits)
     if not _is_file(data):
         raise UsageError(f"a .lic file is {_FILES}, not {_named(data)}")
-    return container.read(_content(data), max_pixels=max_pixels)
+    return container.read(_content(data, limits), limits=limits)
 
 
-def _content(source: str | os.PathLike[str] | BinaryIO) -> bytes:
+def _content(source: str | os.PathLike[str] | BinaryIO, limits: DecoderLimits | None) -> bytearray:
     try:
         if isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as stream:
-                return _read(stream)
-        return _read(source)
-    except (OSError, ValueError) as error:
+                return container.load(stream, limits)
+        return container.load(source, limits)
+    except (OSError, ValueError, TypeError) as error:
         name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
         if isinstance(error, FileNotFoundError):
             raise InputError(f"{name}: no such file") from None
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{name}: cannot be read: {reason or error}") from error
-
-
-def _read(stream: BinaryIO) -> bytes:
-    """All of a stream, unless it begins as no ``.lic`` file does."""
-    head = stream.read(len(SIGNATURE))
-    return head + stream.read() if head == SIGNATURE else head
 
 
 def _is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:

@@ -24,6 +24,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from lcodec import container
 from lcodec.container import EXIF, ICC, MAX_SIDE, SIGNATURE, XMP, Alpha, Header
 from lcodec.errors import InputError, LcodecError, UnsupportedError, UsageError
+from lcodec.limits import DecoderLimits
 
 if TYPE_CHECKING:
     from lcodec.picture import Picture
@@ -32,7 +33,8 @@ FORMAT: Final = "LIC"
 SUFFIX: Final = ".lic"
 MIME_TYPE: Final = "image/x-lic"
 
-_NO_LIMIT = MAX_SIDE**2  # of pixels: Pillow checks its own, Image.MAX_IMAGE_PIXELS
+# Of pixels Pillow has its own limit, Image.MAX_IMAGE_PIXELS. What a pixel may cost is bounded here.
+_LIMITS: Final = DecoderLimits.for_pixels(MAX_SIDE**2)
 _KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
 _ENCODER_OPTIONS = ("quality", "effort", "target", "tune", "model", "device")
 
@@ -49,9 +51,9 @@ class LicImageFile(ImageFile.ImageFile):
             raise SyntaxError("not a .lic file")
         self.fp.seek(0)
         try:
-            head = container.read_head(self.fp, max_pixels=_NO_LIMIT)
+            head = container.read_head(self.fp, limits=_LIMITS)
             payloads = container.payloads(head.extra)
-        except UnsupportedError as error:
+        except (UnsupportedError, InputError) as error:
             raise OSError(f"cannot open .lic file: {error}") from error
         except LcodecError as error:
             # Not a SyntaxError, which Pillow would replace by one without the reason: nobody else
@@ -98,7 +100,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise RuntimeError("verify must be called directly after open")
         try:
-            container.describe(self._content(self.fp), max_pixels=_NO_LIMIT)
+            container.describe(self._content(self.fp), limits=_LIMITS)
         except LcodecError as error:
             raise SyntaxError(f"broken .lic file: {error}") from error
         finally:
@@ -110,7 +112,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise ValueError("Operation on closed image")
         try:
-            decoded = decode(self._content(self.fp), max_pixels=_NO_LIMIT)
+            decoded = decode(self._content(self.fp), limits=_LIMITS)
         except LcodecError as error:
             raise OSError(f"cannot load .lic file: {error}") from error
         image = decoded.to_image()
@@ -119,9 +121,9 @@ class LicImageFile(ImageFile.ImageFile):
         return image
 
     @staticmethod
-    def _content(stream: IO[bytes]) -> bytes:
+    def _content(stream: IO[bytes]) -> bytearray:
         stream.seek(0)
-        return stream.read()
+        return container.load(stream, _LIMITS)
 
 
 def _accept(prefix: bytes) -> bool:

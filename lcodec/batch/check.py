@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from lcodec import container
 from lcodec.batch.manifest import Manifest
@@ -14,7 +14,9 @@ from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Stamp
 from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
+from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
+from lcodec.limits import UNDECODED
 from lcodec.picture import format_of_suffix, is_whole, probe
 from lcodec.weights import require_model, stated_id
 
@@ -121,6 +123,9 @@ class Check:
         try:
             if output.is_dir():
                 return Decision(job, Action.REFUSE, f"{output}: is a folder")
+            if output.is_symlink() and not output.exists() and not self._force:
+                reason = f"{output}: is a link to nothing; `-f` writes what it points to"
+                return Decision(job, Action.REFUSE, reason)
             if not output.exists():
                 return Decision(job, Action.MAKE, "new")
             if self._force:
@@ -179,21 +184,22 @@ class _Encoding:
         return width, height
 
     def find(self, job: Job, size: tuple[int, int]) -> Finding:
-        data = job.output.read_bytes()
-        if not container.SIGNATURE.startswith(data[: len(container.SIGNATURE)]):
-            return Finding(Action.REFUSE, "not a .lic file")
-        try:
-            file = _read(data)
-        except FormatError:
-            return Finding(Action.MAKE, "damaged" if data else "empty")
-        except LcodecError as error:
-            return Finding(Action.REFUSE, f"but {error}")
+        with job.output.open("rb") as stream:
+            start = stream.read(len(container.SIGNATURE))
+            if not container.SIGNATURE.startswith(start):
+                return Finding(Action.REFUSE, "not a .lic file")
+            try:
+                file, coded = _read(stream, start)
+            except FormatError:
+                return Finding(Action.MAKE, "damaged" if start else "empty")
+            except LcodecError as error:
+                return Finding(Action.REFUSE, f"but {error}")
         header = file.header
         # The EXIF orientation may have turned the picture.
         if sorted((header.width, header.height)) != sorted(size):
             reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
-        elif self._target is not None and self._target.is_exceeded(len(data), size[0] * size[1]):
-            reason = f"has {len(data)} bytes, more than {self._target}"
+        elif self._target is not None and self._target.is_exceeded(coded, size[0] * size[1]):
+            reason = f"has {coded} bytes, more than {self._target}"
         elif self._quality is not None and header.quality != self._quality:
             reason = f"made with quality {header.quality}, not {self._quality}"
         elif self._model_id is not None and header.model_id.hex() != self._model_id:
@@ -201,8 +207,8 @@ class _Encoding:
         elif self._strip and any(section.type in _METADATA for section in file.extra):
             reason = "made without --strip"
         else:
-            return Finding(Action.SKIP, "", len(data))
-        return Finding(Action.REFUSE, reason, len(data))
+            return Finding(Action.SKIP, "", coded)
+        return Finding(Action.REFUSE, reason, coded)
 
 
 class _Decoding:
@@ -213,7 +219,8 @@ class _Decoding:
 
     def size(self, source: Path) -> tuple[int, int]:
         try:
-            header = _read(source.read_bytes()).header
+            with source.open("rb") as stream:
+                header = _read(stream)[0].header
         except OSError as error:
             raise InputError(f"{source}: cannot be read") from error
         return header.width, header.height
@@ -236,9 +243,11 @@ class _Decoding:
         return Finding(Action.SKIP, "", coded)
 
 
-def _read(data: bytes) -> LicFile:
-    """A file of which every byte has been checked, however large the picture."""
-    return container.read(data, max_pixels=container.MAX_SIDE**2)
+def _read(stream: BinaryIO, start: bytes = b"") -> tuple[LicFile, int]:
+    """A file of which every byte has been checked, however large the picture; and its size."""
+    with own_errors("reading"):
+        data = container.load(stream, UNDECODED, start)
+        return container.read(data, limits=UNDECODED), len(data)
 
 
 Checker = Callable[[Job], Decision]

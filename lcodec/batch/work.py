@@ -14,6 +14,7 @@ from lcodec.atomic import atomic_write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain
 from lcodec.errors import InputError, LcodecError, OutputError
+from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, load, save
 from lcodec.weights import find_model_by_id
 
@@ -228,13 +229,14 @@ class DecodeWorker:
                 `lcodec.codec.Codec.decode` and `lcodec.picture.save`.
         """
         stamp = Stamp.of(task.source)
+        limits = DecoderLimits.for_pixels(self.options.max_pixels)
         try:
-            data = task.source.read_bytes()
+            with task.source.open("rb") as stream:
+                data = container.load(stream, limits)
+            file = container.read(data, limits=limits)
+            decoded = self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
         except OSError as error:
             raise _unreadable(task.source, error) from error
-        try:
-            file = container.read(data, max_pixels=self.options.max_pixels)
-            decoded = self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
         except LcodecError as error:
             raise type(error)(f"{task.source}: {error}") from error
         _refuse_change(task.source, stamp)

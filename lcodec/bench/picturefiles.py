@@ -53,16 +53,16 @@ def _open(name: str) -> _Opened:
     try:
         with path.open("rb") as stream:
             head = stream.read(len(SIGNATURE))
-            data = head + stream.read() if head == SIGNATURE else b""
+            data = bytes(container.load(stream, start=head)) if head == SIGNATURE else b""
+            file = container.read(data) if data else None
         size = len(data) or path.stat().st_size
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
-    if not data:
-        return _Opened(name, size, load(path))
-    try:
-        return _Opened(name, size, container.read(data), data)
     except LcodecError as error:
         raise type(error)(f"{name}: {error}") from error
+    if file is None:
+        return _Opened(name, size, load(path))
+    return _Opened(name, size, file, data)
 
 
 def _decoded(file: _Opened, device: str) -> PictureFile:

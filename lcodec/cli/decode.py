@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lcodec import container
-from lcodec.cli import complete, console, paths, routes, sniff
+from lcodec.cli import complete, console, paths, routes
 from lcodec.cli.details import Details
+from lcodec.cli.licfiles import read_lic
 from lcodec.cli.options import (
     FILES,
     Device,
@@ -25,6 +26,7 @@ from lcodec.cli.options import (
 from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import UsageError
+from lcodec.limits import DecoderLimits
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
@@ -74,10 +76,10 @@ def decode(
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     with paths.about(paths.shown(source)):
         with watch.stage("reading"):
-            data = paths.read_input(source)
-            sniff.refuse_picture(data)
-            file = container.read(data, max_pixels=max_pixels)
-        details.file(container.describe(data, max_pixels=max_pixels))
+            limits = DecoderLimits.for_pixels(max_pixels)
+            data = read_lic(source, limits)
+            file = container.read(data, limits=limits)
+        details.file(container.describe(data, limits=limits))
         model = find_model_by_id(file.header.model_id).name
     with waiting(shown=not quiet) as progress:
         progress("loading networks", 0, 1)

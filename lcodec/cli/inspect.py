@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from lcodec.cli import complete, console, details, paths, sniff
-from lcodec.container import EXIF, ICC, MAX_SIDE, PACKED, XMP, Description, MetadataInfo, describe
+from lcodec.cli import complete, console, details, paths
+from lcodec.cli.licfiles import read_lic
+from lcodec.container import EXIF, ICC, PACKED, XMP, Description, MetadataInfo, describe
 from lcodec.errors import LcodecError
+from lcodec.limits import UNDECODED
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
@@ -59,11 +61,8 @@ def inspect(
 
 def _describe(name: str) -> Description:
     paths.check_input(name)
-    data = paths.read_input(name)
     with paths.about(paths.shown(name)):
-        sniff.refuse_picture(data)
-        # Nothing is decoded, so no picture is too large.
-        return describe(data, max_pixels=MAX_SIDE**2)
+        return describe(read_lic(name, UNDECODED), limits=UNDECODED)
 
 
 def _text(name: str, description: Description) -> str:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from lcodec import container
-from lcodec.cli import complete, console, paths, routes, sniff
+from lcodec.cli import complete, console, paths, routes
 from lcodec.cli.details import Details
+from lcodec.cli.licfiles import read_lic
 from lcodec.cli.options import (
     NETWORKS,
     Device,
@@ -22,6 +23,7 @@ from lcodec.cli.options import (
     check_speech,
 )
 from lcodec.cli.waiting import waiting
+from lcodec.limits import DecoderLimits
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id, require_model
 
@@ -61,8 +63,7 @@ def repack(
     require_model(model)
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     with watch.stage("reading"), paths.about(paths.shown(source)):
-        data = paths.read_input(source)
-        sniff.refuse_picture(data)
+        data = read_lic(source, DecoderLimits())
         file = container.read(data)
     details.file(container.describe(data), "before")
     with paths.about(paths.shown(source)):

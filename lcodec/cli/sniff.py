@@ -8,7 +8,7 @@ from lcodec.cli.paths import read_input
 from lcodec.container import SIGNATURE
 from lcodec.errors import FormatError, InputError
 
-_HEAD_SIZE = 16
+HEAD_SIZE = 16
 
 _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
@@ -68,4 +68,4 @@ def peek(source: str) -> bytes:
     Raises:
         InputError: the file cannot be read.
     """
-    return read_input(source, _HEAD_SIZE) if os.path.isfile(source) else b""
+    return read_input(source, HEAD_SIZE) if os.path.isfile(source) else b""

@@ -23,6 +23,7 @@ _AXES: Final[tuple[tuple[int, ...], ...]] = ((), (1,), (0,), (1, 0))
 _DICTIONARY: Final = 1 << 22
 _WIDENED: Final = 257  # 255 * 257 = 65535
 _SAMPLED: Final = 1 << 20  # samples looked at to choose the prediction
+_PART: Final = 1 << 20  # bytes unpacked at a time
 
 
 def encode_alpha(plane: Plane) -> bytes:
@@ -37,7 +38,8 @@ def encode_alpha(plane: Plane) -> bytes:
 def decode_alpha(payload: bytes, shape: tuple[int, int], dtype: type[np.generic]) -> Plane:
     """The plane (H, W) of uint8 or uint16 that a payload holds.
 
-    Needs about three times the plane's size in memory, whatever the payload says.
+    Memory grows with what is unpacked, up to the plane's size; one of 16 bits that is stored
+    in 8 takes half of that again.
 
     Raises:
         FormatError: damaged, or not of this size.
@@ -50,11 +52,15 @@ def decode_alpha(payload: bytes, shape: tuple[int, int], dtype: type[np.generic]
         raise UnsupportedError(f"unknown form 0x{payload[0]:02X} of the alpha plane")
     stored = np.uint16 if width == 2 else np.uint8
     data = _decompress(payload[1:], shape[0] * shape[1] * width)
-    plane = np.frombuffer(data, dtype=np.dtype(stored).newbyteorder("<")).reshape(shape)
-    plane = plane.astype(stored)
+    plane: Plane = np.frombuffer(data, dtype=np.dtype(stored).newbyteorder("<")).reshape(shape)
+    plane = plane.astype(stored, copy=False)
     for axis in _AXES[predictor]:
         np.cumsum(plane, axis=axis, dtype=stored, out=plane)
-    return plane if stored is dtype else plane.astype(np.uint16) * np.uint16(_WIDENED)
+    if stored is dtype:
+        return plane
+    wide = plane.astype(np.uint16)
+    wide *= np.uint16(_WIDENED)
+    return wide
 
 
 def _choose(plane: Plane) -> int:
@@ -95,13 +101,13 @@ def _compress(samples: Plane, preset: int) -> bytes:
     return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
 
 
-def _decompress(data: bytes, size: int) -> bytes:
+def _decompress(data: bytes, size: int) -> bytearray:
     """Exactly ``size`` bytes; no more than that is ever held."""
     decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_filters(1))
     out = bytearray()
     try:
         while not decoder.eof:
-            part = decoder.decompress(data, max_length=size + 1 - len(out))
+            part = decoder.decompress(data, max_length=min(_PART, size + 1 - len(out)))
             data = b""
             out += part
             if len(out) > size or (not part and not decoder.eof):
@@ -110,4 +116,4 @@ def _decompress(data: bytes, size: int) -> bytes:
         raise FormatError("damaged alpha plane") from error
     if len(out) != size or not decoder.eof or decoder.unused_data:
         raise FormatError("damaged alpha plane: not of the picture's size")
-    return bytes(out)
+    return out

@@ -13,6 +13,7 @@ from lcodec.container.header import (
     Alpha,
     Header,
 )
+from lcodec.container.load import load
 from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
@@ -43,6 +44,7 @@ __all__ = [
     "TilePayload",
     "describe",
     "header_info",
+    "load",
     "pack",
     "payloads",
     "read",

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from lcodec.container import sections
-from lcodec.container.header import DEFAULT_MAX_PIXELS, ENTROPY_MODELS, Header
+from lcodec.container.header import ENTROPY_MODELS, Header
 from lcodec.container.packed import kind_of, unpack
 from lcodec.container.reader import Buffer, as_view, parse
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TileView
+from lcodec.limits import DecoderLimits, chosen
 
 
 class HeaderInfo(TypedDict):
@@ -91,10 +92,12 @@ class Description(TypedDict):
     bpp: float
 
 
-def describe(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Description:
+def describe(
+    data: Buffer, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
+) -> Description:
     """Check a file and return what it holds; raises as ``read`` does."""
     view = as_view(data)
-    layout = parse(view, max_pixels)
+    layout = parse(view, chosen(max_pixels, limits))
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in layout.tiles)
     metadata = sum(frame.size for frame in layout.frames if sections.is_ancillary(frame.type))
     alpha = 0 if layout.alpha is None else layout.alpha.size

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from lcodec.container.varint import Cursor, encode_uvarint
-from lcodec.errors import FormatError, InputError, UnsupportedError, UsageError
+from lcodec.errors import FormatError, UnsupportedError, UsageError
+from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits
 
 MAX_SIDE: Final = (1 << 31) - 1
-DEFAULT_MAX_PIXELS: Final = 1 << 28
 DEFAULT_TILE_EDGE: Final = 1024
 TILE_UNIT: Final = 64
 MAX_TILE_EDGE: Final = 32 * TILE_UNIT  # bounds the memory of a decoder
@@ -24,6 +24,8 @@ ENTROPY_MODELS: Final = {
     "memp": "MEM++",
     "hypr": "hyperprior",
 }
+
+__all__ = ["DEFAULT_MAX_PIXELS", "Alpha", "Header", "decode_header", "encode_header"]
 
 Channels = Literal[1, 3]
 BitDepth = Literal[8, 16]
@@ -133,13 +135,13 @@ def encode_header(header: Header) -> bytes:
     return size + fields + header.entropy_model.encode("ascii") + header.model_id
 
 
-def decode_header(cursor: Cursor, max_pixels: int) -> Header:
+def decode_header(cursor: Cursor, limits: DecoderLimits) -> Header:
     """Read the payload of the HEAD section, all of it.
 
     Raises:
         FormatError: a field is missing or out of range, or bytes are left over.
         UnsupportedError: unknown mode, profile or entropy model.
-        InputError: more than ``max_pixels`` pixels.
+        InputError: the picture is beyond a limit.
     """
     width = cursor.uvarint("width", MAX_SIDE)
     height = cursor.uvarint("height", MAX_SIDE)
@@ -168,8 +170,7 @@ def decode_header(cursor: Cursor, max_pixels: int) -> Header:
         )
     except UsageError as error:
         raise FormatError(f"bad header: {error}") from error
-    if header.pixels > max_pixels:
-        raise InputError(f"picture of {width} x {height} is over the limit of {max_pixels} pixels")
+    limits.check(header)
     return header
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lcodec.container import sections
-from lcodec.container.header import DEFAULT_MAX_PIXELS, Alpha, Header, decode_header
+from lcodec.container.header import Alpha, Header, decode_header
 from lcodec.container.packed import unpacked
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, TileView, decode_tile
 from lcodec.container.varint import Cursor
-from lcodec.errors import FormatError, UnsupportedError
+from lcodec.errors import FormatError, UnsupportedError, UsageError
+from lcodec.limits import Ancillary, DecoderLimits, chosen
 
 Buffer = bytes | bytearray | memoryview
 
@@ -71,7 +72,9 @@ class Layout:
     alpha: Frame | None
 
 
-def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
+def read(
+    data: Buffer, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
+) -> LicFile:
     """Read a file, checking all of it: framing, every CRC, every field, the number of tiles.
 
     Memory used is at most the size of ``data`` again, whatever lengths the file declares.
@@ -79,10 +82,10 @@ def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
     Raises:
         FormatError: not a ``.lic`` file, truncated or damaged.
         UnsupportedError: needs a newer version of this program.
-        InputError: more than ``max_pixels`` pixels.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
     """
     view = as_view(data)
-    layout = parse(view, max_pixels)
+    layout = parse(view, chosen(max_pixels, limits))
     extra = tuple(
         _section(view, frame) for frame in layout.frames if sections.is_ancillary(frame.type)
     )
@@ -92,19 +95,22 @@ def read(data: Buffer, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LicFile:
     return LicFile(layout.header, tiles, extra, layout.version, alpha)
 
 
-def read_head(stream: BinaryReader, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Head:
+def read_head(
+    stream: BinaryReader, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
+) -> Head:
     """Read and check the head of a file, and of the file little more than that.
 
     Raises:
         FormatError: not a ``.lic`` file, or truncated or damaged in its head.
         UnsupportedError: needs a newer version of this program.
-        InputError: more than ``max_pixels`` pixels.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
     """
+    bounds = chosen(max_pixels, limits)
     data = stream.read(_FIRST_READ)
     version = sections.check_preamble(memoryview(data))
     while True:
         try:
-            return _parse_head(memoryview(data), version, max_pixels)
+            return _parse_head(memoryview(data), version, bounds)
         except FormatError:
             # Perhaps only because the head goes on.
             more = stream.read(len(data))
@@ -113,13 +119,14 @@ def read_head(stream: BinaryReader, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> 
             data += more
 
 
-def _parse_head(view: memoryview, version: tuple[int, int], max_pixels: int) -> Head:
+def _parse_head(view: memoryview, version: tuple[int, int], limits: DecoderLimits) -> Head:
     frames = sections.scan(view)
     frame = next(frames)
-    header = decode_header(_payload(view, frame), max_pixels)
-    extra = []
+    header = decode_header(_payload(view, frame), limits)
+    extra, count = [], Ancillary(limits)
     while frame.end == len(view) or sections.is_ancillary(view[frame.end]):
         frame = next(frames)
+        count.add(frame.payload_size)
         extra.append(_section(view, frame))
     return Head(header, tuple(extra), version)
 
@@ -137,18 +144,25 @@ def payloads(extra: Iterable[Section]) -> dict[int, bytes]:
 
 
 def as_view(data: Buffer) -> memoryview:
-    """Return ``data`` as a flat view of bytes, copying only where it is not contiguous."""
-    view = memoryview(data)
+    """Return ``data`` as a flat view of bytes, copying only where it is not contiguous.
+
+    Raises:
+        UsageError: it is nothing of the kind.
+    """
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise UsageError(f"the bytes of a .lic file are needed, not {data!r}") from None
     return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
 
 
-def parse(view: memoryview, max_pixels: int) -> Layout:
+def parse(view: memoryview, limits: DecoderLimits) -> Layout:
     """Check a file and locate its parts without copying; raises as ``read`` does."""
     version = sections.check_preamble(view)
     frames = sections.scan(view)
     head = next(frames)
-    header = decode_header(_payload(view, head), max_pixels)
-    seen = [head]
+    header = decode_header(_payload(view, head), limits)
+    seen, count = [head], Ancillary(limits)
     tiles: list[TileView] = []
     alpha: Frame | None = None
     for frame in frames:
@@ -163,6 +177,8 @@ def parse(view: memoryview, max_pixels: int) -> Layout:
             alpha = frame
         else:
             _check_other(frame)
+            if frame.type != sections.END:
+                count.add(frame.payload_size)
     if alpha is None and header.alpha is Alpha.PLANE:
         raise FormatError("the alpha plane is missing")
     if len(tiles) != header.tile_count:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -28,6 +29,7 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG200
 _RARER = ("Avif", "Jpeg2K", "Qoi", "Tiff", "WebP")
 
 
+@own_errors("reading the picture")
 def load(
     source: str | os.PathLike[str] | BinaryIO,
     *,

@@ -113,8 +113,8 @@ def parse(data: bytes) -> File:
     if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
         raise ValueError("a newer file, or one whose mode and sections disagree")
     edge, colour = 64 * edge, mode % 2 == 1
-    size, rest = (width, height, quality, edge), (alpha_kind, alpha, ancillary)
-    return File(*size, *names, tiles, colour, depth, *rest)
+    size = width, height, quality, edge
+    return File(*size, *names, tiles, colour, depth, alpha_kind, alpha, ancillary)
 
 
 def metadata(file: File) -> dict[int, bytes]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lcodec.container import ENTROPY_MODELS, MAX_SIDE, Alpha, Header
 from lcodec.container.header import decode_header, encode_header
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError, UsageError
+from lcodec.limits import UNDECODED, DecoderLimits
 
 from .samples import HEAD_PAYLOAD, make_header
 
@@ -28,8 +30,11 @@ headers = st.builds(
 )
 
 
-def decode(data: bytes, max_pixels: int = MAX_SIDE * MAX_SIDE) -> Header:
-    return decode_header(Cursor(memoryview(data)), max_pixels)
+UNLIMITED = replace(UNDECODED, tiles=MAX_SIDE**2)
+
+
+def decode(data: bytes, limits: DecoderLimits = UNLIMITED) -> Header:
+    return decode_header(Cursor(memoryview(data)), limits)
 
 
 @settings(derandomize=True, database=None)
@@ -131,9 +136,9 @@ def test_every_truncation() -> None:
 
 
 def test_pixel_limit() -> None:
-    assert decode(HEAD_PAYLOAD, 60000).pixels == 60000
+    assert decode(HEAD_PAYLOAD, DecoderLimits(pixels=60000)).pixels == 60000
     with pytest.raises(InputError, match="300 x 200 is over the limit of 59999 pixels"):
-        decode(HEAD_PAYLOAD, 59999)
+        decode(HEAD_PAYLOAD, DecoderLimits(pixels=59999))
 
 
 def test_tiles() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from lcodec.container.sections import END, PREAMBLE
+from lcodec.container.sections import END, PREAMBLE_SIZE
 from lcodec.container.varint import Cursor, encode_uvarint
 from lcodec.errors import FormatError
 
@@ -33,7 +33,7 @@ class Part:
 def split(data: bytes) -> tuple[bytes, list[Part]]:
     """Preamble and sections of a file, as far as it goes; what follows belongs to the last one."""
     parts: list[Part] = []
-    cursor = Cursor(memoryview(data), min(len(PREAMBLE), len(data)))
+    cursor = Cursor(memoryview(data), min(PREAMBLE_SIZE, len(data)))
     try:
         while cursor.remaining:
             code = cursor.u8("type")
@@ -44,7 +44,7 @@ def split(data: bytes) -> tuple[bytes, list[Part]]:
                 cursor.u32("CRC")
     except FormatError:
         pass
-    return data[: len(PREAMBLE)], parts
+    return data[: PREAMBLE_SIZE], parts
 
 
 def join(preamble: bytes, parts: list[Part]) -> bytes:

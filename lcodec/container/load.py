@@ -1,0 +1,119 @@
+"""Reading ``.lic`` files from streams: no further than a file of this kind can go on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lcodec.container import sections
+from lcodec.container.header import Header, decode_header
+from lcodec.container.reader import BinaryReader
+from lcodec.container.varint import Cursor
+from lcodec.errors import FormatError, InputError
+from lcodec.limits import Ancillary, DecoderLimits, longest_alpha, longest_tile
+
+_BLOCK = 1 << 16
+_LARGEST_BLOCK = 1 << 24
+_LONGEST_FRAME_HEAD = 7  # type, and a length of up to 2^40
+_LONGEST_HEAD = 64  # payload; has 15 to 22 bytes
+_CRC = 4
+
+
+class _Growing:
+    """The start of a stream, as far as it was asked for."""
+
+    def __init__(self, stream: BinaryReader, start: bytes) -> None:
+        self._stream = stream
+        self._ended = False
+        self.data = bytearray(start)
+
+    def reaches(self, end: int) -> bool:
+        """Read on up to there; whether the stream does."""
+        while len(self.data) < end and not self._ended:
+            # In steps: what a length says need not be there.
+            wanted = min(max(end - len(self.data), _BLOCK), _LARGEST_BLOCK)
+            block = self._stream.read(wanted)
+            self._ended = not block
+            self.data += block or b""
+        return len(self.data) >= end
+
+
+class _Next(NamedTuple):
+    """A section whose payload may still be to come."""
+
+    code: int
+    size: int
+    payload: int  # where it begins
+
+    @property
+    def end(self) -> int:
+        return self.payload + self.size + (_CRC if self.size else 0)
+
+
+def load(
+    stream: BinaryReader, limits: DecoderLimits | None = None, start: bytes = b""
+) -> bytearray:
+    """The bytes of a file; its lengths are checked as they come, everything else by ``read``.
+
+    ``start`` is what was read of the stream before. Of what is no ``.lic`` file little more than
+    the signature is read, and of one that is damaged no more than up to there; ``read`` then tells
+    what is wrong.
+
+    Raises:
+        FormatError: not a ``.lic`` file, or its header is damaged.
+        UnsupportedError: it needs a newer version of this program.
+        InputError: beyond a limit.
+        OSError: as the stream does.
+    """
+    limits = limits or DecoderLimits()
+    growing = _Growing(stream, start)
+    growing.reaches(sections.PREAMBLE_SIZE)
+    sections.check_preamble(memoryview(bytes(growing.data[: sections.PREAMBLE_SIZE])))
+    head = _next(growing, sections.PREAMBLE_SIZE)
+    if head is None or head.size > _LONGEST_HEAD or not growing.reaches(head.end):
+        return growing.data
+    view = memoryview(bytes(growing.data[: head.end]))
+    frame = next(sections.scan(view))
+    header = decode_header(Cursor(view, frame.payload_start, frame.payload_end), limits)
+    _follow(growing, head.end, header, limits)
+    return growing.data
+
+
+def _follow(growing: _Growing, at: int, header: Header, limits: DecoderLimits) -> None:
+    """Read all sections after the header, and one byte more if there is one."""
+    tiles, count = 0, Ancillary(limits)
+    while (section := _next(growing, at)) is not None:
+        refused = False  # by whoever parses the file
+        most = limits.metadata
+        if section.code == sections.TILE:
+            tiles += 1
+            refused = tiles > header.tile_count
+            most = longest_tile(header)
+        elif section.code == sections.ALPHA:
+            most = longest_alpha(header)
+        elif sections.is_ancillary(section.code):
+            count.add(section.size)
+        elif section.code != sections.END:
+            refused = True
+        if section.size > most:
+            name = sections.section_name(section.code)
+            raise InputError(
+                f"{name} section of {section.size} bytes at byte {at}: over the limit of {most}"
+            )
+        if not growing.reaches(section.end) or refused:
+            return
+        at = section.end
+        if section.code == sections.END:
+            growing.reaches(at + 1)
+            return
+
+
+def _next(growing: _Growing, at: int) -> _Next | None:
+    """The section that begins at a byte; None if it is cut off or makes no sense."""
+    growing.reaches(at + _LONGEST_FRAME_HEAD)
+    cursor = Cursor(memoryview(bytes(growing.data[at : at + _LONGEST_FRAME_HEAD])))
+    try:
+        code = cursor.u8("section type")
+        size = cursor.uvarint("section length", sections.MAX_LENGTH)
+    except FormatError:
+        return None
+    return None if (size == 0) != (code == sections.END) else _Next(code, size, at + cursor.pos)

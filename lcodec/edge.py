@@ -1,0 +1,32 @@
+"""Errors of Python and its libraries that large or hostile input brings about, as our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lcodec.errors import InputError
+
+
+@contextmanager
+def own_errors(doing: str) -> Iterator[None]:
+    """Raise InputError where memory, the stack or the range of a number does not suffice.
+
+    ``doing`` begins its message, as in "decoding".
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise _lacks_memory(doing) from error
+    except (RecursionError, OverflowError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{doing} went beyond what this machine can do: {reason}") from error
+    except RuntimeError as error:
+        # What torch raises has a class of its own on a GPU alone.
+        if "memory" not in str(error).lower():
+            raise
+        raise _lacks_memory(doing) from error
+
+
+def _lacks_memory(doing: str) -> InputError:
+    return InputError(f"{doing} takes more memory than there is")

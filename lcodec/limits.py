@@ -1,0 +1,223 @@
+"""How much a ``.lic`` file may ask of whoever decodes it. Standard library only.
+
+A file of some hundred bytes can claim a picture that takes hours and gigabytes. All of that is
+known from its header and the lengths of its sections, before anything is unpacked; what goes
+beyond the limits is refused there. Estimates are of the released models on a CPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lcodec.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from lcodec.container.header import Header
+
+DEFAULT_MAX_PIXELS: Final = 1 << 28
+
+PATCH: Final = 16  # pixels per latent position and side
+PADDED: Final = 4  # latent positions that the grid of a tile is rounded up to
+SQUARE: Final = PATCH**2
+
+BYTES_PER_POSITION: Final = 784  # int16: 384 of y, an eighth of 128 of z
+BYTES_PER_TILE_POSITION: Final = 32 << 10  # while a tile is decoded
+BYTES_PER_BLOCK_PIXEL: Final = 190  # while a block of pixels is synthesised
+BLOCK_PIXELS: Final = 1536**2
+CODED_BYTES_PER_POSITION: Final = 8 << 10  # far more than any symbols take
+CODED_BYTES_PER_TILE: Final = 1 << 10
+
+SYNTHESIS_WORK: Final = 8_500_000  # multiply-accumulates for a latent position
+TILE_WORK: Final = 500_000_000  # what a tile costs however small it is
+PARSE_WORK: Final = {  # for a latent position, the waiting of many small steps included
+    "hypr": 2_100_000,
+    "chkb": 2_600_000,
+    "gmix": 8_200_000,
+    "memp": 10_000_000,
+    "ectx": 24_000_000,
+    "serl": 64_000_000,
+}
+FREE_WASTE: Final = 1 << 15  # latent positions that any picture may take
+
+
+def padded_positions(header: Header) -> int:
+    """Latent positions of all tiles, with the padding to whole hyper-latents of each."""
+    sides = []
+    for size, count in ((header.width, header.tiles_x), (header.height, header.tiles_y)):
+        last = size - (count - 1) * header.tile_edge
+        sides.append((count - 1) * _padded(header.tile_edge) + _padded(last))
+    return sides[0] * sides[1]
+
+
+def _padded(pixels: int) -> int:
+    return -(-pixels // (PATCH * PADDED)) * PADDED
+
+
+def decoding_memory(header: Header) -> int:
+    """Bytes that decoding takes beyond the networks: an estimate from above."""
+    width, height = -(-header.width // PATCH), -(-header.height // PATCH)
+    alpha = 0 if header.alpha == "none" else (1 if header.bit_depth == 8 else 3)
+    samples = header.pixels * (header.channels * header.bit_depth // 8 + alpha)
+    edge = header.tile_edge
+    tile = _padded(min(edge, header.width)) * _padded(min(edge, header.height))
+    block = min(width * height * SQUARE, BLOCK_PIXELS) * BYTES_PER_BLOCK_PIXEL
+    # A tile is decoded before the first block is synthesised, and its memory used again.
+    return (
+        width * height * BYTES_PER_POSITION + samples + max(tile * BYTES_PER_TILE_POSITION, block)
+    )
+
+
+def decoding_work(header: Header) -> int:
+    """Multiply-accumulates that decoding takes, the rest counted as so many as take its time."""
+    each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
+    return padded_positions(header) * each + header.tile_count * TILE_WORK
+
+
+@dataclass(frozen=True)
+class DecoderLimits:
+    """What is refused with `InputError`; the defaults are for pictures of up to 2^28 pixels.
+
+    Attributes:
+        pixels: of the picture.
+        positions: latent positions of all tiles with their padding, 16 x 16 pixels each.
+        tiles: of the picture.
+        sections: ancillary sections.
+        metadata: bytes of all ancillary sections together.
+        memory: bytes beyond the networks, by `decoding_memory`.
+        work: multiply-accumulates, by `decoding_work`.
+        waste: how many times the work of a large square picture of as many pixels; what all of
+            `FREE_WASTE` positions take is free.
+    """
+
+    pixels: int = DEFAULT_MAX_PIXELS
+    positions: int = DEFAULT_MAX_PIXELS // SQUARE * 2
+    tiles: int = 1 << 16
+    sections: int = 1 << 10
+    metadata: int = 1 << 26
+    memory: int = 6 << 30
+    work: int = 10**14
+    waste: int = 8
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise UsageError(f"the limit of {name} must be a whole number above 0: {value!r}")
+
+    @classmethod
+    def for_pixels(cls, pixels: int) -> DecoderLimits:
+        """Limits for pictures of so many pixels: what they may cost grows and shrinks with them."""
+        own = cls(pixels=pixels)  # refuses what is no number of pixels
+
+        def scaled(value: int, least: int) -> int:
+            return max(least, -(-value * pixels // DEFAULT_MAX_PIXELS))
+
+        return cls(
+            pixels=pixels,
+            positions=scaled(own.positions, 1 << 12),
+            tiles=max(own.tiles, scaled(own.tiles, 1)),
+            memory=scaled(own.memory, 1 << 30),
+            work=scaled(own.work, 10**12),
+        )
+
+    def check(self, header: Header) -> None:
+        """Refuse a picture that is beyond a limit.
+
+        Raises:
+            InputError: naming the limit.
+        """
+        name = f"picture of {header.width} x {header.height}"
+        if header.pixels > self.pixels:
+            raise InputError(f"{name} is over the limit of {self.pixels} pixels")
+        if header.tile_count > self.tiles:
+            raise InputError(
+                f"{name} has {header.tile_count} tiles: over the limit of {self.tiles}"
+            )
+        positions, work = padded_positions(header), decoding_work(header)
+        if positions > self.positions:
+            raise InputError(
+                f"{name} takes {positions} latent positions: over the limit of {self.positions}"
+            )
+        each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
+        plain = -(-header.pixels // SQUARE)
+        if work > (FREE_WASTE + self.waste * plain) * each + TILE_WORK:
+            raise InputError(
+                f"{name} is too thin, or its tiles too small: it takes {work // (plain * each)}"
+                f" times the work of its pixels, over the limit of {self.waste} times"
+            )
+        if work > self.work:
+            raise InputError(
+                f"{name} takes {work:.1e} operations: over the limit of {self.work:.1e}"
+            )
+        memory = decoding_memory(header)
+        if memory > self.memory:
+            raise InputError(
+                f"{name} takes {_megabytes(memory)} of memory: over the limit of"
+                f" {_megabytes(self.memory)}"
+            )
+
+
+_ENDLESS = 1 << 100
+UNDECODED: Final = DecoderLimits(
+    pixels=_ENDLESS,
+    positions=_ENDLESS,
+    tiles=1 << 20,
+    memory=_ENDLESS,
+    work=_ENDLESS,
+    waste=_ENDLESS,
+)
+"""For files of which nothing is decoded, so that no picture is too large."""
+
+
+class Ancillary:
+    """Counts the ancillary sections of one file as they come."""
+
+    def __init__(self, limits: DecoderLimits) -> None:
+        self._limits = limits
+        self._sections = self._bytes = 0
+
+    def add(self, size: int) -> None:
+        """Count a section with ``size`` bytes of payload.
+
+        Raises:
+            InputError: that is one section too many, or too much of them.
+        """
+        self._sections += 1
+        self._bytes += size
+        if self._sections > self._limits.sections:
+            raise InputError(f"more than the limit of {self._limits.sections} ancillary sections")
+        if self._bytes > self._limits.metadata:
+            limit = _megabytes(self._limits.metadata)
+            raise InputError(f"more metadata than the limit of {limit}")
+
+
+def longest_tile(header: Header) -> int:
+    """Bytes that a TILE section cannot exceed."""
+    edge = header.tile_edge
+    positions = _padded(min(edge, header.width)) * _padded(min(edge, header.height))
+    return positions * CODED_BYTES_PER_POSITION + CODED_BYTES_PER_TILE
+
+
+def longest_alpha(header: Header) -> int:
+    """Bytes that an ALPHA section of what cannot be compressed does not exceed."""
+    samples = header.pixels * header.bit_depth // 8
+    return samples + samples // 16 + CODED_BYTES_PER_TILE
+
+
+def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimits:
+    """The limits of a call that takes either of the two.
+
+    Raises:
+        UsageError: both are given, or not of their kind.
+    """
+    if limits is not None and max_pixels is not None:
+        raise UsageError("max_pixels and limits exclude each other")
+    if limits is not None:
+        if not isinstance(limits, DecoderLimits):
+            raise UsageError(f"lcodec.DecoderLimits are needed, not {limits!r}")
+        return limits
+    return DecoderLimits() if max_pixels is None else DecoderLimits.for_pixels(max_pixels)
+
+
+def _megabytes(count: int) -> str:
+    return f"{-(-count // 10**6)} MB"
