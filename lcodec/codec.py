@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from lcodec import container
@@ -159,8 +159,7 @@ class Codec:
             raise UsageError(f"a lcodec.Target is needed, not {target!r}")
         effort = _whole("effort", effort, EFFORT_MAX)
         quality = self._quality(quality)
-        encoder = self._encoder(image, quality, strip)
-        encoder.progress = progress
+        encoder = self._encoder(image, strip, progress)
         if target is not None:
             return encode_to(encoder, target, effort)
         return encoder.make_file(quality, effort)
@@ -177,7 +176,7 @@ class Codec:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
         quality = self._quality(quality)
-        encoders = [self._encoder(image, quality, strip) for image in images]
+        encoders = [self._encoder(image, strip) for image in images]
         return Encoder.make_files(encoders, quality)
 
     def _quality(self, quality: int | None) -> int:
@@ -185,35 +184,36 @@ class Codec:
             return default_quality(self.loaded.config.tune)
         return _whole("quality", quality, QUALITY_MAX)
 
-    def _encoder(self, image: AnyPicture, quality: int, strip: bool) -> Encoder:
+    def _encoder(self, image: AnyPicture, strip: bool, progress: Progress = no_progress) -> Encoder:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
-        source = self._source(picture, quality)
-        return Encoder(self._pixels, self._latents, self._refiner, source, self.loaded.config)
+        loaded, source = self.loaded, self._source(picture)
+        return Encoder(self._pixels, self._latents, self._refiner, source, loaded.config, progress)
 
-    def _source(self, picture: Picture, quality: int) -> Source:
+    def _source(self, picture: Picture) -> Source:
         pixels, alpha, visible = picture.pixels, picture.alpha, None
         if alpha is not None and alpha.any() and not alpha.all():
             visible = alpha > 0
         if alpha is not None:
             pixels = fill_invisible(pixels, alpha)
-        header = self._header(picture, quality)
         metadata = sidedata.metadata_sections(picture.metadata)
+        header = self._header_of(picture)
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
-    def _header(self, picture: Picture, quality: int) -> Header:
-        return Header(
-            width=picture.width,
-            height=picture.height,
-            channels=3 if picture.channels == 3 else 1,
-            bit_depth=8 if picture.bit_depth == 8 else 16,
-            alpha=sidedata.alpha_kind(picture),
-            quality=quality,
+    def _header_of(self, picture: Picture) -> Callable[[int], Header]:
+        """What makes the header of a picture's file for a quality."""
+        return partial(
+            Header,
+            picture.width,
+            picture.height,
+            3 if picture.channels == 3 else 1,
+            8 if picture.bit_depth == 8 else 16,
             tile_edge=self.tile_edge,
             profile=P.PROFILE,
             entropy_model=self.loaded.entropy.fourcc,
             model_id=self.loaded.model_id,
+            alpha=sidedata.alpha_kind(picture),
         )
 
     def decode(
