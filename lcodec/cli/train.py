@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from lcodec.cli import complete, console
-from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption, whole
+from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption
 from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
+from lcodec.cli.values import whole
 from lcodec.errors import OutputError
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
