@@ -14,9 +14,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec, Decoded, decode, encode
+    from lcodec.codec import Codec, decode, encode
     from lcodec.container import Description, Header
     from lcodec.container import describe as inspect
+    from lcodec.decoded import Decoded
     from lcodec.errors import (
         FormatError,
         InputError,
@@ -69,7 +70,7 @@ _PICTURE = "lcodec.picture"
 # Public name -> (module, name there).
 _HOMES = {
     "Codec": (_CODEC, "Codec"),
-    "Decoded": (_CODEC, "Decoded"),
+    "Decoded": ("lcodec.decoded", "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
     "decode": (_CODEC, "decode"),
     "encode": (_CODEC, "encode"),
@@ -102,4 +103,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
 from lcodec import container
 from lcodec.container import Header, TilePayload
+from lcodec.decoded import Decoded
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
+from lcodec.picture import Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
 from lcodec.pipeline.pixels import PixelTransform
@@ -29,46 +29,7 @@ from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import find_model_by_id
 from lcodec.weights.load import load_model
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded file.
-
-    Attributes:
-        picture: pixels, alpha and metadata, of the source's mode and depth. Pixels that alpha
-            makes invisible are 0.
-        header: header of the file.
-        timings: seconds by stage.
-    """
-
-    picture: Picture
-    header: Header
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def pixels(self) -> Samples:
-        """uint8 or uint16, (H, W) or (H, W, 3)."""
-        return self.picture.pixels
-
-    @property
-    def alpha(self) -> Samples | None:
-        """None, or (H, W) of the type of the pixels."""
-        return self.picture.alpha
-
-    @property
-    def metadata(self) -> Metadata:
-        """Colour profile, EXIF and XMP."""
-        return self.picture.metadata
-
-    def to_image(self) -> Image:
-        """As a Pillow image of mode L, LA, RGB, RGBA or I;16, metadata in its ``info``.
-
-        Pillow has no mode for other pictures of 16 bits: they are reduced to 8.
-        """
-        return to_pil(self.picture)
+__all__ = ["Codec", "Decoded", "decode", "encode", "forget_codecs", "shared_codec"]
 
 
 def _whole(name: str, value: int, largest: int) -> int:
@@ -114,6 +75,9 @@ class Codec:
         )
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)
+
+    def __repr__(self) -> str:
+        return f"<lcodec.Codec {self.loaded.name} on {self.loaded.device}>"
 
     def encode(
         self,

@@ -41,7 +41,7 @@ class Trial:
     ssimulacra2: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Encoded:
     """A file, and what is known about it.
 
@@ -63,6 +63,9 @@ class Encoded:
     psnr: float | None = None
     ssimulacra2: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
 
     @property
     def evaluations(self) -> int:
