@@ -9,6 +9,7 @@ PICTURE ?= $(shell $(BIN)/python -c \
 	"import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data/chelsea.png')")
 DEMO := build/demo
 MINUTES ?= 10
+ORIGINAL = $(DEMO)/original$(suffix $(PICTURE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo lint unit test docs portability fuzz slow bench release-check
@@ -19,15 +20,19 @@ help: ## List the targets
 install: $(INSTALLED) ## Make .venv and install lcodec with everything development needs
 
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV), which takes a few minutes the first time; what was done: $(VENV)/install.log"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev]" \
+		> $(VENV)/install.log 2>&1 || { tail -n 20 $(VENV)/install.log; exit 1; }
+	@touch $@
 
 demo: $(INSTALLED) ## Encode and decode a photograph, PICTURE=photo.png for one of your own
-	mkdir -p $(DEMO)
-	$(BIN)/lcodec encode -f "$(PICTURE)" $(DEMO)/photo.lic
-	$(BIN)/lcodec inspect $(DEMO)/photo.lic
-	$(BIN)/lcodec decode -f $(DEMO)/photo.lic $(DEMO)/photo.png
+	@mkdir -p $(DEMO)
+	@cp "$(PICTURE)" $(ORIGINAL)
+	@$(BIN)/lcodec encode -f $(ORIGINAL) $(DEMO)/photo.lic
+	@$(BIN)/lcodec decode -f $(DEMO)/photo.lic $(DEMO)/decoded.png
+	@echo "the decoded picture is $(CURDIR)/$(DEMO)/decoded.png; a page to compare it with the original:"
+	@echo "    $(BIN)/lcodec compare $(ORIGINAL) $(DEMO)/photo.lic --html $(DEMO)/look.html"
 
 lint: $(INSTALLED) ## Style and types: ruff check, ruff format --check, mypy
 	$(BIN)/ruff check .

@@ -14,9 +14,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec, Decoded, decode, encode
+    from lcodec.codec import Codec, decode, encode
     from lcodec.container import Description, Header
     from lcodec.container import describe as inspect
+    from lcodec.decoded import Decoded
     from lcodec.errors import (
         FormatError,
         InputError,
@@ -71,7 +72,7 @@ _PICTURE = "lcodec.picture"
 # Public name -> (module, name there).
 _HOMES = {
     "Codec": (_CODEC, "Codec"),
-    "Decoded": (_CODEC, "Decoded"),
+    "Decoded": ("lcodec.decoded", "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
     "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
     "decode": (_CODEC, "decode"),
@@ -105,4 +106,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import lcodec.quicktorch  # noqa: F401  # first of all: see there
 
 # isort: split
 from lcodec import container
 from lcodec.container import Header, TilePayload
+from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
@@ -21,7 +21,7 @@ from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits, chosen
-from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
+from lcodec.picture import Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
 from lcodec.pipeline.pixels import PixelTransform
@@ -35,46 +35,7 @@ from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import find_model_by_id
 from lcodec.weights.load import load_model
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded file.
-
-    Attributes:
-        picture: pixels, alpha and metadata, of the source's mode and depth. Pixels that alpha
-            makes invisible are 0.
-        header: header of the file.
-        timings: seconds by stage.
-    """
-
-    picture: Picture
-    header: Header
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def pixels(self) -> Samples:
-        """uint8 or uint16, (H, W) or (H, W, 3)."""
-        return self.picture.pixels
-
-    @property
-    def alpha(self) -> Samples | None:
-        """None, or (H, W) of the type of the pixels."""
-        return self.picture.alpha
-
-    @property
-    def metadata(self) -> Metadata:
-        """Colour profile, EXIF and XMP."""
-        return self.picture.metadata
-
-    def to_image(self) -> Image:
-        """As a Pillow image of mode L, LA, RGB, RGBA or I;16, metadata in its ``info``.
-
-        Pillow has no mode for other pictures of 16 bits: they are reduced to 8.
-        """
-        return to_pil(self.picture)
+__all__ = ["Codec", "Decoded", "decode", "encode", "forget_codecs", "shared_codec"]
 
 
 def _whole(name: str, value: int, largest: int) -> int:
@@ -120,6 +81,9 @@ class Codec:
         )
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)
+
+    def __repr__(self) -> str:
+        return f"<lcodec.Codec {self.loaded.name} on {self.loaded.device}>"
 
     def encode(
         self,
@@ -167,9 +131,8 @@ class Codec:
             raise UsageError(f"a lcodec.Target is needed, not {target!r}")
         effort = _whole("effort", effort, EFFORT_MAX)
         quality = self._quality(quality)
-        encoder = self._encoder(image, quality, strip)
-        encoder.progress = progress
-        suit_threads(encoder.source.header.pixels)
+        encoder = self._encoder(image, strip, progress)
+        suit_threads(encoder.source.pixels.shape[0] * encoder.source.pixels.shape[1])
         if target is not None:
             return encode_to(encoder, target, effort)
         return encoder.make_file(quality, effort)
@@ -187,8 +150,8 @@ class Codec:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
         quality = self._quality(quality)
-        encoders = [self._encoder(image, quality, strip) for image in images]
-        suit_threads(sum(encoder.source.header.pixels for encoder in encoders))
+        encoders = [self._encoder(image, strip) for image in images]
+        suit_threads(sum(e.source.pixels.shape[0] * e.source.pixels.shape[1] for e in encoders))
         return Encoder.make_files(encoders, quality)
 
     def _quality(self, quality: int | None) -> int:
@@ -196,39 +159,40 @@ class Codec:
             return default_quality(self.loaded.config.tune)
         return _whole("quality", quality, QUALITY_MAX)
 
-    def _encoder(self, image: AnyPicture, quality: int, strip: bool) -> Encoder:
+    def _encoder(self, image: AnyPicture, strip: bool, progress: Progress = no_progress) -> Encoder:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
-        source = self._source(picture, quality)
-        return Encoder(self._pixels, self._latents, self._refiner, source, self.loaded.config)
+        loaded, source = self.loaded, self._source(picture)
+        return Encoder(self._pixels, self._latents, self._refiner, source, loaded.config, progress)
 
-    def _source(self, picture: Picture, quality: int) -> Source:
+    def _source(self, picture: Picture) -> Source:
         pixels, alpha, visible = picture.pixels, picture.alpha, None
         if alpha is not None and alpha.any() and not alpha.all():
             visible = alpha > 0
         if alpha is not None:
             pixels = fill_invisible(pixels, alpha)
-        header = self._header(picture, quality)
         metadata = sidedata.metadata_sections(picture.metadata)
+        header = self._header_of(picture)
+        # What nobody would decode is not encoded either; how large it may be is for callers to say.
+        pixels_max = max(picture.width * picture.height, DEFAULT_MAX_PIXELS)
+        DecoderLimits.for_pixels(pixels_max).check(header(0))
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
-    def _header(self, picture: Picture, quality: int) -> Header:
-        header = Header(
-            width=picture.width,
-            height=picture.height,
-            channels=3 if picture.channels == 3 else 1,
-            bit_depth=8 if picture.bit_depth == 8 else 16,
-            alpha=sidedata.alpha_kind(picture),
-            quality=quality,
+    def _header_of(self, picture: Picture) -> Callable[[int], Header]:
+        """What makes the header of a picture's file for a quality."""
+        return partial(
+            Header,
+            picture.width,
+            picture.height,
+            3 if picture.channels == 3 else 1,
+            8 if picture.bit_depth == 8 else 16,
             tile_edge=self.tile_edge,
             profile=P.PROFILE,
             entropy_model=self.loaded.entropy.fourcc,
             model_id=self.loaded.model_id,
+            alpha=sidedata.alpha_kind(picture),
         )
-        # What nobody would decode is not encoded either; how large it may be is for callers to say.
-        DecoderLimits.for_pixels(max(header.pixels, DEFAULT_MAX_PIXELS)).check(header)
-        return header
 
     @own_errors("decoding")
     def decode(

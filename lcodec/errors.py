@@ -1,76 +1,92 @@
-"""All errors this package raises on purpose, and the exit status each one gives the program.
+"""All errors this package raises on purpose, and every exit status of the program.
 
-    LcodecError              1   any other failure
-    +-- UsageError           2   bad option or argument, or options that do not go together
-    +-- InputError           3   picture missing, unreadable or too large
-    +-- FormatError          4   not a .lic file, or a damaged one (truncated, CRC, bad field)
-    +-- UnsupportedError     5   a sound file that needs a newer program (major version, unknown
-    |                            critical section, entropy model or arithmetic profile)
-    +-- WeightsError         6   weights missing, with the wrong hash, or of another model
-    +-- MismatchError        7   the decoded symbols are not the encoded ones
-    +-- OutputError          8   output cannot be written, or exists already
-    +-- TargetError         10   no quality level meets the size or PSNR asked for
-
-An interrupted program exits with 130. Messages are one line, meant for the user.
+Messages are one line, meant for the user.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import ClassVar
 
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
+
+class Exit(IntEnum):
+    """The statuses the program ends with: in a few words, and in a line. The only list there is."""
+
+    short: str
+    meaning: str
+
+    def __new__(cls, status: int, short: str, meaning: str) -> Exit:
+        """A status with its words."""
+        one = int.__new__(cls, status)
+        one._value_ = status
+        one.short, one.meaning = short, meaning
+        return one
+
+    SUCCESS = 0, "success", "success"
+    FAILURE = 1, "some files failed", "`batch`: some files failed; or any other failure"
+    USAGE = 2, "usage", "wrong usage: a bad option or argument, or some that exclude each other"
+    INPUT = 3, "input", "input missing or unreadable, or too large a picture"
+    FORMAT = 4, "damaged", "not a .lic file, or a damaged one"
+    UNSUPPORTED = 5, "too new", "a sound .lic file that needs a newer lcodec"
+    WEIGHTS = 6, "weights", "weights missing, or not the right ones"
+    MISMATCH = 7, "wrong symbols", "the decoded symbols are not the encoded ones"
+    OUTPUT = 8, "output", "output cannot be written, or exists already (`-f` replaces it)"
+    NOTHING = 9, "nothing to do", "`batch`: no files, or all outputs are there already"
+    TARGET = 10, "target not met", "the target cannot be met; nothing is written"
+    DEFECT = 70, "defect", "a defect of lcodec; `LCODEC_DEBUG=1` shows where"
+    INTERRUPTED = 130, "interrupted", "interrupted (Ctrl-C)"
+    TERMINATED = 143, "terminated", "terminated (SIGTERM)"
 
 
 class LcodecError(Exception):
     """Base of every error raised on purpose; ``exit_code`` is the program's exit status."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = Exit.FAILURE
 
 
 class UsageError(LcodecError):
     """A bad option or argument, or a combination that makes no sense."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[int] = Exit.USAGE
 
 
 class InputError(LcodecError):
     """The picture is missing, unreadable or larger than the limit."""
 
-    exit_code: ClassVar[int] = 3
+    exit_code: ClassVar[int] = Exit.INPUT
 
 
 class FormatError(LcodecError):
     """The data is not a ``.lic`` file, or it is truncated or damaged."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: ClassVar[int] = Exit.FORMAT
 
 
 class UnsupportedError(LcodecError):
     """The file is sound but uses something this version does not know."""
 
-    exit_code: ClassVar[int] = 5
+    exit_code: ClassVar[int] = Exit.UNSUPPORTED
 
 
 class WeightsError(LcodecError):
     """Weights are missing, have the wrong hash, or belong to another model."""
 
-    exit_code: ClassVar[int] = 6
+    exit_code: ClassVar[int] = Exit.WEIGHTS
 
 
 class MismatchError(LcodecError):
     """The checksum of the decoded symbols is not the one in the file."""
 
-    exit_code: ClassVar[int] = 7
+    exit_code: ClassVar[int] = Exit.MISMATCH
 
 
 class OutputError(LcodecError):
     """The output cannot be written, or exists and may not be replaced."""
 
-    exit_code: ClassVar[int] = 8
+    exit_code: ClassVar[int] = Exit.OUTPUT
 
 
 class TargetError(LcodecError):
     """No quality level gives a file of the size or PSNR that was asked for."""
 
-    exit_code: ClassVar[int] = 10
+    exit_code: ClassVar[int] = Exit.TARGET

@@ -29,7 +29,7 @@ def float_bits(model: TwinCodec, codec: Codec, path: Path, quality: int) -> floa
     level = torch.tensor([float(quality)])
     total = 0.0
     with torch.no_grad():
-        for area in tile_areas(codec._header(Picture(pixels), quality)):
+        for area in tile_areas(codec._header_of(Picture(pixels))(quality)):
             extent = area.extent
             tile = y[None, :, area.rows, area.columns]
             below, right = extent.padded_h - extent.h, extent.padded_w - extent.w

@@ -48,7 +48,7 @@ def plan_tree(
         raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
     _check_destination(destination)
     found, problems = _find(source, inputs)
-    outputs = _outputs(found, output)
+    outputs = outputs_of(found, output)
     jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
     return Plan(tuple(jobs), tuple(problems))
 
@@ -76,7 +76,7 @@ def plan_list(
         for path in outside
     ]
     relative = {path.relative_to(root): path for path in full if path.is_relative_to(root)}
-    outputs = _outputs(relative, output)
+    outputs = outputs_of(relative, output)
     real = {os.path.realpath(path) for path in full}
     jobs = []
     for path, origin in relative.items():
@@ -87,6 +87,25 @@ def plan_list(
         else:
             jobs.append(job)
     return Plan(tuple(sorted(jobs)), tuple(problems))
+
+
+def files_below(
+    sources: Iterable[Path], inputs: Collection[str]
+) -> tuple[list[Path], list[Outcome]]:
+    """Files as they are named, and those below the folders among ``sources``, as `plan_tree` does.
+
+    Folders that cannot be listed come as failed outcomes.
+    """
+    found: list[Path] = []
+    problems: list[Outcome] = []
+    for source in sources:
+        if not source.is_dir():
+            found.append(source)
+            continue
+        below, own = _find(source, inputs)
+        found += [source / path for path in below]
+        problems += own
+    return found, problems
 
 
 def parse_list(data: bytes, *, null: bool = False) -> list[Path]:
@@ -134,7 +153,7 @@ def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outco
     return found, problems
 
 
-def _outputs(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
+def outputs_of(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
     """The output of each source, relative to the destination; no two are the same.
 
     Names that differ in case alone count as the same, because some file systems think so.

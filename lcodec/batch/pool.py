@@ -17,7 +17,7 @@ from typing import NoReturn, Protocol, Self
 
 from lcodec.atomic import delete_unfinished
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
-from lcodec.errors import EXIT_TERMINATED, LcodecError
+from lcodec.errors import Exit, LcodecError
 from lcodec.startup import own_process
 
 Results = Iterator[tuple[Task, Result]]
@@ -249,4 +249,4 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     # Not by an exception: where the signal comes in a callback, Python prints it and goes on.
     delete_unfinished()
-    os._exit(EXIT_TERMINATED)
+    os._exit(Exit.TERMINATED)

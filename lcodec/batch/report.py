@@ -129,14 +129,16 @@ class Report:
     failures: list[Outcome] = field(default_factory=list)
     bytes: int = 0
     pixels: int = 0
+    source_bytes: int = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome; bytes and pixels are those of files made now."""
+        """Count an outcome; bytes, of outputs and sources, and pixels are of what was made now."""
         match outcome.status:
             case Status.DONE:
                 self.done += 1
                 self.bytes += outcome.bytes or 0
                 self.pixels += outcome.pixels
+                self.source_bytes += outcome.stamp.source_bytes if outcome.stamp else 0
             case Status.SKIPPED:
                 self.skipped += 1
             case Status.PLANNED:

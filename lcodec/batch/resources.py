@@ -36,13 +36,16 @@ def worker_bytes(pixels: int, *, effort: int = 0) -> int:
     return BASE_BYTES + work + BYTES_PER_PIXEL * pixels
 
 
-def default_jobs(pixels: Iterable[int], *, effort: int = 0) -> int:
-    """Workers for pictures of these sizes: as many as cores, memory and work suffice for."""
+def default_jobs(pixels: Iterable[int], *, effort: int = 0, threads: int = 1) -> int:
+    """Workers for pictures of these sizes: as many as cores, memory and work suffice for.
+
+    ``threads`` is how many cores a worker is to have.
+    """
     sizes = list(pixels)
     if not sizes:
         return 1
     worthwhile = len(sizes) if effort else -(-sum(sizes) // WORTHWHILE_PIXELS)
-    limits = [cores(), len(sizes), worthwhile]
+    limits = [cores() // threads, len(sizes), worthwhile]
     free = available_bytes()
     if free is not None:
         limits.append(int(free * MEMORY_SHARE) // worker_bytes(max(sizes), effort=effort))

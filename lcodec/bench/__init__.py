@@ -4,7 +4,8 @@ BD-rate needs scipy, plots need matplotlib and pages jinja2, all of the extra ``
 """
 
 from lcodec.bench.bdrate import BdRate, bd_rate
-from lcodec.bench.curves import ANCHOR, Curve, is_kodak, published_curve, published_curves
+from lcodec.bench.curves import ANCHOR, Curve, published_curve, published_curves
+from lcodec.bench.kodak import is_kodak
 from lcodec.bench.plot import plot_rd
 from lcodec.bench.report import print_report
 from lcodec.bench.results import (

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import PurePath
 from typing import Literal
 
 from lcodec.errors import UsageError
@@ -116,9 +115,3 @@ def published_curve(name: str) -> Curve:
     if name not in curves:
         raise UsageError(f"unknown curve `{name}`, known are: {' '.join(curves)}")
     return curves[name]
-
-
-def is_kodak(names: Iterable[str]) -> bool:
-    """Whether the file names are those of the 24 Kodak pictures, which the curves are for."""
-    found = sorted(PurePath(name).stem.lower() for name in names)
-    return found == [f"kodim{number:02d}" for number in range(1, 25)]

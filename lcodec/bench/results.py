@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lcodec.bench.curves import Curve
+from lcodec.bench.kodak import is_kodak
 from lcodec.errors import InputError
 
 SCHEMA = 1
@@ -18,6 +19,9 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class PictureResult:
     """One picture at one quality. Times in seconds; stages by name.
+
+    ``sha256`` is that of the file, ``pixels_sha256`` that of the source (`lcodec.bench.kodak`), ""
+    in the figures of versions that did not say.
 
     ``ms_ssim`` and ``ssimulacra2`` are None if the picture is too small for them.
 
@@ -31,6 +35,7 @@ class PictureResult:
     channels: int
     bytes: int
     sha256: str
+    pixels_sha256: str
     psnr: float
     ms_ssim: float | None
     ssimulacra2: float | None
@@ -87,6 +92,10 @@ class BenchResult:
     startup_seconds: float | None
     machine: dict[str, str]
     peers: tuple[Curve, ...] = ()
+
+    def is_kodak(self) -> bool:
+        """Whether the pictures are the 24 of the published curves, by their pixels."""
+        return is_kodak({row.picture: row.pixels_sha256 for row in self.results}.values())
 
     def means(self) -> list[QualityMean]:
         """Means over the pictures, one entry a quality, by rising quality."""
@@ -167,6 +176,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
         channels=int(row["channels"]),
         bytes=int(row["bytes"]),
         sha256=str(row["sha256"]),
+        pixels_sha256=str(row.get("pixels_sha256", "")),
         psnr=math.inf if psnr is None else psnr,
         ms_ssim=_number(row["ms_ssim"]),
         ssimulacra2=_number(row.get("ssimulacra2")),

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lcodec.atomic import atomic_write
+from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.metrics.measures import measure
@@ -201,6 +202,7 @@ def _measure(
         channels=picture.channels,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
+        pixels_sha256=pixels_hash(picture.pixels),
         psnr=found.psnr,
         ms_ssim=found.ms_ssim,
         ssimulacra2=found.ssimulacra2,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from lcodec.bench.bdrate import bd_rate
-from lcodec.bench.curves import ANCHOR, Curve, Metric, is_kodak, published_curve
+from lcodec.bench.curves import ANCHOR, Curve, Metric, published_curve
 from lcodec.bench.extras import MissingExtraError
 from lcodec.bench.results import (
     BenchResult,
@@ -102,7 +102,7 @@ def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Su
     Raises:
         MissingExtraError: scipy is not installed.
     """
-    published = COMPARED if against is None and is_kodak(result.pictures) else ()
+    published = COMPARED if against is None and result.is_kodak() else ()
     curves = [*(published_curve(name) for name in published), *(against or ())]
     rows = result.results
     startup = result.startup_seconds
@@ -185,10 +185,10 @@ def _percent(part: float, whole: float | None) -> float | None:
 
 def _notes(result: BenchResult) -> list[str]:
     notes = []
-    if not is_kodak(result.pictures) and not result.peers:
+    if not result.is_kodak() and not result.peers:
         notes.append(
-            "the published curves are means over the 24 Kodak pictures; `--against jpeg,avif`"
-            " compares with codecs on these pictures"
+            "the published curves are means over the 24 Kodak pictures, and these are others;"
+            " `--against jpeg,avif` compares with codecs on these pictures"
         )
     if len(result.qualities) < MIN_LEVELS:
         notes.append(

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lcodec.cli import complete, console
+from lcodec.cli import console
 from lcodec.cli.console import PROGRAM
+from lcodec.cli.decode import FormatOption
 from lcodec.cli.options import (
     FILES,
-    MESSAGES,
     Device,
-    DeviceOption,
-    EffortOption,
-    ForceOption,
-    MaxPixelsOption,
+    Messages,
     ModelOption,
-    PreserveOption,
-    QualityOption,
-    QuietOption,
+    Networks,
+    OutputOption,
+    Rate,
     StripOption,
-    TargetBppOption,
-    TargetPsnrOption,
-    TargetSizeOption,
-    TargetSsimulacra2Option,
-    TuneOption,
-    VerboseOption,
-    check_speech,
-    choose_target,
-    whole,
+    Writing,
 )
 from lcodec.cli.paths import STANDARD
-from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.cli.skeleton import spread
+from lcodec.cli.values import format_suffix, whole
 from lcodec.errors import InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
-from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
+from lcodec.tunes import default_quality
 from lcodec.weights import require_model, stated_tune
 
 if TYPE_CHECKING:
@@ -57,19 +49,19 @@ WORK = "What is done"
 LISTS = "Lists of files (SRC `-`)"
 
 
+@spread
 def batch(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="SRC", help="Folder, or `-` for a list on standard input.")
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC... DST",
+            help="Folders or files, or `-` for a list on standard input; then the folder for the "
+            "results.",
+        ),
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the results.")],
-    quality: QualityOption = None,
-    target_size: TargetSizeOption = None,
-    target_bpp: TargetBppOption = None,
-    target_psnr: TargetPsnrOption = None,
-    target_ssimulacra2: TargetSsimulacra2Option = None,
-    tune: TuneOption = DEFAULT_TUNE,
-    effort: EffortOption = 0,
+    rate: Rate,
+    output: OutputOption = None,
     decode: Annotated[
         bool,
         typer.Option(
@@ -78,16 +70,7 @@ def batch(
             rich_help_panel=WORK,
         ),
     ] = False,
-    picture_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            autocompletion=complete.picture_formats,
-            help="With --decode: png (if not given), tif, ...",
-            rich_help_panel=WORK,
-        ),
-    ] = None,
+    picture_format: FormatOption = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -128,16 +111,15 @@ def batch(
         typer.Option(
             "--base",
             metavar="DIR",
-            help="The folder whose tree is mirrored.",
+            help="Folder whose tree is mirrored; also for files SRC.",
             rich_help_panel=LISTS,
         ),
     ] = None,
     model: ModelOption = None,
-    device: DeviceOption = Device.AUTO,
+    *,
+    networks: Networks,
     strip: StripOption = False,
-    preserve: PreserveOption = False,
-    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
-    force: ForceOption = False,
+    writing: Writing,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -147,29 +129,22 @@ def batch(
             rich_help_panel=FILES,
         ),
     ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print a line of JSON a file on standard output.",
-            rich_help_panel=MESSAGES,
-        ),
-    ] = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    messages: Messages,
 ) -> None:
     """Encode or decode many files.
 
-    All pictures below SRC are encoded into the same tree of folders below DST. What is finished
-    is checked and skipped, so the same command takes up a batch that was stopped. What fails is
-    tried twice, does not stop the rest, and is listed at the end.
+    All pictures below a folder SRC are encoded into the same tree of folders below DST; files SRC
+    go there too. What is finished is checked and skipped, so the same command takes up a batch
+    that was stopped. What fails is tried twice, does not stop the rest, and is listed at the end.
     """
-    check_speech(quiet=quiet, verbose=verbose)
-    target = choose_target(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
-    model = model or default_model(tune)
+    target, name = rate.target(), rate.model(model)
+    quality = rate.quality
     if quality is None and target is None and not decode:
-        quality = default_quality(stated_tune(require_model(model)))
-    _check_usage(context, source, decode, destination, picture_format, null, base)
+        quality = default_quality(stated_tune(require_model(name)))
+    elif not decode:
+        require_model(name)
+    sources, destination = _split(files, output, decode)
+    _check_usage(context, sources, decode, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check
     from lcodec.batch.engine import TOGETHER, survey, work
@@ -178,27 +153,22 @@ def batch(
     from lcodec.cli.batchview import View
 
     options: Options
+    device, preserve, limit = networks.device.value, writing.preserve, writing.max_pixels
     if decode:
-        options = DecodeOptions(_suffix(picture_format), device.value, preserve, max_pixels)
+        options = DecodeOptions(format_suffix(picture_format), device, preserve, limit)
     else:
-        options = EncodeOptions(
-            model, quality, device.value, target, effort, strip, preserve, max_pixels
-        )
-    plan = _plan(source, destination, options, null=null, base=base)
+        options = EncodeOptions(name, quality, device, target, rate.effort, strip, preserve, limit)
+    plan = _plan(sources, destination, options, null=null, base=base)
     with ExitStack() as stack:
         record = None
         if manifest is not None:
             record = stack.enter_context(Manifest(manifest, read_only=dry_run))
-        check = Check(options, force=force, manifest=record)
-        name = "list" if source == STANDARD else source
-        verb = "decode" if decode else "encode"
+        check = Check(options, force=writing.force, manifest=record)
         view = View(
-            name,
-            verb,
+            _name(sources),
+            "decode" if decode else "encode",
             manifest=None if dry_run else record,
-            as_json=as_json,
-            quiet=quiet,
-            verbose=verbose,
+            messages=messages,
         )
         try:
             for problem in plan.problems:
@@ -206,7 +176,10 @@ def batch(
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
-                with view.working(todo), _executor(options, jobs, todo) as executor:
+                with (
+                    view.working(todo),
+                    _executor(options, jobs, networks.threads, todo) as executor,
+                ):
                     view.detail(f"{len(todo)} files, {executor.jobs} at a time")
                     work(
                         todo,
@@ -220,15 +193,25 @@ def batch(
             view.stopped(len(plan.problems) + len(plan.jobs))
             raise
     if not view.report.total:
-        view.hint = _other_kind(source, decode)
+        view.hint = _other_kind(sources, decode)
     view.conclude()
+
+
+def _split(files: list[str], output: str | None, decode: bool) -> tuple[list[str], Path]:
+    """The sources, and the folder for the results."""
+    if output is not None:
+        return files, Path(output)
+    *sources, last = files
+    if not sources:
+        form = f"{PROGRAM} batch {'--decode ' if decode else ''}{last} DST"
+        raise UsageError(f"a folder for the results is missing, as in `{form}`")
+    return sources, Path(last)
 
 
 def _check_usage(
     context: typer.Context,
-    source: str,
+    sources: list[str],
     decode: bool,
-    destination: Path,
     picture_format: str | None,
     null: bool,
     base: Path | None,
@@ -244,58 +227,73 @@ def _check_usage(
         raise UsageError(f"`--{option}` is for encoding and excludes `--decode`")
     if picture_format is not None and not decode:
         raise UsageError("`--format` needs `--decode`")
-    if source == STANDARD:
+    if STANDARD in sources:
+        if len(sources) > 1:
+            raise UsageError("`-` as SRC is a list on standard input and excludes other sources")
         console.refuse_terminal_input()
         return
-    if null or base is not None:
-        raise UsageError(f"`{'--null' if null else '--base'}` needs `-` as SRC")
-    if not Path(source).is_dir():
-        _refuse_source(source, destination, decode)
+    if null:
+        raise UsageError("`--null` needs `-` as SRC")
+    if base is not None and _one_tree(sources):
+        raise UsageError("`--base` is for files; of a folder SRC, its own tree is mirrored")
+    for source in sources:
+        if not Path(source).exists():
+            raise InputError(f"{source}: no such file or folder{_order(context, source)}")
 
 
-def _refuse_source(source: str, destination: Path, decode: bool) -> NoReturn:
-    if Path(source).exists():
-        single = "decode" if decode else "encode"
-        raise InputError(f"{source}: is not a folder; `{PROGRAM} {single}` is for one file")
-    hint = "; SRC comes before DST" if destination.is_dir() else ""
-    raise InputError(f"{source}: no such folder{hint}")
+def _order(context: typer.Context, source: str) -> str:
+    """What to add where a folder is missing that was perhaps to be made."""
+    files = context.params["files"]
+    swapped = len(files) == 2 and source == files[0] and Path(files[1]).is_dir()
+    return "; SRC comes before DST" if swapped else ""
 
 
-def _other_kind(source: str, decode: bool) -> str:
+def _one_tree(sources: list[str]) -> bool:
+    return len(sources) == 1 and Path(sources[0]).is_dir()
+
+
+def _name(sources: list[str]) -> str:
+    """What lines call the batch."""
+    if sources == [STANDARD]:
+        return "list"
+    return sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
+
+
+def _other_kind(sources: list[str], decode: bool) -> str:
     """What to add where nothing was found, if there is something for the other direction."""
-    if source == STANDARD:
+    if not _one_tree(sources):
         return ""
     wanted = READ_SUFFIXES if decode else {LIC}
-    if not any(path.suffix.lower() in wanted for path in Path(source).rglob("*")):
+    if not any(path.suffix.lower() in wanted for path in Path(sources[0]).rglob("*")):
         return ""
     return "; there are pictures to encode" if decode else "; `--decode` is for its .lic files"
 
 
-def _suffix(picture_format: str | None) -> str:
-    """The suffix of a format named on the command line, with or without its dot."""
-    from lcodec.picture import format_of_suffix
-
-    suffix = "." + (picture_format or "png").lower().removeprefix(".")
-    format_of_suffix(suffix)
-    return suffix
-
-
 def _plan(
-    source: str, destination: Path, options: Options, *, null: bool, base: Path | None
+    sources: list[str], destination: Path, options: Options, *, null: bool, base: Path | None
 ) -> Plan:
     from lcodec.batch.options import DecodeOptions
-    from lcodec.batch.plan import parse_list, plan_list, plan_tree
+    from lcodec.batch.plan import files_below, parse_list, plan_list, plan_tree
 
     decode = isinstance(options, DecodeOptions)
     output = options.suffix if isinstance(options, DecodeOptions) else LIC
-    if source == STANDARD:
-        sources = parse_list(sys.stdin.buffer.read(), null=null)
-        return plan_list(sources, destination, base=base, output=output)
     inputs = {LIC} if decode else READ_SUFFIXES
-    return plan_tree(Path(source), destination, inputs=inputs, output=output)
+    if sources == [STANDARD]:
+        named = parse_list(sys.stdin.buffer.read(), null=null)
+        return plan_list(named, destination, base=base, output=output)
+    if _one_tree(sources):
+        return plan_tree(Path(sources[0]), destination, inputs=inputs, output=output)
+    named, problems = files_below(map(Path, sources), inputs)
+    folders = {os.path.dirname(os.path.abspath(path)) for path in named}
+    if base is None and len(folders) == 1 and not any(map(os.path.isdir, sources)):
+        base = named[0].parent
+    plan = plan_list(named, destination, base=base, output=output)
+    return replace(plan, problems=(*problems, *plan.problems))
 
 
-def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Executor:
+def _executor(
+    options: Options, jobs: int | None, threads: int | None, todo: list[Decision]
+) -> Executor:
     """As many processes as asked for or as there is room for; one is this process itself."""
     from lcodec.batch.options import EncodeOptions
     from lcodec.batch.pool import InProcess, Processes
@@ -303,11 +301,15 @@ def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Execu
     from lcodec.batch.work import CodecRecipe
 
     effort = options.effort if isinstance(options, EncodeOptions) else 0
-    count = min(jobs or default_jobs((d.pixels for d in todo), effort=effort), len(todo))
+    room = default_jobs((d.pixels for d in todo), effort=effort, threads=threads or 1)
+    count = min(jobs or room, len(todo))
     if jobs is None and count > 1 and options.device != Device.CPU:
         from lcodec.weights.load import choose_device
 
         if choose_device(options.device).type == "cuda":
             count = 1  # several would share one GPU and its memory
     recipe = CodecRecipe(options)
-    return InProcess(recipe) if count == 1 else Processes(recipe, count, max(1, cores() // count))
+    if count > 1:
+        return Processes(recipe, count, threads or max(1, cores() // count))
+    Networks(threads=threads).prepare()
+    return InProcess(recipe)

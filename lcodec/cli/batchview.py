@@ -12,11 +12,11 @@ import typer
 from lcodec.batch.check import Decision
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Report, Status
-from lcodec.cli import console
+from lcodec.cli import console, figures
 from lcodec.cli.details import Details
-
-EXIT_SOME_FAILED = 1
-EXIT_NOTHING_TO_DO = 9
+from lcodec.cli.options import Messages
+from lcodec.cli.waiting import Bar, waiting
+from lcodec.errors import Exit
 
 FILE_COST = 1 << 15
 """Pixels that take about as long as all that a file costs whatever its size."""
@@ -37,18 +37,15 @@ class View:
         verb: str,
         *,
         manifest: Manifest | None,
-        as_json: bool,
-        quiet: bool,
-        verbose: bool = False,
+        messages: Messages,
     ) -> None:
         self.report = Report()
         self.hint = ""
-        self._details = Details(verbose)
+        self._details = Details(messages.verbose)
         self._name = name
         self._verb = verb
         self._manifest = manifest
-        self._as_json = as_json
-        self._quiet = quiet
+        self._messages = messages
         self._start = time.perf_counter()
         self._advance: Callable[[Outcome], None] = lambda outcome: None
 
@@ -57,12 +54,10 @@ class View:
         self.report.add(outcome)
         if self._manifest and outcome.status is not Status.PLANNED:
             self._manifest.write(outcome)
-        if self._as_json:
-            console.emit_json(outcome.to_dict())
-        elif outcome.status is Status.PLANNED:
+        self._messages.record(outcome.to_dict())
+        if outcome.status is Status.PLANNED and not self._messages.as_json:
             console.emit(f"{self._verb} {outcome.source} -> {outcome.output} ({outcome.reason})")
-        if not self._quiet:
-            console.warn(str(outcome.source), outcome.notes)
+        self._messages.warn(str(outcome.source), outcome.notes)
         self._detail(outcome)
         self._advance(outcome)
 
@@ -73,59 +68,39 @@ class View:
     def _detail(self, outcome: Outcome) -> None:
         text = str(outcome.output or outcome.source)
         if outcome.status is Status.DONE:
-            figures = [f"{outcome.width}x{outcome.height}", f"{outcome.bytes} bytes"]
-            figures += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
+            parts = [f"{outcome.width}x{outcome.height}", figures.exact(outcome.bytes or 0)]
+            parts += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
             if outcome.attempts > 1:
-                figures.append(f"attempt {outcome.attempts}")
-            text = f"{outcome.source} -> {text}: {', '.join(figures)}"
+                parts.append(f"attempt {outcome.attempts}")
+            text = f"{outcome.source} -> {text}: {', '.join(parts)}"
         if outcome.status is not Status.PLANNED:  # those are listed anyway
             self._details.say(outcome.status.value, text)
 
     @contextmanager
     def checking(self, jobs: Iterable[Item]) -> Iterator[Iterable[Item]]:
         """The jobs, with progress shown while they are gone through."""
-        total = len(jobs) if isinstance(jobs, Sized) else None
-        with console.progress_bar("checking", shown=not self._quiet) as progress:
-            yield progress.track(jobs, total=total) if progress else jobs
+        total = len(jobs) if isinstance(jobs, Sized) else 0
+        with waiting(shown=not self._messages.quiet) as progress:
+            yield _counted(jobs, total, progress)
 
     @contextmanager
     def working(self, todo: list[Decision]) -> Iterator[None]:
         """Show progress while these are worked on: by pixels, as pictures differ in size."""
-        if self._quiet or not console.is_terminal():
-            yield
-            return
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         costs = {decision.job.source: decision.pixels + FILE_COST for decision in todo}
-        columns = (
-            BarColumn(),
-            TextColumn("{task.fields[count]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[rate]}  {task.fields[name]}"),
-        )
-        start, done, pixels = time.perf_counter(), 0, 0
-        with Progress(
-            *columns,
-            console=console.error_console(),
-            transient=True,
-            redirect_stdout=False,
-            speed_estimate_period=120,
-        ) as progress:
-            total = sum(costs.values())
-            task = progress.add_task("", total=total, count=f"0/{len(todo)}", rate="", name="")
+        start, total = time.perf_counter(), sum(costs.values())
+        done = pixels = spent = 0
+        with waiting(shown=not self._messages.quiet) as progress:
+            stage = f"{self._verb[:-1]}ing"
+            progress(stage, 0, total, count=f"0/{len(todo)}")
 
             def advance(outcome: Outcome) -> None:
-                nonlocal done, pixels
+                nonlocal done, pixels, spent
                 done += 1
                 pixels += outcome.pixels
+                spent += costs[outcome.source]
                 rate = _rate(done, pixels, time.perf_counter() - start)
-                progress.update(
-                    task,
-                    advance=costs[outcome.source],
-                    count=f"{done}/{len(todo)}",
-                    rate=rate,
-                    name=outcome.source.name,
-                )
+                count, note = f"{done}/{len(todo)}", f"{rate}  {outcome.source.name}"
+                progress(stage, spent, total, count=count, note=note)
 
             self._advance = advance
             try:
@@ -135,10 +110,9 @@ class View:
 
     def stopped(self, total: int) -> None:
         """Say how far a batch came that was told to stop."""
-        if not self._quiet:
-            left = total - self.report.total
-            done = f"{self.report.done} {self._verb}d"
-            console.say(f"{self._name}: stopped; {done}, {left} left for the same command")
+        left = total - self.report.total
+        done = f"{self.report.done} {self._verb}d"
+        self._messages.say(f"{self._name}: stopped; {done}, {left} left for the same command")
 
     def conclude(self) -> None:
         """List the failures, sum up, and exit with the status if it is not 0."""
@@ -146,12 +120,11 @@ class View:
             message = outcome.error or ""
             named = message.startswith((f"{outcome.source}:", f"{outcome.output}:"))
             console.fail(message if named else f"{outcome.source}: {message}")
-        if not self._quiet:
-            console.say(self._summary())
+        self._messages.say(self._summary())
         if self.report.failures:
-            raise typer.Exit(EXIT_SOME_FAILED)
+            raise typer.Exit(Exit.FAILURE)
         if not self.report.done and not self.report.planned:
-            raise typer.Exit(EXIT_NOTHING_TO_DO)
+            raise typer.Exit(Exit.NOTHING)
 
     def _summary(self) -> str:
         report = self.report
@@ -167,12 +140,25 @@ class View:
             )
             if count
         ]
-        figures = ""
-        if report.pixels:
-            seconds = time.perf_counter() - self._start
-            bpp = 8 * report.bytes / report.pixels
-            figures = f"; {report.bytes} bytes, {bpp:.4f} bpp, {seconds:.1f} s"
-        return f"{self._name}: {', '.join(parts)}{figures}"
+        return f"{self._name}: {', '.join(parts)}{self._sums()}"
+
+    def _sums(self) -> str:
+        """Sizes of all that was done."""
+        report = self.report
+        if not report.pixels:
+            return ""
+        coded = figures.size(report.bytes)
+        if self._verb == "encode" and report.source_bytes:
+            share = figures.share(report.bytes, report.source_bytes)
+            coded = f"{figures.size(report.source_bytes)} -> {coded} ({share})"
+        seconds = figures.seconds(time.perf_counter() - self._start)
+        return f"; {coded}, {figures.rate(report.bytes, report.pixels)}, {seconds}"
+
+
+def _counted(jobs: Iterable[Item], total: int, progress: Bar) -> Iterator[Item]:
+    for done, job in enumerate(jobs):
+        progress("checking", done, total)
+        yield job
 
 
 def _rate(files: int, pixels: int, seconds: float) -> str:

@@ -11,15 +11,10 @@ import typer
 
 from lcodec.cli import console, paths
 from lcodec.cli.compare import check_page
-from lcodec.cli.options import (
-    Device,
-    DeviceOption,
-    ForceOption,
-    ModelOption,
-    QuietOption,
-    TuneOption,
-)
+from lcodec.cli.options import ForceOption, ModelOption, Networks, QuietOption, TuneOption
+from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
+from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError
 from lcodec.tunes import DEFAULT_TUNE, default_model
 from lcodec.weights import require_model
@@ -34,6 +29,7 @@ PLOTTED = ("vtm", "bpg", "webp", "jpeg420")
 """Published curves drawn beside the measured one."""
 
 
+@spread
 def bench(
     folder: Annotated[
         Path | None, typer.Option("--set", metavar="DIR", help="Folder of pictures.")
@@ -55,7 +51,8 @@ def bench(
     ] = None,
     tune: TuneOption = DEFAULT_TUNE,
     model: ModelOption = None,
-    device: DeviceOption = Device.AUTO,
+    *,
+    networks: Networks,
     against: Annotated[
         str | None,
         typer.Option(
@@ -135,7 +132,7 @@ def bench(
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
     worst = WorstPictures(level, 0 if html is None else html_pictures)
-    result = old or _measure(folder, measured, model, device, limit, quiet, worst, peers)
+    result = old or _measure(folder, measured, model, networks, limit, quiet, worst, peers)
     outputs.write(result, worst)
 
 
@@ -143,7 +140,7 @@ def _measure(
     folder: Path | None,
     qualities: Sequence[int],
     model: str,
-    device: Device,
+    networks: Networks,
     limit: int | None,
     quiet: bool,
     worst: WorstPictures,
@@ -158,16 +155,15 @@ def _measure(
     def make_codec() -> BenchCodec:
         from lcodec.codec import Codec
 
-        return Codec(model=model, device=device.value)
+        networks.prepare()
+        return Codec(model=model, device=networks.device.value)
 
     codec, startup = benchmark.timed_startup(make_codec)
-    with console.progress_bar("{task.fields[note]}", shown=not quiet) as progress:
-        task = progress.add_task("", total=None, note="") if progress else None
+    with waiting(shown=not quiet) as progress:
 
         def on_result(done: int, total: int, result: PictureResult) -> None:
-            if progress and task is not None:
-                note = f"{result.picture} q{result.quality} {result.bpp:.3f} bpp"
-                progress.update(task, completed=done, total=total, note=note)
+            note = f"{result.picture} q{result.quality} {result.bpp:.3f} bpp"
+            progress("measuring", done, total, note=note)
 
         result = benchmark.run(
             codec,
@@ -181,9 +177,8 @@ def _measure(
         curves = []
         for peer in peers:
 
-            def on_picture(note: str = peer.title) -> None:
-                if progress and task is not None:
-                    progress.update(task, note=note)
+            def on_picture(title: str = peer.title) -> None:
+                progress(title, 0, 1)
 
             curves.append(measure(peer, pictures, on_picture))
         return replace(result, peers=tuple(curves))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lcodec.cli import complete, console, paths
-from lcodec.cli.options import Device, DeviceOption, ForceOption, JsonOption, QuietOption
+from lcodec.cli.options import MESSAGES, ForceOption, Networks, QuietOption
+from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.errors import UsageError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lcodec.bench.html import Scene
 
 
+@spread
 def compare(
     files: Annotated[
         list[str],
@@ -41,9 +43,17 @@ def compare(
         str | None,
         typer.Option("--html", metavar="OUT", help="Write a page to look at the pictures with."),
     ] = None,
-    device: DeviceOption = Device.AUTO,
+    *,
+    networks: Networks,
     force: ForceOption = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the figures as JSON in place of the table.",
+            rich_help_panel=MESSAGES,
+        ),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare pictures with a reference.
@@ -67,7 +77,8 @@ def compare(
 
     if html is not None:
         require("jinja2", "an HTML report")
-    first, *others = read_files(names, device=device.value)
+    networks.prepare()
+    first, *others = read_files(names, device=networks.device.value)
     comparison = compare_pictures(first, others)
     if html is not None:
         _write_page(comparison, html, force)
@@ -160,7 +171,7 @@ def _print_table(comparison: PictureComparison, screen: Console) -> None:
         rows.append((file, shown_psnr(figures.psnr), similarity, points))
     for file, *values in rows:
         name = escape(console.printable(file.name))
-        table.add_row(name, file.kind, str(file.bytes), f"{file.bpp:.4f}", *values)
+        table.add_row(name, file.kind, f"{file.bytes:,}", f"{file.bpp:.4f}", *values)
     screen.print(table)
 
 

@@ -10,11 +10,14 @@ import typer
 from lcodec import weights
 from lcodec.cli import complete, console, paths
 from lcodec.cli.bench import check_plot, parse_levels
-from lcodec.cli.options import Device, DeviceOption, ForceOption, QuietOption
+from lcodec.cli.options import ForceOption, Networks, QuietOption
+from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
+from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError
 
 
+@spread
 def compare_models(
     folder: Annotated[Path, typer.Option("--set", metavar="DIR", help="Folder of pictures.")],
     names: Annotated[
@@ -44,7 +47,8 @@ def compare_models(
             "--memory", metavar="LIST", help="Measure peak memory at these sizes in megapixels."
         ),
     ] = None,
-    device: DeviceOption = Device.AUTO,
+    *,
+    networks: Networks,
     json_file: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE", help="Write all figures as JSON; `-` for stdout."),
@@ -82,21 +86,16 @@ def compare_models(
     from lcodec.bench.comparemodels import compare
 
     pictures = find_pictures(folder)[:limit]
-    with console.progress_bar("", shown=not quiet) as progress:
-        task = progress.add_task("", total=None) if progress else None
-
-        def on_progress(done: int, total: int) -> None:
-            if progress and task is not None:
-                progress.update(task, completed=done, total=total)
-
+    networks.prepare()
+    with waiting(shown=not quiet) as progress:
         comparison = compare(
             chosen,
             pictures,
             qualities,
-            device=device.value,
+            device=networks.device.value,
             uncached=uncached,
             megapixels=sizes,
-            progress=on_progress,
+            progress=lambda done, total: progress("coding", done, total),
         )
     if json_file == paths.STANDARD:
         console.emit(comparison.to_json().rstrip("\n"))

@@ -6,23 +6,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lcodec.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 PROGRAM = "lcodec"
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # but not newline and tab
-
-
-def plain(text: str) -> str:
-    """Text without the control characters by which the name of a file could command a terminal."""
-    return re.sub(_CONTROL, lambda m: f"\\x{ord(m[0]):02x}", text)
 
 
 def printable(text: str) -> str:
@@ -123,25 +116,6 @@ def error_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
-
-
-@contextmanager
-def progress_bar(*columns: str, shown: bool = True) -> Iterator[Progress | None]:
-    """A progress display on standard error, or None where that is no terminal.
-
-    ``columns`` are formats of fields shown after the bar, such as "{task.fields[note]}".
-    """
-    if not (shown and is_terminal()):
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    parts = (BarColumn(), MofNCompleteColumn(), Remaining(), *map(TextColumn, columns))
-    with Progress(
-        *parts, console=error_console(), transient=True, redirect_stdout=False
-    ) as progress:
-        yield progress
 
 
 def align(rows: Iterable[tuple[str, ...]], right: str = "") -> list[str]:

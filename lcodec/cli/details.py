@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lcodec.cli import console
+from lcodec.cli import console, figures
 from lcodec.container import Description
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Details:
         colours = _COLOURS[picture.channels]
         parts = [
             f"{picture.width}x{picture.height} {colours}{alpha}, {picture.bit_depth} bit",
-            *(f"{name} {len(data)} bytes" for name, data in _metadata(picture) if data),
+            *(f"{name} {figures.exact(len(data))}" for name, data in _metadata(picture) if data),
         ]
         self.say("picture", ", ".join(parts))
 
@@ -58,7 +58,7 @@ class Details:
         for trial in trials:
             parts = [f"quality {trial.quality}", f"effort {trial.effort}"]
             if trial.size is not None:
-                parts.append(f"{trial.size} bytes")
+                parts.append(figures.exact(trial.size))
             if trial.psnr is not None:
                 parts.append(f"{trial.psnr:.3f} dB")
             if trial.ssimulacra2 is not None:
@@ -73,7 +73,7 @@ class Details:
         edge = header["tile_edge"]
         rows, columns = header["tiles_y"], header["tiles_x"]
         self.say("tiles", f"{columns}x{rows} of up to {edge}x{edge} pixels")
-        parts = [f"{description['total_bytes']} bytes", *sizes(description)]
+        parts = [figures.exact(description["total_bytes"]), *sizes(description)]
         self.say(label, ", ".join(parts))
 
     def seconds(self, stages: Mapping[str, float]) -> None:
@@ -91,7 +91,16 @@ def sizes(description: Description) -> list[str]:
         "metadata": description["metadata_bytes"],
         "overhead": description["overhead_bytes"],
     }
-    return [f"{name} {size}" for name, size in parts.items() if size]
+    return [f"{name} {size:,}" for name, size in parts.items() if size]
+
+
+def metadata_share(description: Description) -> list[str]:
+    """A word on metadata that makes up half of a file or more."""
+    part, whole = description["metadata_bytes"], description["total_bytes"]
+    if 2 * part < whole:
+        return []
+    share = f"{figures.exact(part)}, {figures.share(part, whole)} of the file"
+    return [f"metadata makes up {share}; `--strip` drops it"]
 
 
 def mode(description: Description) -> str:

@@ -1,68 +1,59 @@
-"""``lcodec encode``: one picture to one ``.lic`` file."""
+"""``lcodec encode``: pictures to ``.lic`` files."""
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lcodec import container
-from lcodec.cli import complete, console, paths, routes
-from lcodec.cli.details import Details
+from lcodec.cli import complete, figures, paths, routes
+from lcodec.cli.details import Details, metadata_share
 from lcodec.cli.options import (
     FILES,
-    Device,
-    DeviceOption,
-    EffortOption,
-    ForceOption,
-    JsonOption,
-    MaxPixelsOption,
+    Messages,
     ModelOption,
-    PreserveOption,
-    QualityOption,
-    QuietOption,
+    Networks,
+    OutputOption,
+    Rate,
     StripOption,
-    TargetBppOption,
-    TargetPsnrOption,
-    TargetSizeOption,
-    TargetSsimulacra2Option,
-    TuneOption,
-    VerboseOption,
-    check_speech,
-    choose_target,
+    Writing,
 )
+from lcodec.cli.routes import Way
+from lcodec.cli.several import Done, run_each
+from lcodec.cli.skeleton import spread
 from lcodec.cli.waiting import waiting
-from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.pipeline.targets import Target
+from lcodec.progress import Progress
 from lcodec.timing import Stopwatch
-from lcodec.tunes import DEFAULT_TUNE, default_model
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
+    from lcodec.codec import Codec
     from lcodec.picture import Picture
     from lcodec.pipeline.encoder import Encoded
 
 
+@spread
 def encode(
-    source: Annotated[
-        str,
-        typer.Argument(metavar="IN", help="Picture, or `-`.", autocompletion=complete.pictures),
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... [OUT]",
+            help="Pictures, or `-`; then a file or folder to write, or `-`. IN with .lic if not "
+            "given.",
+            autocompletion=complete.pictures,
+        ),
     ],
-    output: Annotated[
-        str | None,
-        typer.Argument(metavar="OUT", help="File to write, or `-`; IN with .lic if not given."),
-    ] = None,
-    quality: QualityOption = None,
-    target_size: TargetSizeOption = None,
-    target_bpp: TargetBppOption = None,
-    target_psnr: TargetPsnrOption = None,
-    target_ssimulacra2: TargetSsimulacra2Option = None,
-    tune: TuneOption = DEFAULT_TUNE,
-    effort: EffortOption = 0,
+    rate: Rate,
     model: ModelOption = None,
-    device: DeviceOption = Device.AUTO,
+    *,
+    networks: Networks,
+    output: OutputOption = None,
     strip: StripOption = False,
     verify: Annotated[
         bool,
@@ -72,76 +63,97 @@ def encode(
             rich_help_panel=FILES,
         ),
     ] = False,
-    preserve: PreserveOption = False,
-    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
-    force: ForceOption = False,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    writing: Writing,
+    messages: Messages,
 ) -> None:
-    """Encode a picture to a .lic file.
+    """Encode pictures to .lic files.
 
-    The picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or
-    colour, of 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept.
+    A picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or colour,
+    of 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept. Several go to a folder, or each
+    beside its source; one that fails does not stop the rest.
     """
-    check_speech(quiet=quiet, verbose=verbose)
-    target = choose_target(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
-    output = routes.settle(routes.ENCODE, source, output, force=force, as_json=as_json)
-    model = model or default_model(tune)
-    require_model(model)
-
-    from lcodec.picture import load
-
-    start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
-    with waiting(shown=not quiet) as progress:
-        with watch.stage("reading"):
-            picture = load(source, metadata=not strip, max_pixels=max_pixels)
-        details.picture(picture)
-        if not quiet:
-            console.warn(paths.shown(source), picture.notes)
-        progress("loading networks", 0, 1)
-        with watch.stage("networks"):
-            from lcodec.codec import Codec  # only now: a bad picture is told of without torch
-
-            codec = Codec(model=model, device=device.value)
-        details.networks(codec)
-        with paths.about(paths.shown(source)):
-            encoded = codec.encode_detailed(
-                picture, quality, target=target, effort=effort, progress=progress
-            )
-        stages = watch.seconds | encoded.timings
-        if verify:
-            with watch.stage("verification"), paths.about(paths.shown(source)):
-                codec.decode_symbols(container.read(encoded.data, max_pixels=max_pixels), progress)
-    with watch.stage("writing"):
-        paths.write_output(output, encoded.data, force=force)
-        if preserve:
-            paths.keep_time(source, output)
-    stages |= watch.seconds
-    seconds = time.perf_counter() - start
-    details.trials(encoded.trials)
-    details.file(container.describe(encoded.data, max_pixels=max_pixels))
-    details.seconds(stages)
-    record = _record(source, output, model, picture, encoded)
-    record |= {"effort": effort, "target": None if target is None else str(target)}
-    record |= {"seconds": seconds, "stages": stages}
-    if as_json:
-        console.emit_json(record)
-    if not quiet:
-        console.warn(paths.shown(output, "standard output"), _growth(source, encoded))
-        size = f"{picture.width}x{picture.height}"
-        console.say(
-            f"{paths.journey(source, output)}: {size}, quality {encoded.quality}, "
-            f"{len(encoded.data)} bytes, {record['bpp']:.4f} bpp, {seconds:.2f} s"
-        )
+    target, name = rate.target(), rate.model(model)
+    ways = routes.ways(routes.ENCODE, files, output, force=writing.force, as_json=messages.as_json)
+    require_model(name)
+    work = _Work(rate, target, name, networks, strip, verify, writing, messages)
+    run_each(ways, work, messages, rated=True)
 
 
-def _growth(source: str, encoded: Encoded) -> list[str]:
-    """A word on a file that is larger than its source, which nobody wants."""
-    if not os.path.isfile(source):
-        return []
-    before = os.path.getsize(source)
-    return [f"larger than its source of {before} bytes"] if len(encoded.data) > before else []
+@dataclass
+class _Work:
+    """Encodes one file after the other; the networks are loaded for the first."""
+
+    rate: Rate
+    target: Target | None
+    model: str
+    networks: Networks
+    strip: bool
+    verify: bool
+    writing: Writing
+    messages: Messages
+    codec: Codec | None = None
+
+    def __call__(self, way: Way, named: Callable[[Progress], Progress]) -> Done:
+        from lcodec.picture import load
+
+        messages, limit = self.messages, self.writing.max_pixels
+        source, output, shown = way.source, way.output, paths.shown(way.source)
+        start, watch, details = time.perf_counter(), Stopwatch(), Details(messages.verbose)
+        with waiting(shown=not messages.quiet) as bar:
+            progress = named(bar)
+            with watch.stage("reading"):
+                picture = load(source, metadata=not self.strip, max_pixels=limit)
+            details.picture(picture)
+            messages.warn(shown, picture.notes)
+            if self.codec is None:
+                progress("loading networks", 0, 1)
+                with watch.stage("networks"):
+                    from lcodec.codec import Codec  # only now: a bad picture needs no torch
+
+                    self.networks.prepare()
+                    self.codec = Codec(model=self.model, device=self.networks.device.value)
+                details.networks(self.codec)
+            with paths.about(shown):
+                encoded = self.codec.encode_detailed(
+                    picture,
+                    self.rate.quality,
+                    target=self.target,
+                    effort=self.rate.effort,
+                    progress=progress,
+                )
+                stages = watch.seconds | encoded.timings
+                if self.verify:
+                    with watch.stage("verification"):
+                        file = container.read(encoded.data, max_pixels=limit)
+                        self.codec.decode_symbols(file, progress)
+        with watch.stage("writing"):
+            paths.write_output(output, encoded.data, force=self.writing.force)
+            if self.writing.preserve:
+                paths.keep_time(source, output)
+        stages |= watch.seconds
+        seconds = time.perf_counter() - start
+        description = container.describe(encoded.data, max_pixels=limit)
+        details.trials(encoded.trials)
+        details.file(description)
+        details.seconds(stages)
+        record = _record(source, output, self.model, picture, encoded)
+        record |= {"effort": self.rate.effort}
+        record |= {"target": None if self.target is None else str(self.target)}
+        messages.record(record | {"seconds": seconds, "stages": stages})
+        size, before = len(encoded.data), paths.file_size(source)
+        notes = metadata_share(description)
+        if before is not None and size > before:
+            notes.insert(0, f"larger than its source of {figures.exact(before)}")
+        written = paths.shown(output, "standard output")
+        messages.warn(written, notes)
+        line = figures.journey(shown, before, written, size)
+        if before:
+            line += f" ({figures.share(size, before)})"
+        pixels = picture.width * picture.height
+        if self.target is not None:
+            line += f", quality {encoded.quality}"
+        messages.say(f"{line}, {figures.rate(size, pixels)}, {figures.seconds(seconds)}")
+        return Done(before, size, size, pixels)
 
 
 def _record(

@@ -7,10 +7,11 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from lcodec.cli import foreign, habits
 from lcodec.cli.console import PROGRAM
-from lcodec.cli.manual import EXAMPLES, EXIT_STATUS, short_statuses
+from lcodec.cli.manual import EXAMPLES, short_statuses
 from lcodec.cli.mistakes import unknown_command
-from lcodec.errors import UsageError
+from lcodec.errors import Exit, UsageError
 
 WIDEST, NARROWEST = 100, 30
 OPTIONS = "Options"
@@ -21,6 +22,12 @@ Rows = list[tuple[str, str]]
 
 class Command(TyperCommand):
     """A command whose options stand in panels; typer has these for rich alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Options of other programs get their answer before they are taken for something else."""
+        if not ctx.resilient_parsing:
+            foreign.refuse(args, ctx.command_path.partition(" ")[2], habits.options_of(self))
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.width = _width()
@@ -70,6 +77,12 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     """Commands, with suggestions for those that do not exist."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Command lines in other forms are understood, too (`lcodec.cli.habits`)."""
+        if ctx.parent is None and not ctx.resilient_parsing:
+            args = habits.rewrite(args, self.commands)
+        return super().parse_args(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.width = _width()
         super().format_help(ctx, formatter)
@@ -78,7 +91,7 @@ class Group(TyperGroup):
         _write_examples(ctx.command_path.partition(" ")[2], formatter)
         if ctx.parent is None:
             with formatter.section("Exit status"):
-                formatter.write_dl([(str(status), words) for status, words in EXIT_STATUS.items()])
+                formatter.write_dl([(str(int(one)), one.meaning) for one in Exit])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]

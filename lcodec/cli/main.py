@@ -28,11 +28,9 @@ from lcodec.cli.inspect import inspect
 from lcodec.cli.repack import repack
 from lcodec.cli.train import train
 from lcodec.cli.weights import weights_app
-from lcodec.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, LcodecError, OutputError
+from lcodec.errors import Exit, LcodecError, OutputError
 from lcodec.startup import own_process
 
-EXIT_USAGE = 2
-EXIT_UNEXPECTED = 70
 DEBUG = "LCODEC_DEBUG"
 
 app = typer.Typer(
@@ -55,17 +53,19 @@ def _program(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "-V", "--version", callback=_show_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     """A learned image codec: pictures to .lic files and back.
 
-    `-` stands for standard input or output. Results go to standard output, all else to standard
-    error.
+    `lcodec IN OUT` encodes or decodes, as IN is. `-` stands for standard input or output. Results
+    go to standard output, all else to standard error.
     """
     if context.invoked_subcommand is None:
         say(context.get_help())
-        raise typer.Exit(EXIT_USAGE)
+        raise typer.Exit(Exit.USAGE)
 
 
 app.command(cls=Command)(encode)
@@ -89,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
             return 0
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
         # Typer turns an interrupt into a status; older versions raise Abort.
-        if status == EXIT_INTERRUPTED:
+        if status == Exit.INTERRUPTED:
             raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
     except LcodecError as error:
@@ -97,12 +97,12 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted")
-        return EXIT_INTERRUPTED
+        return Exit.INTERRUPTED
     except Exception as error:
         if not mistakes.is_usage_mistake(error):
             return _unexpected(error)
         fail(mistakes.explain(error, arguments))
-        return EXIT_USAGE
+        return Exit.USAGE
 
 
 def _unexpected(error: Exception) -> int:
@@ -110,12 +110,12 @@ def _unexpected(error: Exception) -> int:
         traceback.print_exception(error)
     hint = "" if os.environ.get(DEBUG) else f" ({DEBUG}=1 shows where)"
     fail(f"unexpected {type(error).__name__}: {error}{hint}")
-    return EXIT_UNEXPECTED
+    return Exit.DEFECT
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     # An exception, so that unfinished output is deleted on the way out.
-    raise SystemExit(EXIT_TERMINATED)
+    raise SystemExit(Exit.TERMINATED)
 
 
 def main() -> NoReturn:

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-EXIT_STATUS = {
-    0: "success",
-    1: "batch: some pictures failed; any other failure",
-    2: "wrong usage: a bad option or argument",
-    3: "input missing, unreadable, or too large a picture",
-    4: "not a .lic file, or a damaged one",
-    5: "a .lic file that needs a newer lcodec",
-    6: "weights missing, or not the right ones",
-    7: "the decoded symbols are not the encoded ones",
-    8: "output cannot be written, or exists already (see -f)",
-    9: "batch: nothing to do",
-    10: "the target size or PSNR cannot be met",
-    70: "a defect of lcodec; LCODEC_DEBUG=1 shows where",
-    130: "interrupted",
-    143: "terminated",
-}
+from lcodec.errors import Exit
+from lcodec.tunes import default_quality
 
 Examples = tuple[tuple[str, str], ...]
+
+_EXITS = {int(one): one for one in Exit}
 
 EXAMPLES: dict[str, Examples] = {
     "": (
         ("lcodec encode photo.png", "to photo.lic"),
         ("lcodec decode photo.lic", "to photo.png"),
+        ("lcodec photo.png small.lic -q 40", "guessed: encode"),
         ("lcodec batch photos/ coded/", "a whole tree"),
         ("lcodec inspect photo.lic", "what is in it"),
     ),
     "encode": (
-        ("lcodec encode photo.png", "to photo.lic, quality 50"),
+        ("lcodec encode photo.png", f"to photo.lic, quality {default_quality()}"),
         ("lcodec encode photo.png small.lic -q 20", "smaller"),
         ("lcodec encode photo.png --target-size 200KB", "as good as 200 KB can be"),
+        ("lcodec encode *.png coded/", "several, to a folder"),
         ("lcodec encode - < photo.png > photo.lic", "in a pipe"),
     ),
     "decode": (
         ("lcodec decode photo.lic", "to photo.png"),
         ("lcodec decode photo.lic photo.tif", "to another format"),
+        ("lcodec decode *.lic -o pictures/", "several, to a folder"),
         ("lcodec decode - < photo.lic > photo.png", "in a pipe"),
     ),
     "batch": (
         ("lcodec batch photos/ coded/ -q 60", "encode a tree, or go on with it"),
-        ("lcodec batch photos/ coded/ -n", "say what there is to do"),
+        ("lcodec batch *.png coded/ -j 4", "files, in several processes"),
         ("lcodec batch --decode coded/ photos/ --format tif", "and back"),
         ("find . -name '*.png' -print0 | lcodec batch -0 - coded/", "files of a list"),
     ),
@@ -114,23 +105,8 @@ STATUSES: dict[str, tuple[int, ...]] = {
 }
 """The statuses a command usually ends with."""
 
-_SHORT = {
-    0: "success",
-    1: "some files failed",
-    2: "usage",
-    3: "input",
-    4: "damaged",
-    5: "too new",
-    6: "weights",
-    7: "wrong symbols",
-    8: "output",
-    9: "nothing to do",
-    10: "target not met",
-    130: "interrupted",
-}
-
 
 def short_statuses(command: str) -> str:
     """The statuses of a command in a few words; "" if none are listed."""
     listed = STATUSES.get(command, ())
-    return ", ".join(f"{status} {_SHORT[status]}" for status in listed)
+    return ", ".join(f"{status} {_EXITS[status].short}" for status in listed)

@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
+from lcodec.cli import foreign
 from lcodec.cli.console import PROGRAM
-from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.suggest import did_you_mean
-
-_COMMANDS = {
-    "encode": ("compress", "enc", "c", "convert", "pack"),
-    "decode": ("decompress", "dec", "d", "extract", "unpack", "view", "show"),
-    "inspect": ("info", "identify", "probe", "dump", "header", "list", "ls", "check", "test"),
-    "repack": ("recode", "transcode", "recompress"),
-    "bench": ("benchmark", "measure"),
-    "weights list": ("models", "model"),
-    "--version": ("version",),
-    "--help": ("help",),
-}
-"""Commands by what other programs call them."""
-
-_OPTIONS = {
-    "the output is the argument after the input": ("-o", "--output", "--out"),
-    "`-f` replaces output that exists": ("-y", "--yes", "--overwrite"),
-    "`-` as OUT is standard output": ("-c", "--stdout"),
-    "nothing is lossless; `-q 100` is the highest quality": ("--lossless", "-l"),
-    "`-e` says how long the encoder may take": ("-s", "--speed", "-m", "--method", "--preset"),
-    "`lcodec batch` works with several processes": ("-j", "--jobs", "-t", "--threads"),
-    "`lcodec batch` goes through folders": ("-r", "--recursive"),
-    "everything is kept unless `--strip` is given": ("--exif", "--icc", "--xmp", "--metadata"),
-}
-"""Words for options that other programs have."""
 
 # What pydantic, inside newer versions of typer, says; users know neither.
 _REWORDED = (
@@ -61,8 +35,6 @@ def explain(error: Any, arguments: Sequence[str]) -> str:
         message = _unknown_option(error, context)
     elif message.startswith("Missing argument") and context is not None:
         message += f", as in `{command} {' '.join(_pieces(context))}`"
-    elif "unexpected extra argument" in message and command.split()[-1] in ("encode", "decode"):
-        message += f"; `{PROGRAM} batch` takes many files"
     for pattern, words in _REWORDED:
         message = re.sub(pattern, words, message)
     return f"{message} (see `{command} --help`)"
@@ -74,24 +46,17 @@ def unknown_command(name: str, commands: Collection[str], path: str) -> str:
 
 
 def _command_hint(name: str, commands: Collection[str]) -> str:
-    suffix = Path(name).suffix.lower()
-    if "encode" in commands and (suffix in {LIC, *READ_SUFFIXES} or os.path.isfile(name)):
-        command = "decode" if suffix == LIC else "encode"
-        return f"; did you mean `{PROGRAM} {command} {name}`?"
-    for command, words in _COMMANDS.items():
-        if name.lower() in words and (command in commands or command.split()[0] in commands):
+    for command, words in foreign.COMMANDS.items():
+        if name.lower() in words and command.split()[0] in {*commands, "--help"}:
             return f"; did you mean `{command}`?"
     return did_you_mean(name, commands)
 
 
 def _unknown_option(error: Any, context: Any) -> str:
     name = str(error.option_name)
-    message = f"No such option: {name}"
-    for words, names in _OPTIONS.items():
-        if name in names:
-            return f"{message}; {words}"
     known = [] if context is None else _options(context)
-    return message + (did_you_mean(name, known) if name.startswith("--") else "")
+    hint = did_you_mean(name, known) if name.startswith("--") else ""
+    return f"No such option: {name}{hint}"
 
 
 def _options(context: Any) -> list[str]:

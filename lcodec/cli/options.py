@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lcodec.cli import complete
+from lcodec.cli import complete, console
+from lcodec.cli.values import measure, parse_quality, whole
+from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
-from lcodec.tunes import TuneName, default_quality
+from lcodec.tunes import DEFAULT_TUNE, TuneName, default_model, default_quality
 
 RATE = "Quality and size"
 NETWORKS = "Networks"
@@ -29,135 +30,16 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A parser of whole numbers from ``low`` to ``high``; raises typer.BadParameter on others."""
-    reach = f"of {low} or more" if high is None else f"from {low} to {high}"
-
-    def parse(text: str) -> int:
-        value = int(str(text)) if re.fullmatch(r"[+-]?\d{1,12}", str(text)) else None
-        if value is None or value < low or (high is not None and value > high):
-            raise typer.BadParameter(f"`{text}` is not a whole number {reach}")
-        return value
-
-    return parse
-
-
-def parse_quality(text: str) -> int:
-    """A level from 0 to 100; where a share such as 0.7 or 70% was given, the level is suggested.
-
-    Raises:
-        typer.BadParameter: it is no level.
-    """
-    try:
-        return whole(0, 100)(text)
-    except typer.BadParameter as error:
-        level = _level_of(text)
-        hint = "" if level is None else f"; did you mean `{level}`?"
-        raise typer.BadParameter(f"{error.message}{hint}") from None
-
-
-def _level_of(text: str) -> int | None:
-    """The level that a share or a fraction stands for."""
-    text = text.replace(",", ".")
-    percent = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text)
-    if percent:
-        level = float(percent[1])
-    elif re.fullmatch(r"\d*\.\d*", text) and text != ".":
-        level = float(text)
-        if level <= 1:
-            level *= 100
-    else:
-        return None
-    return round(level) if level <= 100 else None
-
-
-def _measure(unit: str) -> Callable[[str], float]:
-    """A parser of numbers that may have their unit behind them."""
-
-    def parse(text: str) -> float:
-        number = re.sub(rf"\s*{unit}\s*$", "", str(text), flags=re.IGNORECASE)
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < math.inf:
-            raise typer.BadParameter(f"`{text}` is not a number above 0")
-        return value
-
-    return parse
-
-
 QUALITY_HELP = (
     "0 to 100; higher is better and larger; with tune visual about the SSIMULACRA2 of"
     f" photographs. {default_quality(TuneName.VISUAL)} if not given,"
     f" {default_quality(TuneName.PSNR)} with tune psnr."
 )
-QualityOption = Annotated[
-    int | None,
-    typer.Option(
-        "-q",
-        "--quality",
-        metavar="N",
-        parser=parse_quality,
-        help=QUALITY_HELP,
-        rich_help_panel=RATE,
-    ),
-]
-TargetSizeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--target-size",
-        metavar="SIZE",
-        help="Best file of at most SIZE: bytes, or with KB, MB, KiB, MiB.",
-        rich_help_panel=RATE,
-    ),
-]
-TargetBppOption = Annotated[
-    float | None,
-    typer.Option(
-        "--target-bpp",
-        metavar="BPP",
-        parser=_measure("bpp"),
-        help="Best file of at most so many bits per pixel.",
-        rich_help_panel=RATE,
-    ),
-]
-TargetPsnrOption = Annotated[
-    float | None,
-    typer.Option(
-        "--target-psnr",
-        metavar="DB",
-        parser=_measure("dB"),
-        help="Smallest file of at least this PSNR in dB.",
-        rich_help_panel=RATE,
-    ),
-]
-TargetSsimulacra2Option = Annotated[
-    float | None,
-    typer.Option(
-        "--target-ssimulacra2",
-        metavar="N",
-        parser=_measure("points"),
-        help="Smallest file of at least this SSIMULACRA2, up to 100.",
-        rich_help_panel=RATE,
-    ),
-]
 TuneOption = Annotated[
     TuneName,
     typer.Option(
         "--tune",
         help="Made to look well, or for a small squared error.",
-        rich_help_panel=RATE,
-    ),
-]
-EffortOption = Annotated[
-    int,
-    typer.Option(
-        "-e",
-        "--effort",
-        metavar="N",
-        parser=whole(0, 9),
-        help="0 to 9: take longer, for a better file; decoding stays the same.",
         rich_help_panel=RATE,
     ),
 ]
@@ -171,12 +53,14 @@ ModelOption = Annotated[
         rich_help_panel=NETWORKS,
     ),
 ]
-DeviceOption = Annotated[
-    Device,
+OutputOption = Annotated[
+    str | None,
     typer.Option(
-        "--device",
-        help="Where the networks run; auto takes a GPU if usable.",
-        rich_help_panel=NETWORKS,
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="File or folder to write; all arguments are then inputs.",
+        rich_help_panel=FILES,
     ),
 ]
 ForceOption = Annotated[
@@ -205,64 +89,190 @@ MaxPixelsOption = Annotated[
         rich_help_panel=FILES,
     ),
 ]
-JsonOption = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print the figures as JSON on standard output.",
-        rich_help_panel=MESSAGES,
-    ),
-]
-VerboseOption = Annotated[
-    bool,
-    typer.Option(
-        "-v",
-        "--verbose",
-        help="Say what is done, with what, and how long it takes.",
-        rich_help_panel=MESSAGES,
-    ),
-]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=MESSAGES)
 ]
 
 
-def check_speech(*, quiet: bool, verbose: bool) -> None:
-    """Refuse to be silent and talkative at once.
+@dataclass(frozen=True)
+class Rate:
+    """How good and how large a file is to be, and how long that may take."""
+
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "-q",
+            "--quality",
+            metavar="N",
+            parser=parse_quality,
+            help=QUALITY_HELP,
+            rich_help_panel=RATE,
+        ),
+    ] = None
+    target_size: Annotated[
+        str | None,
+        typer.Option(
+            "--target-size",
+            metavar="SIZE",
+            help="Best file of at most SIZE: bytes, or with KB, MB, KiB, MiB.",
+            rich_help_panel=RATE,
+        ),
+    ] = None
+    target_bpp: Annotated[
+        float | None,
+        typer.Option(
+            "--target-bpp",
+            metavar="BPP",
+            parser=measure("bpp"),
+            help="Best file of at most so many bits per pixel.",
+            rich_help_panel=RATE,
+        ),
+    ] = None
+    target_psnr: Annotated[
+        float | None,
+        typer.Option(
+            "--target-psnr",
+            metavar="DB",
+            parser=measure("dB"),
+            help="Smallest file of at least this PSNR in dB.",
+            rich_help_panel=RATE,
+        ),
+    ] = None
+    target_ssimulacra2: Annotated[
+        float | None,
+        typer.Option(
+            "--target-ssimulacra2",
+            metavar="N",
+            parser=measure("points"),
+            help="Smallest file of at least this SSIMULACRA2, up to 100.",
+            rich_help_panel=RATE,
+        ),
+    ] = None
+    tune: TuneOption = DEFAULT_TUNE
+    effort: Annotated[
+        int,
+        typer.Option(
+            "-e",
+            "--effort",
+            metavar="N",
+            parser=whole(0, 9),
+            help="0 to 9: take longer, for a better file; decoding stays the same.",
+            rich_help_panel=RATE,
+        ),
+    ] = 0
+
+    def model(self, named: str | None) -> str:
+        """The model that is ``named``, or that of the tune."""
+        return named or default_model(self.tune)
+
+    def target(self) -> Target | None:
+        """The target asked for, or None.
+
+        Raises:
+            UsageError: more than one is, or a quality too; or a value makes no sense.
+        """
+        values = {
+            "--quality": self.quality,
+            "--target-size": self.target_size,
+            "--target-bpp": self.target_bpp,
+            "--target-psnr": self.target_psnr,
+            "--target-ssimulacra2": self.target_ssimulacra2,
+        }
+        given = [name for name, value in values.items() if value is not None]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} exclude each other: give one of them")
+        if self.target_size is not None:
+            return Target.size(self.target_size)
+        if self.target_bpp is not None:
+            return Target.bpp(self.target_bpp)
+        if self.target_psnr is not None:
+            return Target.psnr(self.target_psnr)
+        points = self.target_ssimulacra2
+        return None if points is None else Target.ssimulacra2(points)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Where the networks run."""
+
+    device: Annotated[
+        Device,
+        typer.Option(
+            "--device",
+            help="Where the networks run; auto takes a GPU if usable.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = Device.AUTO
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            parser=whole(1),
+            help="CPU threads to compute with; all if not given.",
+            rich_help_panel=NETWORKS,
+        ),
+    ] = None
+
+    def prepare(self) -> None:
+        """Settle the number of threads, if there is one to settle; then torch is imported."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is done to files, and what is refused."""
+
+    preserve: PreserveOption = False
+    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS
+    force: ForceOption = False
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What is said, and to whom.
 
     Raises:
-        UsageError: both are asked for.
+        UsageError: to be silent and talkative at once is asked for.
     """
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose exclude each other")
 
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the figures as JSON on standard output, a line a file.",
+            rich_help_panel=MESSAGES,
+        ),
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Say what is done, with what, and how long it takes.",
+            rich_help_panel=MESSAGES,
+        ),
+    ] = False
+    quiet: QuietOption = False
 
-def choose_target(
-    quality: int | None,
-    size: str | None,
-    bpp: float | None,
-    psnr: float | None,
-    ssimulacra2: float | None,
-) -> Target | None:
-    """The target asked for, or None.
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose exclude each other")
 
-    Raises:
-        UsageError: more than one is, or a quality too; or a value makes no sense.
-    """
-    values = {
-        "--quality": quality,
-        "--target-size": size,
-        "--target-bpp": bpp,
-        "--target-psnr": psnr,
-        "--target-ssimulacra2": ssimulacra2,
-    }
-    given = [name for name, value in values.items() if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} exclude each other: give one of them")
-    if size is not None:
-        return Target.size(size)
-    if bpp is not None:
-        return Target.bpp(bpp)
-    if psnr is not None:
-        return Target.psnr(psnr)
-    return None if ssimulacra2 is None else Target.ssimulacra2(ssimulacra2)
+    def say(self, text: str) -> None:
+        """A line for people, unless they want none."""
+        if not self.quiet:
+            console.say(text)
+
+    def warn(self, name: str, notes: Iterable[str]) -> None:
+        """A line with all there is to warn about ``name``, unless they want none."""
+        if not self.quiet:
+            console.warn(name, notes)
+
+    def record(self, record: dict[str, Any]) -> None:
+        """A line for machines, if they want one."""
+        if self.as_json:
+            console.emit_json(record)

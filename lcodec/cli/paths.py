@@ -33,11 +33,12 @@ def refuse_same_file(source: str, output: str) -> None:
     Raises:
         UsageError: they are the same file.
     """
-    if STANDARD not in (source, output) and _same_file(source, output):
+    if STANDARD not in (source, output) and same_file(source, output):
         raise UsageError(f"{output}: input and output are the same file")
 
 
-def _same_file(one: str, other: str) -> bool:
+def same_file(one: str, other: str) -> bool:
+    """Whether two names are of one file, which need not be there yet."""
     try:
         return os.path.samefile(one, other)
     except OSError:
@@ -76,6 +77,27 @@ def check_output(output: str, *, force: bool) -> None:
         raise OutputError(f"{output}: exists already; `-f` replaces it")
     if not os.path.isdir(folder):
         raise OutputError(f"{output}: there is no folder {folder}")
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder, and those it is in, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"{folder}: the folder cannot be made: {reason}") from error
+
+
+def file_size(name: str) -> int | None:
+    """Bytes of a file; None of standard input, or where they are not to be had."""
+    try:
+        return os.path.getsize(name) if os.path.isfile(name) else None
+    except OSError:
+        return None
 
 
 def read_input(source: str, size: int = -1) -> bytes:
@@ -125,11 +147,6 @@ def keep_time(source: str, output: str) -> None:
 def shown(name: str, standard: str = "standard input") -> str:
     """How messages call a file; "-" is ``standard``."""
     return standard if name == STANDARD else name
-
-
-def journey(source: str, output: str) -> str:
-    """How messages say what was made of what."""
-    return f"{shown(source)} -> {shown(output, 'standard output')}"
 
 
 @contextmanager

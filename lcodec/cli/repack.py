@@ -8,26 +8,26 @@ from typing import Annotated
 import typer
 
 from lcodec import container
-from lcodec.cli import complete, console, paths, routes
+from lcodec.cli import complete, figures, paths, routes
 from lcodec.cli.details import Details
 from lcodec.cli.licfiles import read_lic
 from lcodec.cli.options import (
     NETWORKS,
-    Device,
-    DeviceOption,
     ForceOption,
-    JsonOption,
+    Messages,
+    Networks,
+    OutputOption,
     PreserveOption,
-    QuietOption,
-    VerboseOption,
-    check_speech,
 )
+from lcodec.cli.skeleton import spread
 from lcodec.cli.waiting import waiting
+from lcodec.errors import UsageError
 from lcodec.limits import DecoderLimits
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id, require_model
 
 
+@spread
 def repack(
     source: Annotated[
         str,
@@ -35,7 +35,11 @@ def repack(
             metavar="IN", help="The .lic file, or `-`.", autocompletion=complete.lic_files
         ),
     ],
-    output: Annotated[str, typer.Argument(metavar="OUT", help="The .lic file to write, or `-`.")],
+    output: Annotated[
+        str | None,
+        typer.Argument(metavar="OUT", help="The .lic file to write, a folder, or `-`."),
+    ] = None,
+    *,
     model: Annotated[
         str,
         typer.Option(
@@ -46,22 +50,24 @@ def repack(
             rich_help_panel=NETWORKS,
         ),
     ],
-    device: DeviceOption = Device.AUTO,
+    networks: Networks,
+    output_option: OutputOption = None,
     preserve: PreserveOption = False,
     force: ForceOption = False,
-    as_json: JsonOption = False,
-    verbose: VerboseOption = False,
-    quiet: QuietOption = False,
+    messages: Messages,
 ) -> None:
     """Move a .lic file to another entropy model.
 
     The decoded picture stays the same, bit for bit, and so do the checksums of its symbols; only
     the size changes. Both models must be over the same transforms.
     """
-    check_speech(quiet=quiet, verbose=verbose)
-    output = routes.settle(routes.REPACK, source, output, force=force, as_json=as_json)
+    if (output is None) == (output_option is None):
+        raise UsageError("repack: one OUT is needed, after IN or with `-o`")
+    output = routes.settle(
+        routes.REPACK, source, output or output_option, force=force, as_json=messages.as_json
+    )
     require_model(model)
-    start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
+    start, watch, details = time.perf_counter(), Stopwatch(), Details(messages.verbose)
     with watch.stage("reading"), paths.about(paths.shown(source)):
         data = read_lic(source, DecoderLimits())
         file = container.read(data)
@@ -69,15 +75,16 @@ def repack(
     with paths.about(paths.shown(source)):
         earlier = find_model_by_id(file.header.model_id).name
 
-    with waiting(shown=not quiet) as progress:
+    with waiting(shown=not messages.quiet) as progress:
         progress("loading networks", 0, 1)
         with watch.stage("networks"):
             from lcodec.codec import Codec
             from lcodec.repack import repack as recode
 
-            from_codec = Codec(model=earlier, device=device.value)
+            networks.prepare()
+            from_codec = Codec(model=earlier, device=networks.device.value)
             same = model == earlier
-            to_codec = from_codec if same else Codec(model=model, device=device.value)
+            to_codec = from_codec if same else Codec(model=model, device=networks.device.value)
         details.networks(from_codec, "from")
         details.networks(to_codec, "to")
         with watch.stage("coding"), paths.about(paths.shown(source)):
@@ -89,22 +96,19 @@ def repack(
     seconds = time.perf_counter() - start
     details.file(container.describe(coded), "after")
     details.seconds(watch.seconds)
-    if as_json:
-        console.emit_json(
-            {
-                "input": source,
-                "output": output,
-                "model_before": earlier,
-                "model": model,
-                "bytes_before": len(data),
-                "bytes": len(coded),
-                "seconds": seconds,
-                "stages": watch.seconds,
-            }
-        )
-    if not quiet:
-        change = 100 * (len(coded) / len(data) - 1)
-        console.say(
-            f"{paths.journey(source, output)}: {earlier} {len(data)} bytes -> "
-            f"{model} {len(coded)} bytes ({change:+.1f} %), {seconds:.2f} s"
-        )
+    messages.record(
+        {
+            "input": source,
+            "output": output,
+            "model_before": earlier,
+            "model": model,
+            "bytes_before": len(data),
+            "bytes": len(coded),
+            "seconds": seconds,
+            "stages": watch.seconds,
+        }
+    )
+    before = f"{paths.shown(source)} {earlier} {figures.exact(len(data))}"
+    after = f"{paths.shown(output, 'standard output')} {model} {figures.exact(len(coded))}"
+    change = 100 * (len(coded) / len(data) - 1)
+    messages.say(f"{before} -> {after} ({change:+.1f} %), {figures.seconds(seconds)}")

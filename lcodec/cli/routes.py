@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from lcodec.batch.plan import outputs_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
+from lcodec.cli.values import format_suffix
 from lcodec.container import SIGNATURE
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
-from lcodec.suggest import did_you_mean, nearest
+from lcodec.suggest import nearest
 
 _NEIGHBOURS = 10_000  # files that are looked at for one with a similar name
 
@@ -26,18 +29,123 @@ class Route:
         command: its name.
         refuse: raises if the first bytes show that IN is of the wrong kind.
         suffix: of OUT where it is not given.
+        inputs: suffixes of files that can only be inputs.
         folder: what to do with a folder instead; None if nothing can be done.
     """
 
     command: str
     refuse: Callable[[bytes], None]
     suffix: str
+    inputs: frozenset[str]
     folder: str | None = None
 
 
-ENCODE = Route("encode", sniff.refuse_lic, LIC, "batch {} DST")
-DECODE = Route("decode", sniff.refuse_picture, ".png", "batch --decode {} DST")
-REPACK = Route("repack", sniff.refuse_picture, LIC)
+ENCODE = Route("encode", sniff.refuse_lic, LIC, READ_SUFFIXES, "batch {} DST")
+DECODE = Route("decode", sniff.refuse_picture, ".png", frozenset({LIC}), "batch --decode {} DST")
+REPACK = Route("repack", sniff.refuse_picture, LIC, frozenset())
+
+
+@dataclass(frozen=True)
+class Way:
+    """One file and what is made of it."""
+
+    source: str
+    output: str
+
+
+def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
+    """The inputs among the arguments of a command, and its output if it is named.
+
+    The last of several arguments is the output, unless there is an ``output`` beside them or it is
+    a file that the command reads: then all are inputs.
+
+    Raises:
+        UsageError: the last of three or more is neither an input nor a folder.
+    """
+    *before, last = files
+    if output is not None or not before:
+        return list(files), output
+    suffix = Path(last).suffix.lower()
+    if last == paths.STANDARD or _is_folder(last):
+        return before, last
+    if len(before) > 1:
+        if suffix not in route.inputs:
+            raise UsageError(
+                f"{last}: is not a folder, which several files need as OUT; `{last}/` makes one"
+            )
+        return list(files), None
+    another = suffix in route.inputs and (suffix == LIC or os.path.isfile(last))
+    first = before[0]
+    swapped = not os.path.exists(first) and Path(first).suffix.lower() not in route.inputs
+    if another and not swapped and not paths.same_file(first, last):
+        return list(files), None
+    return before, last
+
+
+def ways(
+    route: Route, files: Sequence[str], output: str | None, *, force: bool, as_json: bool
+) -> list[Way | LcodecError]:
+    """What a command makes of what, after everything was checked that costs no time.
+
+    Of several files, those that cannot be done are given as the reasons why. An OUT that is a
+    folder, or ends as one, gets the outputs; it is made if need be.
+
+    Raises:
+        LcodecError: what a single file cannot be done for, as `settle` has it.
+        UsageError: the arguments do not go together.
+    """
+    sources, output = split(route, files, output)
+    if len(sources) == 1:
+        return [Way(sources[0], settle(route, sources[0], output, force=force, as_json=as_json))]
+    if paths.STANDARD in sources:
+        raise UsageError("`-`: standard input goes to a file, not to a folder or with other files")
+    if output is not None and not _is_folder(output):
+        raise UsageError(f"{output}: several files need a folder as OUT; `{output}/` makes one")
+    outputs = _outputs(route, sources, output)
+    if output is not None and any(map(os.path.isfile, sources)):
+        paths.make_folder(output)
+    return checked(route, sources, outputs, force=force)
+
+
+def checked(
+    route: Route, sources: list[str], outputs: list[str] | None = None, *, force: bool = False
+) -> list[Way | LcodecError]:
+    """Inputs with their outputs, "" if nothing is written, or the reasons why they cannot be.
+
+    Raises:
+        LcodecError: what a single file cannot be done for.
+    """
+    found: list[Way | LcodecError] = []
+    for index, source in enumerate(sources):
+        way = Way(source, outputs[index] if outputs else "")
+        try:
+            check_source(route, source)
+            if way.output:
+                paths.refuse_same_file(source, way.output)
+                paths.check_output(way.output, force=force)
+            found.append(way)
+        except LcodecError as error:
+            if len(sources) == 1:
+                raise
+            found.append(error)
+    return found
+
+
+def _is_folder(name: str) -> bool:
+    return os.path.isdir(name) or name.endswith(("/", os.sep))
+
+
+def _outputs(route: Route, sources: list[str], folder: str | None) -> list[str]:
+    """Where several files go: into a folder, or beside their sources."""
+    names = [Path(source) if folder is None else Path(Path(source).name) for source in sources]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice and folder is None:
+        raise UsageError(f"{twice[0]}: is named twice")
+    if twice:
+        hint = f"`{PROGRAM} batch` mirrors folders"
+        raise UsageError(f"{twice[0]}: would be twice in {folder}; {hint}")
+    found = outputs_of(names, route.suffix)
+    return [os.path.join(folder or "", found[name]) for name in names]
 
 
 def settle(route: Route, source: str, output: str | None, *, force: bool, as_json: bool) -> str:
@@ -51,9 +159,12 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
             terminal or among JSON.
     """
     check_source(route, source, output)
+    if output is not None and _is_folder(output) and source != paths.STANDARD:
+        paths.make_folder(output)
+        output = os.path.join(output, Path(source).with_suffix(route.suffix).name)
     output = paths.choose_output(source, output, route.suffix)
     if output != paths.STANDARD:
-        _check_name(route, source, output)
+        _check_name(route, output)
     elif as_json:
         raise UsageError("`--json` and the output cannot both go to standard output")
     paths.check_output(output, force=force)
@@ -69,7 +180,7 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
         raise InputError(f"{source}: no such file{_missing(route, source, output)}")
     paths.check_input(source)
     head = sniff.peek(source)
-    if route is ENCODE and not head and os.path.isfile(source):
+    if route.command == ENCODE.command and not head and os.path.isfile(source):
         raise InputError(f"{source}: the file is empty")
     with paths.about(source):  # the likeliest mix-up
         route.refuse(head)
@@ -91,11 +202,8 @@ def _missing(route: Route, source: str, output: str | None) -> str:
     return "" if found is None else f"; did you mean `{os.path.join(folder, found)}`?"
 
 
-def _check_name(route: Route, source: str, output: str) -> None:
-    if os.path.isdir(output):
-        name = Path(source).with_suffix(route.suffix).name if source != paths.STANDARD else "NAME"
-        raise OutputError(f"{output}: is a folder; name the file: {os.path.join(output, name)}")
-    check = _check_picture_name if route is DECODE else _check_lic_name
+def _check_name(route: Route, output: str) -> None:
+    check = _check_picture_name if route.command == DECODE.command else _check_lic_name
     check(output)
 
 
@@ -109,11 +217,9 @@ def _check_lic_name(output: str) -> None:
 
 
 def _check_picture_name(output: str) -> None:
-    suffix = Path(output).suffix.lower()
-    if suffix in WRITE_SUFFIXES:
-        return
-    known = " ".join(sorted(WRITE_SUFFIXES))
+    suffix = Path(output).suffix
     if not suffix:
+        known = " ".join(sorted(WRITE_SUFFIXES))
         raise UsageError(f"{output}: a suffix must tell the format; known are: {known}")
-    hint = did_you_mean(suffix, WRITE_SUFFIXES)
-    raise UsageError(f"{output}: unknown picture format `{suffix}`, known are: {known}{hint}")
+    with paths.about(output):
+        format_suffix(suffix)

@@ -10,8 +10,14 @@ from typing import Annotated
 import typer
 
 from lcodec.cli import complete, console
-from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption, whole
+from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption
+from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
+from lcodec.cli.values import whole
 from lcodec.errors import OutputError
+from lcodec.training.options import TrainOptions
+
+DEFAULTS = TrainOptions(data=Path(), run=Path())
+"""Of a run of which nothing is said."""
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
 
@@ -75,7 +81,10 @@ def train(
     save_minutes: Annotated[
         float | None,
         typer.Option(
-            "--save-minutes", metavar="M", help="How often the run is saved.", rich_help_panel=RUN
+            "--save-minutes",
+            metavar="M",
+            help=f"How often the run is saved; {DEFAULTS.save_minutes:g} if not given.",
+            rich_help_panel=RUN,
         ),
     ] = None,
     portable: Annotated[
@@ -99,7 +108,9 @@ def train(
     stage: Annotated[
         Stage | None,
         typer.Option(
-            "--stage", help="What is trained; transforms if not given.", rich_help_panel=MODEL
+            "--stage",
+            help=f"What is trained; {DEFAULTS.stage} if not given.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     model: Annotated[
@@ -147,7 +158,7 @@ def train(
             "--latent-crops",
             metavar="N",
             parser=whole(2),
-            help="Crops in that file when it is made; 2000 if not given.",
+            help=f"Crops in that file when it is made; {DEFAULTS.latent_crops} if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -156,7 +167,8 @@ def train(
         typer.Option(
             "--minutes",
             metavar="M",
-            help="Budget; the learning rate falls to 0 within it; 60 if not given.",
+            help="Budget; the learning rate falls to 0 within it; "
+            f"{DEFAULTS.minutes:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -175,7 +187,7 @@ def train(
         typer.Option(
             "--lr",
             metavar="R",
-            help="Highest learning rate; 0.0025 if not given.",
+            help=f"Highest learning rate; {DEFAULTS.lr:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -184,7 +196,8 @@ def train(
         typer.Option(
             "--decay",
             metavar="D",
-            help="Last share of the budget, in which the rate falls; 0.7 if not given.",
+            help="Last share of the budget, in which the rate falls; "
+            f"{DEFAULTS.decay:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -220,7 +233,7 @@ def train(
         typer.Option(
             "--seed",
             metavar="N",
-            help="Seed of everything random; 1 if not given.",
+            help=f"Seed of everything random; {DEFAULTS.seed} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -295,7 +308,6 @@ def train(
         "compile_blocks": compile_blocks,
     }
     # Only now: no other command needs anything of the trainer.
-    from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
 
     begun = (run / "run.json").exists()
     options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)

@@ -1,4 +1,4 @@
-"""A bar for what takes longer than a moment; only on a terminal."""
+"""The progress of what takes longer than a moment; only on a terminal."""
 
 from __future__ import annotations
 
@@ -7,50 +7,63 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lcodec.cli import console
-from lcodec.progress import Progress, no_progress
 
 DELAY = 1.0
 """Seconds that pass before the bar comes."""
 
 
+class Bar:
+    """What progress is told to (`lcodec.progress.Progress`); this one shows nothing."""
+
+    def __call__(
+        self, stage: str, done: int, total: int, *, count: str | None = None, note: str = ""
+    ) -> None:
+        """So many of the steps of a stage are done; a total of 1 or less is not known.
+
+        ``count`` is shown in place of the two numbers, ``note`` behind them.
+        """
+
+
 @contextmanager
-def waiting(*, shown: bool = True) -> Iterator[Progress]:
+def waiting(*, shown: bool = True) -> Iterator[Bar]:
     """What to tell the progress to. The bar comes when the block takes longer than `DELAY`.
 
     Where standard error is no terminal, or ``shown`` is false, there is never one.
     """
     if not (shown and console.is_terminal()):
-        yield no_progress
+        yield Bar()
         return
-    bar = _Bar()
+    bar = _Shown()
     timer = threading.Timer(DELAY, bar.show)
     timer.daemon = True
     timer.start()
     try:
-        yield bar.update
+        yield bar
     finally:
         timer.cancel()
         bar.close()
 
 
-class _Bar:
+class _Shown(Bar):
     """The stage at work, with its steps if it has several."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.fields[count]}", markup=False),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console.error_console(),
             transient=True,
             redirect_stdout=False,
             refresh_per_second=5,
+            speed_estimate_period=120,
         )
         self._stage = ""
-        self._task = self._progress.add_task("", total=None, count="")
+        self._task = self._progress.add_task("", total=None, count="", note="")
         self._lock = threading.Lock()  # the timer runs beside everything else
         self._shown = self._closed = False
 
@@ -68,13 +81,18 @@ class _Bar:
             if self._shown:
                 self._progress.stop()
 
-    def update(self, stage: str, done: int, total: int) -> None:
-        """Take a report; a stage of one step has a bar that only moves to and fro."""
+    def __call__(
+        self, stage: str, done: int, total: int, *, count: str | None = None, note: str = ""
+    ) -> None:
         several = total > 1
-        count = f"{done}/{total}" if several else ""
+        if count is None:
+            count = f"{done}/{total}" if several else ""
+        note = console.printable(note)
         if stage != self._stage:
             self._progress.remove_task(self._task)
             steps = total if several else None
-            self._task = self._progress.add_task(stage, total=steps, count=count)
+            self._task = self._progress.add_task(
+                console.printable(stage), total=steps, count=count, note=note
+            )
             self._stage = stage
-        self._progress.update(self._task, completed=done if several else 0, count=count)
+        self._progress.update(self._task, completed=done if several else 0, count=count, note=note)

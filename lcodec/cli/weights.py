@@ -12,6 +12,7 @@ from lcodec import weights
 from lcodec.cli import complete, console
 from lcodec.cli.help import Command, Group
 from lcodec.cli.options import ForceOption, QuietOption
+from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError, WeightsError
 
 weights_app = typer.Typer(
@@ -122,14 +123,12 @@ def add(
         raise UsageError(f"{source} is the id of a model and excludes `--git` and `--model`")
     else:
         origin, model = adding.usual_source(source), source
-    with closing(origin), console.progress_bar(shown=not quiet) as bar:
-        task = bar.add_task("", total=None) if bar else None
-
-        def progress(done: int, total: int) -> None:
-            if bar and task is not None:
-                bar.update(task, completed=done, total=total)
-
-        added = adding.add(origin, adding.choose(origin, model), progress)
+    with closing(origin), waiting(shown=not quiet) as progress:
+        added = adding.add(
+            origin,
+            adding.choose(origin, model),
+            lambda done, total: progress("reading", done, total),
+        )
     for one in added:
         folder = one.place.folder.parent
         if as_json:

@@ -33,6 +33,11 @@ class Metadata:
     def __bool__(self) -> bool:
         return any((self.icc, self.exif, self.xmp))
 
+    def __repr__(self) -> str:
+        parts = (("ICC", self.icc), ("EXIF", self.exif), ("XMP", self.xmp))
+        held = [f"{name} {len(data):,} bytes" for name, data in parts if data]
+        return f"<lcodec.Metadata {', '.join(held) or 'none'}>"
+
 
 NO_METADATA = Metadata()
 

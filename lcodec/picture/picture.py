@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from lcodec.errors import UsageError
 from lcodec.picture.metadata import NO_METADATA, Metadata
@@ -15,7 +15,7 @@ Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16: levels 0..255, or 0..65535."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """Pixels, alpha and metadata.
 
@@ -64,6 +64,32 @@ class Picture:
     def bit_depth(self) -> int:
         """8 or 16 bits a sample."""
         return 8 * self.pixels.itemsize
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Pixels as one array: (H, W), or (H, W, n) with n 2 gray and alpha, 3 RGB, 4 RGBA.
+
+        `from_array` is the way back. Without alpha it is the array of the pixels itself, unless
+        there has to be, or shall be, a copy.
+
+        Raises:
+            ValueError: a copy is needed, and ``copy`` is False.
+        """
+        whole: NDArray[Any] = self.pixels
+        if self.alpha is not None:
+            if copy is False:
+                raise ValueError("pixels and alpha are two arrays: one array of them is a copy")
+            whole = np.dstack([self.pixels, self.alpha])
+        if copy is False and dtype is not None and np.dtype(dtype) != whole.dtype:
+            raise ValueError(f"another type than {whole.dtype} needs a copy")
+        if dtype is not None:
+            return whole.astype(dtype, copy=bool(copy))
+        return whole.copy() if copy and whole is self.pixels else whole
+
+    def __repr__(self) -> str:
+        colours = "gray" if self.channels == 1 else "RGB"
+        alpha = "" if self.alpha is None else " with alpha"
+        shown = f"{self.width}x{self.height} {colours}{alpha}, {self.bit_depth} bit"
+        return f"<lcodec.Picture {shown}>"
 
     def stripped(self) -> Picture:
         """The same without metadata."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from lcodec.metrics.ssimulacra2 import distance, score
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
-from lcodec.progress import Progress, no_progress
+from lcodec.progress import Progress, labelled, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.config import ModelConfig
 
@@ -40,7 +41,7 @@ class Trial:
     ssimulacra2: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Encoded:
     """A file, and what is known about it.
 
@@ -63,6 +64,9 @@ class Encoded:
     ssimulacra2: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
+
     @property
     def evaluations(self) -> int:
         """How many levels were tried; 1 without a target."""
@@ -71,14 +75,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Source:
-    """What is encoded: pixels (H, W) or (H, W, 3), the header of the file, its other sections.
+    """What is encoded: pixels (H, W) or (H, W, 3), and what the file has besides.
 
-    The header's quality is replaced by the one encoded at. ``alpha`` is a coded plane; ``visible``
+    ``header`` makes the file's header for a quality. ``alpha`` is a coded plane; ``visible``
     (H, W) is where it is not 0, or None for everywhere.
     """
 
     pixels: Samples
-    header: Header
+    header: Callable[[int], Header]
     metadata: tuple[Section, ...] = ()
     alpha: bytes | None = None
     visible: NDArray[np.bool_] | None = None
@@ -108,7 +112,7 @@ class Assessment:
 
 
 class Encoder:
-    """Encodes one picture, at one quality or at several; ``progress`` can be replaced."""
+    """Encodes one picture, at one quality or at several."""
 
     def __init__(
         self,
@@ -121,7 +125,7 @@ class Encoder:
     ) -> None:
         self.source = source
         self.config = config
-        self.progress = progress
+        self._progress = progress
         self.watch = Stopwatch()
         self._pixels = pixels
         self._latents = latents
@@ -132,15 +136,17 @@ class Encoder:
         """From now on keep what several qualities have in common."""
         self._starts = AnalysisStarts()
 
-    def header(self, quality: int) -> Header:
-        """The header of the file at ``quality``."""
-        return replace(self.source.header, quality=int(quality))
+    def labelled(self, task: str) -> Encoder:
+        """This encoder, with ``task`` before the stages it reports."""
+        other = copy(self)
+        other._progress = labelled(self._progress, task)
+        return other
 
     def plain_symbols(self, quality: int) -> PictureSymbols:
         """What is coded at ``quality`` and effort 0."""
         with self.watch.stage("analysis"):
-            y = self._pixels.analyse(self.source.pixels, quality, self._starts, self.progress)
-        return self._latents.quantise(self.header(quality), y, self.watch)
+            y = self._pixels.analyse(self.source.pixels, quality, self._starts, self._progress)
+        return self._latents.quantise(self.source.header(quality), y, self.watch)
 
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
@@ -161,7 +167,7 @@ class Encoder:
         if effort:
             with self.watch.stage("optimisation"):
                 refined = self._refiner.refine(
-                    self.header(quality), self.source.pixels, plain, effort, self.progress
+                    self.source.header(quality), self.source.pixels, plain, effort, self._progress
                 )
             candidates.append(refined)
         written = []
@@ -175,8 +181,8 @@ class Encoder:
 
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
-        header, tally = self.header(quality), BitTally()
-        tiles = self._latents.code_tiles(header, symbols, self.watch, tally, self.progress)
+        header, tally = self.source.header(quality), BitTally()
+        tiles = self._latents.code_tiles(header, symbols, self.watch, tally, self._progress)
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
@@ -194,7 +200,7 @@ class Encoder:
         """
         if not encoders:
             return []
-        headers = [encoder.header(quality) for encoder in encoders]
+        headers = [encoder.source.header(quality) for encoder in encoders]
         symbols = [encoder.plain_symbols(quality) for encoder in encoders]
         tallies = [BitTally() for _ in encoders]
         watch = Stopwatch()
@@ -215,7 +221,9 @@ class Encoder:
             UsageError: the picture is too small for SSIMULACRA2, and ``seen``.
         """
         with self.watch.stage("synthesis"):
-            decoded = self._pixels.synthesise(symbols.y, self.header(quality), self.progress)
+            decoded = self._pixels.synthesise(
+                symbols.y, self.source.header(quality), self._progress
+            )
         source, visible = self.source.pixels, self.source.visible
         shown, wanted = decoded, source
         if visible is not None:
@@ -226,4 +234,7 @@ class Encoder:
 
     def _visible_pixels(self) -> int:
         visible = self.source.visible
-        return self.source.header.pixels if visible is None else int(np.count_nonzero(visible))
+        if visible is not None:
+            return int(np.count_nonzero(visible))
+        height, width = self.source.pixels.shape[:2]
+        return int(height * width)

@@ -17,7 +17,6 @@ from lcodec.pipeline.targets import (
     Target,
     search,
 )
-from lcodec.progress import labelled
 
 _CAP = 1000.0  # in place of the infinite PSNR of a picture that came back exactly
 
@@ -64,22 +63,17 @@ class _Search:
 
     def run(self, start: int) -> None:
         """Search from ``start``; then ``best``, ``values`` and ``trials`` are known."""
-        progress = self.encoder.progress
 
         def measure(level: int) -> float:
-            self.encoder.progress = labelled(progress, f"quality {level}")
-            return self.measure(level)
+            return self.measure(self.encoder.labelled(f"quality {level}"), level)
 
-        try:
-            self.values = search(measure, self.within, self.limit, self.rise, start)
-        finally:
-            self.encoder.progress = progress
+        self.values = search(measure, self.within, self.limit, self.rise, start)
 
     def nearest(self) -> int:
         """The level measured whose value is nearest to the limit."""
         return min(self.values, key=lambda level: abs(self.values[level] - self.limit))
 
-    def measure(self, level: int) -> float:
+    def measure(self, encoder: Encoder, level: int) -> float:
         """Try a level, and note the trial."""
         raise NotImplementedError
 
@@ -106,16 +100,15 @@ class _SizeSearch(_Search):
 
     def __init__(self, encoder: Encoder, target: Target, effort: int) -> None:
         super().__init__(encoder, target, effort)
-        header = encoder.source.header
-        self.pixels = header.width * header.height
+        height, width = encoder.source.pixels.shape[:2]
+        self.pixels = height * width
         self.bytes = target.byte_limit(self.pixels)
         self.limit = math.log(max(self.bytes, 1))
         # The better of two files is the one that is better at what the model was trained for.
-        sides = header.height, header.width
-        self.seen = worth_at(encoder.config, 0, sides).perceived > 0
+        self.seen = worth_at(encoder.config, 0, (height, width)).perceived > 0
 
-    def measure(self, level: int) -> float:
-        encoded = self.encoder.make_file(level, self.effort)
+    def measure(self, encoder: Encoder, level: int) -> float:
+        encoded = encoder.make_file(level, self.effort)
         self.trials.append(
             Trial(level, self.effort, len(encoded.data), encoded.psnr, encoded.ssimulacra2)
         )
@@ -155,20 +148,20 @@ class _LooksSearch(_Search):
         self.seen = target.quantity is Quantity.SSIMULACRA2
         self.rise = SSIMULACRA2_SLOPE if self.seen else PSNR_SLOPE
 
-    def measure(self, level: int) -> float:
+    def measure(self, encoder: Encoder, level: int) -> float:
         encoded: Encoded | None = None
         if self.effort:
-            encoded = self.encoder.make_assessed_file(level, self.effort, seen=self.seen)
+            encoded = encoder.make_assessed_file(level, self.effort, seen=self.seen)
             psnr, points = encoded.psnr, encoded.ssimulacra2
         else:
-            symbols = self.encoder.plain_symbols(level)
-            found = self.encoder.assess(level, symbols, seen=self.seen)
+            symbols = encoder.plain_symbols(level)
+            found = encoder.assess(level, symbols, seen=self.seen)
             psnr, points = found.psnr, found.ssimulacra2
         value = points if self.seen else psnr
         assert value is not None
         if value >= self.limit and (self.best is None or level < self.best.quality):
             # Plain files are written only now: most levels need no entropy coding.
-            encoded = encoded or self.encoder.write(level, symbols)
+            encoded = encoded or encoder.write(level, symbols)
             self.best = replace(encoded, psnr=psnr, ssimulacra2=points)
         size = None if encoded is None else len(encoded.data)
         self.trials.append(Trial(level, self.effort, size, psnr, points))

@@ -118,6 +118,10 @@ def export_run(
         export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE
     )
     if others and not same and not replace:
-        raise OutputError(f"{models / transforms}: other transforms, used by {', '.join(others)}")
+        raise OutputError(
+            f"{models / transforms}: are other transforms, of {', '.join(others)}; give these a"
+            f" name of their own with `--transforms {name}-transforms`, write to another folder"
+            " with `--models DIR`, or replace them with `-f`"
+        )
     write_model(model, models, name, transforms)
     return *lock_model(models, name), *lock_model(models, transforms)

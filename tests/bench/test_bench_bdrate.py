@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 
+import numpy as np
 import pytest
 
 from lcodec.bench import Curve, bd_rate, is_kodak, published_curve, published_curves
 from lcodec.bench.extras import MissingExtraError
+from lcodec.bench.kodak import kodak_hashes, pixels_hash
 from lcodec.errors import UsageError
 
 POINTS = [(0.1, 28.0), (0.25, 31.0), (0.5, 34.2), (0.9, 37.4), (1.4, 40.4)]
@@ -117,9 +120,14 @@ def test_published_curves_are_sound() -> None:
         published_curve("nope")
 
 
-def test_kodak_is_known_by_its_names() -> None:
-    names = [f"kodim{number:02d}.png" for number in range(24, 0, -1)]
-    assert is_kodak(names)
-    assert is_kodak([f"some/folder/{name}" for name in names])
-    assert not is_kodak(names[1:])
-    assert not is_kodak([*names, "more.png"])
+def test_kodak_is_known_by_its_pixels() -> None:
+    hashes = sorted(kodak_hashes())
+    assert len(hashes) == 24
+    assert is_kodak(reversed(hashes))
+    assert not is_kodak(hashes[1:])
+    assert not is_kodak([*hashes, hashes[0]])
+    assert not is_kodak([*hashes[1:], hashes[1]])
+    levels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert pixels_hash(levels) != pixels_hash(levels.reshape(1, 4, 3))
+    assert pixels_hash(levels) != pixels_hash(levels.astype(np.uint16))
+    assert pixels_hash(levels) == hashlib.sha256(b"(2, 2, 3) uint8" + bytes(range(12))).hexdigest()

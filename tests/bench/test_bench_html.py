@@ -146,6 +146,29 @@ def test_large_pictures_are_reduced_with_exact_crops() -> None:
     assert sum(p.size for p in pictures) / 3 <= 1_200_000
 
 
+def test_every_picture_has_its_own_worst_places() -> None:
+    one = picture(120, 160)
+    near, far = one.copy(), one // 2
+    near[40:60, 100:120] ^= 3
+    panes = [(Pane("a", ""), one), (Pane("near", ""), near), (Pane("far", ""), far)]
+    scene = make_scene("", [(pane, Picture(pixels)) for pane, pixels in panes])
+    assert scene.places[0].title == "Whole picture"
+    assert [place.title for place in scene.places[1:]] == ["near"] + ["far"] * 6
+    region = scene.places[1].region
+    assert region.left <= 100 and region.left + region.width >= 120
+    assert region.top <= 40 and region.top + region.height >= 60
+    assert all(place.pane == (1 if place.title == "near" else 2) for place in scene.places[1:])
+    # Of large ones, as many as there is room for, but one of each.
+    scene = make_scene("", [(pane, Picture(pixels)) for pane, pixels in panes], budget=30_000)
+    assert [place.title for place in scene.places[1:]] == ["near"]
+
+
+def test_sizes_in_percent_of_the_reference() -> None:
+    page = checked(comparison_page())
+    assert "% of size" in page.text("th")
+    assert {"100.0", "70.0"} <= set(page.text("td"))
+
+
 def test_names_are_only_text() -> None:
     page = checked(comparison_page(EVIL))
     assert EVIL in page.text("th")

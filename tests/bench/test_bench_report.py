@@ -24,6 +24,7 @@ from lcodec.bench import (
     summarize,
 )
 from lcodec.bench.extras import MissingExtraError
+from lcodec.bench.kodak import kodak_hashes
 from lcodec.errors import OutputError, UsageError
 
 STAGES = {"analysis": 0.1, "entropy network": 0.2, "range coder": 0.05, "synthesis": 0.0}
@@ -31,12 +32,12 @@ QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
 
 
 def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
-    """A result whose curve is VTM's with its rate times ``factor``, on the Kodak names."""
+    """A result whose curve is VTM's with its rate times ``factor``, on the Kodak pictures."""
     vtm = published_curve("vtm")
     assert vtm.ms_ssim is not None
     pictures = tuple(f"kodim{number:02d}.png" for number in range(1, 25))
     rows = []
-    for picture in pictures:
+    for picture, pixels in zip(pictures, sorted(kodak_hashes()), strict=True):
         for number, quality in enumerate(QUALITIES):
             size = round(vtm.bpp[number] * factor * 768 * 512 / 8)
             rows.append(
@@ -48,6 +49,7 @@ def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
                     channels=3,
                     bytes=size,
                     sha256="",
+                    pixels_sha256=pixels,
                     psnr=vtm.psnr[number],
                     ms_ssim=vtm.ms_ssim[number],
                     ssimulacra2=20.0 + 10.0 * number,
@@ -106,7 +108,7 @@ def test_rates_that_disagree_are_named() -> None:
 
 def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
     rows = tuple(
-        replace(row, picture=f"x{row.picture}", ms_ssim=None)
+        replace(row, picture=f"x{row.picture}", pixels_sha256="", ms_ssim=None)
         for row in made().results
         if row.quality in (0, 14)
     )
@@ -199,3 +201,12 @@ def test_extras_and_torch_are_imported_only_when_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_names_do_not_make_pictures_those_of_the_curves() -> None:
+    result = made()
+    others = tuple(replace(row, pixels_sha256="0" * 64) for row in result.results)
+    for rows in (others, tuple(replace(row, pixels_sha256="") for row in others)):
+        summary = summarize(replace(result, results=rows))
+        assert summary.bd_rates == ()
+        assert "these are others; `--against jpeg,avif`" in summary.notes[0]

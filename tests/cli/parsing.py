@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from lcodec.cli.habits import rewrite
 from lcodec.cli.main import app
 
 PROGRAM: Any = typer.main.get_command(app)
@@ -74,7 +75,7 @@ def _command(words: list[str]) -> list[str] | None:
 
 def parse(arguments: list[str]) -> None:
     """Parse a command line; raises what typer raises if it cannot be understood."""
-    command, words, path = PROGRAM, list(arguments), ["lcodec"]
+    command, words, path = PROGRAM, rewrite(arguments, PROGRAM.commands), ["lcodec"]
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
         path.append(words.pop(0))
         command = command.commands[path[-1]]

@@ -2,43 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import pytest
 
 from lcodec.cli import console
-
-
-class Terminal(io.StringIO):
-    """Text that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("no_color", ["", "1"])
-def test_progress_on_a_terminal(no_color: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("NO_COLOR", no_color)
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with console.progress_bar("{task.fields[name]}") as progress:
-        assert progress is not None
-        task = progress.add_task("", total=2, name="first.png")
-        progress.update(task, advance=1)
-    text = terminal.getvalue()
-    assert "first.png" in text
-    assert "1/2" in text
-    assert ("\x1b[38;5;" in text) is (not no_color)
-
-
-def test_no_progress_elsewhere_or_if_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    with console.progress_bar() as progress:
-        assert progress is None
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    with console.progress_bar(shown=False) as progress:
-        assert progress is None
 
 
 def test_warning_is_one_line_or_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import lcodec
+from lcodec.cli import figures
 from lcodec.cli.main import run
 from lcodec.codec import Codec
 from lcodec.errors import MismatchError
@@ -95,7 +96,9 @@ def test_test_writes_nothing(photo: Path, tmp_path: Path, capsys: Capture) -> No
     data = bytearray(lcodec.encode(picture(50, 70), device="cpu"))
     coded.write_bytes(data)
     assert run(["decode", "--test", str(coded)]) == 0
-    assert capsys.readouterr().err.startswith(f"{coded}: decodes: 70x50, ")
+    assert capsys.readouterr().err.startswith(
+        f"{coded} {figures.size(len(data))}: decodes, 70x50, "
+    )
     assert run(["decode", "-t", "--json", "--quiet", str(coded)]) == 0
     assert json.loads(capsys.readouterr().out)["output"] is None
     assert run(["decode", "-t", str(coded), str(tmp_path / "b.png")]) == 2

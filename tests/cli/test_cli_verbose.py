@@ -53,15 +53,15 @@ def test_encode_and_decode(photo: Path, capsys: Capture) -> None:
     assert f"id {codec.loaded.model_id.hex()}" in told["model"]
     assert f"on cpu with {codec.loaded.entropy.carrier.name} products" in told["model"]
     assert told["tiles"] == "1x1 of up to 1024x1024 pixels"
-    sizes = dict(re.findall(r"(\w+) (\d+)", told["file"].partition(", ")[2]))
+    sizes = dict(re.findall(r"([a-z]+) ([\d,]+)(?:, |$)", told["file"].partition(" bytes, ")[2]))
     assert set(sizes) == {"latent", "hyper", "alpha", "metadata", "overhead"}
-    assert sum(map(int, sizes.values())) == coded.stat().st_size
-    assert told["file"].startswith(f"{coded.stat().st_size} bytes")
+    assert sum(int(size.replace(",", "")) for size in sizes.values()) == coded.stat().st_size
+    assert told["file"].startswith(f"{coded.stat().st_size:,} bytes")
     stages = seconds(told["seconds"])
     assert stages[:3] == ["reading", "networks", "analysis"]
     assert stages[-1] == "writing"
     assert list(json.loads(printed.out)["stages"]) == stages
-    assert printed.err.splitlines()[-1].startswith(f"{photo} -> {coded}: ")
+    assert printed.err.splitlines()[-1].startswith(f"{photo} ")
 
     assert run(["decode", str(coded), str(photo.with_name("b.tif")), "--verbose"]) == 0
     back = dict(rows(capsys.readouterr().err))
@@ -78,7 +78,7 @@ def test_search(photo: Path, capsys: Capture) -> None:
     tried = [text for label, text in rows(capsys.readouterr().err) if label == "tried"]
     found = Codec(device="cpu").encode_detailed(image, target=lcodec.Target.size(limit))
     assert tried == [
-        f"quality {trial.quality}, effort 0, {trial.size} bytes" for trial in found.trials
+        f"quality {trial.quality}, effort 0, {trial.size:,} bytes" for trial in found.trials
     ]
     assert len(tried) > 1
     assert run([*arguments[:-2], "--target-psnr", "20", "-f"]) == 0
@@ -125,7 +125,7 @@ def test_batch(photo: Path, tmp_path: Path, capsys: Capture) -> None:
     source, output = tmp_path / "in" / "a.png", tmp_path / "out" / "a.lic"
     assert told[0] == ("batch", "2 files, 1 at a time")
     assert told[1][0] == "done"
-    assert told[1][1].startswith(f"{source} -> {output}: 70x50, {size} bytes, ")
+    assert told[1][1].startswith(f"{source} -> {output}: 70x50, {size:,} bytes, ")
     assert told[2] == ("failed", str(tmp_path / "out" / "b.lic"))
     assert run(arguments) == 1
     assert ("skipped", str(output)) in rows(capsys.readouterr().err)

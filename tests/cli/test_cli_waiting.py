@@ -48,7 +48,9 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return terminal
 
 
-def test_stage_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_stage_and_steps(no_color: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
     terminal = on_terminal(monkeypatch)
     monkeypatch.setattr(waiting, "DELAY", 0.0)
     with waiting.waiting() as progress:
@@ -59,9 +61,14 @@ def test_stage_and_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         wait_for(terminal, "3/25")
         progress("synthesis", 0, 1)
         wait_for(terminal, "synthesis")
+        progress("encoding", 70, 900, count="3/7", note="4.2 MP/s  [b]a\x1b.png")
+        wait_for(terminal, "4.2 MP/s  [b]a\\x1b.png")
+        assert "3/7" in terminal.getvalue()
     text = terminal.getvalue()
     assert "quality 43: coding" in text
     assert "0/1" not in text
+    assert "70/900" not in text
+    assert ("\x1b[38;5;" in text) is (not no_color)
     assert text.endswith("\x1b[2K")  # the line is wiped
 
 
@@ -134,7 +141,7 @@ def test_encode_on_a_terminal(photo: Path) -> None:
     assert "\x1b[38;5;" not in shown
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown).replace("\r", "\n")
     assert re.search(r"^ *picture +160x160 RGB, 8 bit", plain, re.MULTILINE)
-    assert re.search(rf"^{re.escape(str(photo))} -> .*bpp, .* s\s*$", plain, re.MULTILINE)
+    assert re.search(rf"^{re.escape(str(photo))} .* -> .*bpp, .* s\s*$", plain, re.MULTILINE)
 
 
 def test_no_bar_elsewhere(photo: Path) -> None:

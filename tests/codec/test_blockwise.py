@@ -30,7 +30,7 @@ def test_no_seams(tiny_model: Path) -> None:
     pieces = PixelTransform(codec.loaded.transforms, codec.loaded.device, block=5)
     y = whole.analyse(pixels, 55)
     assert np.abs(pieces.analyse(pixels, 55) - y).max() < 1e-3 * np.abs(y).max()
-    header = codec._header(Picture(pixels), 55)
+    header = codec._header_of(Picture(pixels))(55)
     symbols = np.rint(y).astype(np.int16)
     one = whole.synthesise(symbols, header).astype(int)
     other = pieces.synthesise(symbols, header).astype(int)

@@ -188,7 +188,7 @@ def check_coding(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np
 
 def shown(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np.int16]) -> Pixels:
     """What decoding these symbols shows."""
-    return codec._pixels.synthesise(symbols, codec._header(Picture(pixels), quality))
+    return codec._pixels.synthesise(symbols, codec._header_of(Picture(pixels))(quality))
 
 
 @cache

@@ -143,7 +143,7 @@ def test_same_symbols_at_the_limits(
     saturate(models / kind)
     monkeypatch.setenv("LCODEC_MODELS", str(models))
     codec = Codec(kind, device="cpu", tile_edge=64)
-    header = codec._header(Picture(np.zeros((60, 100, 3), np.uint8)), 90)
+    header = codec._header_of(Picture(np.zeros((60, 100, 3), np.uint8)))(90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
     symbols = codec._latents.quantise(header, y, watch)

@@ -103,7 +103,7 @@ def test_what_turns_out_worse_is_not_used(codec: Codec, monkeypatch: pytest.Monk
 
 def problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
     """The only area of a small picture, at plain rounding."""
-    header = codec._header(Picture(pixels), quality)
+    header = codec._header_of(Picture(pixels))(quality)
     symbols = plain_symbols(codec, pixels, quality)
     (area,) = areas(header)
     return Problem(codec._refiner._proxy(), codec._pixels, header, pixels, symbols, area)
@@ -113,7 +113,7 @@ def plain_symbols(codec: Codec, pixels: np.ndarray, quality: int) -> PictureSymb
     from lcodec.timing import Stopwatch
 
     y = codec._pixels.analyse(pixels, quality)
-    return codec._latents.quantise(codec._header(Picture(pixels), quality), y, Stopwatch())
+    return codec._latents.quantise(codec._header_of(Picture(pixels))(quality), y, Stopwatch())
 
 
 def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:

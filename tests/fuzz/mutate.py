@@ -44,7 +44,7 @@ def split(data: bytes) -> tuple[bytes, list[Part]]:
                 cursor.u32("CRC")
     except FormatError:
         pass
-    return data[: PREAMBLE_SIZE], parts
+    return data[:PREAMBLE_SIZE], parts
 
 
 def join(preamble: bytes, parts: list[Part]) -> bytes:

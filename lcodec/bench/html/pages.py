@@ -11,7 +11,7 @@ from typing import Any
 
 from lcodec import __version__
 from lcodec.bench.compare import PictureComparison, shown_psnr
-from lcodec.bench.curves import Curve, is_kodak, published_curve
+from lcodec.bench.curves import Curve, published_curve
 from lcodec.bench.extras import require
 from lcodec.bench.html import chart
 from lcodec.bench.html.scene import Scene
@@ -43,7 +43,7 @@ def bench_page(
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    kodak = is_kodak(result.pictures)
+    kodak = result.is_kodak()
     curves: list[Curve] = [result.curve()]
     if kodak:
         curves += [published_curve(name) for name in DRAWN]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL.Image import Image
 
 from lcodec.bench.compare import aligned
 from lcodec.bench.html.screen import on_screen
-from lcodec.bench.regions import Region, WorstRegion, error_cells, worst_regions
+from lcodec.bench.regions import Cells, Region, WorstRegion, error_cells, worst_regions
 from lcodec.metrics.msssim import PEAK
 from lcodec.picture import Picture
 
 BUDGET = 10_000_000
 """Pixels that a report embeds at most, all pictures together; lossless, that is some 20 MB."""
 
-PLACES = 6
-"""Regions offered at most."""
+PLACES = 12
+"""Regions offered at most, of all pictures together."""
+
+_EACH = 6  # of one picture
 
 _OVERVIEW = 500_000  # pixels of a picture that is too large to be embedded whole
 _CROP = 512  # side of its crops
@@ -44,7 +46,10 @@ class View:
 
 @dataclass(frozen=True)
 class Place:
-    """A region worth looking at, and the numbers of the view and of the pane that show it best."""
+    """A region worth looking at, and the numbers of the view and of the pane that show it best.
+
+    ``pane`` is that of the picture which is worst there; the reference for the whole picture.
+    """
 
     region: Region
     view: int
@@ -84,23 +89,23 @@ def make_scene(title: str, panes: Sequence[tuple[Pane, Picture]], *, budget: int
     whole = Region(0, 0, width, height)
     if width * height * len(pictures) <= budget:
         side = min(_LARGEST, max(_SMALLEST, min(width, height) // 4))
-        worst = worst_regions(cells, width, height, side=side, count=PLACES)
+        worst = _worst(cells, width, height, side, PLACES)
         views = [_view(pictures, whole)]
         places = [Place(whole, 0, 0, "Whole picture")]
-        places += [_place(w, n, 0, labels) for n, w in enumerate(worst, 1)]
+        places += [_place(w, 0, labels) for w in worst]
         return Scene(title, width, height, labels, tuple(views), tuple(places))
     share = budget // len(pictures)
     reduction = math.ceil(math.sqrt(width * height / min(_OVERVIEW, share / 2)))
     left = share - width * height // reduction**2
     count = max(1, min(PLACES, left // _CROP**2))
-    worst = worst_regions(cells, width, height, side=_CROP, count=count)
+    worst = _worst(cells, width, height, _CROP, count)
     views = [_view(pictures, whole, reduction), *(_view(pictures, w.region) for w in worst)]
     places = [Place(whole, 0, 0, "Overview", f"reduced {reduction} times")]
-    places += [_place(w, n, n, labels) for n, w in enumerate(worst, 1)]
+    places += [_place(w, n, labels) for n, w in enumerate(worst, 1)]
     note = (
         f"The pictures have {width} x {height} pixels, too many to embed all of them. The overview "
         f"is reduced {reduction} times in each direction; do not judge quality by it. "
-        "The numbered crops are exact."
+        "The crops are exact."
     )
     return Scene(title, width, height, labels, tuple(views), tuple(places), note)
 
@@ -109,8 +114,22 @@ def _view(pictures: Sequence[Picture], region: Region, reduction: int = 1) -> Vi
     return View(region, reduction, tuple(on_screen(p, region, reduction) for p in pictures))
 
 
-def _place(worst: WorstRegion, number: int, view: int, panes: Sequence[Pane]) -> Place:
+def _worst(
+    cells: Sequence[Cells], width: int, height: int, side: int, count: int
+) -> list[WorstRegion]:
+    """The worst regions of each picture, picture by picture; ``count`` of all together.
+
+    Every picture has its own, or the worst picture would choose for the others what is looked at.
+    """
+    each = max(1, min(_EACH, count // len(cells)))
+    found = []
+    for number, own in enumerate(cells[:count]):
+        regions = worst_regions([own], width, height, side=side, count=each)
+        found += [replace(region, picture=number) for region in regions]
+    return found
+
+
+def _place(worst: WorstRegion, view: int, panes: Sequence[Pane]) -> Place:
     psnr = 10.0 * math.log10(PEAK**2 / worst.mse)
     pane = worst.picture + 1
-    name = "" if len(panes) == 2 else f" in {panes[pane].name}"
-    return Place(worst.region, view, pane, f"Crop {number}", f"{psnr:.1f} dB{name}")
+    return Place(worst.region, view, pane, panes[pane].name, f"{psnr:.1f} dB here")

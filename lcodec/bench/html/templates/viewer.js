@@ -36,6 +36,8 @@
       this.region = this.view.region; // what is fitted in
       this.mode = "side";
       this.other = false; // flicker shows B
+      this.current = 0; // of one at a time
+      this.closeUp = 1; // zoom at which places are opened
       this.fitted = true;
       this.timer = null;
       this.waiting = false;
@@ -121,7 +123,30 @@
       this.places.forEach((each) => each.setAttribute("aria-pressed", each === button));
       const { width: w, height: h } = this.view.region;
       for (const { canvas } of [...this.screens, this.pair]) canvas.style.aspectRatio = `${w} / ${h}`;
-      this.fit({ left, top, width, height });
+      const pane = Number(button.dataset.pane);
+      if (pane === 0) {
+        this.fit(this.view.region);
+        return;
+      }
+      this.current = pane;
+      if (Number(this.first.value) !== pane) this.second.value = pane;
+      this.x = left + width / 2;
+      this.y = top + height / 2;
+      this.zoom = this.closeUp;
+      this.moveBy(0, 0);
+    }
+
+    closeTo(zoom) {
+      this.closeUp = zoom;
+      this.zoomTo(zoom);
+    }
+
+    // The next or the previous picture, at the same place.
+    turn(by) {
+      const count = this.names.length;
+      if (this.mode === "one") this.current = (this.current + by + count) % count;
+      else this.setMode("one");
+      this.draw();
     }
 
     setMode(mode) {
@@ -129,7 +154,7 @@
       this.root.querySelector(`.modes [value=${mode}]`).checked = true;
       for (const { figure } of this.screens) figure.hidden = mode !== "side";
       this.pair.figure.hidden = mode === "side";
-      this.root.querySelector(".pair").hidden = mode === "side";
+      this.root.querySelector(".pair").hidden = mode === "side" || mode === "one";
       for (const part of this.root.querySelectorAll("[data-for]")) {
         part.hidden = part.dataset.for !== mode;
       }
@@ -181,7 +206,10 @@
       const { canvas, caption } = this.pair;
       const context = canvas.getContext("2d");
       canvas.style.filter = "";
-      if (this.mode === "flicker") {
+      if (this.mode === "one") {
+        this.paint(canvas, this.current);
+        fill(caption, this.names[this.current]);
+      } else if (this.mode === "flicker") {
         this.paint(canvas, this.other ? b : a);
         fill(caption, this.names[this.other ? b : a]);
       } else if (this.mode === "swipe") {
@@ -247,7 +275,10 @@
         in: () => this.zoomTo(this.zoom * Math.SQRT2),
         out: () => this.zoomTo(this.zoom / Math.SQRT2),
         fit: () => this.goTo(this.places.find(({ dataset }) => this.views[dataset.view] === this.view)),
-        actual: () => this.zoomTo(1),
+        actual: () => this.closeTo(1),
+        double: () => this.closeTo(2),
+        next: () => this.turn(1),
+        previous: () => this.turn(-1),
         swap: () => this.swap(),
         other: () => { this.alternate(false); this.showOther(); },
       };
@@ -275,7 +306,8 @@
       const typing = target.matches("select, input[type=range]");
       if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
       const letters = {
-        "+": acts.in, "=": acts.in, "-": acts.out, 0: acts.fit, 1: acts.actual, x: acts.swap,
+        "+": acts.in, "=": acts.in, "-": acts.out, 0: acts.fit, 1: acts.actual, 2: acts.double,
+        n: acts.next, p: acts.previous, x: acts.swap,
         s: () => this.setMode("side"), w: () => this.setMode("swipe"),
         f: () => this.setMode("flicker"), d: () => this.setMode("difference"),
         "[": () => this.moveDivider(-5), "]": () => this.moveDivider(5),

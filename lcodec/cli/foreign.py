@@ -1,0 +1,205 @@
+"""Options and commands of other programs, and what this one has in their place.
+
+A row is for all commands that have no option of that name themselves. "-T#" stands for -T and a
+number. docs/CLI.md says nothing of these: they are answers to habits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+
+from lcodec.cli import habits
+from lcodec.cli.console import PROGRAM
+from lcodec.errors import UsageError
+
+CJXL, AVIFENC, CWEBP, ZSTD, MAGICK, OTHERS = (
+    *("cjxl, djxl", "avifenc, avifdec", "cwebp, dwebp", "zstd, gzip", "magick"),
+    "other programs",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An answer, and the options of a program that it is the answer to."""
+
+    program: str
+    names: str
+    answer: str
+
+
+_SIZE = "a file has the size of its picture; scale it before, as with `magick`"
+_CROP = "a file has all of its picture; crop it before, as with `magick`"
+_TURN = "a picture is stored upright by its EXIF orientation; turn it otherwise before"
+_LOSSY = "nothing is lossless; `-q 100` is the best quality, and for exact pixels there is PNG"
+_TIME = "`-e N`, 0 to 9, says how long encoding may take; more is slower and better"
+_THREADS = "`--threads N` is for one file; `lcodec batch -j N` works on several at a time"
+_INTERNAL = "there is no such choice: the networks make it for every picture"
+_DEPTH = "the depth of the source is kept, 8 or 16 bits"
+_KEEP = "the source is always kept; nothing here deletes files"
+_COLOURS = "colours are coded at full resolution as RGB or gray, whatever the source had"
+_ALPHA = "alpha is always kept, without loss"
+_TILES = "tiles are of 1024 pixels, there is nothing to choose"
+_METADATA = "everything is kept unless `--strip` drops it, and no other data can be put in"
+_MORE = "`-v` says what is done, the sizes and the seconds"
+_MEASURE = "`lcodec compare ORIGINAL FILE...` gives PSNR, MS-SSIM and SSIMULACRA2"
+_FRAMES = "a file has one picture; of several frames the first is kept"
+_ONCE = "there is one form of file, with nothing to choose"
+_SOLID = "transparent pixels stay transparent; put a background behind them before"
+_TO_STDOUT = "`-` as OUT is standard output"
+_FORMAT = "OUT's suffix tells the format of the picture, or `lcodec decode --format NAME`"
+_LEVEL = "`-q N`, 0 to 100, is the quality and `-e N`, 0 to 9, the time spent on it"
+
+ROWS = (
+    Row(CJXL, "-d --distance", "`-q N` says how good, 0 to 100; 90 is visually lossless, as "
+        "distance 1 is; `lcodec decode` is for the way back"),
+    Row(CJXL, "-m --modular", f"{_INTERNAL}; as a method of cwebp: {_TIME}"),
+    Row(CJXL, "-j --lossless_jpeg", "a JPEG is decoded and coded anew, so it cannot be restored "
+        f"byte by byte; as a number of jobs: {_THREADS}"),
+    Row(CJXL, "--num_threads", _THREADS),
+    Row(CJXL, "-a --alpha_distance", _ALPHA),
+    Row(CJXL, "--progressive --progressive_ac --progressive_dc --qprogressive_ac --group_order "
+        "--center_x --center_y", "a file is not progressive; its tiles come from left to right"),
+    Row(CJXL, "--faster_decoding", "files decode as fast at every quality; another model may be "
+        "faster: `lcodec repack --model NAME`"),
+    Row(CJXL, "--photon_noise_iso --noise --gaborish --epf --patches --dots --modular_predictor "
+        "--disable_perceptual_optimizations", _INTERNAL),
+    Row(CJXL, "-x --container --compress_boxes --brotli_effort", _ONCE),
+    Row(CJXL, "--strip_metadata --keep_exif", _METADATA),
+    Row(CJXL, "--resampling --downsampling", _SIZE),
+    Row(CJXL, "--keep_invisible", "the colours of invisible pixels are never kept"),
+    Row(CJXL, "--target_size", "`--target-size SIZE`, with a dash"),
+    Row(CJXL, "--target_bpp", "`--target-bpp BPP`, with a dash"),
+    Row(CJXL, "--num_reps", "`lcodec bench --set DIR` measures times"),
+    Row(CJXL, "--bits_per_sample --override_bitdepth", _DEPTH),
+    Row(CJXL, "--disable_output", "`lcodec decode --test` writes nothing"),
+    Row(CJXL, "--output_format", _FORMAT),
+    Row(CJXL, "--intensity_target --display_nits --color_space --colorspace", "samples and colour "
+        "profile stay as they are; convert the picture before or after"),
+    Row(AVIFENC, "-s --speed", f"{_TIME}; the scale is the other way round"),
+    Row(AVIFENC, "--jobs", _THREADS),
+    Row(AVIFENC, "-l --lossless", f"{_LOSSY}; as a list of what is in a file: `lcodec inspect`"),
+    Row(AVIFENC, "--depth", _DEPTH),
+    Row(AVIFENC, "-y --yuv", f"{_COLOURS}; as a yes to all: `-f` replaces output that exists"),
+    Row(AVIFENC, "--sharpyuv -r --range --cicp --nclx -u --upsampling", _COLOURS),
+    Row(AVIFENC, "--qcolor", "`-q N`, 0 to 100, is the quality"),
+    Row(AVIFENC, "--min --max --minalpha --maxalpha", "`-q N`, 0 to 100, is the quality; there are "
+        "no quantisers to bound"),
+    Row(AVIFENC, "--qalpha --premultiply", _ALPHA),
+    Row(AVIFENC, "--autotiling --tilerowslog2 --tilecolslog2 --grid", _TILES),
+    Row(AVIFENC, "--codec --advanced", "`--model NAME` is what there is to choose from, see "
+        "`lcodec weights list`"),
+    Row(AVIFENC, "--ignore-exif --ignore-xmp --ignore-icc --ignore-profile", "`--strip` drops "
+        "colour profile, EXIF and XMP; one alone cannot be dropped"),
+    Row(AVIFENC, "--exif --icc --xmp --metadata", _METADATA),
+    Row(AVIFENC, "--irot --imir --clap --pasp", _TURN),
+    Row(AVIFENC, "--fps --timescale --duration --keyframe -k --repetition-count --index --layered",
+        f"{_FRAMES}; as keeping the source: {_KEEP}"),
+    Row(AVIFENC, "--no-overwrite", "files that exist are never replaced without `-f`"),
+    Row(AVIFENC, "--stdin", "`-` as IN is standard input"),
+    Row(AVIFENC, "-i --info", "`lcodec inspect FILE...` says what is in a file"),
+    Row(AVIFENC, "--size-limit --dimension-limit", "`--max-pixels N` bounds the size of a picture"),
+    Row(CWEBP, "-lossless -near_lossless", _LOSSY),
+    Row(CWEBP, "-z", f"{_LOSSY}; as a compression of zstd: `lcodec encode`"),
+    Row(CWEBP, "-size", "`--target-size SIZE` gives the best file of at most that size"),
+    Row(CWEBP, "-psnr", f"`--target-psnr DB` gives the smallest file of at least that; {_MEASURE}"),
+    Row(CWEBP, "-print_psnr -print_ssim -print_lsim", _MEASURE),
+    Row(CWEBP, "-pass -qrange -segments -sns -sharpness -strong -nostrong -partition_limit -af "
+        "-preset -hint -pre -jpeg_like -map", _INTERNAL),
+    Row(CWEBP, "-mt", _THREADS),
+    Row(CWEBP, "-low_memory", "large pictures are worked on in blocks, so memory stays bounded"),
+    Row(CWEBP, "-resize -scale", _SIZE),
+    Row(CWEBP, "-crop", _CROP),
+    Row(CWEBP, "-flip", _TURN),
+    Row(CWEBP, "-alpha_q -alpha_method -alpha_filter -exact -noalpha -alpha", f"{_ALPHA}; the "
+        "colours of invisible pixels are not"),
+    Row(CWEBP, "-blend_alpha", _SOLID),
+    Row(CWEBP, "-metadata", _METADATA),
+    Row(CWEBP, "-short -progress", f"`--quiet` says nothing but errors; {_MORE}"),
+    Row(CWEBP, "-noasm", "results do not depend on the processor"),
+    Row(CWEBP, "-bmp -tiff -pam -ppm -pgm -yuv -nofancy -nodither -dither", _FORMAT),
+    Row(ZSTD, "-T#", _THREADS),
+    Row(ZSTD, "-# --fast --best --ultra --long", _LEVEL),
+    Row(ZSTD, "-c --stdout --to-stdout", _TO_STDOUT),
+    Row(ZSTD, "--decompress --uncompress", "`lcodec decode` is for the way back"),
+    Row(ZSTD, "--compress", "`lcodec encode` is the command"),
+    Row(ZSTD, "--keep --rm", _KEEP),
+    Row(ZSTD, "--list", "`lcodec inspect FILE...` says what is in a file"),
+    Row(ZSTD, "-C --check --no-check", "every section has a CRC-32 and every tile a checksum, "
+        "always; `lcodec decode --test` checks them"),
+    Row(ZSTD, "--test -t", "`lcodec decode --test` decodes and writes nothing"),
+    Row(ZSTD, "-b#", "`lcodec bench --set DIR` measures rate, quality and time"),
+    Row(ZSTD, "-D --train --patch-from", "`lcodec train` trains a model, and `--model NAME` "
+        "codes with it"),
+    Row(ZSTD, "-M# --memory --memlimit", "`--max-pixels N` bounds the size of a picture"),
+    Row(ZSTD, "--recursive --output-dir-flat --output-dir-mirror --filelist", "`lcodec batch "
+        "SRC... DST` goes through folders, and `lcodec batch - DST` takes a list"),
+    Row(ZSTD, "-S --suffix", "the suffix is .lic; `-o OUT` names another file"),
+    Row(MAGICK, "-quality", "`-q N`, 0 to 100, is the quality"),
+    Row(MAGICK, "--resize -thumbnail --thumbnail -sample -geometry -extent", _SIZE),
+    Row(MAGICK, "--crop -trim -shave -gravity -chop", _CROP),
+    Row(MAGICK, "-rotate --rotate -flop -transpose -auto-orient --auto-orient", _TURN),
+    Row(MAGICK, "-strip", "`--strip`, with two dashes, drops colour profile, EXIF and XMP"),
+    Row(MAGICK, "-depth", _DEPTH),
+    Row(MAGICK, "-sampling-factor -colorspace -type -intent", _COLOURS),
+    Row(MAGICK, "-profile", _METADATA),
+    Row(MAGICK, "-background -flatten --flatten", _SOLID),
+    Row(MAGICK, "-interlace", "a file is not progressive; its tiles come from left to right"),
+    Row(MAGICK, "-define -compress", _INTERNAL),
+    Row(MAGICK, "-format", f"{_FORMAT}; {PROGRAM} inspect --json is for figures"),
+    Row(MAGICK, "-limit", "`--max-pixels N` bounds the size of a picture, `--threads N` the cores"),
+    Row(MAGICK, "-metric", _MEASURE),
+    Row(MAGICK, "-verbose", _MORE),
+    Row(MAGICK, "-quiet", "`--quiet`, with two dashes, says nothing but errors"),
+    Row(MAGICK, "-version", f"`{PROGRAM} --version`, with two dashes"),
+    Row(OTHERS, "--out --outfile --outdir", "`-o OUT` names the output, a file or a folder"),
+    Row(OTHERS, "--yes --overwrite", "`-f` replaces output that exists"),
+    Row(OTHERS, "--method --preset", _TIME),
+    Row(OTHERS, "--gpu --cuda", "`--device cuda` runs the networks on a GPU"),
+    Row(OTHERS, "--silent", "`--quiet` says nothing but errors"),
+)  # fmt: skip
+
+COMMANDS = {
+    "encode": ("compress", "enc", "c", "convert", "pack", "cwebp", "cjxl", "avifenc", "x"),
+    "decode": ("decompress", "uncompress", "dec", "d", "extract", "unpack", "djxl"),
+    "batch": ("mogrify", "folder", "all"),
+    "inspect": ("info", "identify", "probe", "dump", "header", "list", "ls", "check", "test"),
+    "repack": ("recode", "transcode", "recompress"),
+    "compare": ("diff", "psnr", "ssim", "metrics"),
+    "bench": ("benchmark", "measure"),
+    "weights list": ("models", "model"),
+}
+"""Commands by what other programs call them."""
+
+
+def refuse(arguments: Iterable[str], command: str, options: Mapping[str, bool]) -> None:
+    """Answer an option of another program, before its letters are taken for options of ours.
+
+    Raises:
+        UsageError: there is one; the message has the answer.
+    """
+    before_names = takewhile(lambda word: word != "--", arguments)
+    for word, own in habits.words(list(before_names), options):
+        if own and not _is_long(word):
+            continue
+        found = answer(word)
+        if found is not None and word.partition("=")[0] not in options:
+            path = f"{PROGRAM} {command}".strip()
+            raise UsageError(f"No such option: {word}; {found} (see `{path} --help`)")
+
+
+def answer(word: str) -> str | None:
+    """What there is in place of an option of another program, or None."""
+    name = word.partition("=")[0]
+    numbered = re.sub(r"^(-\D?)\d+$", r"\1#", name)
+    return _ANSWERS.get(name) or _ANSWERS.get(numbered)
+
+
+def _is_long(word: str) -> bool:
+    """Whether a word with one dash is more than an option with a value: -psnr, not -q50."""
+    return re.fullmatch(r"-[A-Za-z][A-Za-z_-]+", word) is not None
+
+
+_ANSWERS = {name: row.answer for row in ROWS for name in row.names.split()}

@@ -1,0 +1,128 @@
+"""Forms of command lines that people type out of habit, as the form that the program has.
+
+lcodec photo.png photo.lic      the command is found from the content of the file
+lcodec -q 50 encode photo.png   options come after the command
+lcodec help encode              lcodec encode --help
+lcodec version                  lcodec --version
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lcodec.cli import sniff
+from lcodec.cli.paths import STANDARD
+from lcodec.container import SIGNATURE
+from lcodec.errors import UsageError
+from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
+
+_LOOKED_AT = 10_000  # files of a folder, to find out what is to be done with it
+
+
+def options_of(command: Any) -> dict[str, bool]:
+    """The options of a command: whether a value follows."""
+    return {
+        name: not (param.is_flag or param.count)
+        for param in command.params
+        if param.param_type_name == "option"
+        for name in (*param.opts, *param.secondary_opts)
+    } | {"-h": False, "--help": False}
+
+
+def words(arguments: Sequence[str], options: Mapping[str, bool]) -> Iterator[tuple[str, bool]]:
+    """The words that are no values of options, and whether each is one of the ``options``.
+
+    Of words with a dash that are none, nobody knows whether a value follows.
+    """
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--":
+            yield from ((word, False) for word in rest)
+            return
+        name, equals, _ = word.partition("=")
+        yield word, _is_option(name, options)
+        if not equals and options.get(name, False):
+            next(rest, None)
+
+
+def rewrite(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
+    """``arguments`` with a command in front, if one can be told.
+
+    Raises:
+        UsageError: standard input without a command, and nothing tells what is to be done.
+    """
+    if not arguments or arguments[0] in commands:
+        return list(arguments)
+    first, *rest = arguments
+    if first in ("help", "version"):
+        return [*rest, "--help"] if first == "help" else ["--version"]
+    if first.startswith("--") and len(arguments) == 1:
+        return list(arguments)
+    if first.startswith("-") and first != STANDARD:
+        for index, word in enumerate(arguments):
+            if word in commands and _only_options(arguments[:index], commands[word]):
+                return [word, *arguments[:index], *arguments[index + 1 :]]
+    return [*_guessed(arguments, commands), *arguments]
+
+
+def _is_option(name: str, options: Mapping[str, bool]) -> bool:
+    if name in options:
+        return True
+    # Letters may stand together, the last with its value: -fq50.
+    head = name[:2]
+    if not name.startswith("-") or name.startswith("--") or head not in options or name == head:
+        return False
+    return options[head] or _is_option(f"-{name[2:]}", options)
+
+
+def _only_options(arguments: Sequence[str], command: Any) -> bool:
+    options = options_of(command)
+    # A value that is missing would be the word after.
+    whole = list(words([*arguments, "."], options))
+    return all(own for _, own in whole[:-1]) and whole[-1:] == [(".", False)]
+
+
+def _guessed(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
+    """The command of a line without one; nothing where there is no telling."""
+    for name in ("encode", "decode"):
+        found = list(words(arguments, options_of(commands[name])))
+        files = [word for word, own in found if not own]
+        if files and not any(word.startswith("-") and word != STANDARD for word in files):
+            return _for_files(files)
+    return []
+
+
+def _for_files(files: list[str]) -> list[str]:
+    first, last = files[0], files[-1]
+    if first == STANDARD:
+        suffix = Path(last).suffix.lower()
+        if suffix in {LIC, *WRITE_SUFFIXES}:
+            return ["encode" if suffix == LIC else "decode"]
+        raise UsageError(
+            "`-`: say `lcodec encode` or `lcodec decode`; standard input is not looked into"
+        )
+    if os.path.isdir(first) and len(files) > 1:
+        return _for_folder(first)
+    if os.path.isfile(first):
+        return ["decode" if sniff.peek(first).startswith(SIGNATURE) else "encode"]
+    suffix = Path(first).suffix.lower()
+    if suffix in READ_SUFFIXES:
+        return ["encode"]
+    return ["decode"] if suffix == LIC else []
+
+
+def _for_folder(folder: str) -> list[str]:
+    """A batch: of pictures, if there are any, else of .lic files."""
+    coded, left = False, _LOOKED_AT
+    for _, _, names in os.walk(folder):
+        suffixes = {os.path.splitext(name)[1].lower() for name in names}
+        if suffixes & READ_SUFFIXES:
+            return ["batch"]
+        coded = coded or LIC in suffixes
+        left -= len(names)
+        if left < 0:
+            break
+    return ["batch", "--decode"] if coded else ["batch"]

@@ -1,0 +1,91 @@
+"""One file or several through a command: one failure does not stop the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import typer
+
+from lcodec.cli import console, figures
+from lcodec.cli.options import Messages
+from lcodec.cli.routes import Way
+from lcodec.errors import LcodecError
+from lcodec.progress import Progress, labelled
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was read and written for one file or for all of them.
+
+    Attributes:
+        before, after: bytes of the source, None if not known, and of the output.
+        coded: bytes of the ``.lic`` file among the two.
+        pixels: of the picture.
+        files: how many.
+    """
+
+    before: int | None
+    after: int
+    coded: int
+    pixels: int
+    files: int = 1
+
+    def __add__(self, other: Done) -> Done:
+        known = self.before is not None and other.before is not None
+        return Done(
+            (self.before or 0) + (other.before or 0) if known else None,
+            self.after + other.after,
+            self.coded + other.coded,
+            self.pixels + other.pixels,
+            self.files + other.files,
+        )
+
+    def line(self, *, rated: bool, seconds: float) -> str:
+        """The sums in a line; bits per pixel if ``rated``, where a picture became a file."""
+        before = "" if self.before is None else f"{figures.size(self.before)} -> "
+        files = f"{self.files} file{'' if self.files == 1 else 's'}"
+        parts = [f"{files}, {before}{figures.size(self.after)}"]
+        if rated:
+            if self.before:
+                parts[0] += f" ({figures.share(self.after, self.before)})"
+            parts.append(figures.rate(self.coded, self.pixels))
+        return ", ".join([*parts, figures.seconds(seconds)])
+
+
+Task = Callable[[Way, Callable[[Progress], Progress]], Done]
+"""Does one file; the second argument names it in progress, if there are several."""
+
+
+def run_each(
+    found: Sequence[Way | LcodecError], task: Task, messages: Messages, *, rated: bool
+) -> None:
+    """Do all that can be done, say what cannot, and sum up if there are several.
+
+    Raises:
+        LcodecError: a single file failed.
+        typer.Exit: some of several did, with the status of the first.
+    """
+    if len(found) == 1 and isinstance(found[0], Way):
+        task(found[0], lambda progress: progress)
+        return
+    start, status, failed = time.perf_counter(), 0, 0
+    total = Done(0, 0, 0, 0, files=0)
+    for index, one in enumerate(found, 1):
+        try:
+            if isinstance(one, LcodecError):
+                raise one
+            label = f"{index}/{len(found)} {one.source}"
+            total += task(one, lambda progress, label=label: labelled(progress, label))  # type: ignore[misc]
+        except LcodecError as error:
+            failed += 1
+            status = status or error.exit_code
+            console.fail(str(error))
+            source = one.source if isinstance(one, Way) else str(one).partition(": ")[0]
+            messages.record({"input": source, "error": str(error), "code": int(error.exit_code)})
+    if total.files:
+        line = total.line(rated=rated, seconds=time.perf_counter() - start)
+        messages.say(f"{line}, {failed} failed" if failed else line)
+    if status:
+        raise typer.Exit(status)

@@ -1,0 +1,88 @@
+"""Parsers of the values of options, with the unit or the form in which people give them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import typer
+
+from lcodec.errors import UsageError
+from lcodec.suffixes import WRITE_SUFFIXES
+from lcodec.suggest import did_you_mean
+
+PICTURE_FORMAT = "png"
+"""Of decoded pictures whose name is not given."""
+
+
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A parser of whole numbers from ``low`` to ``high``; raises typer.BadParameter on others."""
+    reach = f"of {low} or more" if high is None else f"from {low} to {high}"
+
+    def parse(text: str) -> int:
+        value = int(str(text)) if re.fullmatch(r"[+-]?\d{1,12}", str(text)) else None
+        if value is None or value < low or (high is not None and value > high):
+            raise typer.BadParameter(f"`{text}` is not a whole number {reach}")
+        return value
+
+    return parse
+
+
+def parse_quality(text: str) -> int:
+    """A level from 0 to 100; where a share such as 0.7 or 70% was given, the level is suggested.
+
+    Raises:
+        typer.BadParameter: it is no level.
+    """
+    try:
+        return whole(0, 100)(text)
+    except typer.BadParameter as error:
+        level = _level_of(text)
+        hint = "" if level is None else f"; did you mean `{level}`?"
+        raise typer.BadParameter(f"{error.message}{hint}") from None
+
+
+def _level_of(text: str) -> int | None:
+    """The level that a share or a fraction stands for."""
+    text = text.replace(",", ".")
+    percent = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text)
+    if percent:
+        level = float(percent[1])
+    elif re.fullmatch(r"\d*\.\d*", text) and text != ".":
+        level = float(text)
+        if level <= 1:
+            level *= 100
+    else:
+        return None
+    return round(level) if level <= 100 else None
+
+
+def measure(unit: str) -> Callable[[str], float]:
+    """A parser of numbers that may have their unit behind them."""
+
+    def parse(text: str) -> float:
+        number = re.sub(rf"\s*{unit}\s*$", "", str(text), flags=re.IGNORECASE)
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise typer.BadParameter(f"`{text}` is not a number above 0")
+        return value
+
+    return parse
+
+
+def format_suffix(name: str | None) -> str:
+    """The suffix of a picture format that is named with or without its dot; PNG if it is not.
+
+    Raises:
+        UsageError: no such format can be written.
+    """
+    suffix = "." + (name or PICTURE_FORMAT).lower().removeprefix(".")
+    if suffix not in WRITE_SUFFIXES:
+        known = " ".join(sorted(WRITE_SUFFIXES))
+        hint = did_you_mean(suffix, WRITE_SUFFIXES)
+        raise UsageError(f"unknown picture format `{suffix}`, known are: {known}{hint}")
+    return suffix
