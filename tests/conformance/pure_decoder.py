@@ -27,6 +27,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 
 EXACT = 1 << 24
+NAMES = (b"gmix", b"chkb", b"hypr", b"serl", b"ectx", b"memp")
 METADATA = Path(__file__).parents[2] / "lcodec" / "container" / "metadata_v1.bin"
 RANGES = {"act": (-127, 127), "relu": (0, 127), "residual": (-32767, 32767)}
 
@@ -97,13 +98,21 @@ def parse(data: bytes) -> File:
     if (head[0], profile) != (1, 1):
         raise ValueError("not of profile 1")
     names = head[1][at + 4 : at + 8], head[1][at + 8 :]
+    if not (0 < width < 1 << 31 and 0 < height < 1 << 31 and quality <= 100 and edge):
+        raise ValueError("numbers out of range in the header")
+    if names[0] not in NAMES or len(names[1]) != 4:
+        raise ValueError("an unknown entropy model, or a header that is too long")
     tiles, ancillary, alpha = [], [], None
     for kind, payload in others:
         if kind == 2:
             length, start = uvarint(payload, 4)
             checksum = int.from_bytes(payload[:4], "little")
+            if length % 4 or len(payload) % 4 != start % 4 or start + length > len(payload):
+                raise ValueError("streams that are not whole words")
             tiles.append(Tile(checksum, payload[start : start + length], payload[start + length :]))
         elif kind == 3:
+            if alpha is not None:
+                raise ValueError("two alpha planes")
             alpha = payload
         elif kind < 128:
             raise ValueError("a newer file")
@@ -113,6 +122,8 @@ def parse(data: bytes) -> File:
     if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
         raise ValueError("a newer file, or one whose mode and sections disagree")
     edge, colour = 64 * edge, mode % 2 == 1
+    if len(tiles) != -(-width // edge) * -(-height // edge):
+        raise ValueError("not the tiles of the picture")
     size = width, height, quality, edge
     return File(*size, *names, tiles, colour, depth, alpha_kind, alpha, ancillary)
 

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Make the files that other readers of the format can be held to: tests/conformance/corpus.
+
+    python -m tools.conformance_corpus [FOLDER]
+
+Small models of every kind come along, so that nothing else is needed. `corpus.json` has for every
+sound file the SHA-256 of its symbols and of its metadata, beside it lies the picture that it
+decodes to; of every other file it says how it is to be refused, by lcodec's exit status. Files that
+are there stay: they are what versions of their time made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.decoded import Decoded
+from lcodec.picture import Metadata, Picture, save
+from lcodec.pipeline.tiles import PictureSymbols
+from tests.fuzz.mutate import Part, join, split
+from tests.tinymodel import picture, write_tiny_model
+
+CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus"
+KINDS = ("groupedmixer", "econtextformer", "memplusplus", "checkerboard", "serial", "hyperprior")
+EDGE = 64
+
+Change = Callable[[list[Part]], None]
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def symbols_digest(symbols: PictureSymbols) -> str:
+    """SHA-256 of y (M, h, w) and then of z (Z, h, w) of each tile, as int16 little-endian."""
+    parts = [symbols.y, *symbols.z]
+    return digest(b"".join(part.astype("<i2").tobytes() for part in parts))
+
+
+def metadata_digests(metadata: Metadata) -> dict[str, str]:
+    """Of what there is of profile, EXIF and XMP."""
+    found = {"icc": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
+    return {name: digest(data) for name, data in found.items() if data}
+
+
+def pictures() -> dict[str, tuple[str, Picture, int]]:
+    """Name: (kind of model, picture, quality) of every sound file."""
+    colour = picture(70, 100, 1)
+    gray = np.ascontiguousarray(picture(50, 40, 2)[:, :, 0])
+    deep = picture(40, 50, 3).astype(np.uint16) * 257 + 3
+    deep_gray = np.ascontiguousarray(deep[:, :, 1])
+    alpha = np.zeros((70, 100), np.uint8)
+    alpha[10:50, 20:90] = np.linspace(1, 255, 70).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + b" " * 200 + b"</x:xmpmeta>"
+    noise = np.random.default_rng(4).integers(0, 256, (33, 47, 3), np.uint8)
+    stripes = np.repeat((np.arange(80) % 2 * 255).astype(np.uint8)[None], 65, 0)
+    opaque = np.full((40, 50), 65535, np.uint16)
+    found = {f"kind-{kind}": (kind, Picture(colour), 50) for kind in KINDS}
+    more = {
+        "quality-0": Picture(colour),
+        "quality-100": Picture(colour),
+        "gray": Picture(gray),
+        "gray-alpha": Picture(gray, alpha=alpha[:50, :40].copy()),
+        "colour-alpha": Picture(colour, alpha=alpha),
+        "colour-opaque": Picture(colour, alpha=np.full((70, 100), 255, np.uint8)),
+        "deep": Picture(deep),
+        "deep-gray": Picture(deep_gray),
+        "deep-alpha": Picture(deep, alpha=(alpha[:40, :50].astype(np.uint16) * 257)),
+        "deep-opaque": Picture(deep, alpha=opaque),
+        "pixel": Picture(picture(1, 1, 5)),
+        "row": Picture(picture(1, 200, 6)),
+        "column": Picture(picture(200, 1, 7)),
+        "noise-100": Picture(noise),
+        "stripes-100": Picture(stripes),
+        "metadata": Picture(colour, metadata=Metadata(profile, exif.tobytes(), xmp)),
+    }
+    for name, one in more.items():
+        last = name.rpartition("-")[2]
+        found[name] = ("groupedmixer", one, int(last) if last.isdigit() else 60)
+    return found
+
+
+def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[bytes, int]]:
+    """Name: (file, exit status) of what has to be refused, made of three sound files."""
+    preamble, parts = split(sound)
+    other = bytes(preamble[:8])
+
+    def changed(change: Change, data: bytes = sound) -> bytes:
+        head, own = split(data)
+        change(own)
+        return join(head, own)
+
+    def payload(code: int, new: Callable[[bytes], bytes]) -> Change:
+        def change(own: list[Part]) -> None:
+            part = next(part for part in own if part.code == code)
+            part.payload = new(part.payload)
+
+        return change
+
+    def bit(data: bytes, at: int) -> bytes:
+        return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+
+    def inserted(at: int, part: Part) -> Change:
+        return lambda own: own.insert(at, part)
+
+    def plane(own: list[Part]) -> Part:
+        return next(part for part in own if part.code == 3)
+
+    tile = parts[1].payload
+    head = parts[0].payload
+    wide = struct.pack("<BBBBB", 0xFF, 0xFF, 0xFF, 0xFF, 0x07)  # 2^31 - 1
+    return {
+        "empty": (b"", 4),
+        "signature-alone": (sound[:8], 4),
+        "text-mode": (sound.replace(b"\r\n", b"\n", 1), 4),
+        "not-a-lic": (b"\x89PNG\r\n\x1a\n" + sound[8:], 4),
+        "newer-major": (join(other + b"\x02\x00", parts), 5),
+        "major-0": (join(other + b"\x00\x00", parts), 4),
+        "cut-in-head": (sound[:14], 4),
+        "cut-in-tile": (sound[: len(sound) // 2], 4),
+        "no-end": (join(preamble, parts[:-1]), 4),
+        "trailing-byte": (sound + b"\0", 4),
+        "crc-of-head": (bit(sound, 12), 4),
+        "crc-of-tile": (bit(sound, len(sound) - 20), 4),
+        "length-not-shortest": (sound[:11] + bytes((sound[11] | 0x80, 0)) + sound[12:], 4),
+        "no-tile": (join(preamble, [parts[0], parts[-1]]), 4),
+        "tile-too-many": (changed(inserted(1, Part(2, tile))), 4),
+        "tile-before-head": (join(preamble, [parts[1], parts[0], *parts[2:]]), 4),
+        "second-head": (changed(inserted(1, Part(1, head))), 4),
+        "empty-section": (sound[:-1] + b"\x81\x00\x00", 4),
+        "unknown-critical": (changed(inserted(1, Part(0x10, b"x"))), 5),
+        "width-0": (changed(payload(1, lambda data: b"\0" + data[1:])), 4),
+        "too-large": (changed(payload(1, lambda data: wide + wide + data[2:])), 3),
+        "quality-101": (changed(payload(1, lambda d: d[:3] + b"\x65" + d[4:])), 4),
+        "profile-2": (changed(payload(1, lambda d: d[:5] + b"\x02" + d[6:])), 5),
+        "unknown-entropy-model": (changed(payload(1, lambda d: d[:6] + b"none" + d[10:])), 5),
+        "unknown-weights": (changed(payload(1, lambda d: d[:10] + b"\0\0\0\0")), 6),
+        "head-too-long": (changed(payload(1, lambda d: d + b"\0")), 4),
+        "stream-not-whole": (changed(payload(2, lambda d: d + b"\0")), 4),
+        "checksum": (changed(payload(2, lambda d: bit(d, 0))), 7),
+        "latent-bit": (changed(payload(2, lambda d: bit(d, len(d) - 1))), 4),
+        "latent-cut": (changed(payload(2, lambda d: d[:-8])), 4),
+        "alpha-missing": (changed(lambda own: own.remove(plane(own)), alpha), 4),
+        "alpha-twice": (changed(lambda own: own.insert(2, plane(own)), alpha), 4),
+        "alpha-damaged": (changed(payload(3, lambda d: d[:-3]), alpha), 4),
+        "alpha-where-none": (changed(inserted(2, Part(3, b"\0\0"))), 4),
+        "packed-damaged": (changed(payload(0x84, lambda d: d[:2] + b"\xff" * 9), metadata), 4),
+    }
+
+
+def make(folder: Path) -> None:
+    """Make what ``folder`` lacks."""
+    models = folder / "models"
+    if not models.exists():
+        for kind in KINDS:
+            write_tiny_model(folder, kind=kind)
+    os.environ["LCODEC_MODELS"] = str(models)
+    index: dict[str, Any] = {"valid": {}, "invalid": {}}
+    listed = folder / "corpus.json"
+    if listed.exists():
+        index = json.loads(listed.read_text())
+    for part in ("valid", "invalid"):
+        (folder / part).mkdir(exist_ok=True)
+    for name, (kind, source, quality) in pictures().items():
+        path = folder / "valid" / f"{name}.lic"
+        if not path.exists():
+            codec = Codec(kind, device="cpu", tile_edge=EDGE)
+            path.write_bytes(codec.encode(source, quality))
+            index["valid"][name] = entry(codec, path)
+    sound, alpha, metadata = (
+        (folder / "valid" / f"{name}.lic").read_bytes()
+        for name in ("gray", "gray-alpha", "metadata")
+    )
+    for name, (data, status) in refusals(sound, alpha, metadata).items():
+        path = folder / "invalid" / f"{name}.lic"
+        if not path.exists():
+            path.write_bytes(data)
+            index["invalid"][name] = {"status": status}
+    listed.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+def entry(codec: Codec, path: Path) -> dict[str, Any]:
+    """What the index says of a sound file; writes the picture that it decodes to."""
+    data = path.read_bytes()
+    decoded: Decoded = codec.decode(data)
+    shown = replace(decoded.picture, metadata=Metadata())
+    save(shown, str(path.with_suffix(".png")), overwrite=True)
+    symbols = symbols_digest(codec.decode_symbols(container.read(data)))
+    return {
+        "model": codec.loaded.name,
+        "symbols": symbols,
+        "metadata": metadata_digests(decoded.picture.metadata),
+    }
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]) if len(sys.argv) > 1 else CORPUS)
