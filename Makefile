@@ -8,6 +8,8 @@ SET ?= kodak
 PICTURE ?= $(shell $(BIN)/python -c \
 	"import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data/chelsea.png')")
 DEMO := build/demo
+# Where `release-check` finds torch without CUDA; empty where pip finds it without being told.
+INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo lint unit test docs portability slow bench release-check
@@ -51,4 +53,4 @@ bench: $(INSTALLED) ## Rate and distortion over the pictures in the folder SET
 	$(BIN)/lcodec bench --set $(SET)
 
 release-check: $(INSTALLED) ## Build, install into an empty environment, try; see docs/releasing.md
-	$(BIN)/python tools/release_check.py
+	$(BIN)/python tools/release_check.py --index "$(INDEX)"
