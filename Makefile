@@ -10,6 +10,8 @@ PICTURE ?= $(shell $(BIN)/python -c \
 DEMO := build/demo
 MINUTES ?= 10
 ORIGINAL = $(DEMO)/original$(suffix $(PICTURE))
+# Where `release-check` finds torch without CUDA; empty where pip finds it without being told.
+INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo lint unit test docs portability fuzz slow bench release-check
@@ -62,4 +64,4 @@ bench: $(INSTALLED) ## Rate and distortion over the pictures in the folder SET
 	$(BIN)/lcodec bench --set $(SET)
 
 release-check: $(INSTALLED) ## Build, install into an empty environment, try; see docs/releasing.md
-	$(BIN)/python tools/release_check.py
+	$(BIN)/python tools/release_check.py --index "$(INDEX)"

@@ -1,6 +1,6 @@
 """Whether what lies here can be released: built, installed into an empty environment, tried.
 
-    python tools/release_check.py [--folder DIR]
+    python tools/release_check.py [--folder DIR] [--index URL]
 
 Checks that the catalogue has all models with their commits, that version, changelog, citation and
 tag agree, that sdist and wheel build and have sound metadata, that the wheel holds what it should,
@@ -99,7 +99,9 @@ def main() -> None:
     """All checks in the order of what they cost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "release", metavar="DIR")
-    folder = parser.parse_args().folder.resolve()
+    parser.add_argument("--index", default=CPU_INDEX, help="where torch without CUDA is; may be ''")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
     insist(catalogue_complaints())
     run(sys.executable, "tools/catalogue.py", "--check")
     tags = subprocess.run(
@@ -119,8 +121,8 @@ def main() -> None:
     environment = folder / "environment"
     run(sys.executable, "-m", "venv", environment)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt",
-        "--extra-index-url", CPU_INDEX, wheel)  # fmt: skip
+    index = ["--extra-index-url", options.index] if options.index else []
+    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *index, wheel)
     run(python, "-I", ROOT / "tools" / "smoke.py", folder=folder)
     size = folder_size(environment)
     print(f"installed: {size / 1e9:.2f} GB")

@@ -62,6 +62,16 @@ class IntegerEntropyModel(nn.Module):
     def predict(self, state: State) -> Prediction:
         return self.network.predict(state)
 
+    def predict_all(self, z_hat: Tensor, y: Tensor, quality: int) -> Prediction:
+        """Means and scale indices of all latents ``y`` (B, M, h, w), two of that shape.
+
+        The integers of `predict`, group by group, in one pass.
+        """
+        level = torch.tensor([quality], device=z_hat.device)
+        last = self.kit.latent_input(y.permute(0, 2, 3, 1), self.latent_multiplier[level])
+        known = last.permute(0, 3, 1, 2)
+        return self.network.parallel(z_hat, known, Condition(level, quality))
+
     def absorb(self, state: State, symbols: Tensor) -> None:
         channels = self.network.channels(state.next_group)
         multiplier = self.latent_multiplier[state.condition.level, channels]

@@ -137,7 +137,7 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.reduce = Conv2d(4 * config.width8, config.width16, 1)
         self.blocks16 = _blocks(config.width16, config.analysis16)
         self.leave = Conv2d(config.width16, config.latent, 1)
-        self.leave.start_near_zero(0.0)
+        self.leave.start_at_zero()
 
     def forward(self, pixels: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         """Latents in pixel units, before the quantisation gain."""
@@ -168,7 +168,7 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.expand = Conv2d(config.width16, 4 * config.width8, 1)
         self.blocks8 = _blocks(config.width8, config.synthesis8)
         self.leave = Conv2d(config.width8, 3 * 64, 1)
-        self.leave.start_near_zero(0.0)
+        self.leave.start_at_zero()
 
     def forward(self, latents: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         h = self.enter(latents / deviation[:, None, None])

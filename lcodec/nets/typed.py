@@ -62,9 +62,14 @@ class Conv2d(nn.Conv2d, Typed[[Tensor], Tensor]):
     def start_near_zero(self, deviation: float) -> None:
         """Weights of a small deviation, no bias; or none of it (`unfilled`)."""
         if _filled.get():
-            nn.init.normal_(self.weight, std=deviation) if deviation else nn.init.zeros_(
-                self.weight
-            )
+            nn.init.normal_(self.weight, std=deviation)
+            if self.bias is not None:
+                nn.init.zeros_(self.bias)
+
+    def start_at_zero(self) -> None:
+        """Weights and bias 0; or none of it."""
+        if _filled.get():
+            nn.init.zeros_(self.weight)
             if self.bias is not None:
                 nn.init.zeros_(self.bias)
 

@@ -25,6 +25,7 @@ from lcodec.coding import (
 from lcodec.coding.residual import IntArray
 from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
 from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
+from lcodec.entropy.onepass import for_encoder
 from lcodec.errors import MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
@@ -191,7 +192,8 @@ class LatentCoder:
         model, device = self.loaded.entropy, self.loaded.device
         mask = coded_mask(model, self.latent, extent)
         y_parts = torch.stack([padded_tile(symbols[p.picture].y, p.area, device) for p in parts])
-        grouped = model.group(y_parts.to(torch.int32)).cpu().numpy()
+        y = y_parts.to(torch.int32)
+        grouped = model.group(y).cpu().numpy()
         z_tiles = [symbols[p.picture].z[p.area.number].astype(np.int32) for p in parts]
         z = torch.from_numpy(np.stack(z_tiles)).to(device)
         hyper = [CountingEncoder() for _ in parts]
@@ -206,7 +208,8 @@ class LatentCoder:
                 )
                 for encoder, own in zip(latent, grouped, strict=True)
             ]
-            coded = code_latents(model, z, quality, ports, mask, watch).cpu().numpy()
+            fastest = for_encoder(model, y)
+            coded = code_latents(fastest, z, quality, ports, mask, watch).cpu().numpy()
         for part, h, e in zip(parts, hyper, latent, strict=True):
             tallies[part.picture].bits_z += h.counter.bits
             tallies[part.picture].bits_y += e.counter.bits

@@ -1,0 +1,64 @@
+"""All groups in one pass, where their latents are known: for the encoder.
+
+The integers are the same as group by group, so the bytes are, too. It pays where groups are so
+small that starting an operation takes longer than carrying it out: in small pictures, and where a
+group is one position. With larger groups the pass takes as long as its steps, and more memory. A
+GPU is always waiting for its next operation.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import Tensor
+
+from lcodec.entropy.interface import EntropyModel, Symbols
+from lcodec.entropy.model import IntegerEntropyModel
+from lcodec.entropy.network import Prediction, State
+
+SMALL = 1 << 14
+"""Latents of a group, of all tiles that go together, up to which one pass is faster."""
+
+StateT = TypeVar("StateT")
+
+
+class OnePass:
+    """An `EntropyModel` that has seen the latents ``y`` (B, M, h, w), integers in steps.
+
+    Its state is the number of the next group.
+    """
+
+    def __init__(self, model: IntegerEntropyModel, y: Tensor) -> None:
+        self.fourcc = model.fourcc
+        self._model = model
+        self._y = y
+        self._mean = self._index = y
+
+    def prior(self, quality: int) -> tuple[Symbols, Symbols]:
+        return self._model.prior(quality)
+
+    def begin(self, z_hat: Tensor, quality: int) -> list[int]:
+        mean, index = self._model.predict_all(z_hat, self._y, quality)
+        self._mean, self._index = self.group(mean), self.group(index)
+        return [0]
+
+    def predict(self, state: list[int]) -> Prediction:
+        return self._mean[:, state[0]], self._index[:, state[0]]
+
+    def absorb(self, state: list[int], symbols: Tensor) -> None:
+        state[0] += 1
+
+    def group(self, y: Tensor) -> Tensor:
+        return self._model.group(y)
+
+    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+        return self._model.ungroup(groups, h, w)
+
+
+def for_encoder(
+    model: IntegerEntropyModel, y: Tensor
+) -> EntropyModel[State] | EntropyModel[list[int]]:
+    """The faster way to code ``y`` (B, M, h, w) with ``model``."""
+    if model.cached and (y.is_cuda or model.group(y)[:, 0].numel() <= SMALL):
+        return OnePass(model, y)
+    return model
