@@ -8,7 +8,7 @@ from typing import Any
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
-from lcodec.entropy.registry import make_config
+from lcodec.entropy.registry import checked_sizes, make_config
 from lcodec.errors import UsageError, WeightsError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
@@ -38,6 +38,8 @@ class ModelConfig:
         own = (self.entropy.latent, self.entropy.hyper_latent)
         if own != (self.transforms.latent, self.transforms.hyper_latent):
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
+        if not isinstance(self.tune, str):
+            raise ValueError("the tune is not a name")
         find_tune(self.tune)
         rising = all(low < high for low, high in pairwise(self.scale))
         if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
@@ -76,6 +78,8 @@ class ModelConfig:
             entropy = make_config(data["kind"], data["entropy"])
             tune = data.get("tune", UNTOLD_TUNE)
             scale = tuple(float(value) for value in data.get("scale", ()))
-            return cls(TransformConfig(**data["transforms"]), entropy, tune, scale)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise WeightsError(f"model configuration not understood: {error}") from error
+            transforms = TransformConfig(**checked_sizes(TransformConfig, data["transforms"]))
+            return cls(transforms, entropy, tune, scale)
+        except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(f"model configuration not understood: {reason}") from error
