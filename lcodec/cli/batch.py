@@ -189,6 +189,8 @@ def batch(
         record = None
         if manifest is not None:
             record = stack.enter_context(Manifest(manifest, read_only=dry_run))
+            if not quiet:
+                console.warn(str(manifest), record.notes)
         check = Check(options, force=force, manifest=record)
         name = "list" if source == STANDARD else source
         verb = "decode" if decode else "encode"
