@@ -17,6 +17,7 @@ from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
+from lcodec.forks import in_forked_child
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
@@ -264,6 +265,14 @@ class Codec:
 
 _kept_codecs = lru_cache(maxsize=2)(Codec)
 _keeping = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _keeping
+    _keeping = threading.Lock()
+
+
+in_forked_child(_renew_lock)
 
 
 def shared_codec(model: str | None = None, device: str = "auto", tune: str = DEFAULT_TUNE) -> Codec:

@@ -13,14 +13,17 @@ from lcodec.errors import OutputError
 
 Record = dict[str, Any]
 _START = b'{"source": '
+_LONGEST = 1 << 20  # bytes of a line; names of files are far shorter
 
 
 class Manifest:
     """A manifest that is being continued, or begun if there is none yet.
 
-    What an earlier run wrote is read first, to tell which outputs are known. A last line that was
-    cut off by a kill is dropped when writing begins. Of several lines for one output the last one
-    counts. Every line goes to the file at once and in one piece.
+    What an earlier run wrote is read first, to tell which outputs are known. Of several lines for
+    one output the last one counts. Every line goes to the file at once and in one piece.
+
+    Damaged lines tell nothing; ``notes`` has a word on them. What a kill or a power cut left
+    behind the last line is taken off when writing begins.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -32,6 +35,7 @@ class Manifest:
         self.path = path
         self._known: dict[str, Record] = {}
         self._cut: int | None = None  # where a line begins that was cut off
+        self._damaged = 0
         self._stream: BinaryIO | None = None
         try:
             with path.open("rb") as stream:
@@ -43,20 +47,39 @@ class Manifest:
         if not read_only:
             self._open()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to warn about."""
+        if not self._damaged:
+            return ()
+        lines = "1 damaged line" if self._damaged == 1 else f"{self._damaged} damaged lines"
+        return (f"{lines} dropped",)
+
     def _read(self, stream: BinaryIO) -> None:
-        end = 0
-        for line in stream:
+        end, usable = 0, False
+        for line in iter(lambda: stream.readline(_LONGEST), b""):
+            start, end = end, end + len(line)
             record = _parse(line)
-            if record is None:
-                if line.endswith(b"\n") or not line.startswith(_START):
-                    raise OutputError(f"{self.path}: exists and is not a manifest")
-                self._cut = end
-                return
-            end += len(line)
-            if record["status"] in (Status.DONE, Status.SKIPPED) and "output" in record:
-                self._known[_key(record["output"])] = record
-            elif "output" in record:
-                self._known.pop(_key(record["output"]), None)
+            usable = usable or record is not None or (not start and line.startswith(_START))
+            if record is not None:
+                self._learn(record)
+            elif not line.endswith(b"\n") and len(line) < _LONGEST:
+                self._cut = start
+                # A kill leaves the beginning of a line, which is nothing to warn about.
+                self._damaged += not line.startswith(_START)
+            else:
+                self._damaged += 1
+        if end and not usable:
+            raise OutputError(f"{self.path}: exists and is not a manifest")
+
+    def _learn(self, record: Record) -> None:
+        output = record.get("output")
+        if output is None:
+            return
+        if record["status"] in (Status.DONE, Status.SKIPPED):
+            self._known[_key(output)] = record
+        else:
+            self._known.pop(_key(output), None)
 
     def known(self, output: Path) -> Record | None:
         """The record of an output that is finished as far as the manifest knows."""
@@ -114,10 +137,21 @@ def _parse(line: bytes) -> Record | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    usable = isinstance(record, dict) and "source" in record and "status" in record
-    return record if usable else None
+    return record if isinstance(record, dict) and _is_sound(record) else None
+
+
+def _is_sound(record: Record) -> bool:
+    """Whether all that is used of a record is of its type."""
+    stamp = [record.get(name, 0) for name in ("source_bytes", "source_mtime_ns")]
+    return (
+        isinstance(record.get("source"), str)
+        and record.get("status") in [status.value for status in Status]
+        and isinstance(record.get("output"), str | None)
+        and isinstance(record.get("settings", {}), dict)
+        and all(isinstance(value, int) and not isinstance(value, bool) for value in stamp)
+    )
 
 
 def _key(output: str | Path) -> str:

@@ -163,6 +163,7 @@ def batch(
         record = None
         if manifest is not None:
             record = stack.enter_context(Manifest(manifest, read_only=dry_run))
+            messages.warn(str(manifest), record.notes)
         check = Check(options, force=writing.force, manifest=record)
         view = View(
             _name(sources),

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from lcodec.entropy.interface import Symbols
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, State
 from lcodec.entropy.registry import make_network
+from lcodec.errors import WeightsError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier
+from lcodec.integer.check import check_finite, check_layers, check_range
 from lcodec.integer.condition import Condition
 from lcodec.integer.exact import ExactKit, prepare_all
 
@@ -40,8 +42,20 @@ class IntegerEntropyModel(nn.Module):
         self.register_buffer("latent_multiplier", torch.zeros(P.QUALITY_LEVELS, config.latent))
 
     def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
-        """Load exported integers (strictly) and prepare the layers."""
+        """Load exported integers (strictly), check them, and prepare the layers.
+
+        Raises:
+            RuntimeError: tensors are missing, unknown, or of another shape.
+            WeightsError: they are of another type, or break a bound of the format.
+        """
+        own = dict(self.named_buffers())
+        for name, tensor in tensors.items():
+            if name in own and tensor.dtype != own[name].dtype:
+                raise WeightsError(f"{name}: of type {tensor.dtype}, not {own[name].dtype}")
         self.load_state_dict(tensors, strict=True)
+        check_layers(self)
+        check_range("prior_index", self.prior_index, 0, P.SCALE_LEVELS - 1)
+        check_finite("latent_multiplier", self.latent_multiplier)
         self.to(device).eval()
         prepare_all(self)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from lcodec.entropy.checkerboard import Checkerboard, CheckerboardConfig
 from lcodec.entropy.econtextformer import EContextformer, EContextformerConfig
@@ -13,6 +14,9 @@ from lcodec.entropy.network import EntropyConfig, EntropyNetwork
 from lcodec.entropy.serial import Serial, SerialConfig
 from lcodec.errors import UsageError, WeightsError
 from lcodec.integer.kit import Kit
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork[Any]]]] = {
     config.kind: (config, network)
@@ -78,9 +82,33 @@ def make_config(kind: str, sizes: dict[str, Any]) -> EntropyConfig:
     Raises:
         WeightsError: the kind is unknown to this version, or the sizes are not its own.
     """
-    if kind not in _KINDS:
-        raise WeightsError(f"unknown kind of entropy model: {kind}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise WeightsError(f"unknown kind of entropy model: {str(kind)[:40]}")
     try:
-        return _KINDS[kind][0](**sizes)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"configuration of {kind} not understood: {error}") from error
+        return _KINDS[kind][0](**checked_sizes(_KINDS[kind][0], sizes))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"configuration of {kind} not understood: {reason}") from error
+
+
+_MOST = 64  # times the default, for any size
+
+
+def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]:
+    """Values for a configuration, each of the type of its default and not absurdly large.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not isinstance(sizes, dict):
+        raise ValueError("the sizes are not an object")
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(config)}
+    for name, value in sizes.items():
+        default = defaults.get(name)
+        if default is None:
+            raise ValueError(f"there is no size {name[:40]!r}")
+        if type(value) is not type(default):
+            raise ValueError(f"{name} is not of type {type(default).__name__}")
+        if type(default) is int and not 0 <= value <= _MOST * default:
+            raise ValueError(f"{name} is out of range")
+    return sizes

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.errors import UsageError
+from lcodec.forks import in_forked_child
 from lcodec.integer import profile as P
 
 
@@ -136,6 +137,18 @@ def full_float32() -> Iterator[None]:
             _inside -= 1
             if not _inside:
                 _set_precisions(_before)
+
+
+def _leave_all_blocks() -> None:
+    """Forget the blocks of threads that a forked process does not have."""
+    global _lock, _inside
+    _lock = threading.Lock()
+    if _inside:
+        _inside = 0
+        _set_precisions(_before)
+
+
+in_forked_child(_leave_all_blocks)
 
 
 def _switches() -> tuple[Any, ...]:

@@ -53,7 +53,12 @@ class Prepared:
         """Derive the working tensors; called once after loading and moving to a device."""
 
 
+_LARGEST = 1 << 26  # numbers in a tensor, many times what released models have
+
+
 def _store(layer: nn.Module, name: str, shape: Sequence[int], dtype: torch.dtype) -> None:
+    if math.prod(shape) > _LARGEST:
+        raise ValueError(f"a tensor of {'x'.join(map(str, shape))} is too large")
     layer.register_buffer(name, torch.zeros(tuple(shape), dtype=dtype))
 
 

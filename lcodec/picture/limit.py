@@ -8,9 +8,23 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from lcodec.forks import in_forked_child
+
 _lock = threading.Lock()
 _lifted = 0
 _limit: int | None = None
+
+
+def _put_back() -> None:
+    """Forget the threads that a forked process does not have."""
+    global _lock, _lifted
+    _lock = threading.Lock()
+    if _lifted:
+        _lifted = 0
+        Image.MAX_IMAGE_PIXELS = _limit
+
+
+in_forked_child(_put_back)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -107,9 +108,9 @@ def parse_catalogue(text: str) -> tuple[Released, ...]:
     if not isinstance(tables, list):
         raise WeightsError("`model` is not an array of tables")
     entries = tuple(_entry(table, number) for number, table in enumerate(tables, start=1))
-    ids = [entry.model_id for entry in entries]
-    for model_id in ids:
-        if ids.count(model_id) > 1:
+    uses = Counter(entry.model_id for entry in entries)
+    for model_id, count in uses.items():
+        if count > 1:
             raise WeightsError(f"id {model_id} is listed twice")
     return entries
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
-from lcodec.entropy.registry import make_config
+from lcodec.entropy.registry import checked_sizes, make_config
 from lcodec.errors import UsageError, WeightsError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
@@ -43,6 +43,8 @@ class ModelConfig:
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
         if self.reach is not None and not -10 <= self.reach[0] < self.reach[1] <= 10:
             raise ValueError("the reach of the qualities does not rise")
+        if not isinstance(self.tune, str):
+            raise ValueError("the tune is not a name")
         find_tune(self.tune, self.reach)
         rising = all(low < high for low, high in pairwise(self.scale))
         if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
@@ -92,6 +94,8 @@ class ModelConfig:
             if reach is not None:
                 low, high = reach
                 reach = float(low), float(high)
-            return cls(TransformConfig(**data["transforms"]), entropy, tune, scale, reach)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise WeightsError(f"model configuration not understood: {error}") from error
+            transforms = TransformConfig(**checked_sizes(TransformConfig, data["transforms"]))
+            return cls(transforms, entropy, tune, scale, reach)
+        except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WeightsError(f"model configuration not understood: {reason}") from error

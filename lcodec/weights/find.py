@@ -8,7 +8,9 @@ only.
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -19,13 +21,21 @@ from lcodec.errors import WeightsError
 from lcodec.suggest import did_you_mean
 from lcodec.tunes import TuneName
 from lcodec.weights.howtoget import how_to_get
-from lcodec.weights.lock import LOCK_NAME, LockedFile, check_model_name, read_lock, sha256_of
+from lcodec.weights.lock import (
+    LOCK_NAME,
+    LockedFile,
+    check_model_name,
+    is_model_name,
+    read_lock,
+)
 from lcodec.weights.places import Place, search_places
+from lcodec.weights.stored import CONFIG_LIMIT, open_regular, parse_object, read_small
 
 CONFIG_NAME = "config.json"
 ENTROPY_NAME = "entropy.safetensors"
 UNTOLD_TUNE = TuneName.PSNR
 """The tune of models whose configuration names none."""
+_ID = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -75,21 +85,22 @@ class FileCheck:
     path: Path
 
 
-def list_models() -> list[ModelInfo]:
+def list_models(*, damaged: bool = False) -> list[ModelInfo]:
     """All models listed in any lock, by name, whether or not their files are there.
 
-    Models hidden behind another one of the same name are listed as ``name@id``.
+    Models hidden behind another one of the same name are listed as ``name@id``. With ``damaged``,
+    locks that are do not matter.
 
     Raises:
         WeightsError: a lock is damaged.
     """
-    models = _listed_models()
+    models = _listed_models(damaged)
     found: dict[str, ModelInfo] = {}
     for model in models:
         own, model_id = model.files[0].model, stated_id(model)
         first = found.setdefault(own, _choose(own, models)[0])
         if model_id and model_id != stated_id(first):
-            name = f"{own}@{model_id}"
+            name = _exact(model, model_id)
             found.setdefault(name, _choose(name, models)[0])
     return [found[name] for name in sorted(found)]
 
@@ -118,7 +129,7 @@ def comparable_models() -> list[str]:
         WeightsError: a lock is damaged.
     """
     models = [find_model(name) for name in coding_models()]
-    shared = [(model.place, stated(model).get("transforms")) for model in models]
+    shared = [(model.place, stated_transforms(model)) for model in models]
     if not shared:
         return []
     most = Counter(shared).most_common(1)[0][0]
@@ -136,7 +147,7 @@ def find_model(name: str) -> ModelInfo:
     """
     own, _, model_id = name.partition("@")
     check_model_name(own)
-    found = _choose(name, _listed_models())
+    found = _choose(name, _listed_models(damaged=bool(model_id)))
     if found:
         return found[0]
     known = coding_models()
@@ -165,11 +176,14 @@ def require_model(name: str) -> ModelInfo:
     Raises:
         UsageError, WeightsError: as `find_model`, or naming the first missing file.
     """
-    model = find_model(name)
+    return _whole(find_model(name))
+
+
+def _whole(model: ModelInfo) -> ModelInfo:
     missing = model.missing()
     if missing:
         raise WeightsError(
-            f"model `{name}`: {missing[0].name} is missing; looked in "
+            f"model `{model.name}`: {missing[0].name} is missing; looked in "
             f"{_search_report(missing[0].model)}"
         )
     return model
@@ -186,10 +200,11 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
             released the message has the command that gets it.
     """
     known: list[str] = []
-    for model in list_models():
+    # An id means one model and no other, so damage elsewhere can change nothing about it.
+    for model in list_models(damaged=True):
         found = stated_id(model)
         if found == model_id.hex():
-            return require_model(model.name)
+            return _whole(model if not _damage() else replace(model, name=_exact(model, found)))
         if found is not None:
             known.append(f"`{model.name}` {found}")
     get = how_to_get(model_id.hex())
@@ -198,33 +213,57 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
     places = ", ".join(str(place) for place in search_places())
     raise WeightsError(
         f"no model with id {model_id.hex()}; at hand: {', '.join(known) or 'none'};"
-        f" looked in {places}"
+        f" looked in {places}{_damage()}"
     )
+
+
+def _exact(model: ModelInfo, model_id: str) -> str:
+    """The name that means this model, whatever else there is."""
+    return f"{model.files[0].model}@{model_id}"
+
+
+def _damage() -> str:
+    """What is wrong with locks, to be added to a message."""
+    found = []
+    for place in search_places():
+        try:
+            _listed(place)
+        except WeightsError as error:
+            found.append(str(error))
+    return "".join(f"; {problem}" for problem in found)
 
 
 def at_hand(model_id: str) -> ModelInfo | None:
     """The model of an id in hexadecimal, if all its files are there.
 
-    Raises:
-        WeightsError: a lock is damaged.
+    Damaged locks count as none.
     """
-    models = (model for model in list_models() if stated_id(model) == model_id)
+    models = (model for model in list_models(damaged=True) if stated_id(model) == model_id)
     return next((model for model in models if not model.missing()), None)
 
 
 def stated(model: ModelInfo) -> dict[str, Any]:
     """What a model's configuration states; empty if it cannot be read."""
+    return _config_in(model.folder)
+
+
+def _config_in(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((model.folder / CONFIG_NAME).read_bytes())
+        return parse_object(read_small(folder / CONFIG_NAME, CONFIG_LIMIT))
     except (OSError, ValueError):
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def stated_id(model: ModelInfo) -> str | None:
     """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
     found = stated(model).get("model_id")
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+
+
+def stated_transforms(model: ModelInfo) -> str | None:
+    """The name of a model's transforms by its configuration; None if it cannot be read."""
+    found = stated(model).get("transforms")
+    return found if isinstance(found, str) and is_model_name(found) else None
 
 
 def stated_tune(model: ModelInfo) -> str:
@@ -233,30 +272,29 @@ def stated_tune(model: ModelInfo) -> str:
     A configuration that cannot be read is told of by whoever loads the model; here it counts as
     one of the first, which did not say.
     """
-    shared = stated(model).get("transforms")
-    try:
-        config = json.loads((model.folder.parent / str(shared) / CONFIG_NAME).read_bytes())
-        return str(config.get("tune", UNTOLD_TUNE))
-    except (OSError, ValueError, AttributeError):
-        return UNTOLD_TUNE
+    shared = stated_transforms(model)
+    tune = _config_in(model.folder.parent / shared).get("tune") if shared else None
+    return tune if isinstance(tune, str) else UNTOLD_TUNE
 
 
-def load_model_files(name: str) -> dict[str, Path]:
-    """Paths of all files of a model by their names in its folder, each checked just now.
+def read_model_files(model: str | ModelInfo) -> dict[str, bytes]:
+    """Contents of all files of a model by their names in its folder, of which the hash is right.
+
+    Each is read once, so that what is hashed is what is used.
 
     Raises:
-        UsageError: ``name`` cannot name a model.
+        UsageError: what is to name a model cannot.
         WeightsError: the model or a file is missing, or a file has another size or SHA-256; the
             message names the model, the file and every place looked at.
     """
-    return _checked(require_model(name))
+    return _contents(require_model(model) if isinstance(model, str) else model)
 
 
-def load_files_beside(model: ModelInfo, name: str) -> dict[str, Path]:
-    """`load_model_files` of another model of the same place, such as its transforms.
+def read_files_beside(model: ModelInfo, name: str) -> dict[str, bytes]:
+    """`read_model_files` of another model of the same place, such as its transforms.
 
     Raises:
-        WeightsError: as `load_model_files`.
+        WeightsError: as `read_model_files`.
     """
     files = tuple(file for file in _listed(model.place) if file.model == name)
     beside = ModelInfo(name, files, model.place)
@@ -264,20 +302,20 @@ def load_files_beside(model: ModelInfo, name: str) -> dict[str, Path]:
     if not files or missing:
         lacking = missing[0].path if missing else f"`{name}`"
         raise WeightsError(f"model `{model.name}`: needs {lacking}, not found in {model.place}")
-    return _checked(beside)
+    return _contents(beside)
 
 
-def _checked(model: ModelInfo) -> dict[str, Path]:
-    paths: dict[str, Path] = {}
+def _contents(model: ModelInfo) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
     for file in model.files:
-        check = _check(model, file)
-        if check.state is not FileState.OK:
+        state, data = _read(file.located_in(model.place.folder), file)
+        if state is not FileState.OK:
             raise WeightsError(
                 f"model `{model.name}`: {file.name} is not the file that {model.place.lock} lists"
-                f" ({check.state}); looked in {_search_report(file.model)}"
+                f" ({state}); looked in {_search_report(file.model)}"
             )
-        paths[file.name] = check.path
-    return paths
+        contents[file.name] = data
+    return contents
 
 
 def verify(name: str | None = None) -> list[FileCheck]:
@@ -305,21 +343,41 @@ def _check(model: ModelInfo, file: LockedFile) -> FileCheck:
 
 def file_state(path: Path, file: LockedFile) -> FileState:
     """Whether the file at ``path`` is the one that a lock lists."""
+    return _read(path, file)[0]
+
+
+def _read(path: Path, file: LockedFile) -> tuple[FileState, bytes]:
+    """The file at ``path`` if it is the one that a lock lists."""
     try:
-        if path.stat().st_size != file.size:
-            return FileState.WRONG_SIZE
-        return FileState.OK if sha256_of(path) == file.sha256 else FileState.WRONG_HASH
+        with open_regular(path) as stream:
+            if os.fstat(stream.fileno()).st_size != file.size:
+                return FileState.WRONG_SIZE, b""
+            data = stream.read(file.size + 1)
     except FileNotFoundError:
-        return FileState.MISSING
+        return FileState.MISSING, b""
     except OSError:
-        return FileState.UNREADABLE
+        return FileState.UNREADABLE, b""
+    if len(data) != file.size:
+        return FileState.WRONG_SIZE, b""
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        return FileState.WRONG_HASH, b""
+    return FileState.OK, data
 
 
-def _listed_models() -> list[ModelInfo]:
-    """Every model of every place in order; of added ones only what was added, by its id."""
+def _listed_models(damaged: bool = False) -> list[ModelInfo]:
+    """Every model of every place in order; of added ones only what was added, by its id.
+
+    Places with damaged locks are left out if they may be ``damaged``, and if they were made by
+    adding a model: that is there to be found by its id.
+    """
     models = []
     for place in search_places():
-        files = _listed(place)
+        try:
+            files = _listed(place)
+        except WeightsError:
+            if not damaged and place.added is None:
+                raise
+            continue
         for name in dict.fromkeys(file.model for file in files):
             model = ModelInfo(name, tuple(f for f in files if f.model == name), place)
             if place.added is None or stated_id(model) == place.added:
@@ -342,7 +400,10 @@ def _search_report(name: str) -> str:
 def _finding(place: Place, name: str) -> str:
     if not place.lock.exists():
         return f"no {LOCK_NAME} beside it"
-    files = [file for file in _listed(place) if file.model == name]
+    try:
+        files = [file for file in _listed(place) if file.model == name]
+    except WeightsError:
+        return f"{place.lock.name} is damaged"
     if not files:
         return f"not in {place.lock.name}"
     missing = ModelInfo(name, tuple(files), place).missing()

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from lcodec import weights
 from lcodec.entropy.model import IntegerEntropyModel
+from lcodec.entropy.network import EntropyConfig
 from lcodec.errors import UnsupportedError, UsageError, WeightsError
+from lcodec.forks import in_forked_child
 from lcodec.integer import profile as P
-from lcodec.integer.carriers import make_carrier
+from lcodec.integer.carriers import Carrier, make_carrier
+from lcodec.integer.check import check_finite
 from lcodec.nets.transforms import TransformConfig, Transforms
 from lcodec.nets.typed import unfilled
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today
+from lcodec.weights.lock import check_model_name
+from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
 TRANSFORMS_FILE = "transforms.safetensors"
 ENTROPY_FILE = weights.ENTROPY_NAME
 CONFIG_FILE = weights.CONFIG_NAME
 MODEL_ID_BYTES = 4
+
+# A forked process that would share its work among threads waits for those of its parent for ever.
+in_forked_child(lambda: torch.set_num_threads(1))
 
 
 @dataclass(frozen=True)
@@ -97,11 +106,12 @@ def default_carrier(device: torch.device) -> str:
     return "float32"
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _tensors(data: bytes, name: str) -> dict[str, Tensor]:
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"cannot read weights {path}: {error}") from error
+        return load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"cannot read weights {name}: {reason}") from error
 
 
 def _build(
@@ -115,6 +125,8 @@ def _build(
     with unfilled():
         transforms = Transforms(config.transforms)
     floats = {k: v.float() for k, v in transform_tensors.items()}
+    for name, tensor in floats.items():
+        check_finite(name, tensor)
     try:
         transforms.load_state_dict(floats, strict=True, assign=True)
         entropy.load(entropy_tensors, device)
@@ -146,19 +158,28 @@ def read_config(folder: Path) -> StoredConfig:
         UnsupportedError: the model needs another arithmetic profile.
         WeightsError: the configuration cannot be understood.
     """
+
+    def read(name: str) -> bytes:
+        return read_small(folder.parent / name / CONFIG_FILE, CONFIG_LIMIT)
+
+    return _stored_config(folder.name, read)
+
+
+def _stored_config(name: str, read: Callable[[str], bytes]) -> StoredConfig:
+    """`read_config` of the model in the folder ``name``; ``read`` gives the text of a folder's."""
     try:
-        data = json.loads((folder / CONFIG_FILE).read_text())
+        data = parse_object(read(name))
         profile, transforms = data["profile"], data["transforms"]
-        if profile != P.PROFILE:
+        if not isinstance(profile, int) or profile != P.PROFILE:
             raise UnsupportedError(
-                f"model {folder.name} needs arithmetic profile {profile}, "
+                f"model {name} needs arithmetic profile {str(profile)[:20]}, "
                 f"this version has {P.PROFILE}"
             )
         first = has_first_layout(data)
         if first:
-            shared, today = {"transforms": transforms}, as_today(data, folder.name)
+            shared, today = {"transforms": transforms}, as_today(data, name)
         else:
-            shared, today = json.loads((folder.parent / transforms / CONFIG_FILE).read_text()), data
+            shared, today = parse_object(read(check_model_name(transforms))), data
         sizes = ModelConfig.from_dict({**today, **shared})
         keys = (
             ("transforms", "mixer")
@@ -167,12 +188,23 @@ def read_config(folder: Path) -> StoredConfig:
         )
         everything = {**data, **shared}
         stated = {key: everything[key] for key in keys if key in everything}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"model {folder.name}: {CONFIG_FILE} not understood: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"model {name}: {CONFIG_FILE} not understood: {reason}") from error
     return StoredConfig(sizes, today["transforms"], data.get("model_id"), stated)
 
 
-def _needed(files: dict[str, Path], name: str, *needed: str) -> dict[str, Path]:
+def _network(
+    name: str, config: EntropyConfig, carrier: Carrier, cached: bool
+) -> IntegerEntropyModel:
+    try:
+        return IntegerEntropyModel(config, carrier, cached)
+    except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"model {name}: no network has these sizes: {reason}") from error
+
+
+def _needed(files: dict[str, bytes], name: str, *needed: str) -> dict[str, bytes]:
     for file in needed:
         if file not in files:
             raise WeightsError(f"model {name}: {file} is not listed in weights.lock")
@@ -183,25 +215,37 @@ def _needed(files: dict[str, Path], name: str, *needed: str) -> dict[str, Path]:
 def load_model(
     name: str, device: str = "auto", carrier: str = "auto", cached: bool = True
 ) -> LoadedModel:
-    """Load a released model, checking the hash of every file.
+    """Load a released model, checking the hash of every file, and what is in it.
+
+    Every file is read once; nothing of it stays open or mapped.
 
     Raises:
-        WeightsError: files missing, damaged, or not fitting together.
+        WeightsError: files missing, damaged, not fitting together, or beyond the bounds that make
+            the arithmetic exact.
         UnsupportedError: the model needs another arithmetic profile.
     """
     info = weights.require_model(name)
-    files = _needed(weights.load_model_files(name), name, CONFIG_FILE, ENTROPY_FILE)
+    files = _needed(weights.read_model_files(info), name, CONFIG_FILE, ENTROPY_FILE)
     where = choose_device(device)
-    config, transforms_name, model_id, stated = read_config(info.folder)
-    beside = weights.load_files_beside(info, transforms_name)
-    transform_files = _needed(beside, transforms_name, CONFIG_FILE, TRANSFORMS_FILE)
-    transform_tensors = _read(transform_files[TRANSFORMS_FILE])
-    stored_tensors = _read(files[ENTROPY_FILE])
+    own, beside = info.folder.name, {info.folder.name: files}
+
+    def read(folder: str) -> bytes:
+        if folder not in beside:
+            found = weights.read_files_beside(info, folder)
+            beside[folder] = _needed(found, folder, CONFIG_FILE, TRANSFORMS_FILE)
+        return beside[folder][CONFIG_FILE]
+
+    config, transforms_name, model_id, stated = _stored_config(own, read)
+    read(transforms_name)
+    transform_files = _needed(beside[transforms_name], transforms_name, TRANSFORMS_FILE)
+    # The bytes go as soon as there are tensors, so that both are not there for long.
+    stored_tensors = _tensors(files.pop(ENTROPY_FILE), name)
+    transform_tensors = _tensors(transform_files.pop(TRANSFORMS_FILE), transforms_name)
     identity = canonical_id(stated, transform_tensors, stored_tensors)
     if model_id != identity.hex():
         raise WeightsError(f"model {name}: {CONFIG_FILE} does not belong to these weights")
     chosen = make_carrier(default_carrier(where) if carrier == "auto" else carrier)
-    entropy = IntegerEntropyModel(config.entropy, chosen, cached)
+    entropy = _network(name, config.entropy, chosen, cached)
     entropy_tensors = with_names_of_today(stored_tensors)
     transforms = _build(config, transform_tensors, entropy_tensors, entropy, where)
     shared = canonical_id(stated["transforms"], transform_tensors)

@@ -23,12 +23,14 @@ from typing import Any
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError, WeightsError
+from lcodec.weights.stored import LOCK_LIMIT, read_small
 
 LOCK_NAME = "weights.lock"
 FOLDER_NAME = "models"
 CARD_NAME = "README.md"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LARGEST_FILE = 1 << 36
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _INTRODUCTION = """\
 # Every file of every pretrained model. Loading checks size and SHA-256.
@@ -51,8 +53,9 @@ class LockedFile:
         inside = len(parts) > 2 and parts[:2] == (FOLDER_NAME, self.model) and ".." not in parts
         if not inside or str(PurePosixPath(self.path)) != self.path or "\\" in self.path:
             raise UsageError(f"path {self.path!r} is not inside {FOLDER_NAME}/{self.model}/")
-        if self.size < 0:
-            raise UsageError(f"size {self.size} of {self.path} is negative")
+        if not 0 <= self.size <= _LARGEST_FILE:
+            kind = "negative" if self.size < 0 else "too large"
+            raise UsageError(f"the size of {self.path} is {kind}")
         if not _SHA256.fullmatch(self.sha256):
             raise UsageError(f"SHA-256 of {self.path} is not 64 lower-case hexadecimal digits")
 
@@ -64,6 +67,11 @@ class LockedFile:
     def located_in(self, models: Path) -> Path:
         """Where the file is if ``models`` is the folder of all models."""
         return models / self.model / self.name
+
+
+def is_model_name(name: str) -> bool:
+    """Whether ``name`` can name a model."""
+    return bool(_NAME.fullmatch(name))
 
 
 def check_model_name(name: str) -> str:
@@ -85,7 +93,9 @@ def parse_lock(text: str) -> tuple[LockedFile, ...]:
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise WeightsError("not valid TOML: nested too deeply") from None
+    except ValueError as error:  # also of numbers with thousands of digits
         raise WeightsError(f"not valid TOML: {error}") from error
     return parse_files(tree.get("file", []))
 
@@ -99,10 +109,11 @@ def parse_files(tables: Any) -> tuple[LockedFile, ...]:
     if not isinstance(tables, list):
         raise WeightsError("`file` is not an array of tables")
     files = tuple(_entry(table, number) for number, table in enumerate(tables, start=1))
-    paths = [file.path for file in files]
-    for path in paths:
-        if paths.count(path) > 1:
-            raise WeightsError(f"{path} is listed twice")
+    seen: set[str] = set()
+    for file in files:
+        if file.path in seen:
+            raise WeightsError(f"{file.path} is listed twice")
+        seen.add(file.path)
     return files
 
 
@@ -139,10 +150,10 @@ def read_lock(path: Path) -> tuple[LockedFile, ...]:
         WeightsError: it cannot be read or is damaged.
     """
     try:
-        return parse_lock(path.read_text("utf-8"))
+        return parse_lock(read_small(path, LOCK_LIMIT).decode("utf-8"))
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read: {error}") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error

@@ -7,7 +7,6 @@ brings in pooch.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -23,12 +22,12 @@ from typing import IO
 from lcodec.errors import UsageError, WeightsError
 from lcodec.weights.catalogue import Released
 from lcodec.weights.lock import FOLDER_NAME, LockedFile
+from lcodec.weights.stored import CONFIG_LIMIT, parse_object
 
 Moved = Callable[[int], object]
 """Is told how many more bytes have come."""
 
 _CONFIG = re.compile(rf"{FOLDER_NAME}/[^/]+/config\.json")
-_CONFIG_LIMIT = 1 << 16
 _BLOCK = 1 << 18
 
 
@@ -102,12 +101,12 @@ class _Readable(Source):
         found = []
         for path in sorted(filter(_CONFIG.fullmatch, self.listed())):
             with ExitStack() as stack:
-                text = b"".join(self._blocks(path, _CONFIG_LIMIT, stack))
+                text = b"".join(self._blocks(path, CONFIG_LIMIT + 1, stack))
             try:
-                config = json.loads(text)
+                config = parse_object(text)
             except ValueError as error:
                 raise WeightsError(f"{self.name}: {path} is not JSON: {error}") from error
-            model_id = config.get("model_id") if isinstance(config, dict) else None
+            model_id = config.get("model_id")
             if isinstance(model_id, str):
                 found.append(model_id)
         return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Stamp, Status
@@ -58,6 +61,101 @@ def test_other_files_are_not_touched(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists and is not a manifest"):
         Manifest(tmp_path / "m")
     assert (tmp_path / "m").read_bytes() == content
+
+
+SOUND = {"source": "a", "output": "a.lic", "status": "done", "source_bytes": 3}
+DAMAGED = {
+    "output": {**SOUND, "output": 5},
+    "outputs": {**SOUND, "output": ["a.lic"]},
+    "source": {**SOUND, "source": None},
+    "settings": {**SOUND, "settings": "x"},
+    "list of settings": {**SOUND, "settings": [1]},
+    "no settings": {**SOUND, "settings": None},
+    "status": {**SOUND, "status": ["done"]},
+    "other status": {**SOUND, "status": "finished"},
+    "bytes": {**SOUND, "source_bytes": "3"},
+    "time": {**SOUND, "source_mtime_ns": 1.5},
+    "list": [SOUND],
+    "text": "a",
+}
+LINES = {name: json.dumps(value).encode() for name, value in DAMAGED.items()} | {
+    "deep": b'{"source": ' + b"[" * 100_000,
+    "digits": b'{"source": "a", "source_bytes": ' + b"9" * 10_000 + b"}",
+    "long": b"x" * (3 << 20),
+    "zeros": bytes(5000),
+    "no text": b'{"source": "\xff\xfe"}',
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_damaged_lines_are_dropped(name: str, place: int, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    with Manifest(path) as manifest:
+        manifest.write(outcome("b"))
+        manifest.write(outcome("c"))
+        assert not manifest.notes
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines.insert(place, LINES[name] + b"\n")
+    path.write_bytes(b"".join(lines))
+    with Manifest(path) as manifest:
+        assert len(manifest.notes) == 1
+        assert manifest.notes[0].endswith("dropped")
+        assert manifest.known(Path("b.lic"))
+        assert manifest.known_stamp(Path("c.lic")) == Stamp(3, 4)
+        assert manifest.known(Path("a.lic")) is None
+        manifest.write(outcome("d"))
+    assert Manifest(path, read_only=True).known(Path("d.lic"))
+
+
+@pytest.mark.parametrize("tail", [bytes(1), bytes(4096), b"\xff" * 20, b'{"a": 1'])
+def test_what_a_power_cut_left_is_taken_off(tail: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    with Manifest(path) as manifest:
+        manifest.write(outcome("a"))
+    path.write_bytes(path.read_bytes() + tail)
+    with Manifest(path) as manifest:
+        assert manifest.notes == ("1 damaged line dropped",)
+        manifest.write(outcome("b"))
+    assert sources(path) == ["a", "b"]
+    assert not Manifest(path, read_only=True).notes
+
+
+records = st.dictionaries(
+    st.sampled_from(["source", "output", "status", "settings", "source_bytes", "source_mtime_ns"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["a", "done", "failed", "skipped"])
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(st.sampled_from(["", "q"]), st.integers(), max_size=2),
+)
+anything = st.binary(max_size=40) | records.map(lambda record: json.dumps(record).encode())
+
+
+@settings(
+    derandomize=True,
+    database=None,
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.lists(anything, max_size=4), st.binary(max_size=8))
+def test_any_lines_behind_a_sound_one(lines: list[bytes], tail: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m"
+        first = json.dumps({"source": "s", "output": "s.lic", "status": "done"}).encode()
+        path.write_bytes(b"\n".join([first, *lines, tail]))
+        with Manifest(path) as manifest:
+            for name in ("a", "s.lic"):
+                known = manifest.known(Path(name))
+                assert known is None or isinstance(known.get("settings", {}), dict)
+                stamp = manifest.known_stamp(Path(name))
+                assert stamp is None or isinstance(stamp.source_bytes + stamp.source_mtime_ns, int)
+            manifest.write(outcome("z"))
+        assert Manifest(path, read_only=True).known(Path("z.lic"))
 
 
 def test_manifest_that_cannot_be_written(tmp_path: Path) -> None:
