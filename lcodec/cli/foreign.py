@@ -165,6 +165,7 @@ COMMANDS = {
     "encode": ("compress", "enc", "c", "convert", "pack", "cwebp", "cjxl", "avifenc", "x"),
     "decode": ("decompress", "uncompress", "dec", "d", "extract", "unpack", "djxl"),
     "batch": ("mogrify", "folder", "all"),
+    "view": ("show", "display", "open", "preview"),
     "inspect": ("info", "identify", "probe", "dump", "header", "list", "ls", "check", "test"),
     "repack": ("recode", "transcode", "recompress"),
     "compare": ("diff", "psnr", "ssim", "metrics"),
