@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -74,14 +72,13 @@ def view(
     They are decoded for the system's viewer of pictures. With --browser, or for a folder, a page
     shows them: thumbnails, zoom, and what each file holds; they are decoded as they come into
     sight. The page is for this machine alone and ends with Ctrl-C.
-    """  # fmt: skip
+    """
     if paths.STANDARD in files:
         raise UsageError("`-`: files are looked at, not standard input")
     for name in files:
         if not os.path.exists(name):
             raise InputError(f"{name}: no such file or folder")
-    found = [] if browser or no_open or port else [f for f in files if not os.path.isdir(f)]
-    if len(found) < len(files):
+    if browser or no_open or port or any(map(os.path.isdir, files)):
         _serve(files, networks, max_pixels, port=port, no_open=no_open, quiet=quiet)
     else:
         _open_in_viewer(files, networks, max_pixels, quiet=quiet)
@@ -130,6 +127,8 @@ def _serve(
             count = f"{len(listed)} file{'' if len(listed) == 1 else 's'}"
             console.say(f"{count} shown at {HOST}, for this machine alone; Ctrl-C ends it")
         if not no_open:
+            import webbrowser
+
             webbrowser.open(server.address)
         try:
             server.serve_forever(poll_interval=0.2)
@@ -142,6 +141,8 @@ def _open_in_viewer(files: list[str], networks: Networks, max_pixels: int, *, qu
     opener = viewer()
     for name in files:
         _check(name)
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="lcodec-view-"))
     made: list[str] = []
     for name in files:
