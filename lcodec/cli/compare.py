@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lcodec.cli import complete, console, paths
+from lcodec.cli.figures import exact
 from lcodec.cli.options import MESSAGES, ForceOption, Networks, QuietOption
 from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
@@ -115,10 +116,10 @@ def _scene(comparison: PictureComparison) -> Scene:
     from lcodec.bench.html import Pane, make_scene
 
     reference = comparison.reference
-    panes = [(Pane(reference.name, f"reference, {reference.bytes} bytes"), reference.picture)]
+    panes = [(Pane(reference.name, f"reference, {exact(reference.bytes)}"), reference.picture)]
     for file, figures in zip(comparison.files, comparison.figures, strict=True):
         psnr = "equal" if math.isinf(figures.psnr) else f"{shown_psnr(figures.psnr)} dB"
-        panes.append((Pane(file.name, f"{file.bytes} bytes, {psnr}"), file.picture))
+        panes.append((Pane(file.name, f"{exact(file.bytes)}, {psnr}"), file.picture))
     return make_scene("", panes)
 
 

@@ -19,7 +19,7 @@ from lcodec.cli.several import Done, run_each
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import format_suffix
 from lcodec.cli.waiting import waiting
-from lcodec.errors import LcodecError, UsageError
+from lcodec.errors import UsageError
 from lcodec.limits import DecoderLimits
 from lcodec.progress import Progress
 from lcodec.timing import Stopwatch
@@ -69,7 +69,6 @@ def decode(
     each beside its file; one that fails does not stop the rest.
     """
     route = replace(routes.DECODE, suffix=format_suffix(picture_format))
-    ways: list[Way | LcodecError]
     if test:
         sources, output = routes.split(route, files, output)
         if output is not None:

@@ -30,9 +30,9 @@ class Row:
     answer: str
 
 
-_SIZE = "a file has the size of its picture; scale it before, as with `magick`"
-_CROP = "a file has all of its picture; crop it before, as with `magick`"
-_TURN = "a picture is stored upright by its EXIF orientation; turn it otherwise before"
+_SIZE = "a file has the size of its picture; scale it before or after, as with `magick`"
+_CROP = "a file has all of its picture; crop it before or after, as with `magick`"
+_TURN = "a picture is stored upright by its EXIF orientation; turn it otherwise before or after"
 _LOSSY = "nothing is lossless; `-q 100` is the best quality, and for exact pixels there is PNG"
 _TIME = "`-e N`, 0 to 9, says how long encoding may take; more is slower and better"
 _THREADS = "`--threads N` is for one file; `lcodec batch -j N` works on several at a time"
@@ -47,7 +47,7 @@ _MORE = "`-v` says what is done, the sizes and the seconds"
 _MEASURE = "`lcodec compare ORIGINAL FILE...` gives PSNR, MS-SSIM and SSIMULACRA2"
 _FRAMES = "a file has one picture; of several frames the first is kept"
 _ONCE = "there is one form of file, with nothing to choose"
-_SOLID = "transparent pixels stay transparent; put a background behind them before"
+_SOLID = "transparent pixels stay transparent; put a background behind them before or after"
 _TO_STDOUT = "`-` as OUT is standard output"
 _FORMAT = "OUT's suffix tells the format of the picture, or `lcodec decode --format NAME`"
 _LEVEL = "`-q N`, 0 to 100, is the quality and `-e N`, 0 to 9, the time spent on it"
@@ -59,15 +59,15 @@ ROWS = (
     Row(CJXL, "-j --lossless_jpeg", "a JPEG is decoded and coded anew, so it cannot be restored "
         f"byte by byte; as a number of jobs: {_THREADS}"),
     Row(CJXL, "--num_threads", _THREADS),
-    Row(CJXL, "-a --alpha_distance", _ALPHA),
+    Row(CJXL, "-a --alpha_distance", f"{_ALPHA}; as advanced options of avifenc: {_INTERNAL}"),
     Row(CJXL, "--progressive --progressive_ac --progressive_dc --qprogressive_ac --group_order "
         "--center_x --center_y", "a file is not progressive; its tiles come from left to right"),
     Row(CJXL, "--faster_decoding", "files decode as fast at every quality; another model may be "
         "faster: `lcodec repack --model NAME`"),
     Row(CJXL, "--photon_noise_iso --noise --gaborish --epf --patches --dots --modular_predictor "
         "--disable_perceptual_optimizations", _INTERNAL),
-    Row(CJXL, "-x --container --compress_boxes --brotli_effort", _ONCE),
-    Row(CJXL, "--strip_metadata --keep_exif", _METADATA),
+    Row(CJXL, "--container --compress_boxes --brotli_effort", _ONCE),
+    Row(CJXL, "-x --strip_metadata --keep_exif", _METADATA),
     Row(CJXL, "--resampling --downsampling", _SIZE),
     Row(CJXL, "--keep_invisible", "the colours of invisible pixels are never kept"),
     Row(CJXL, "--target_size", "`--target-size SIZE`, with a dash"),
@@ -83,7 +83,7 @@ ROWS = (
     Row(AVIFENC, "-l --lossless", f"{_LOSSY}; as a list of what is in a file: `lcodec inspect`"),
     Row(AVIFENC, "--depth", _DEPTH),
     Row(AVIFENC, "-y --yuv", f"{_COLOURS}; as a yes to all: `-f` replaces output that exists"),
-    Row(AVIFENC, "--sharpyuv -r --range --cicp --nclx -u --upsampling", _COLOURS),
+    Row(AVIFENC, "--sharpyuv --range --cicp --nclx -u --upsampling", _COLOURS),
     Row(AVIFENC, "--qcolor", "`-q N`, 0 to 100, is the quality"),
     Row(AVIFENC, "--min --max --minalpha --maxalpha", "`-q N`, 0 to 100, is the quality; there are "
         "no quantisers to bound"),
@@ -109,7 +109,7 @@ ROWS = (
     Row(CWEBP, "-pass -qrange -segments -sns -sharpness -strong -nostrong -partition_limit -af "
         "-preset -hint -pre -jpeg_like -map", _INTERNAL),
     Row(CWEBP, "-mt", _THREADS),
-    Row(CWEBP, "-low_memory", "large pictures are worked on in blocks, so memory stays bounded"),
+    Row(CWEBP, "-low_memory", "large pictures are worked on in blocks of bounded size"),
     Row(CWEBP, "-resize -scale", _SIZE),
     Row(CWEBP, "-crop", _CROP),
     Row(CWEBP, "-flip", _TURN),
@@ -122,7 +122,7 @@ ROWS = (
     Row(CWEBP, "-bmp -tiff -pam -ppm -pgm -yuv -nofancy -nodither -dither", _FORMAT),
     Row(ZSTD, "-T#", _THREADS),
     Row(ZSTD, "-# --fast --best --ultra --long", _LEVEL),
-    Row(ZSTD, "-c --stdout --to-stdout", _TO_STDOUT),
+    Row(ZSTD, "-c --stdout --to-stdout", f"{_TO_STDOUT}; as a codec of avifenc: `--model NAME`"),
     Row(ZSTD, "--decompress --uncompress", "`lcodec decode` is for the way back"),
     Row(ZSTD, "--compress", "`lcodec encode` is the command"),
     Row(ZSTD, "--keep --rm", _KEEP),
@@ -134,7 +134,7 @@ ROWS = (
     Row(ZSTD, "-D --train --patch-from", "`lcodec train` trains a model, and `--model NAME` "
         "codes with it"),
     Row(ZSTD, "-M# --memory --memlimit", "`--max-pixels N` bounds the size of a picture"),
-    Row(ZSTD, "--recursive --output-dir-flat --output-dir-mirror --filelist", "`lcodec batch "
+    Row(ZSTD, "-r --recursive --output-dir-flat --output-dir-mirror --filelist", "`lcodec batch "
         "SRC... DST` goes through folders, and `lcodec batch - DST` takes a list"),
     Row(ZSTD, "-S --suffix", "the suffix is .lic; `-o OUT` names another file"),
     Row(MAGICK, "-quality", "`-q N`, 0 to 100, is the quality"),
@@ -165,6 +165,7 @@ COMMANDS = {
     "encode": ("compress", "enc", "c", "convert", "pack", "cwebp", "cjxl", "avifenc", "x"),
     "decode": ("decompress", "uncompress", "dec", "d", "extract", "unpack", "djxl"),
     "batch": ("mogrify", "folder", "all"),
+    "view": ("show", "display", "open", "preview"),
     "inspect": ("info", "identify", "probe", "dump", "header", "list", "ls", "check", "test"),
     "repack": ("recode", "transcode", "recompress"),
     "compare": ("diff", "psnr", "ssim", "metrics"),

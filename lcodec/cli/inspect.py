@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lcodec.cli import complete, console, details, paths
+from lcodec.cli import complete, console, details, figures, paths
 from lcodec.cli.licfiles import read_lic
 from lcodec.container import EXIF, ICC, PACKED, XMP, Description, MetadataInfo, describe
 from lcodec.errors import LcodecError
@@ -66,18 +66,24 @@ def _describe(name: str) -> Description:
 
 
 def _text(name: str, description: Description) -> str:
+    lines = [f"{console.printable(name)}: .lic format {description['version']}, sound"]
+    return "\n".join([*lines, *(f"  {line}" for line in console.align(facts(description)))])
+
+
+def facts(description: Description) -> list[tuple[str, str]]:
+    """What a file holds, in rows of two: a word and what there is to say."""
     header, tiles = description["header"], description["tiles"]
     hyper = sum(tile["hyper_bytes"] for tile in tiles)
     latent = sum(tile["latent_bytes"] for tile in tiles)
-    rows = [
+    return [
         ("picture", details.mode(description)),
         ("quality", str(header["quality"])),
-        ("size", f"{description['total_bytes']} bytes, {description['bpp']:.4f} bpp"),
-        ("streams", f"{latent} bytes latent, {hyper} hyper"),
+        ("size", f"{figures.exact(description['total_bytes'])}, {description['bpp']:.4f} bpp"),
+        ("streams", f"{latent:,} bytes latent, {hyper:,} hyper"),
         (
             "other",
-            f"{description['overhead_bytes']} bytes overhead, "
-            f"{description['metadata_bytes']} metadata",
+            f"{description['overhead_bytes']:,} bytes overhead, "
+            f"{description['metadata_bytes']:,} metadata",
         ),
         *_side_data(description),
         ("tiles", f"{len(tiles)} of up to {header['tile_edge']}x{header['tile_edge']} pixels"),
@@ -88,8 +94,6 @@ def _text(name: str, description: Description) -> str:
         ),
         ("weights", _weights_text(_weights(description))),
     ]
-    lines = [f"{console.printable(name)}: .lic format {description['version']}, sound"]
-    return "\n".join([*lines, *(f"  {line}" for line in console.align(rows))])
 
 
 def _weights(description: Description) -> dict[str, Any]:
@@ -122,11 +126,11 @@ def _side_data(description: Description) -> list[tuple[str, str]]:
     """Rows for the alpha plane and the metadata, where there are any."""
     rows = []
     if description["alpha_bytes"]:
-        rows.append(("alpha", f"{description['alpha_bytes']} bytes"))
+        rows.append(("alpha", figures.exact(description["alpha_bytes"])))
     kept = [_metadata(entry) for entry in description["metadata"]]
     others = [section for section in description["sections"] if section["ancillary"]]
     kept += [
-        f"{section['type']} {section['payload_size']} bytes"
+        f"{section['type']} {section['payload_size']:,} bytes"
         for section in others
         if section["code"] not in _METADATA
     ]
@@ -137,8 +141,8 @@ def _side_data(description: Description) -> list[tuple[str, str]]:
 
 def _metadata(entry: MetadataInfo) -> str:
     profile = f" {entry['profile']}," if entry["profile"] else ""
-    packed = f" in {entry['stored_bytes']}" if entry["stored_bytes"] < entry["bytes"] else ""
-    return f"{entry['type']}{profile} {entry['bytes']} bytes{packed}"
+    packed = f" in {entry['stored_bytes']:,}" if entry["stored_bytes"] < entry["bytes"] else ""
+    return f"{entry['type']}{profile} {entry['bytes']:,} bytes{packed}"
 
 
 def _sections(description: Description) -> list[str]:

@@ -22,11 +22,14 @@ from lcodec.cli.compare import compare
 from lcodec.cli.comparemodels import compare_models
 from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
 from lcodec.cli.decode import decode
+from lcodec.cli.desktop import desktop_app
 from lcodec.cli.encode import encode
 from lcodec.cli.help import Command, Group
 from lcodec.cli.inspect import inspect
+from lcodec.cli.man import man
 from lcodec.cli.repack import repack
 from lcodec.cli.train import train
+from lcodec.cli.view import view
 from lcodec.cli.weights import weights_app
 from lcodec.errors import Exit, LcodecError, OutputError
 from lcodec.startup import own_process
@@ -71,6 +74,7 @@ def _program(
 app.command(cls=Command)(encode)
 app.command(cls=Command)(decode)
 app.command(cls=Command)(batch)
+app.command(cls=Command)(view)
 app.command(cls=Command)(inspect)
 app.command(cls=Command)(repack)
 app.command(cls=Command)(compare)
@@ -78,6 +82,8 @@ app.command(cls=Command)(bench)
 app.command("compare-models", cls=Command)(compare_models)
 app.command(cls=Command)(train)
 app.add_typer(weights_app, name="weights")
+app.add_typer(desktop_app, name="desktop")
+app.command(cls=Command)(man)
 
 
 def run(arguments: Sequence[str]) -> int:

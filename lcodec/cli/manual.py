@@ -36,6 +36,11 @@ EXAMPLES: dict[str, Examples] = {
         ("lcodec batch --decode coded/ photos/ --format tif", "and back"),
         ("find . -name '*.png' -print0 | lcodec batch -0 - coded/", "files of a list"),
     ),
+    "view": (
+        ("lcodec view photo.lic", "in the system's viewer"),
+        ("lcodec view photo.lic --browser", "a page with zoom and what is in the file"),
+        ("lcodec view coded/", "thumbnails of a folder"),
+    ),
     "inspect": (
         ("lcodec inspect photo.lic", "for people"),
         ("lcodec inspect coded/*.lic", "check many"),
@@ -85,6 +90,22 @@ EXAMPLES: dict[str, Examples] = {
         ("lcodec weights export runs/a mine", "then encode with --model mine"),
         ("lcodec weights export runs/a mine --models models/", "to a folder of one's own"),
     ),
+    "desktop install": (
+        ("lcodec desktop install", "for you alone"),
+        ("lcodec desktop install --data /usr/local/share", "for all, as root"),
+    ),
+    "desktop remove": (
+        ("lcodec desktop remove", "for you alone"),
+        ("lcodec desktop remove --data /usr/local/share", "for all, as root"),
+    ),
+    "desktop thumbnail": (
+        ("lcodec desktop thumbnail 256 photo.lic small.png", "as file managers do"),
+        ("lcodec desktop thumbnail 128 photo.lic - > small.png", "to standard output"),
+    ),
+    "man": (
+        ("lcodec man", "all commands on one page"),
+        ("lcodec man > lcodec.1", "its source"),
+    ),
 }
 """Command lines by command, each with what it is for."""
 
@@ -92,6 +113,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "encode": (0, 2, 3, 6, 8, 10),
     "decode": (0, 2, 3, 4, 5, 6, 7, 8),
     "batch": (0, 1, 2, 3, 6, 8, 9),
+    "view": (0, 2, 3, 4, 5, 6, 7),
     "inspect": (0, 2, 3, 4, 5),
     "repack": (0, 2, 3, 4, 5, 6, 7, 8),
     "compare": (0, 2, 3, 4, 6, 8),
@@ -102,6 +124,10 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "weights verify": (0, 6),
     "weights add": (0, 2, 6, 8),
     "weights export": (0, 2, 3, 6, 8),
+    "desktop install": (0, 8),
+    "desktop remove": (0, 8),
+    "desktop thumbnail": (0, 2, 3, 4, 5, 6, 7, 8),
+    "man": (0,),
 }
 """The statuses a command usually ends with."""
 

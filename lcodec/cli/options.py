@@ -243,7 +243,7 @@ class Messages:
         bool,
         typer.Option(
             "--json",
-            help="Print the figures as JSON on standard output, a line a file.",
+            help="Print the figures as JSON on standard output; a line a file.",
             rich_help_panel=MESSAGES,
         ),
     ] = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,10 +47,11 @@ REPACK = Route("repack", sniff.refuse_picture, LIC, frozenset())
 
 @dataclass(frozen=True)
 class Way:
-    """One file and what is made of it."""
+    """One file and what is made of it; ``refusal`` is why that cannot be."""
 
     source: str
     output: str
+    refusal: LcodecError | None = None
 
 
 def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
@@ -84,11 +85,11 @@ def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[
 
 def ways(
     route: Route, files: Sequence[str], output: str | None, *, force: bool, as_json: bool
-) -> list[Way | LcodecError]:
+) -> list[Way]:
     """What a command makes of what, after everything was checked that costs no time.
 
-    Of several files, those that cannot be done are given as the reasons why. An OUT that is a
-    folder, or ends as one, gets the outputs; it is made if need be.
+    Of several files, those that cannot be done have a refusal. An OUT that is a folder, or ends
+    as one, gets the outputs; it is made if need be.
 
     Raises:
         LcodecError: what a single file cannot be done for, as `settle` has it.
@@ -109,25 +110,27 @@ def ways(
 
 def checked(
     route: Route, sources: list[str], outputs: list[str] | None = None, *, force: bool = False
-) -> list[Way | LcodecError]:
-    """Inputs with their outputs, "" if nothing is written, or the reasons why they cannot be.
+) -> list[Way]:
+    """Inputs with their outputs, "" if nothing is written, and refusals where something is wrong.
 
     Raises:
         LcodecError: what a single file cannot be done for.
     """
-    found: list[Way | LcodecError] = []
+    found: list[Way] = []
+    real = {os.path.realpath(source) for source in sources}
     for index, source in enumerate(sources):
         way = Way(source, outputs[index] if outputs else "")
         try:
             check_source(route, source)
             if way.output:
-                paths.refuse_same_file(source, way.output)
+                if os.path.realpath(way.output) in real:
+                    raise UsageError(f"{way.output}: is an input and an output")
                 paths.check_output(way.output, force=force)
             found.append(way)
         except LcodecError as error:
             if len(sources) == 1:
                 raise
-            found.append(error)
+            found.append(replace(way, refusal=error))
     return found
 
 
@@ -145,7 +148,7 @@ def _outputs(route: Route, sources: list[str], folder: str | None) -> list[str]:
         hint = f"`{PROGRAM} batch` mirrors folders"
         raise UsageError(f"{twice[0]}: would be twice in {folder}; {hint}")
     found = outputs_of(names, route.suffix)
-    return [os.path.join(folder or "", found[name]) for name in names]
+    return [os.fspath(Path(folder or "", found[name])) for name in names]
 
 
 def settle(route: Route, source: str, output: str | None, *, force: bool, as_json: bool) -> str:
@@ -161,7 +164,7 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
     check_source(route, source, output)
     if output is not None and _is_folder(output) and source != paths.STANDARD:
         paths.make_folder(output)
-        output = os.path.join(output, Path(source).with_suffix(route.suffix).name)
+        output = os.fspath(Path(output, Path(source).with_suffix(route.suffix).name))
     output = paths.choose_output(source, output, route.suffix)
     if output != paths.STANDARD:
         _check_name(route, output)

@@ -58,34 +58,35 @@ Task = Callable[[Way, Callable[[Progress], Progress]], Done]
 """Does one file; the second argument names it in progress, if there are several."""
 
 
-def run_each(
-    found: Sequence[Way | LcodecError], task: Task, messages: Messages, *, rated: bool
-) -> None:
+def run_each(ways: Sequence[Way], task: Task, messages: Messages, *, rated: bool) -> None:
     """Do all that can be done, say what cannot, and sum up if there are several.
 
     Raises:
         LcodecError: a single file failed.
         typer.Exit: some of several did, with the status of the first.
     """
-    if len(found) == 1 and isinstance(found[0], Way):
-        task(found[0], lambda progress: progress)
+    if len(ways) == 1:
+        task(ways[0], lambda progress: progress)
         return
     start, status, failed = time.perf_counter(), 0, 0
     total = Done(0, 0, 0, 0, files=0)
-    for index, one in enumerate(found, 1):
+    for index, way in enumerate(ways, 1):
         try:
-            if isinstance(one, LcodecError):
-                raise one
-            label = f"{index}/{len(found)} {one.source}"
-            total += task(one, lambda progress, label=label: labelled(progress, label))  # type: ignore[misc]
+            if way.refusal is not None:
+                raise way.refusal
+            total += task(way, _named(f"{index}/{len(ways)} {way.source}"))
         except LcodecError as error:
             failed += 1
             status = status or error.exit_code
             console.fail(str(error))
-            source = one.source if isinstance(one, Way) else str(one).partition(": ")[0]
-            messages.record({"input": source, "error": str(error), "code": int(error.exit_code)})
+            code = int(error.exit_code)
+            messages.record({"input": way.source, "error": str(error), "code": code})
     if total.files:
         line = total.line(rated=rated, seconds=time.perf_counter() - start)
         messages.say(f"{line}, {failed} failed" if failed else line)
     if status:
         raise typer.Exit(status)
+
+
+def _named(label: str) -> Callable[[Progress], Progress]:
+    return lambda progress: labelled(progress, label)

@@ -10,8 +10,10 @@ import typer
 
 from lcodec import weights
 from lcodec.cli import complete, console
+from lcodec.cli.figures import exact
 from lcodec.cli.help import Command, Group
-from lcodec.cli.options import ForceOption, QuietOption
+from lcodec.cli.options import ForceOption, Networks, QuietOption
+from lcodec.cli.values import whole
 from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError, WeightsError
 
@@ -50,7 +52,7 @@ def list_models(
     rows = [
         (
             model.name,
-            f"{model.size} bytes",
+            exact(model.size),
             f"{len(model.missing())} files missing" if model.missing() else "complete",
             str(model.folder),
         )
@@ -144,7 +146,7 @@ def add(
             )
         if not quiet:
             fate = f"-> {folder}" if one.fresh else f"is in {folder} already"
-            console.say(f"{one.released.reference}, {one.released.size} bytes {fate}")
+            console.say(f"{one.released.reference}, {exact(one.released.size)} {fate}")
 
 
 @weights_app.command(cls=Command)
@@ -201,6 +203,12 @@ def export(
             help="Pictures on which quality N is to reach SSIMULACRA2 N; for tune visual.",
         ),
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", metavar="N", parser=whole(1), help="CPU threads to compute with."
+        ),
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Make a model of a training run.
@@ -217,9 +225,10 @@ def export(
     folder = models or weights.default_folder()
     from lcodec.training.export import export_run
 
+    Networks(threads=threads).prepare()
     files = export_run(run, folder, name, transforms, force, calibrate)
     size = sum(file.size for file in files)
-    console.say(f"{run} -> {folder / name}: {len(files)} files, {size} bytes")
+    console.say(f"{run} -> {folder / name}: {len(files)} files, {exact(size)}")
 
 
 def _places() -> str:

@@ -81,7 +81,7 @@ def variables(shell: str, *words: str) -> dict[str, str]:
         (["encode", "c"], ["c.png"]),
         (["encode", "no"], []),
         (["encode", "nowhere/x"], []),
-        (["encode", "c.png", ""], []),  # any name will do
+        (["encode", "c.png", ""], ["c.png", "d.JPG", "in/"]),  # or any other name
     ],
 )
 def test_offers(
@@ -146,9 +146,9 @@ def check_options(shell: str, text: str) -> None:
     lines = text.splitlines()
     assert len([line for line in lines if "--" in line]) == len(lines) > 10
     if shell == "fish":
-        assert "--json\tPrint the figures as JSON on standard output." in lines
+        assert "--json\tPrint the figures as JSON on standard output" in lines
     if shell == "zsh":
-        assert '"--json":"Print the figures as JSON on standard output."' in lines
+        assert '"--json":"Print the figures as JSON on standard output"' in lines
         assert lines[0].startswith("_arguments '*: :((")
         assert lines[-1].endswith("))'")
 

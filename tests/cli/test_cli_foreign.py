@@ -67,6 +67,7 @@ def test_no_option_has_two_answers() -> None:
         ("encode a.png -q -1", "`-1` is not a whole number"),  # a value, not a level of zstd
         ("decode a.lic --rm", "nothing here deletes files"),
         ("train --run r --jobs 4", "`--threads N`"),
+        ("display a.lic", "did you mean `view`?"),
         ("identify a.lic", "did you mean `inspect`?"),
     ],
 )

@@ -164,6 +164,16 @@ def test_names_that_would_meet(screen: Screen) -> None:
     assert screen.made() == ["b.png", "out/b.jpg.lic", "out/b.png.lic"]
 
 
+def test_an_input_is_never_an_output(screen: Screen) -> None:
+    data = (screen.folder / "c.lic").read_bytes()
+    for name in ("d", "d.png"):  # .lic files, whatever they are called
+        (screen.folder / name).write_bytes(data)
+    told = screen("lcodec decode -f d d.png c.lic -o .")
+    assert screen.status == 2
+    assert "lcodec: d.png: is an input and an output\n" in told
+    assert (screen.folder / "d.png").read_bytes() == data
+
+
 def test_batch_of_files_and_folders(screen: Screen) -> None:
     (screen.folder / "in" / "deep").mkdir(parents=True)
     Image.fromarray(picture(16, 16)).save(screen.folder / "in" / "deep" / "d.png")

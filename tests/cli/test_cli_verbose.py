@@ -83,7 +83,7 @@ def test_search(photo: Path, capsys: Capture) -> None:
     assert len(tried) > 1
     assert run([*arguments[:-2], "--target-psnr", "20", "-f"]) == 0
     tried = [text for label, text in rows(capsys.readouterr().err) if label == "tried"]
-    assert re.fullmatch(r"quality 50, effort 0, (\d+ bytes, )?\d+\.\d{3} dB", tried[0])
+    assert re.fullmatch(r"quality 50, effort 0, ([\d,]+ bytes, )?\d+\.\d{3} dB", tried[0])
 
 
 def test_repack(photo: Path, capsys: Capture) -> None:

@@ -26,7 +26,7 @@ def test_list(folder: Path, capsys: Capture) -> None:
     size = (folder / "config.json").stat().st_size
     assert run(["weights", "list"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["mine", str(size), "bytes", "complete", str(folder)] in rows
+    assert ["mine", f"{size:,}", "bytes", "complete", str(folder)] in rows
     assert run(["weights", "list", "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {
@@ -69,3 +69,24 @@ def test_verify(damage: str | None, state: str, folder: Path, capsys: Capture) -
 def test_verify_of_an_unknown_model(folder: Path, capsys: Capture) -> None:
     assert run(["weights", "verify", "other"]) == 6
     assert "`other`: not found" in capsys.readouterr().err
+
+
+def test_export_over_transforms_of_others_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run has transforms of its own, and the folder those that another model is over."""
+    from lcodec.training import export
+    from tests.tinymodel import tiny_codec, write_tiny_model
+
+    models = write_tiny_model(tmp_path, kind="groupedmixer")
+    monkeypatch.setattr(export, "load_run", lambda run: tiny_codec(seed=77))
+    (tmp_path / "run").mkdir()
+    arguments = ["weights", "export", str(tmp_path / "run"), "mine", "--models", str(models)]
+    assert run(arguments) == 8
+    assert capsys.readouterr().err == (
+        f"lcodec: {models / 'transforms'}: are other transforms, of groupedmixer; give these a name"
+        " of their own with `--transforms mine-transforms`, write to another folder with"
+        " `--models DIR`, or replace them with `-f`\n"
+    )
+    assert run([*arguments, "--transforms", "mine-transforms"]) == 0
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'run'} -> {models / 'mine'}: 4 files, ")

@@ -35,6 +35,11 @@ def test_the_wheel_has_the_package_with_all_models_and_nothing_else() -> None:
     }
     assert code <= included
     assert {"lcodec/weights.lock", "lcodec/weights/catalogue.toml", "lcodec/py.typed"} <= included
+    pieces = {
+        f"lcodec/desktop/lcodec.{kind}" for kind in ("xml", "desktop", "thumbnailer", "magic")
+    }
+    pages = {"lcodec/view/assets/view.js", "lcodec/bench/data/kodak_pixels.sha256"}
+    assert pieces | pages <= included
     assert {name for name in included if name.startswith("lcodec/models/")} == models
     assert all(name.startswith("lcodec/") for name in included)
     assert not [name for name in included if name.endswith((".pyc", ".tmp"))]

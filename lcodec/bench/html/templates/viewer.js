@@ -130,9 +130,14 @@
       }
       this.current = pane;
       if (Number(this.first.value) !== pane) this.second.value = pane;
-      this.x = left + width / 2;
-      this.y = top + height / 2;
       this.zoom = this.closeUp;
+      const { canvas } = this.shown[0];
+      // In the middle, but not so that there is nothing beside the picture where there could be.
+      const inside = (middle, start, size, seen) => (size <= seen ? start + size / 2
+        : Math.max(start + seen / 2, Math.min(start + size - seen / 2, middle)));
+      const all = this.view.region;
+      this.x = inside(left + width / 2, all.left, w, canvas.width / this.zoom);
+      this.y = inside(top + height / 2, all.top, h, canvas.height / this.zoom);
       this.moveBy(0, 0);
     }
 

@@ -1,0 +1,91 @@
+"""``lcodec desktop``: what a freedesktop system needs to know of ``.lic`` files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lcodec.cli import console, paths, sniff
+from lcodec.cli.help import Command, Group
+from lcodec.cli.man import manual_page
+from lcodec.cli.options import MaxPixelsOption, Networks, QuietOption
+from lcodec.cli.skeleton import spread
+from lcodec.cli.values import whole
+from lcodec.container import DEFAULT_MAX_PIXELS
+
+desktop_app = typer.Typer(
+    cls=Group, help="File type, thumbnails and man page for Linux desktops.", rich_markup_mode=None
+)
+
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Data folder in place of $XDG_DATA_HOME or ~/.local/share, such as /usr/share.",
+    ),
+]
+
+
+@desktop_app.command(cls=Command)
+def install(context: typer.Context, data: FolderOption = None, quiet: QuietOption = False) -> None:
+    """Make .lic files known to the desktop.
+
+    File managers then know the type, show thumbnails, and open files with `lcodec view --browser`;
+    `man lcodec` works. The file lcodec.magic is for file(1): `file -m`.
+    """
+    from lcodec.desktop import pieces
+
+    root = data or pieces.data_folder()
+    for path in pieces.install(root, manual_page(context.find_root())):
+        if not quiet:
+            console.say(str(path))
+    pieces.tell(root, _missing)
+
+
+@desktop_app.command(cls=Command)
+def remove(data: FolderOption = None, quiet: QuietOption = False) -> None:
+    """Take away what `install` put there."""
+    from lcodec.desktop import pieces
+
+    root = data or pieces.data_folder()
+    removed = pieces.remove(root)
+    for path in removed:
+        if not quiet:
+            console.say(f"{path}: removed")
+    if not removed and not quiet:
+        console.say(f"{root}: there is nothing of lcodec")
+    pieces.tell(root, _missing)
+
+
+@desktop_app.command(cls=Command)
+@spread
+def thumbnail(
+    side: Annotated[
+        int,
+        typer.Argument(metavar="SIZE", parser=whole(1, 4096), help="Longest side in pixels."),
+    ],
+    source: Annotated[str, typer.Argument(metavar="IN", help="The .lic file.")],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="PNG file, whatever its name.")],
+    *,
+    networks: Networks,
+    max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
+) -> None:
+    """Make a small picture of a file, as file managers ask for it."""
+    paths.check_input(source)
+    data = paths.read_input(source)
+    with paths.about(paths.shown(source)):
+        sniff.refuse_picture(data)
+
+        from lcodec.view import preview
+
+        networks.prepare()
+        device = networks.device.value
+        image = preview.preview(data, side, device=device, max_pixels=max_pixels)
+    paths.write_output(output, preview.png(image), force=True)
+
+
+def _missing(tool: str) -> None:
+    console.fail(f"warning: there is no `{tool}`, so the desktop may not notice at once")

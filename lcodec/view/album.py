@@ -1,0 +1,92 @@
+"""The files that are looked at: decoded when they are first asked for, one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from lcodec import container
+from lcodec.container import DEFAULT_MAX_PIXELS, Description
+from lcodec.errors import InputError
+from lcodec.view import preview
+
+THUMBNAIL = 256
+"""Side of thumbnails in pixels."""
+
+KEPT_BYTES = 256 << 20
+"""PNG files of whole pictures that are kept, all together; one is kept whatever its size."""
+
+
+class Album:
+    """Files by their number, for any number of threads at once."""
+
+    def __init__(
+        self,
+        files: Iterable[Path],
+        *,
+        device: str = "auto",
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        self.files = tuple(files)
+        self._device = device
+        self._max_pixels = max_pixels
+        self._thumbnails: dict[int, bytes] = {}
+        self._wholes: OrderedDict[int, bytes] = OrderedDict()
+        self._lock = threading.Lock()  # decoding takes all cores already
+
+    def read(self, number: int) -> bytes:
+        """A file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self.files[number]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+    def description(self, number: int) -> Description:
+        """What a file holds; nothing is decoded.
+
+        Raises:
+            InputError, FormatError, UnsupportedError: it cannot be read.
+        """
+        return container.describe(self.read(number), max_pixels=self._max_pixels)
+
+    def whole(self, number: int) -> bytes:
+        """The picture as a PNG file.
+
+        Raises:
+            LcodecError: it cannot be decoded.
+        """
+        with self._lock:
+            found = self._wholes.get(number)
+            if found is None:
+                image = preview.shown(
+                    self.read(number), device=self._device, max_pixels=self._max_pixels
+                )
+                found = self._wholes[number] = preview.png(image)
+            self._wholes.move_to_end(number)
+            while len(self._wholes) > 1 and sum(map(len, self._wholes.values())) > KEPT_BYTES:
+                self._wholes.popitem(last=False)
+            return found
+
+    def thumbnail(self, number: int) -> bytes:
+        """A PNG file of at most `THUMBNAIL` pixels a side; raises as `whole`."""
+        with self._lock:
+            if number not in self._thumbnails:
+                image = preview.preview(
+                    self.read(number),
+                    THUMBNAIL,
+                    device=self._device,
+                    max_pixels=self._max_pixels,
+                )
+                self._thumbnails[number] = preview.png(image)
+            return self._thumbnails[number]
+
+
+Facts = Callable[[Description], list[tuple[str, str]]]
+"""Words on a file, in rows of two."""

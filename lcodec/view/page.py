@@ -1,0 +1,83 @@
+"""The pages: a folder, and one picture. Without scripts the pictures are there all the same."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+
+
+@cache
+def asset(name: str) -> str:
+    """A file of the package's assets."""
+    return resources.files("lcodec.view").joinpath(f"assets/{name}").read_text("utf-8")
+
+
+@cache
+def policy() -> str:
+    """The content security policy: pictures of the server, and the scripts and styles below."""
+
+    def hashed(name: str) -> str:
+        digest = hashlib.sha256(asset(name).encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+    return (
+        f"default-src 'none'; img-src 'self'; style-src {hashed('view.css')}; "
+        f"script-src {hashed('view.js')}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def folder_page(title: str, names: Sequence[str]) -> str:
+    """Thumbnails of all files; a browser asks for those that come into sight."""
+    items = "".join(
+        f'<li><a href="picture/{number}"><img src="thumbnail/{number}" loading="lazy" '
+        f'width="256" height="192" alt="no preview"><span>{escape(name)}</span></a></li>\n'
+        for number, name in enumerate(names)
+    )
+    count = f"{len(names)} file{'' if len(names) == 1 else 's'}"
+    body = f'<main class="folder"><h1>{escape(title)}</h1><p>{count}</p><ul>\n{items}</ul></main>'
+    return _page(title, body)
+
+
+def picture_page(
+    names: Sequence[str],
+    number: int,
+    size: tuple[int, int],
+    facts: Sequence[tuple[str, str]],
+) -> str:
+    """One picture, with what is known about its file and the way to the others."""
+    rows = "".join(f"<dt>{escape(one)}</dt><dd>{escape(two)}</dd>\n" for one, two in facts)
+    ways = []
+    for other, word, key in ((number - 1, "Previous", "prev"), (number + 1, "Next", "next")):
+        if 0 <= other < len(names):
+            ways.append(f'<a rel="{key}" href="{other}">{word}</a>')
+    if len(names) > 1:
+        ways.append('<a rel="up" href="../">All</a>')
+    width, height = size
+    body = Template(asset("picture.html")).substitute(
+        name=escape(names[number]),
+        number=number,
+        width=width,
+        height=height,
+        facts=rows,
+        ways=" ".join(ways),
+        place=f"{number + 1} of {len(names)}" if len(names) > 1 else "",
+    )
+    return _page(names[number], body)
+
+
+def error_page(title: str, message: str) -> str:
+    """What went wrong with a file."""
+    words = f"<h1>{escape(title)}</h1><p>{escape(message)}</p>"
+    return _page(title, f'<main class="folder">{words}<p><a rel="up" href="../">All</a></p></main>')
+
+
+def _page(title: str, body: str) -> str:
+    return Template(asset("page.html")).substitute(
+        title=escape(title), body=body, style=asset("view.css"), script=asset("view.js")
+    )

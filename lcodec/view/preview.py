@@ -1,0 +1,34 @@
+"""A picture as a screen shows it, whole or small."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from lcodec.bench.html.screen import on_screen
+
+
+def shown(data: bytes, *, device: str = "auto", max_pixels: int) -> Image.Image:
+    """The picture of a ``.lic`` file in 8 bits of sRGB, before grey where it is transparent.
+
+    Raises:
+        LcodecError: as `lcodec.decode`.
+    """
+    from lcodec.codec import decode  # only now: pages are there before torch is
+
+    return on_screen(decode(data, device=device, max_pixels=max_pixels).picture)
+
+
+def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) -> Image.Image:
+    """The same, reduced to at most ``side`` x ``side`` pixels; smaller ones stay as they are."""
+    image = shown(data, device=device, max_pixels=max_pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return image
+
+
+def png(image: Image.Image) -> bytes:
+    """A PNG file of an image, written quickly."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
