@@ -199,21 +199,20 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
         WeightsError: no model at hand has this id, or it lacks a file. Of a model that was ever
             released the message has the command that gets it.
     """
-    known: list[str] = []
+    others = 0
     # An id means one model and no other, so damage elsewhere can change nothing about it.
     for model in list_models(damaged=True):
         found = stated_id(model)
         if found == model_id.hex():
             return _whole(model if not _damage() else replace(model, name=_exact(model, found)))
-        if found is not None:
-            known.append(f"`{model.name}` {found}")
+        others += found is not None
     get = how_to_get(model_id.hex())
     if get:
         raise WeightsError(get.removeprefix("; "))
     places = ", ".join(str(place) for place in search_places())
     raise WeightsError(
-        f"no model with id {model_id.hex()}; at hand: {', '.join(known) or 'none'};"
-        f" looked in {places}{_damage()}"
+        f"no model with id {model_id.hex()}: this version knows none, and it is none of the"
+        f" {others} at hand (`lcodec weights list`); looked in {places}{_damage()}"
     )
 
 

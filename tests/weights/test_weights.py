@@ -195,7 +195,7 @@ def test_model_is_found_by_its_id(places: list[Path]) -> None:
     store(places[0], model="a", model_id="00000001")
     store(places[2], model="b", model_id="0a0b0c0d")
     assert weights.find_model_by_id(b"\x0a\x0b\x0c\x0d").name == "b"
-    with pytest.raises(WeightsError, match="no model with id ffffffff; at hand: `a` 00000001, `b`"):
+    with pytest.raises(WeightsError, match=r"no model with id ffffffff: .* none of the 2 at hand"):
         weights.find_model_by_id(b"\xff" * 4)
 
 
