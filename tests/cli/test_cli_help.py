@@ -111,3 +111,15 @@ def test_examples_are_of_commands_that_exist() -> None:
     assert set(STATUSES) == set(COMMANDS)
     for line, _ in EXAMPLES[""]:
         parse(*invocations(line))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_manual_has_the_defaults_of_the_help(name: str) -> None:
+    rows = re.findall(r"^\| (`-.*?)(?<!\\) \| (.*) \|$", section(name), re.MULTILINE)
+    for parameter in COMMANDS[name].params:
+        stated = re.findall(r"([\d.,]*\d)(?: if not given|, if not given)", parameter.help or "")
+        for value in stated:
+            option = max(parameter.opts, key=len)
+            words = [text for names, text in rows if re.search(rf"{option}(?![\w-])", names)]
+            assert len(words) == 1, option
+            assert value in words[0] or "as for" in words[0], (option, value)
