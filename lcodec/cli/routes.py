@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from lcodec.atomic import descriptor_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
 from lcodec.container import SIGNATURE
@@ -110,7 +111,7 @@ def _check_lic_name(output: str) -> None:
 
 def _check_picture_name(output: str) -> None:
     suffix = Path(output).suffix.lower()
-    if suffix in WRITE_SUFFIXES:
+    if suffix in WRITE_SUFFIXES or descriptor_of(output) is not None:
         return
     known = " ".join(sorted(WRITE_SUFFIXES))
     if not suffix:
