@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 from lcodec.errors import OutputError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+STALE_SECONDS = 60
+_TEMPORARY = re.compile(r"\.lcodec-[0-9a-f-]+\.tmp")
 
 _unfinished: set[Path] = set()
 """Temporary files that exist or are about to."""
@@ -23,8 +35,9 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
 
     The data goes to a temporary file in the same folder, which is renamed over ``path`` at the
     end; on any failure, an interrupt included, it is deleted and ``path`` stays as it was. An
-    existing file keeps its permissions, a symbolic link stays and its target is replaced. Devices
-    and pipes cannot be replaced and are written directly. Only write inside the block: every
+    existing file keeps its permissions, a symbolic link stays and its target is replaced. Devices,
+    pipes, and what is open already (``/dev/stdout``, ``/dev/fd/3``) cannot be replaced and are
+    written directly. Only write inside the block: every
     OSError from it is taken for a failure of the output.
 
     Raises:
@@ -32,24 +45,62 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
     """
     target = Path(os.path.realpath(path))
     try:
-        mode = _existing_mode(target)
+        descriptor = descriptor_of(path)
+        if descriptor is not None:
+            with os.fdopen(os.dup(descriptor), "wb") as stream:
+                yield stream
+            return
+        # Of the path itself: what some links in /proc point to has no name.
+        mode = _existing_mode(Path(path))
         if mode is not None and stat.S_ISDIR(mode):
             raise OutputError(f"{path}: is a folder")
         if mode is not None and not stat.S_ISREG(mode):
-            with target.open("wb") as stream:
+            with open(path, "wb") as stream:
                 yield stream
             return
         if mode is not None and not overwrite:
             raise _exists(path)
+        if mode is None and not overwrite and os.path.islink(path):
+            raise OutputError(f"{path}: exists already, as a link to {target}, which does not")
         with _temporary(target, mode) as (stream, temporary):
             yield stream
             stream.close()
-            # Another program may have made the file meanwhile.
-            if not overwrite and _existing_mode(target) is not None:
-                raise _exists(path)
-            os.replace(temporary, target)
+            if overwrite or not _link(temporary, target, path):
+                os.replace(temporary, target)
+            else:
+                _delete(temporary)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _link(temporary: Path, target: Path, path: str | os.PathLike[str]) -> bool:
+    """Give a file its name unless another program has made one of that name meanwhile.
+
+    False, and nothing done, where files cannot have two names.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(path) from None
+    except (OSError, NotImplementedError):
+        if _existing_mode(target) is not None:
+            raise _exists(path) from None
+        return False
+    return True
+
+
+_DESCRIPTOR = re.compile(r"/dev/fd/([0-9]{1,9})|/proc/(?:self|thread-self)/fd/([0-9]{1,9})")
+_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+def descriptor_of(path: str | os.PathLike[str]) -> int | None:
+    """The open file of this process that a path stands for, as ``/dev/stdout`` does, or None.
+
+    It is the caller's, who has opened it to be written to: there is nothing to replace.
+    """
+    name = os.fspath(path)
+    found = _DESCRIPTOR.fullmatch(name)
+    return _STANDARD.get(name) if found is None else int(found[1] or found[2])
 
 
 @contextmanager
@@ -63,6 +114,7 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
     try:
         descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as stream:
+            _hold(descriptor)
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
             yield stream, temporary
@@ -70,6 +122,49 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
         _delete(temporary)
         raise
     _unfinished.discard(temporary)
+
+
+def _hold(descriptor: int) -> bool:
+    """Lock a temporary file for as long as it is open; whether that could be done."""
+    if fcntl is None:
+        return True  # what is open cannot be deleted there
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def delete_stale(folder: str | os.PathLike[str]) -> int:
+    """Delete the temporary files in a folder whose process is gone, and count them.
+
+    A process that is killed leaves its file behind; one that still writes holds a lock on it.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+    except OSError:
+        return 0
+    return sum(_delete_if_stale(path) for path in found)
+
+
+def _delete_if_stale(path: str) -> bool:
+    try:
+        # Between its making and its lock, or its last byte and its new name, it is young.
+        if time.time() - os.lstat(path).st_mtime < STALE_SECONDS:
+            return False
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            stale = _hold(descriptor)
+            if stale and fcntl is not None:
+                os.unlink(path)
+        finally:
+            os.close(descriptor)
+        if stale and fcntl is None:
+            os.unlink(path)
+    except OSError:
+        return False
+    return stale
 
 
 def delete_unfinished() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, OutputError
 
 
 @contextmanager
@@ -26,6 +26,16 @@ def own_errors(doing: str) -> Iterator[None]:
         if "memory" not in str(error).lower():
             raise
         raise _lacks_memory(doing) from error
+
+
+def without_temporary_folder(error: BaseException) -> OutputError | None:
+    """Our own error for one that says there is no folder for temporary files, else None.
+
+    torch asks for one as it is imported.
+    """
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        return OutputError("no folder for temporary files can be written; TMPDIR may name one")
+    return None
 
 
 def _lacks_memory(doing: str) -> InputError:

@@ -34,7 +34,9 @@ class Exit(IntEnum):
     NOTHING = 9, "nothing to do", "`batch`: no files, or all outputs are there already"
     TARGET = 10, "target not met", "the target cannot be met; nothing is written"
     DEFECT = 70, "defect", "a defect of lcodec; `LCODEC_DEBUG=1` shows where"
+    HUNG_UP = 129, "hung up", "hung up (SIGHUP)"
     INTERRUPTED = 130, "interrupted", "interrupted (Ctrl-C)"
+    QUIT = 131, "quit", "quit (SIGQUIT)"
     TERMINATED = 143, "terminated", "terminated (SIGTERM)"
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from lcodec.atomic import atomic_write, delete_unfinished
+from lcodec.atomic import atomic_write, delete_stale, delete_unfinished, descriptor_of
 from lcodec.errors import OutputError
 
 
@@ -108,6 +110,171 @@ def test_symbolic_links_stay_and_devices_are_written_directly(tmp_path: Path) ->
     with atomic_write("/dev/null", overwrite=False) as stream:
         stream.write(b"gone")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links of POSIX")
+def test_link_to_nothing_is_not_written_through_unless_asked(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(outside / "new")
+    with pytest.raises(OutputError, match="as a link to"), atomic_write(link, overwrite=False):
+        pytest.fail("the block must not run")
+    assert names(outside) == []
+    with atomic_write(link, overwrite=True) as stream:
+        stream.write(b"new")
+    assert (outside / "new").read_bytes() == b"new"
+    assert link.is_symlink()
+
+
+def test_two_writers_of_one_output(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with atomic_write(path, overwrite=True) as slow:
+        slow.write(b"slow")
+        with atomic_write(path, overwrite=True) as quick:
+            quick.write(b"quick")
+        assert path.read_bytes() == b"quick"
+    assert path.read_bytes() == b"slow"
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_new_files_the_first_stays(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another makes its own between looking and writing."""
+    path = tmp_path / "out"
+    real = os.link
+
+    def beaten(source: Path, target: Path) -> None:
+        path.write_bytes(b"theirs")
+        if not links:
+            raise OSError(1, "Operation not permitted")
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", beaten)
+    with pytest.raises(OutputError, match="exists"), atomic_write(path, overwrite=False) as stream:
+        stream.write(b"mine")
+    assert path.read_bytes() == b"theirs"
+    assert names(tmp_path) == ["out"]
+
+
+def test_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with atomic_write(tmp_path / "out", overwrite=False) as stream:
+        stream.write(b"new")
+    assert names(tmp_path) == ["out"]
+
+
+def test_folder_removed_meanwhile(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with (
+        pytest.raises(OutputError, match="No such file"),
+        atomic_write(folder / "out", overwrite=False) as stream,
+    ):
+        stream.write(b"half")
+        shutil.rmtree(folder)
+    assert names(tmp_path) == []
+
+
+WRITE = """
+import resource, sys
+from lcodec.atomic import atomic_write
+if len(sys.argv) > 2:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    with atomic_write(sys.argv[1], overwrite=False) as stream:
+        stream.write(b"x" * 1000)
+except Exception as error:
+    print(type(error).__name__, error, file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_full_disk_of_a_real_process(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WRITE, str(tmp_path / "out"), "limited"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.stderr.startswith("OutputError ")
+    assert "File too large" in result.stderr
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd here")
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/fd/N"])
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_what_is_open_already_is_written_directly(name: str, kind: str, tmp_path: Path) -> None:
+    if name.startswith("/proc") and not Path("/proc/self/fd").exists():
+        pytest.skip("no /proc here")
+    reader, writer = os.pipe()
+    path = tmp_path / "out"
+    with path.open("wb") as stream, os.fdopen(writer, "wb") as pipe:
+        stream.write(b"before ")
+        stream.flush()
+        target = stream if kind == "file" else pipe
+        done = subprocess.run(
+            [sys.executable, "-c", WRITE, name.replace("N", str(target.fileno()))],
+            stdout=target,
+            stderr=subprocess.PIPE,
+            pass_fds=[target.fileno()],
+            timeout=120,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    with os.fdopen(reader, "rb") as received:
+        data = received.read()
+    expected = b"before " + b"x" * 1000 if kind == "file" else b"before "
+    assert path.read_bytes() == expected
+    assert data == (b"" if kind == "file" else b"x" * 1000)
+
+
+def test_descriptors_that_are_not_open() -> None:
+    with pytest.raises(OutputError, match="Bad file"), atomic_write("/dev/fd/987", overwrite=True):
+        pytest.fail("the block must not run")
+    assert [descriptor_of(n) for n in ("/dev/fd/12", "/dev/fd/a", "/dev/null")] == [12, None, None]
+
+
+HELD = """
+import sys
+from lcodec.atomic import atomic_write
+with atomic_write(sys.argv[1], overwrite=False) as stream:
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_stale_temporaries_are_deleted_and_those_of_writers_are_not(tmp_path: Path) -> None:
+    long_ago = time.time() - 3600
+    killed = subprocess.Popen(
+        [sys.executable, "-c", HELD, str(tmp_path / "a")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert killed.stdout is not None
+    killed.stdout.readline()
+    for path in tmp_path.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    assert delete_stale(tmp_path) == 0  # it is being written to
+    killed.kill()
+    killed.communicate()
+    (tmp_path / ".lcodec-0123456789abcdef.tmp").touch()  # made just now
+    for name in (".lcodec-notes.tmp", "x.tmp", "b.lic"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    assert len(names(tmp_path)) == 5
+    assert delete_stale(tmp_path) == 1
+    young = ".lcodec-0123456789abcdef.tmp"
+    assert names(tmp_path) == sorted([young, ".lcodec-notes.tmp", "x.tmp", "b.lic"])
+    assert delete_stale(tmp_path / "none") == 0
 
 
 def test_what_never_ended_can_be_deleted(tmp_path: Path) -> None:

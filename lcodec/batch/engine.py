@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from lcodec.atomic import delete_stale
 from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
@@ -18,6 +19,11 @@ SMALL_PIXELS = 256 * 256
 """Pictures up to this size gain by being encoded together."""
 TOGETHER = 16
 """So many at most: what a bundle has done is lost if its process dies."""
+
+
+def tidy(jobs: Iterable[Job]) -> int:
+    """Delete the temporary files of batches that were killed, below the outputs; their number."""
+    return sum(map(delete_stale, {job.output.parent for job in jobs}))
 
 
 def survey(

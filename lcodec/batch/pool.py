@@ -24,6 +24,9 @@ Results = Iterator[tuple[Task, Result]]
 
 PATIENCE = 10.0
 """Seconds a worker has to delete its unfinished file when it is told to stop."""
+_OF_THE_TERMINAL = [
+    getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+]
 DEATHS_IN_A_ROW = 3
 """So many deaths per worker without any result between them end the batch."""
 
@@ -210,13 +213,14 @@ def _ending(code: int) -> str:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Start processes with SIGINT blocked: Ctrl-C reaches them too, but this process decides."""
+    """Start processes with signals of the terminal blocked: they reach them too, but this process
+    decides."""
     if sys.platform == "win32":
         yield
         return
     # It is started with the first process, and would unblock the signal in between.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
     try:
         yield
     finally:
@@ -225,7 +229,8 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
     """Main function of a process: results for tasks until the connection ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     warnings.filterwarnings("ignore", module="PIL")  # as in the main process
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -13,6 +13,7 @@ from lcodec import container
 from lcodec.atomic import atomic_write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain
+from lcodec.edge import without_temporary_folder
 from lcodec.errors import InputError, LcodecError, OutputError
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, load, save
@@ -259,12 +260,17 @@ class DecodeWorker:
 
 
 def _load(model: str, device: str) -> Codec:
-    from lcodec.codec import Codec  # only now: batches without work need no torch
-
     try:
+        from lcodec.codec import Codec  # only now: batches without work need no torch
+
         return Codec(model=model, device=device)
     except LcodecError as error:
         raise Unusable from error
+    except FileNotFoundError as error:
+        known = without_temporary_folder(error)
+        if known is None:
+            raise
+        raise Unusable from known
 
 
 def _unreadable(source: Path, error: OSError) -> InputError:

@@ -147,7 +147,7 @@ def batch(
     _check_usage(context, sources, decode, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
     from lcodec.batch.check import Check
-    from lcodec.batch.engine import TOGETHER, survey, work
+    from lcodec.batch.engine import TOGETHER, survey, tidy, work
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
     from lcodec.cli.batchview import View
@@ -174,6 +174,8 @@ def batch(
         try:
             for problem in plan.problems:
                 view(problem)
+            if not dry_run:
+                tidy(plan.jobs)
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _COLOURS = {1: "gray", 3: "RGB"}
 _ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}
 _LABEL = 9
+_LINE_ENDS = {ord("\n"): r"\x0a", ord("\t"): r"\x09"}
 
 
 class Details:
@@ -27,7 +28,8 @@ class Details:
     def say(self, label: str, text: str) -> None:
         """One row."""
         if self.wanted:
-            console.say(f"  {label:<{_LABEL}} {text}")
+            # Names of files can have line ends, too.
+            console.say(f"  {label:<{_LABEL}} {text.translate(_LINE_ENDS)}")
 
     def picture(self, picture: Picture) -> None:
         """Size, mode and metadata of a picture that was read."""

@@ -28,13 +28,16 @@ from lcodec.cli.help import Command, Group
 from lcodec.cli.inspect import inspect
 from lcodec.cli.man import man
 from lcodec.cli.repack import repack
+from lcodec.cli.streams import occupy_closed_streams
 from lcodec.cli.train import train
 from lcodec.cli.view import view
 from lcodec.cli.weights import weights_app
+from lcodec.edge import without_temporary_folder
 from lcodec.errors import Exit, LcodecError, OutputError
 from lcodec.startup import own_process
 
 DEBUG = "LCODEC_DEBUG"
+_BY_SIGNAL = 128  # and the number of the signal: the exit status, as shells have it
 
 app = typer.Typer(
     name=PROGRAM,
@@ -105,6 +108,10 @@ def run(arguments: Sequence[str]) -> int:
         fail("interrupted")
         return Exit.INTERRUPTED
     except Exception as error:
+        known = without_temporary_folder(error)
+        if known is not None:
+            fail(str(known))
+            return known.exit_code
         if not mistakes.is_usage_mistake(error):
             return _unexpected(error)
         fail(mistakes.explain(error, arguments))
@@ -119,14 +126,24 @@ def _unexpected(error: Exception) -> int:
     return Exit.DEFECT
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     # An exception, so that unfinished output is deleted on the way out.
-    raise SystemExit(Exit.TERMINATED)
+    raise SystemExit(_BY_SIGNAL + number)
+
+
+def _heed_signals() -> None:
+    """Let what ends a program end this one in order."""
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)
+        # nohup has hang-ups ignored, and that stays so.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _terminate)
 
 
 def main() -> NoReturn:
     """Entry point of the command ``lcodec``."""
-    signal.signal(signal.SIGTERM, _terminate)
+    occupy_closed_streams()
+    _heed_signals()
     own_process()
     # Of damage that Pillow can live with, to people who cannot tell what it means.
     warnings.filterwarnings("ignore", module="PIL")

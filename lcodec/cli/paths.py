@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcodec.atomic import atomic_write
+from lcodec.atomic import atomic_write, descriptor_of
 from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 
@@ -70,9 +70,13 @@ def check_output(output: str, *, force: bool) -> None:
     if output == STANDARD:
         refuse_terminal_output()
         return
+    if descriptor_of(output) is not None or is_special(output):
+        return
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
         raise OutputError(f"{output}: is a folder")
+    if os.path.islink(output) and not os.path.exists(output) and not force:
+        raise OutputError(f"{output}: is a link to a file that is not there; `-f` makes that")
     if os.path.isfile(output) and not force:
         raise OutputError(f"{output}: exists already; `-f` replaces it")
     if not os.path.isdir(folder):
@@ -98,6 +102,11 @@ def file_size(name: str) -> int | None:
         return os.path.getsize(name) if os.path.isfile(name) else None
     except OSError:
         return None
+
+
+def is_special(name: str) -> bool:
+    """Whether there is a pipe or a device of that name, which is written to directly."""
+    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
 def read_input(source: str, size: int = -1) -> bytes:
@@ -134,7 +143,9 @@ def keep_time(source: str, output: str) -> None:
     Raises:
         OutputError: it cannot be given.
     """
-    if STANDARD in (source, output):
+    if STANDARD in (source, output) or not os.path.isfile(output):
+        return
+    if descriptor_of(output) is not None:
         return
     try:
         state = os.stat(source)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from lcodec.atomic import descriptor_of
 from lcodec.batch.plan import outputs_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
@@ -220,6 +221,8 @@ def _check_lic_name(output: str) -> None:
 
 
 def _check_picture_name(output: str) -> None:
+    if descriptor_of(output) is not None:
+        return
     suffix = Path(output).suffix
     if not suffix:
         known = " ".join(sorted(WRITE_SUFFIXES))

@@ -65,11 +65,16 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
     try:
         with path.open("rb") as stream:
             seekable = stream if stream.seekable() else io.BytesIO(stream.read())
-            return _load_stream(seekable, str(path), max_pixels)
+            before = os.fstat(stream.fileno())
+            picture = _load_stream(seekable, str(path), max_pixels)
+            after = os.fstat(stream.fileno())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise InputError(f"{path}: changed while it was being read")
+    return picture
 
 
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from lcodec.atomic import atomic_write
+from lcodec.atomic import atomic_write, descriptor_of
 from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
@@ -92,9 +92,10 @@ def save(
 ) -> tuple[str, ...]:
     """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
 
-    ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``); ``suffix`` also
-    overrules that of a path. All formats are lossless but JPEG (quality 95, 4:4:4) and AVIF
-    (likewise). Returns a note on what the format cannot hold and is therefore lost, if anything.
+    ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``, as for
+    ``/dev/fd/3`` and its like); ``suffix`` also overrules that of a path. All formats are lossless
+    but JPEG (quality 95, 4:4:4) and AVIF (likewise). Returns a note on what the format cannot hold
+    and is therefore lost, if anything.
 
     Raises:
         UsageError: unknown suffix, an array that is not pixels, a colour picture as ``.pgm``,
@@ -103,7 +104,8 @@ def save(
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     to_stdout = os.fspath(path) == "-"
-    wanted = suffix or (".png" if to_stdout else Path(path).suffix)
+    nameless = to_stdout or descriptor_of(path) is not None
+    wanted = suffix or (".png" if nameless else Path(path).suffix)
     wanted = wanted.lower()
     if wanted not in _FORMATS:
         known = " ".join(sorted(WRITE_SUFFIXES))

@@ -84,7 +84,12 @@ def test_reader_that_went_away(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "status", "words"),
-    [(signal.SIGINT, 130, "lcodec: interrupted\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "lcodec: interrupted\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+        (signal.SIGQUIT, 131, ""),
+    ],
 )
 def test_signals_end_it_without_a_traceback(
     sent: signal.Signals, status: int, words: str, tmp_path: Path
