@@ -8,18 +8,16 @@ GPU is always waiting for its next operation.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 from torch import Tensor
 
 from lcodec.entropy.interface import EntropyModel, Symbols
 from lcodec.entropy.model import IntegerEntropyModel
-from lcodec.entropy.network import Prediction, State
+from lcodec.entropy.network import Prediction
 
 SMALL = 1 << 14
 """Latents of a group, of all tiles that go together, up to which one pass is faster."""
-
-StateT = TypeVar("StateT")
 
 
 class OnePass:
@@ -55,9 +53,7 @@ class OnePass:
         return self._model.ungroup(groups, h, w)
 
 
-def for_encoder(
-    model: IntegerEntropyModel, y: Tensor
-) -> EntropyModel[State] | EntropyModel[list[int]]:
+def for_encoder(model: IntegerEntropyModel, y: Tensor) -> EntropyModel[Any]:
     """The faster way to code ``y`` (B, M, h, w) with ``model``."""
     if model.cached and (y.is_cuda or model.group(y)[:, 0].numel() <= SMALL):
         return OnePass(model, y)

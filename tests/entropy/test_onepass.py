@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lcodec.codec import Codec
 from lcodec.entropy import onepass
-from lcodec.entropy.network import EntropyNetwork
+from lcodec.entropy.network import EntropyNetwork, Prediction
 from lcodec.weights.load import load_model
 from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
 from tests.tinymodel import picture
@@ -41,16 +42,17 @@ def test_one_pass_gives_the_same_file(
     monkeypatch.setenv("LCODEC_MODELS", str(all_tiny_models))
     pixels, codec = picture(90, 70), Codec(name)
     passes = 0
-    whole = EntropyNetwork.parallel
 
-    def counted(*arguments: object) -> object:
+    network = type(codec.loaded.entropy.network)
+    own = network.parallel
+
+    def counted(*arguments: Any) -> Prediction:
         nonlocal passes
         passes += 1
         return own(*arguments)
 
-    own = type(codec.loaded.entropy.network).parallel
-    assert own is not whole
-    monkeypatch.setattr(type(codec.loaded.entropy.network), "parallel", counted)
+    assert own is not EntropyNetwork.parallel
+    monkeypatch.setattr(network, "parallel", counted)
     at_once = codec.encode(pixels)
     assert passes == 1
     monkeypatch.setattr(onepass, "SMALL", 0)

@@ -78,7 +78,7 @@ def test_what_only_research_needs_is_in_extras() -> None:
         *("constriction", "imagecodecs", "numpy", "pillow", "rich", "safetensors", "tifffile"),
         *("torch", "typer"),
     }
-    assert {"bench", "fetch", "dev"} == set(PROJECT["optional-dependencies"])
+    assert {"bench", "fetch", "docs", "dev"} == set(PROJECT["optional-dependencies"])
 
 
 def test_data_statement_adds_up() -> None:
@@ -161,7 +161,7 @@ def test_the_workflow_runs_what_the_makefile_has() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", text("Makefile"), re.MULTILINE))
     run = set(re.findall(r"run: make ([a-z-]+)", workflow))
     assert run <= targets
-    assert {"install", "lint", "unit", "docs", "release-check"} <= run
+    assert {"install", "lint", "unit", "docs", "site", "oldest", "release-check"} <= run
     # `make test`, which .ci/run has, is lint and unit.
     assert re.search(r"^test: lint unit ", text("Makefile"), re.MULTILINE)
     versions = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))
