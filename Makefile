@@ -10,11 +10,16 @@ PICTURE ?= $(shell $(BIN)/python -c \
 DEMO := build/demo
 MINUTES ?= 10
 ORIGINAL = $(DEMO)/original$(suffix $(PICTURE))
+# The commit that `speed` compares with.
+BASE ?= HEAD~1
+UV ?= uv
+OLDEST := --resolution lowest-direct --torch-backend cpu
 # Where `release-check` finds torch without CUDA; empty where pip finds it without being told.
 INDEX ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lint unit test docs portability fuzz slow bench release-check
+.PHONY: help install demo lint unit test docs site portability fuzz slow oldest bench speed \
+	fairness lock release-check
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +67,26 @@ slow: $(INSTALLED) ## The tests that take long
 
 bench: $(INSTALLED) ## Rate and distortion over the pictures in the folder SET
 	$(BIN)/lcodec bench --set $(SET)
+
+speed: $(INSTALLED) ## Compare the stages' speed with the commit BASE; fails if one has lost 10 %
+	$(BIN)/python -m benchmarks.speed --against $(BASE)
+
+fairness: $(INSTALLED) ## Several processes at once beside one alone
+	$(BIN)/python -m benchmarks.fairness
+
+site: $(INSTALLED) ## The documents and the API reference as pages, in build/site
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+oldest: ## The tests with the oldest versions of what lcodec needs, in build/oldest; needs uv
+	$(UV) venv --quiet --clear --python $(PYTHON) build/oldest
+	$(UV) pip install --python build/oldest $(OLDEST) -e ".[dev]"
+	build/oldest/bin/python -m pytest
+
+lock: $(INSTALLED) ## Pin anew what development needs: the latest, but what constraints.txt holds back
+	sed '/^# All the rest/,$$d' constraints.txt > $(VENV)/held.txt
+	$(BIN)/python -m pip install --upgrade --upgrade-strategy eager -c $(VENV)/held.txt -e ".[dev,docs]"
+	$(BIN)/python tools/lock.py
 
 release-check: $(INSTALLED) ## Build, install into an empty environment, try; see docs/releasing.md
 	$(BIN)/python tools/release_check.py --index "$(INDEX)"

@@ -24,4 +24,5 @@ def natural(width: int, height: int, seed: int = 1) -> NDArray[np.uint8]:
         planes.append(weight * CONTRAST * plane / plane.std())
     luma, first, second = planes
     colours = np.stack([luma + first, luma - 0.5 * (first + second), luma + second], -1)
-    return np.rint(128 + colours).clip(0, 255).astype(np.uint8)
+    samples: NDArray[np.uint8] = np.rint(128 + colours).clip(0, 255).astype(np.uint8)
+    return samples

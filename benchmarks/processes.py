@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,11 +29,19 @@ class Worker:
     """A process of `benchmarks.worker` over the lcodec in ``tree``.
 
     ``picture`` is a file of NumPy's; ``threads`` 0 leaves them to torch; with ``cpu`` seconds are
-    those of the processor.
+    those of the processor; ``variables`` are added to its environment.
     """
 
     def __init__(
-        self, tree: Path, picture: Path, *, model: str, quality: int, threads: int, cpu: bool
+        self,
+        tree: Path,
+        picture: Path,
+        *,
+        model: str,
+        quality: int,
+        threads: int,
+        cpu: bool,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         options = {"picture": str(picture), "model": model, "quality": quality}
         options |= {"threads": threads, "cpu": cpu}
@@ -43,13 +51,13 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(tree, threads),
+            env=environment(tree, threads) | dict(variables or {}),
             cwd=tree,
         )
         self.facts = self._answer()
 
     def ask(self, what: str) -> None:
-        """Have it "encode" or "decode"; `answer` has the result."""
+        """Have it "encode", "decode" or do "both"; `answer` has the result."""
         assert self._process.stdin is not None
         self._process.stdin.write(what + "\n")
         self._process.stdin.flush()

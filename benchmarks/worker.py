@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +17,16 @@ from typing import Any
 def main() -> None:
     """Options as JSON in the first argument: picture, model, quality, threads, cpu."""
     options: dict[str, Any] = json.loads(sys.argv[1])
+    with suppress(ImportError):  # earlier versions have none
+        from lcodec.startup import own_process
+
+        own_process()
     import numpy as np
-    import torch
 
     from lcodec import timing
     from lcodec.codec import Codec
+
+    import torch  # isort: skip  # as the program does: after the codec
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -36,10 +42,11 @@ def main() -> None:
     print(json.dumps(answer), flush=True)
     for line in sys.stdin:
         start = clock()
-        if line.strip() == "encode":
-            stages = codec.encode_detailed(pixels, options["quality"]).timings
-        else:
-            stages = codec.decode(data).timings
+        stages: dict[str, float] = {}
+        if line.strip() != "decode":
+            stages |= codec.encode_detailed(pixels, options["quality"]).timings
+        if line.strip() != "encode":
+            stages |= codec.decode(data).timings
         print(json.dumps({"total": clock() - start, **stages}), flush=True)
 
 

@@ -85,6 +85,31 @@ def test_the_program_and_the_workers_call_it() -> None:
     assert done.stdout.splitlines()[-1] == startup.SHORT_SPINS["GOMP_SPINCOUNT"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator is that of glibc")
+@pytest.mark.parametrize("settled", [{}, {"MALLOC_TRIM_THRESHOLD_": "131072"}])
+def test_memory_is_kept(settled: dict[str, str]) -> None:
+    """Pages that arrays take from the system, of which each takes 8192 if nothing is kept."""
+    script = """
+import resource, sys
+from lcodec.startup import own_process
+own_process()
+import lcodec.quicktorch, torch
+torch.ones(8 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(8):
+    torch.ones(8 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(**settled),
+        check=True,
+    )
+    assert (int(done.stdout) > 8 * 8192 // 2) is bool(settled)
+
+
 @pytest.fixture
 def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import torch

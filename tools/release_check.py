@@ -1,16 +1,18 @@
 """Whether what lies here can be released: built, installed into an empty environment, tried.
 
-    python tools/release_check.py [--folder DIR] [--index URL]
+    python tools/release_check.py [--folder DIR] [--index URL] [--cuda] [--json FILE]
 
 Checks that the catalogue has all models with their commits, that version, changelog, citation and
 tag agree, that sdist and wheel build and have sound metadata, that the wheel holds what it should,
 that an empty virtual environment with the wheel passes `tools/smoke.py` and has the size that the
-README states. Stops at the first thing that is wrong.
+README states. Stops at the first thing that is wrong. With `--json`, the sizes are written there
+for `tools/results.py`; with `--cuda`, that of an installation with CUDA is measured, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -100,6 +102,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "release", metavar="DIR")
     parser.add_argument("--index", default=CPU_INDEX, help="where torch without CUDA is; may be ''")
+    parser.add_argument("--cuda", action="store_true", help="install the torch with CUDA as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the sizes there")
     options = parser.parse_args()
     folder = options.folder.resolve()
     insist(catalogue_complaints())
@@ -118,17 +122,37 @@ def main() -> None:
     (wheel,) = (folder / "dist").glob("*.whl")
     insist(wheel_complaints(wheel, ROOT))
 
+    index = ["--extra-index-url", options.index] if options.index else []
+    with_pins: list[str | Path] = ["-c", ROOT / "constraints.txt"]
+    sizes = {"installed": installed_size(folder, wheel, *with_pins, *index, smoke=True)}
+    if options.cuda:
+        sizes["installed_with_cuda"] = installed_size(folder, wheel)
+    if options.json:
+        write_sizes(options.json, sizes | {"wheel": wheel.stat().st_size})
+    else:
+        insist(size_complaints((ROOT / "README.md").read_text("utf-8"), sizes["installed"]))
+    print("release check passed")
+
+
+def installed_size(folder: Path, wheel: Path, *options: str | Path, smoke: bool = False) -> int:
+    """Bytes that the wheel and all it needs take in an empty environment, which is then deleted."""
     environment = folder / "environment"
     run(sys.executable, "-m", "venv", environment)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    index = ["--extra-index-url", options.index] if options.index else []
-    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *index, wheel)
-    run(python, "-I", ROOT / "tools" / "smoke.py", folder=folder)
+    run(python, "-m", "pip", "install", "--quiet", *options, wheel)
+    if smoke:
+        run(python, "-I", ROOT / "tools" / "smoke.py", folder=folder)
     size = folder_size(environment)
     print(f"installed: {size / 1e9:.2f} GB")
-    insist(size_complaints((ROOT / "README.md").read_text("utf-8"), size))
     shutil.rmtree(environment)
-    print("release check passed")
+    return size
+
+
+def write_sizes(path: Path, sizes: dict[str, int]) -> None:
+    """Put the sizes into a file, those not measured this time as they were."""
+    before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    found = before | sizes | {"version": __version__}
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,13 @@
         --against jpeg,webp,avif,avif444,jxl --json visual.json
     python tools/results.py --visual visual.json
 
+    python -m benchmarks.speed --json docs/figures/speed.json
+    python tools/release_check.py --cuda --json docs/figures/size.json
+    python tools/results.py --figures
+
 Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
-speed and the results in README.md, the results in the card of groupedmixer, and docs/rd.svg;
+results in README.md and in the card of groupedmixer, and docs/rd.svg; `--figures` what README.md
+says of speed and size, from the files in docs/figures, to which a test holds it;
 `--models` the tables in docs/models.md and README.md (a few columns), and docs/models.svg;
 `--ablations`, a comparison too, another table in docs/models.md; `--effort` the table in
 docs/effort.md; `--targets` what `tools/target_check.py` prints, in docs/targets.md. With `--runs`,
@@ -24,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +39,14 @@ from lcodec.bench.modelreport import headings, markdown, markdown_table, plot_co
 from lcodec.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
+FIGURES = ROOT / "docs" / "figures"
+FIGURE_FILES = ("speed.json", "size.json")
+KODAK_MEGAPIXELS = 768 * 512 / 1e6
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
 PLACES = (
     ("speed", "README.md"),
+    ("size", "README.md"),
+    ("stages", "README.md"),
     ("unseen", "docs/visual.md"),
     ("smooth", "docs/visual.md"),
     ("visual", "README.md"),
@@ -77,19 +88,50 @@ def bench_tables(result: BenchResult) -> str:
     return "\n".join(lines)
 
 
-def speed(result: BenchResult) -> str:
-    """Seconds a megapixel at the quality nearest to 50, over all pictures."""
-    quality = min(result.qualities, key=lambda level: abs(level - 50))
-    rows = [row for row in result.results if row.quality == quality]
-    megapixels = sum(row.width * row.height for row in rows) / 1e6
-    encode = sum(row.encode_seconds for row in rows) / megapixels
-    decode = sum(row.decode_seconds for row in rows) / megapixels
-    threads = result.machine.get("threads", "all")
+def speed(figures: Mapping[str, Any]) -> str:
+    """Seconds of a core a megapixel, and what starting costs, from `benchmarks.speed`."""
+    start = figures["start"]
     return (
-        f"*Speed*: {encode:.1f} s a megapixel to encode and {decode:.1f} s to decode, at quality"
-        f" {quality} with {threads} threads"
-        + ("." if result.startup_seconds is None else f"; {result.startup_seconds:.0f} s to start.")
+        f"*Speed*: {figures['encode']['total']:.1f} s of one core a megapixel to encode,"
+        f" {figures['decode']['total']:.1f} s to decode ({machine(figures)}, quality"
+        f" {figures['quality']}); starting takes {start['total'] / start['import torch']:.1f} times"
+        " as long as importing torch."
     )
+
+
+def machine(figures: Mapping[str, Any]) -> str:
+    """The processor that speed was measured on."""
+    return f"{figures['processor']} with {figures['instructions']}"
+
+
+def stages(figures: Mapping[str, Any]) -> str:
+    """Shares of the stages of decoding, and the start beside them."""
+    decode = dict(figures["decode"])
+    whole = decode.pop("total")
+    shares = sorted(decode.items(), key=lambda entry: -entry[1])
+    told = [f"{name} {100 * part / whole:.0f} %" for name, part in shares if part >= 0.01 * whole]
+    start = figures["start"]["total"] / (whole * KODAK_MEGAPIXELS)
+    return textwrap.fill(
+        f"Of the time to decode, {', '.join(told)} ({machine(figures)}, `{figures['model']}`,"
+        f" quality {figures['quality']}). Loading torch and the weights takes {start:.1f} times as"
+        " long as decoding a picture of 768 x 512.",
+        width=100,
+        break_long_words=False,
+    )
+
+
+def size(figures: Mapping[str, Any]) -> str:
+    """What an installation takes, from `tools/release_check.py`."""
+    return (
+        f"*Size*: {figures['installed'] / 1e9:.1f} GB installed without CUDA,"
+        f" {figures['installed_with_cuda'] / 1e9:.1f} GB with it; nearly all of that is PyTorch."
+    )
+
+
+def readme_figures(folder: Path = FIGURES) -> dict[str, str]:
+    """What stands between the marks in README.md that is made of the files in docs/figures."""
+    fast, large = (json.loads((folder / name).read_text("utf-8")) for name in FIGURE_FILES)
+    return {"speed": speed(fast), "stages": stages(fast), "size": size(large)}
 
 
 def visual_tables(result: BenchResult) -> str:
@@ -239,10 +281,13 @@ def main() -> None:
     for name in ("bench", "visual", "models", "ablations", "effort", "targets"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="FOLDER")
+    parser.add_argument("--figures", action="store_true", help="from docs/figures")
     options = parser.parse_args()
+    if options.figures:
+        for mark, part in readme_figures().items():
+            put(mark, part)
     if options.bench:
         result = load_result(options.bench)
-        put("speed", speed(result))
         put("results", bench_tables(result))
         curves = [result.curve(), *(published_curve(name) for name in DRAWN)]
         plot_rd(curves, ROOT / "docs" / "rd.svg", overwrite=True)

@@ -66,8 +66,14 @@ class Block(Typed[[Tensor], Tensor]):
             last.start_near_zero(0.1 / math.sqrt(last.in_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.project(self.spatial(F.hardswish(self.expand(x))))
-        return x + self.down(F.hardswish(self.up(x)))
+        spare = not torch.is_grad_enabled()  # then nobody needs what lies in between
+        x = _sum(self.project(self.spatial(F.hardswish(self.expand(x), spare))), x, spare)
+        return _sum(self.down(F.hardswish(self.up(x), spare)), x, spare)
+
+
+def _sum(update: Tensor, x: Tensor, spare: bool) -> Tensor:
+    """Both added, in the place of the first if that is to spare."""
+    return update.add_(x) if spare else x + update
 
 
 def _blocks(width: int, count: int) -> Sequential:

@@ -33,12 +33,26 @@ def test_tables_hold_the_means(tmp_path: Path) -> None:
     assert "--quality 20,60" in results.bench_tables(result)
 
 
-def test_speed_is_that_of_a_megapixel(tmp_path: Path) -> None:
-    write_pictures(tmp_path, {"a.png": (64, 80), "b.png": (32, 40)})
-    result = run(FakeCodec(), tmp_path, (20, 60))
-    rows = [row for row in result.results if row.quality == 60]
-    seconds = sum(row.decode_seconds for row in rows) / (64 * 80 + 32 * 40) * 1e6
-    assert f"{seconds:.1f} s to decode, at quality 60" in results.speed(result)
+def test_the_readme_says_what_was_measured() -> None:
+    readme = (results.ROOT / "README.md").read_text("utf-8")
+    for mark, part in results.readme_figures().items():
+        assert results.replaced(readme, mark, part) == readme, "run tools/results.py --figures"
+
+
+def test_speed_and_size_in_words() -> None:
+    figures = {
+        "processor": "A B", "instructions": "AVX2", "quality": 75, "model": "m",
+        "encode": {"total": 1.24}, "start": {"total": 3.0, "import torch": 2.0},
+        "decode": {"total": 2.0, "synthesis": 1.2, "range coder": 0.799, "alpha": 0.001},
+    }  # fmt: skip
+    assert "1.2 s of one core a megapixel to encode, 2.0 s to decode" in results.speed(figures)
+    assert "(A B with AVX2, quality 75)" in results.speed(figures)
+    assert "1.5 times as long as importing torch" in results.speed(figures)
+    told = results.stages(figures)
+    assert told.startswith("Of the time to decode, synthesis 60 %, range coder 40 % (A B")
+    assert "alpha" not in told and "3.8 times" in " ".join(told.split())
+    size = results.size({"installed": 1.06e9, "installed_with_cuda": 5.55e9})
+    assert "1.1 GB installed without CUDA, 5.5 GB with it" in size
 
 
 def test_effort_table_has_times_relative_to_effort_0() -> None:

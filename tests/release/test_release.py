@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tomllib
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 
 import lcodec
+from lcodec.container import DEFAULT_TILE_EDGE
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.registry import PRESETS
+from lcodec.integer import profile
 from lcodec.weights.catalogue import Released, read_catalogue
 from tests.conftest import ROOT
 from tools import data_statement, release_check
@@ -83,7 +87,7 @@ def test_what_only_research_needs_is_in_extras() -> None:
         *("constriction", "imagecodecs", "numpy", "pillow", "rich", "safetensors", "tifffile"),
         *("torch", "typer"),
     }
-    assert {"bench", "fetch", "dev"} == set(PROJECT["optional-dependencies"])
+    assert {"bench", "fetch", "docs", "dev"} == set(PROJECT["optional-dependencies"])
 
 
 def test_data_statement_adds_up() -> None:
@@ -152,6 +156,12 @@ def test_size_of_an_installation_is_stated() -> None:
     assert release_check.size_complaints("", 1e9)
 
 
+def test_size_of_the_wheel_is_stated() -> None:
+    sizes = json.loads(text("docs/figures/size.json"))
+    stated = re.search(r"It has (\d+) MB;", text("docs/releasing.md"))
+    assert stated is not None and int(stated[1]) == round(sizes["wheel"] / 1e6)
+
+
 def test_figures_of_the_first_screen() -> None:
     readme = text("README.md")
     jpeg = re.search(r"^\| JPEG 4:2:0, optimised \| (-[\d.]+) %", readme, re.M)
@@ -161,12 +171,28 @@ def test_figures_of_the_first_screen() -> None:
     assert f"{words[len(PRESETS)]} entropy models" in readme
 
 
+def test_figures_of_how_it_works() -> None:
+    """The overhead of 48 bytes is held to by tests/container."""
+    plain = " ".join(text("README.md").split())
+    base = PRESETS["groupedmixer"]
+    assert isinstance(base, GroupedMixerConfig)
+    assert f"serve {profile.QUALITY_LEVELS} qualities" in plain
+    assert f"{base.groups} groups in the Base model" in plain
+    weights, activations = (
+        limit.bit_length() + 1 for limit in (profile.WEIGHT_LIMIT, profile.ACT_LIMIT)
+    )
+    assert f"weights of {weights} bits, activations of {activations}" in plain
+    assert profile.FLOAT32_EXACT == 1 << 24 and "products summed below 2^24" in plain
+    assert f"independent tiles of {DEFAULT_TILE_EDGE} x {DEFAULT_TILE_EDGE} pixels" in plain
+    assert "48 bytes of overhead" in plain
+
+
 def test_the_workflow_runs_what_the_makefile_has() -> None:
     workflow = text(".github/workflows/ci.yml")
     targets = set(re.findall(r"^([a-z-]+):.*## ", text("Makefile"), re.MULTILINE))
     run = set(re.findall(r"run: make ([a-z-]+)", workflow))
     assert run <= targets
-    assert {"install", "lint", "unit", "docs", "release-check"} <= run
+    assert {"install", "lint", "unit", "docs", "site", "oldest", "release-check"} <= run
     # `make test`, which .ci/run has, is lint and unit.
     assert re.search(r"^test: lint unit ", text("Makefile"), re.MULTILINE)
     versions = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["classifiers"]))

@@ -1,0 +1,98 @@
+"""The measurements of speed: what they make of the seconds."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import fairness, peers, processes, speed
+from benchmarks.picture import natural
+
+
+def test_the_picture_is_the_same_everywhere_and_like_a_photograph() -> None:
+    pixels = natural(96, 64)
+    assert pixels.shape == (64, 96, 3) and np.array_equal(pixels, natural(96, 64))
+    luma = pixels.astype(float).mean(-1)
+    near = np.corrcoef(luma[:, 1:].ravel(), luma[:, :-1].ravel())[0, 1]
+    assert 0.7 < near < 0.999 and 30 < luma.std() < 60
+
+
+def test_a_stage_that_got_slower_has_lost() -> None:
+    before = {"encode": {"total": [1.0, 2.0, 1.0], "analysis": [0.5, 1.0, 0.5], "tiny": [0.01] * 3}}
+    now = {"encode": {"total": [1.1, 2.0, 0.9], "analysis": [0.6, 1.3, 0.7], "tiny": [0.02] * 3}}
+    rows = {row.stage: row for row in speed.compared(before, now)}
+    assert rows["analysis"].ratio == pytest.approx(1.3) and rows["analysis"].lost
+    assert not rows["total"].lost
+    assert rows["tiny"].ratio == pytest.approx(2.0) and not rows["tiny"].lost
+    text = "\n".join(speed.table(list(rows.values())))
+    assert "lost" in text and "too short to judge" in text
+
+
+def test_a_stage_that_is_new_is_not_compared() -> None:
+    before = {"start": {"total": [1.0], speed.TORCH: [1.0]}}
+    now = {"start": {"total": [1.0], speed.TORCH: [1.0], "other": [9.0]}}
+    assert [row.stage for row in speed.compared(before, now)] == ["total"]
+
+
+def test_figures_are_medians_of_a_megapixel() -> None:
+    samples = {"encode": {"total": [1.0, 3.0, 2.0]}, "start": {"total": [4.0, 5.0, 6.0]}}
+    assert speed.summary(samples, 0.5) == {"encode": {"total": 4.0}, "start": {"total": 5.0}}
+    assert speed.in_turn(2, 0) == [0, 1] and speed.in_turn(2, 1) == [1, 0]
+
+
+def test_a_worker_tells_the_stages(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", natural(48, 32))
+    options = {"model": "groupedmixer-fast", "quality": 40, "threads": 1, "cpu": True}
+    with processes.Worker(processes.ROOT, tmp_path / "a.npy", **options) as worker:  # type: ignore[arg-type]
+        encode, decode = worker.time("encode"), worker.time("decode")
+        both = worker.time("both")
+    assert {"analysis", "entropy network", "range coder", "total"} <= set(encode)
+    assert "synthesis" in decode and "synthesis" not in encode
+    assert {"analysis", "synthesis"} <= set(both)
+    assert encode["total"] >= encode["analysis"] > 0
+
+
+def test_another_commit_is_checked_out_and_removed(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *author, *words], check=True)
+
+    git("init", "--quiet")
+    for text in ("one", "two"):
+        (tmp_path / "a.txt").write_text(text)
+        git("add", "a.txt")
+        git("commit", "--quiet", "-m", text)
+    with processes.checkout("HEAD~1", tmp_path) as tree:
+        assert (tree / "a.txt").read_text() == "one"
+    assert not tree.exists()
+    with pytest.raises(SystemExit, match="cannot be"), processes.checkout("x", tmp_path):
+        pass
+
+
+def test_what_is_fair() -> None:
+    assert fairness.is_fair(1, 1.0) and fairness.is_fair(2, 2.2) and fairness.is_fair(4, 4.4)
+    assert not fairness.is_fair(2, 2.3) and not fairness.is_fair(4, 4.6)
+
+
+def test_peers_run_and_what_is_missing_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "a.npy", natural(64, 48))
+    jpeg, none = peers.Entry("jpeg", "JPEG 4:2:0"), peers.Entry("none", "No codec")
+    found = peers.measure([jpeg, none], tmp_path / "a.npy", threads=1, rounds=1, turns=1)
+    assert set(found) == {"jpeg"} and min(found["jpeg"].values()) > 0
+    assert "No codec: left out: unknown codec: none" in capsys.readouterr().err
+    lines = peers.table([jpeg, none], found | {peers.OWN: found["jpeg"]}, 0.5)
+    assert len(lines) == 3 and "| 1.00 | 1.00 |" in lines[2]
+
+
+def test_published_curves_of_peers_are_known(tmp_path: Path) -> None:
+    known = peers.rates(peers.CODECS, None)
+    assert set(known) == {entry.name for entry in peers.CODECS if entry.curve}
+    assert known["jpeg"] > known["webp"] > known["compressai:cheng2020-anchor"]
+    figures = {name: {"decode": 1.0} for name in known}
+    peers.plot(peers.CODECS, figures, 1.0, tmp_path / "a.svg", bench=None)
+    assert (tmp_path / "a.svg").stat().st_size > 1000
