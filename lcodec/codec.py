@@ -18,7 +18,7 @@ from lcodec.forks import in_forked_child
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits, chosen
+from lcodec.limits import DEFAULT_MAX_PIXELS, Ancillary, DecoderLimits, chosen
 from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
@@ -206,6 +206,9 @@ class Codec:
             pixels = fill_invisible(pixels, alpha)
         header = self._header(picture, quality)
         metadata = sidedata.metadata_sections(picture.metadata)
+        count = Ancillary(DecoderLimits())
+        for section in metadata:
+            count.add(len(section.payload))
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
     def _header(self, picture: Picture, quality: int) -> Header:
