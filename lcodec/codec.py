@@ -21,7 +21,7 @@ from lcodec.forks import in_forked_child
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits, chosen
+from lcodec.limits import DEFAULT_MAX_PIXELS, Ancillary, DecoderLimits, chosen
 from lcodec.picture import Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
@@ -178,6 +178,9 @@ class Codec:
         # What nobody would decode is not encoded either; how large it may be is for callers to say.
         pixels_max = max(picture.width * picture.height, DEFAULT_MAX_PIXELS)
         DecoderLimits.for_pixels(pixels_max).check(header(0))
+        count = Ancillary(DecoderLimits())
+        for section in metadata:
+            count.add(len(section.payload))
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
     def _header_of(self, picture: Picture) -> Callable[[int], Header]:

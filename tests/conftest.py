@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-# A suite started in the background ignores interrupts, and so would the commands it starts.
+# A suite started in the background ignores these, and so would the commands it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 RELEASED = ROOT / "models" / "groupedmixer" / "entropy.safetensors"
