@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from lcodec.batch.location import Location
 from lcodec.batch.report import Outcome, Stamp, Status
+from lcodec.batch.url import Url
 from lcodec.errors import OutputError
 
 Record = dict[str, Any]
 _START = b'{"source": '
+_STAMP = [field.name for field in fields(Stamp)]
 
 
 class Manifest:
@@ -58,16 +62,15 @@ class Manifest:
             elif "output" in record:
                 self._known.pop(_key(record["output"]), None)
 
-    def known(self, output: Path) -> Record | None:
+    def known(self, output: Location) -> Record | None:
         """The record of an output that is finished as far as the manifest knows."""
         return self._known.get(_key(output))
 
-    def known_stamp(self, output: Path) -> Stamp | None:
+    def known_stamp(self, output: Location) -> Stamp | None:
         """The source of a finished output as it was read."""
         record = self.known(output)
-        if record is None or not {"source_bytes", "source_mtime_ns"} <= record.keys():
-            return None
-        return Stamp(record["source_bytes"], record["source_mtime_ns"])
+        told = [] if record is None else [record.get(name) for name in _STAMP]
+        return None if all(value is None for value in told) else Stamp(*told)
 
     def write(self, outcome: Outcome) -> None:
         """Append a line, except for what was finished before and is known.
@@ -120,5 +123,8 @@ def _parse(line: bytes) -> Record | None:
     return record if usable else None
 
 
-def _key(output: str | Path) -> str:
+def _key(output: str | Location) -> str:
+    # A line has a URL as text; no path that a batch writes to has "://" in it, as they are cleaned.
+    if isinstance(output, Url) or "://" in str(output):
+        return str(output)
     return os.path.abspath(output)

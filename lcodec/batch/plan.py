@@ -5,32 +5,41 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
+from lcodec.batch.location import Location, parse_location
 from lcodec.batch.report import Outcome, failure
+from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.suffixes import LIC
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True, order=True)
 class Job:
     """A file and the one to make of it."""
 
-    source: Path
-    output: Path
+    source: Location
+    output: Location
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs sorted by source, and what cannot become one, as failed outcomes."""
+    """Jobs sorted by source, and what cannot become one, as failed outcomes.
+
+    ``states`` is what a store told of the sources when they were listed.
+    """
 
     jobs: tuple[Job, ...]
     problems: tuple[Outcome, ...] = ()
+    states: Mapping[Url, State] = field(default_factory=dict)
 
 
 def plan_tree(
-    source: Path, destination: Path, *, inputs: Collection[str], output: str = LIC
+    source: Location, destination: Location, *, inputs: Collection[str], output: str = LIC
 ) -> Plan:
     """Find the files below ``source`` whose suffix, in lower case, is one of ``inputs``.
 
@@ -44,31 +53,72 @@ def plan_tree(
         InputError: ``source`` is not a folder.
         OutputError: ``destination`` is something else than a folder.
     """
+    if isinstance(source, Url):
+        return _plan_store(source, destination, inputs, output)
     if not source.is_dir():
         raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
     _check_destination(destination)
     found, problems = _find(source, inputs)
-    outputs = _outputs(found, output)
+    outputs = outputs_of(found, output)
     jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
     return Plan(tuple(jobs), tuple(problems))
 
 
+def _plan_store(source: Url, destination: Location, inputs: Collection[str], output: str) -> Plan:
+    try:
+        listed = source.find()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(str(error)) from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be listed: {error.strerror or error}") from error
+    _check_destination(destination)
+    found, problems = [], []
+    for path in listed:
+        if any(part.startswith(".") for part in path.parts if part != ".."):
+            continue
+        if path.suffix.lower() not in inputs:
+            continue
+        if ".." in path.parts:  # archives and stores may have such names
+            reason = InputError(f"{source / path}: leads out of its folder")
+            problems.append(failure(source / path, None, reason))
+        else:
+            found.append(path)
+    outputs = outputs_of(found, output)
+    jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
+    states = {source / path: listed[path] for path in found}
+    return Plan(tuple(jobs), tuple(problems), states)
+
+
 def plan_list(
-    sources: Iterable[Path], destination: Path, *, base: Path | None = None, output: str = LIC
+    sources: Iterable[Location],
+    destination: Location,
+    *,
+    base: Location | None = None,
+    output: str = LIC,
 ) -> Plan:
     """Outputs of the files named, whatever their suffix, as `plan_tree` gives them.
 
     They mirror the tree below ``base``. If that is None, it is the current folder where all paths
     are relative and stay inside, else the deepest folder that holds all files. A file that is
     named twice counts once; one outside ``base``, or whose output would be one of the sources,
-    is a problem.
+    is a problem. URLs are all of one store, and mirror the tree below the deepest folder that
+    holds all of them.
 
     Raises:
         OutputError: ``destination`` is something else than a folder.
-        UsageError: the files have no folder in common (other drives).
+        UsageError: the files have no folder in common (other drives or stores).
     """
     _check_destination(destination)
-    full = {_absolute(source): source for source in reversed(list(sources))}
+    listed = list(sources)
+    paths = [source for source in listed if isinstance(source, Path)]
+    urls = [source for source in listed if isinstance(source, Url)]
+    if urls and paths:
+        raise UsageError("paths and URLs in one list; run a batch for each")
+    if urls:
+        return _plan_urls(urls, destination, base, output)
+    if isinstance(base, Url):
+        raise UsageError(f"{base}: the files of the list are no URLs")
+    full = {_absolute(source): source for source in reversed(paths)}
     root = _absolute(base) if base is not None else _common(full)
     outside = [path for path in full if not path.is_relative_to(root)]
     problems = [
@@ -76,12 +126,12 @@ def plan_list(
         for path in outside
     ]
     relative = {path.relative_to(root): path for path in full if path.is_relative_to(root)}
-    outputs = _outputs(relative, output)
+    outputs = outputs_of(relative, output)
     real = {os.path.realpath(path) for path in full}
     jobs = []
     for path, origin in relative.items():
         job = Job(full[origin], destination / outputs[path])
-        if os.path.realpath(job.output) in real:
+        if isinstance(job.output, Path) and os.path.realpath(job.output) in real:
             reason = UsageError(f"{job.output}: is an input and an output")
             problems.append(failure(job.source, job.output, reason))
         else:
@@ -89,13 +139,53 @@ def plan_list(
     return Plan(tuple(sorted(jobs)), tuple(problems))
 
 
-def parse_list(data: bytes, *, null: bool = False) -> list[Path]:
-    """Paths from a list with one a line, or with NUL after each; empty ones are left out."""
+def _plan_urls(urls: list[Url], destination: Location, base: Location | None, output: str) -> Plan:
+    roots = {(url.scheme, url.rest) for url in urls}
+    if len(roots) > 1:
+        raise UsageError("URLs of several stores in one list; run a batch for each")
+    full = {PurePosixPath(url.path): url for url in urls}
+    if base is None:
+        common = os.path.commonpath([path.parent for path in full])
+    elif isinstance(base, Url) and (base.scheme, base.rest) in roots:
+        common = base.path
+    else:
+        raise UsageError(f"{base}: is not in the store of the list")
+    inside = {
+        path.relative_to(common): url for path, url in full.items() if path.is_relative_to(common)
+    }
+    problems = [
+        failure(url, None, UsageError(f"{url}: is not below {base}"))
+        for path, url in full.items()
+        if not path.is_relative_to(common)
+    ]
+    # The query of a web address is no part of a name.
+    names = {path.with_name(url.name): url for path, url in inside.items()}
+    outputs = outputs_of(names, output)
+    jobs = []
+    for path, url in names.items():
+        job = Job(url, destination / outputs[path])
+        if ".." in path.parts:
+            reason = UsageError(f"{url}: leads out of its folder")
+            problems.append(failure(url, None, reason))
+        elif job.output in urls:
+            reason = UsageError(f"{job.output}: is an input and an output")
+            problems.append(failure(url, job.output, reason))
+        else:
+            jobs.append(job)
+    return Plan(tuple(sorted(jobs)), tuple(problems))
+
+
+def parse_list(data: bytes, *, null: bool = False) -> list[Location]:
+    """Paths or URLs from a list: one a line, or with NUL after each; empty ones are left out."""
     parts = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    return [Path(os.fsdecode(part)) for part in parts if part]
+    return [parse_location(os.fsdecode(part)) for part in parts if part]
 
 
-def _check_destination(destination: Path) -> None:
+def _check_destination(destination: Location) -> None:
+    if isinstance(destination, Url):
+        if destination.is_read_only:
+            raise OutputError(f"{destination}: {destination.scheme}:// cannot be written to")
+        return  # a store has no folders, or makes them
     if destination.exists() and not destination.is_dir():
         raise OutputError(f"{destination}: is not a folder")
 
@@ -134,7 +224,7 @@ def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outco
     return found, problems
 
 
-def _outputs(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
+def outputs_of(sources: Iterable[AnyPath], suffix: str) -> dict[AnyPath, AnyPath]:
     """The output of each source, relative to the destination; no two are the same.
 
     Names that differ in case alone count as the same, because some file systems think so.
@@ -153,5 +243,5 @@ def _outputs(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
         outputs.update((path, _long(path, suffix)) for path in short)
 
 
-def _long(path: Path, suffix: str) -> Path:
+def _long(path: AnyPath, suffix: str) -> AnyPath:
     return path.with_name(path.name + suffix)

@@ -300,7 +300,7 @@ def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Execu
     from lcodec.batch.options import EncodeOptions
     from lcodec.batch.pool import InProcess, Processes
     from lcodec.batch.resources import cores, default_jobs
-    from lcodec.batch.work import CodecRecipe
+    from lcodec.batch.workers import CodecRecipe
 
     effort = options.effort if isinstance(options, EncodeOptions) else 0
     count = min(jobs or default_jobs((d.pixels for d in todo), effort=effort), len(todo))

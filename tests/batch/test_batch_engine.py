@@ -15,7 +15,8 @@ from lcodec.batch.options import settings
 from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
-from lcodec.batch.work import CodecRecipe, EncodeWorker, Made, Task, Worker
+from lcodec.batch.work import Made, Task, Worker
+from lcodec.batch.workers import CodecRecipe, EncodeWorker
 from lcodec.errors import InputError, WeightsError
 from lcodec.picture import Picture
 from lcodec.pipeline.encoder import Encoded
