@@ -18,6 +18,7 @@ _unfinished: set[Path] = set()
 """Temporary files that exist or are about to."""
 
 _tokens: dict[int, str] = {}
+_stopped = False
 
 
 def token() -> str:
@@ -76,6 +77,7 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
     # Before there is a file: a signal may come as soon as there is one.
     _unfinished.add(temporary)
     try:
+        _refuse_if_stopped()
         descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as stream:
             if mode is not None:
@@ -97,6 +99,7 @@ def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     path = Path(tempfile.gettempdir()) / _temporary_name()
     _unfinished.add(path)
     try:
+        _refuse_if_stopped()
         with path.open("xb+") as stream:
             yield stream, path
     finally:
@@ -115,6 +118,18 @@ def delete_unfinished() -> None:
     """
     for temporary in list(_unfinished):
         _delete(temporary)
+
+
+def stop_writing() -> None:
+    """Delete what is unfinished and let nothing be begun any more: the process is about to end."""
+    global _stopped
+    _stopped = True
+    delete_unfinished()
+
+
+def _refuse_if_stopped() -> None:
+    if _stopped:
+        raise OSError("the process is ending")
 
 
 def _delete(temporary: Path) -> None:

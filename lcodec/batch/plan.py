@@ -57,7 +57,7 @@ def plan_tree(
         return _plan_store(source, destination, inputs, output)
     if not source.is_dir():
         raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
-    _check_destination(destination)
+    check_destination(destination)
     found, problems = _find(source, inputs)
     outputs = outputs_of(found, output)
     jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
@@ -71,7 +71,7 @@ def _plan_store(source: Url, destination: Location, inputs: Collection[str], out
         raise InputError(str(error)) from error
     except OSError as error:
         raise InputError(f"{source}: cannot be listed: {error.strerror or error}") from error
-    _check_destination(destination)
+    check_destination(destination)
     found, problems = [], []
     for path in listed:
         if any(part.startswith(".") for part in path.parts if part != ".."):
@@ -108,7 +108,7 @@ def plan_list(
         OutputError: ``destination`` is something else than a folder.
         UsageError: the files have no folder in common (other drives or stores).
     """
-    _check_destination(destination)
+    check_destination(destination)
     listed = list(sources)
     paths = [source for source in listed if isinstance(source, Path)]
     urls = [source for source in listed if isinstance(source, Url)]
@@ -181,7 +181,12 @@ def parse_list(data: bytes, *, null: bool = False) -> list[Location]:
     return [parse_location(os.fsdecode(part)) for part in parts if part]
 
 
-def _check_destination(destination: Location) -> None:
+def check_destination(destination: Location) -> None:
+    """Make sure, as far as can be said, that there can be outputs below it.
+
+    Raises:
+        OutputError: it is something else than a folder, or its store is for reading only.
+    """
     if isinstance(destination, Url):
         if destination.is_read_only:
             raise OutputError(f"{destination}: {destination.scheme}:// cannot be written to")
@@ -224,14 +229,18 @@ def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outco
     return found, problems
 
 
-def outputs_of(sources: Iterable[AnyPath], suffix: str) -> dict[AnyPath, AnyPath]:
+def outputs_of(
+    sources: Iterable[AnyPath], suffix: str, taken: Collection[str] = ()
+) -> dict[AnyPath, AnyPath]:
     """The output of each source, relative to the destination; no two are the same.
+
+    None is one of those ``taken`` either, unless there is no way around.
 
     Names that differ in case alone count as the same, because some file systems think so.
     """
     outputs = {path: path.with_suffix(suffix) for path in sources}
     while True:
-        uses = Counter(str(output).casefold() for output in outputs.values())
+        uses = Counter(str(output).casefold() for output in [*outputs.values(), *taken])
         short = [
             path
             for path, output in outputs.items()

@@ -53,6 +53,11 @@ class Failed:
     fatal: LcodecError | None = None
 
 
+SMALL_PIXELS = 256 * 256
+"""Pictures up to this size gain by being encoded together."""
+TOGETHER = 16
+"""So many at most: what a bundle has done is lost if its process dies."""
+
 Result = Made | Failed
 Bundle = tuple[Task, ...]
 """Tasks that one worker does together."""
@@ -106,9 +111,10 @@ def failed(error: Exception) -> Failed:
         cause = error.__cause__
         assert isinstance(cause, LcodecError)
         return Failed(*explain(cause), fatal=cause)
-    return Failed(*explain(error), alone=_lacks_memory(error))
+    return Failed(*explain(error), alone=lacks_memory(error))
 
 
-def _lacks_memory(error: Exception) -> bool:
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error says that memory is short."""
     # torch raises a RuntimeError on the CPU and a class of its own on a GPU.
     return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -68,7 +68,7 @@ class _Source:
         return cls(task, stamp, read_picture(_readable(task.source), options))
 
     def write(self, data: bytes, *, preserve: bool) -> Made:
-        _refuse_change(self.task.source, self.stamp)
+        refuse_change(self.task.source, self.stamp)
         output, picture = self.task.output, self.picture
         with write(output, overwrite=self.task.replace) as stream:
             stream.write(data)
@@ -181,7 +181,7 @@ class DecodeWorker:
         except OSError as error:
             raise unreadable(task.source, error) from error
         decoded = self.decode(data, str(task.source))
-        _refuse_change(task.source, stamp)
+        refuse_change(task.source, stamp)
         output, header = task.output, decoded.header
         with write(output, overwrite=task.replace) as stream:
             notes = save(decoded.picture, stream, suffix=output.suffix, name=str(output))
@@ -228,7 +228,12 @@ def _readable(source: Location) -> Path | BinaryIO:
         raise unreadable(source, error) from error
 
 
-def _refuse_change(source: Location, stamp: Stamp) -> None:
+def refuse_change(source: Location, stamp: Stamp) -> None:
+    """Make sure that a source is as it was.
+
+    Raises:
+        InputError: it is not.
+    """
     if Stamp.of(source) != stamp:
         raise InputError(f"{source}: changed while it was being read")
 

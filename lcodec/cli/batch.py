@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from lcodec.batch.engines import Engine
 from lcodec.cli import complete, console
 from lcodec.cli.console import PROGRAM
 from lcodec.cli.options import (
@@ -41,12 +42,6 @@ from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import require_model, stated_tune
 
-if TYPE_CHECKING:
-    from lcodec.batch.check import Decision
-    from lcodec.batch.options import Options
-    from lcodec.batch.plan import Plan
-    from lcodec.batch.pool import Executor
-
 ENCODING = (
     *("quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2"),
     *("tune", "effort", "model", "strip"),
@@ -55,14 +50,20 @@ ENCODING = (
 
 WORK = "What is done"
 LISTS = "Lists of files (SRC `-`)"
+RAY = "On a cluster"
 
 
 def batch(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="Folder, or `-` for a list on standard input.")
+        str,
+        typer.Argument(
+            metavar="SRC", help="Folder, URL or tar shards, or `-` for a list on standard input."
+        ),
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="Folder for the results.")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DST", help="Folder, URL or tar shards for the results.")
+    ],
     quality: QualityOption = None,
     target_size: TargetSizeOption = None,
     target_bpp: TargetBppOption = None,
@@ -124,12 +125,49 @@ def batch(
         ),
     ] = False,
     base: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--base",
             metavar="DIR",
             help="The folder whose tree is mirrored.",
             rich_help_panel=LISTS,
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine",
+            help="`local`: processes of this machine; `ray`: actors of a Ray cluster.",
+            rich_help_panel=RAY,
+        ),
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="ADDR",
+            help="The cluster; RAY_ADDRESS, or one of this machine alone, if not given.",
+            rich_help_panel=RAY,
+        ),
+    ] = None,
+    actor_cpus: Annotated[
+        float,
+        typer.Option(
+            "--actor-cpus",
+            metavar="N",
+            min=0.01,
+            help="Processor cores for each actor; 1 if not given.",
+            rich_help_panel=RAY,
+        ),
+    ] = 1,
+    actor_gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--actor-gpus",
+            metavar="N",
+            min=0.0,
+            help="GPUs for each actor, such as 0.5; 1 with `--device cuda`, else none.",
+            rich_help_panel=RAY,
         ),
     ] = None,
     model: ModelOption = None,
@@ -160,7 +198,8 @@ def batch(
 ) -> None:
     """Encode or decode many files.
 
-    All pictures below SRC are encoded into the same tree of folders below DST. What is finished
+    All pictures below SRC are encoded into the same tree of folders below DST; of tar shards, all
+    pictures inside. What is finished
     is checked and skipped, so the same command takes up a batch that was stopped. What fails is
     tried twice, does not stop the rest, and is listed at the end.
     """
@@ -171,25 +210,29 @@ def batch(
         quality = default_quality(stated_tune(require_model(model)))
     _check_usage(context, source, decode, destination, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
-    from lcodec.batch.check import Check
-    from lcodec.batch.engine import TOGETHER, survey, work
+    from lcodec.batch.engine import survey, work
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
+    from lcodec.batch.setup import Setup
+    from lcodec.batch.work import TOGETHER
     from lcodec.cli.batchview import View
 
-    options: Options
+    options: DecodeOptions | EncodeOptions
     if decode:
         options = DecodeOptions(_suffix(picture_format), device.value, preserve, max_pixels)
     else:
         options = EncodeOptions(
             model, quality, device.value, target, effort, strip, preserve, max_pixels
         )
-    plan = _plan(source, destination, options, null=null, base=base)
+    setup = Setup(source, destination, options, engine, jobs, address, actor_cpus, actor_gpus)
+    setup.check()
+    listed = sys.stdin.buffer.read() if source == STANDARD else b""
+    plan = setup.plan(listed, null=null, base=base)
     with ExitStack() as stack:
         record = None
         if manifest is not None:
             record = stack.enter_context(Manifest(manifest, read_only=dry_run))
-        check = Check(options, force=force, manifest=record)
+        check = setup.checker(plan, force=force, manifest=record)
         name = "list" if source == STANDARD else source
         verb = "decode" if decode else "encode"
         view = View(
@@ -206,7 +249,7 @@ def batch(
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
-                with view.working(todo), _executor(options, jobs, todo) as executor:
+                with view.working(todo), setup.executor(todo) as executor:
                     view.detail(f"{len(todo)} files, {executor.jobs} at a time")
                     work(
                         todo,
@@ -228,10 +271,10 @@ def _check_usage(
     context: typer.Context,
     source: str,
     decode: bool,
-    destination: Path,
+    destination: str,
     picture_format: str | None,
     null: bool,
-    base: Path | None,
+    base: str | None,
 ) -> None:
     """Refuse options that do not go together, and a source that is not there."""
     given = {
@@ -249,21 +292,23 @@ def _check_usage(
         return
     if null or base is not None:
         raise UsageError(f"`{'--null' if null else '--base'}` needs `-` as SRC")
-    if not Path(source).is_dir():
+    from lcodec.batch.shards import is_gone_through
+
+    if not is_gone_through(source):
         _refuse_source(source, destination, decode)
 
 
-def _refuse_source(source: str, destination: Path, decode: bool) -> NoReturn:
+def _refuse_source(source: str, destination: str, decode: bool) -> NoReturn:
     if Path(source).exists():
         single = "decode" if decode else "encode"
         raise InputError(f"{source}: is not a folder; `{PROGRAM} {single}` is for one file")
-    hint = "; SRC comes before DST" if destination.is_dir() else ""
+    hint = "; SRC comes before DST" if Path(destination).is_dir() else ""
     raise InputError(f"{source}: no such folder{hint}")
 
 
 def _other_kind(source: str, decode: bool) -> str:
     """What to add where nothing was found, if there is something for the other direction."""
-    if source == STANDARD:
+    if not Path(source).is_dir():
         return ""
     wanted = READ_SUFFIXES if decode else {LIC}
     if not any(path.suffix.lower() in wanted for path in Path(source).rglob("*")):
@@ -278,36 +323,3 @@ def _suffix(picture_format: str | None) -> str:
     suffix = "." + (picture_format or "png").lower().removeprefix(".")
     format_of_suffix(suffix)
     return suffix
-
-
-def _plan(
-    source: str, destination: Path, options: Options, *, null: bool, base: Path | None
-) -> Plan:
-    from lcodec.batch.options import DecodeOptions
-    from lcodec.batch.plan import parse_list, plan_list, plan_tree
-
-    decode = isinstance(options, DecodeOptions)
-    output = options.suffix if isinstance(options, DecodeOptions) else LIC
-    if source == STANDARD:
-        sources = parse_list(sys.stdin.buffer.read(), null=null)
-        return plan_list(sources, destination, base=base, output=output)
-    inputs = {LIC} if decode else READ_SUFFIXES
-    return plan_tree(Path(source), destination, inputs=inputs, output=output)
-
-
-def _executor(options: Options, jobs: int | None, todo: list[Decision]) -> Executor:
-    """As many processes as asked for or as there is room for; one is this process itself."""
-    from lcodec.batch.options import EncodeOptions
-    from lcodec.batch.pool import InProcess, Processes
-    from lcodec.batch.resources import cores, default_jobs
-    from lcodec.batch.workers import CodecRecipe
-
-    effort = options.effort if isinstance(options, EncodeOptions) else 0
-    count = min(jobs or default_jobs((d.pixels for d in todo), effort=effort), len(todo))
-    if jobs is None and count > 1 and options.device != Device.CPU:
-        from lcodec.weights.load import choose_device
-
-        if choose_device(options.device).type == "cuda":
-            count = 1  # several would share one GPU and its memory
-    recipe = CodecRecipe(options)
-    return InProcess(recipe) if count == 1 else Processes(recipe, count, max(1, cores() // count))

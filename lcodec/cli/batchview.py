@@ -73,7 +73,10 @@ class View:
     def _detail(self, outcome: Outcome) -> None:
         text = str(outcome.output or outcome.source)
         if outcome.status is Status.DONE:
-            figures = [f"{outcome.width}x{outcome.height}", f"{outcome.bytes} bytes"]
+            size = f"{outcome.width}x{outcome.height}"
+            if outcome.pictures is not None:
+                size = f"{outcome.pictures} pictures"
+            figures = [size, f"{outcome.bytes} bytes"]
             figures += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
             if outcome.attempts > 1:
                 figures.append(f"attempt {outcome.attempts}")
@@ -146,9 +149,12 @@ class View:
             message = outcome.error or ""
             named = message.startswith((f"{outcome.source}:", f"{outcome.output}:"))
             console.fail(message if named else f"{outcome.source}: {message}")
+        for outcome in self.report.spoilt:
+            for message in outcome.spoilt:
+                console.fail(f"{outcome.source}: {message}; left in the shard as it is")
         if not self._quiet:
             console.say(self._summary())
-        if self.report.failures:
+        if self.report.failures or self.report.spoilt:
             raise typer.Exit(EXIT_SOME_FAILED)
         if not self.report.done and not self.report.planned:
             raise typer.Exit(EXIT_NOTHING_TO_DO)
@@ -167,11 +173,11 @@ class View:
             )
             if count
         ]
-        figures = ""
+        figures = f"; {report.pictures} pictures" if report.pictures else ""
         if report.pixels:
             seconds = time.perf_counter() - self._start
             bpp = 8 * report.bytes / report.pixels
-            figures = f"; {report.bytes} bytes, {bpp:.4f} bpp, {seconds:.1f} s"
+            figures += f"; {report.bytes} bytes, {bpp:.4f} bpp, {seconds:.1f} s"
         return f"{self._name}: {', '.join(parts)}{figures}"
 
 
