@@ -9,15 +9,10 @@ from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
 from lcodec.batch.report import Outcome, Status
-from lcodec.batch.work import Bundle, Failed, Made, Task
+from lcodec.batch.work import SMALL_PIXELS, TOGETHER, Bundle, Failed, Made, Task
 from lcodec.errors import OutputError
 
 OnOutcome = Callable[[Outcome], None]
-
-SMALL_PIXELS = 256 * 256
-"""Pictures up to this size gain by being encoded together."""
-TOGETHER = 16
-"""So many at most: what a bundle has done is lost if its process dies."""
 
 
 def survey(

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lcodec import container
 from lcodec.atomic import atomic_write
-from lcodec.batch import work
+from lcodec.batch import location, workers
+from lcodec.batch.location import Location
 from lcodec.batch.options import EncodeOptions
-from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
+from lcodec.batch.work import Bundle, Made, Result, Task, Worker, attempt
+from lcodec.batch.workers import EncodeWorker
 from lcodec.errors import LcodecError
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
@@ -84,9 +86,10 @@ class FakeWorker(EncodeWorker):
     def make_many(self, tasks: Bundle) -> list[Result]:
         return [result for task in tasks for result in attempt(self, (task,))]
 
-    def _mishap(self, source: Path, word: str) -> bool:
+    def _mishap(self, source: Location, word: str) -> bool:
         if word not in source.name:
             return False
+        assert isinstance(source, Path)
         mark = source.with_suffix(".happened")
         if "once" in source.name and mark.exists():
             return False
@@ -101,7 +104,7 @@ class FakeRecipe:
     options: EncodeOptions = OPTIONS
 
     def open(self) -> Worker:
-        vars(work)["atomic_write"] = _slow_write
+        vars(location)["atomic_write"] = _slow_write
         return FakeWorker(self.options)
 
 
@@ -123,7 +126,7 @@ def main() -> None:
     """The command with the codec replaced."""
     from lcodec.cli import main as program
 
-    vars(work)["CodecRecipe"] = FakeRecipe
+    vars(workers)["CodecRecipe"] = FakeRecipe
     program.main()
 
 
