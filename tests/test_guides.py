@@ -16,6 +16,7 @@ from tests.tinymodel import picture
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of webdataset
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.usefixtures("tiny_model")
 @pytest.mark.parametrize(

@@ -19,7 +19,11 @@ import lcodec.webdataset
 from lcodec.errors import FormatError, UsageError
 from tests.tinymodel import picture
 
-pytestmark = pytest.mark.usefixtures("tiny_model")
+pytestmark = [
+    pytest.mark.usefixtures("tiny_model"),
+    # webdataset leaves it to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+]
 
 
 @pytest.fixture
