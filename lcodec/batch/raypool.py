@@ -234,7 +234,7 @@ class Actors:
                     logging_level=logging.ERROR,
                     **options,
                 )
-            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            except Exception as error:  # of many kinds
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
 

@@ -46,9 +46,20 @@ def cluster() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
-        running = Cluster(initialize_head=True, head_node_args=head)
+        running = started(head)
         yield running
         running.shutdown()
+
+
+def started(head: dict[str, object]) -> Cluster:
+    """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
+    for attempt in range(3):
+        try:
+            return Cluster(initialize_head=True, head_node_args=head)
+        except Exception:
+            if attempt == 2:
+                raise
+    raise AssertionError
 
 
 def actors() -> list[str]:

@@ -224,7 +224,7 @@ class Renaming(LocalFileSystem):  # type: ignore[misc]
     def _strip_protocol(cls, path: str) -> Any:
         return LocalFileSystem._strip_protocol(str(path).removeprefix("renaming://"))
 
-    def put_file(self, lpath: str, rpath: str, **_: Any) -> None:  # type: ignore[override]
+    def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
         type(self).uploaded += (rpath,)
         Path(rpath).write_bytes(b"half")
         if b"fails" in Path(lpath).read_bytes():
