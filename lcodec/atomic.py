@@ -26,6 +26,11 @@ def token() -> str:
     return _tokens.setdefault(os.getpid(), secrets.token_hex(6))
 
 
+def use_token(text: str) -> None:
+    """Make a token that another process knows the one of this process."""
+    _tokens[os.getpid()] = text
+
+
 def delete_left_behind(folder: Path, token: str) -> None:
     """Delete the temporary files that a process of that `token` left in a folder when it died."""
     for path in folder.glob(f".lcodec-{token}-*.tmp"):

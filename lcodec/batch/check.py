@@ -194,11 +194,13 @@ class Check:
             raise _Unreadable from error
 
     def _has_changed(self, job: Job, source: Stamp, output: State) -> bool:
+        known = self._manifest.known_stamp(job.output) if self._manifest else None
+        if known is not None and None not in (known.source_etag, source.source_etag):
+            return known.differs(source)
         made, changed = output.st_mtime_ns, source.source_mtime_ns
         if made is not None and changed is not None and changed > made:
             return True
-        known = self._manifest.known_stamp(job.output) if self._manifest else None
-        return known is not None and known != source
+        return known is not None and known.differs(source)
 
     def _known_version(self, job: Job, state: State) -> Finding | None:
         """That an output in a store is sound, if the manifest knows it as it is."""

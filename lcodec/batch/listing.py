@@ -37,7 +37,8 @@ class Listing:
             return Listed()
         self._told.add(output)
         state = self.sources.get(source) if isinstance(source, Url) else None
-        stamp = None if state is None else Stamp.of_state(state)
+        # Some list names alone, as web servers do.
+        stamp = None if state is None or state.st_size is None else Stamp.of_state(state)
         if self.outputs is None or not isinstance(output, Url):
             return Listed(stamp)
         there = self.outputs.get(output)

@@ -12,13 +12,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self
 
 from lcodec import __version__
-from lcodec.atomic import delete_left_behind
 from lcodec.batch.actor import Claim, Serving
-from lcodec.batch.pool import DEATHS_IN_A_ROW, PATIENCE, Results
+from lcodec.batch.pool import DEATHS_IN_A_ROW, PATIENCE, Results, sweep
 from lcodec.batch.resources import cores
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, failed
 from lcodec.errors import LcodecError, UsageError
@@ -151,7 +149,7 @@ class Actors:
         self._idle.append(actor)
 
     def _bury(self, actor: _Actor, bundle: Bundle, feed: _Feed) -> list[tuple[Task, Result]]:
-        _sweep(actor, bundle)
+        sweep(actor.token, bundle)
         if not self._is_alive(actor.node):
             losses = self._losses.get(bundle[0], 0) + 1
             if losses <= LOSSES:
@@ -207,7 +205,7 @@ class Actors:
         try:
             self._stop(actors)
             for actor, bundle in occupied:
-                _sweep(actor, bundle)
+                sweep(actor.token, bundle)
         finally:
             self._disconnect()
 
@@ -236,7 +234,7 @@ class Actors:
                     logging_level=logging.ERROR,
                     **options,
                 )
-            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            except Exception as error:  # of many kinds
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
 
@@ -272,12 +270,6 @@ class _Feed:
         if not self._first and (bundle := next(self._waiting, None)) is not None:
             self._first.append(bundle)
         return bool(self._first)
-
-
-def _sweep(actor: _Actor, bundle: Bundle) -> None:
-    """Delete what an actor that is gone has left unfinished."""
-    for folder in {task.output.parent for task in bundle if isinstance(task.output, Path)}:
-        delete_left_behind(folder, actor.token)
 
 
 def _again(bundle: Bundle) -> Bundle:

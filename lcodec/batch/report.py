@@ -54,6 +54,21 @@ class Stamp:
             )
         return cls(state.st_size, state.st_mtime_ns)
 
+    def differs(self, other: Stamp) -> bool:
+        """Whether a file was changed between two stamps, by what both of them tell.
+
+        Equal versions are equal files; without them the size and the time have to be the same.
+        """
+        if None not in (self.source_etag, other.source_etag):
+            return self.source_etag != other.source_etag
+        return any(
+            one is not None and another is not None and one != another
+            for one, another in (
+                (self.source_bytes, other.source_bytes),
+                (self.source_mtime_ns, other.source_mtime_ns),
+            )
+        )
+
     @classmethod
     def of_state(cls, state: State) -> Stamp:
         """The stamp of a file in a store."""

@@ -83,7 +83,7 @@ class Setup:
         if names_shards(self.destination) and not self.are_shards:
             raise UsageError(f"{self.destination}: shards are made of shards")
         if self.engine is Engine.RAY and self.threads is not None:
-            raise UsageError("`--threads` is for this machine; with Ray, `--actor-cpus` settles it")
+            raise UsageError("`--threads` is for this machine; Ray has `--actor-cpus`")
         ray_only = self.address is not None or self.gpus is not None or self.cpus != 1
         if self.engine is Engine.LOCAL and ray_only:
             raise UsageError("`--address`, `--actor-cpus` and `--actor-gpus` need `--engine ray`")

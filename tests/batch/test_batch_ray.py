@@ -46,9 +46,20 @@ def cluster() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
-        running = Cluster(initialize_head=True, head_node_args=head)
+        running = started(head)
         yield running
         running.shutdown()
+
+
+def started(head: dict[str, object]) -> Cluster:
+    """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
+    for attempt in range(3):
+        try:
+            return Cluster(initialize_head=True, head_node_args=head)
+        except Exception:
+            if attempt == 2:
+                raise
+    raise AssertionError
 
 
 def actors() -> list[str]:
@@ -62,7 +73,7 @@ def test_one_cluster_through_everything(
     cluster: Cluster, make_batch: MakeBatch, tmp_path: Path
 ) -> None:
     """One test, because starting actors takes long: results, deaths, what cannot work, the end."""
-    names = ["a.png", "b-dies-once.png", "c.png", "d-fails.png", "e.png", "f-lacks-once.png"]
+    names = ["a.png", "b-dies-once.png", "c.png", "d-fails.png", "e-falls.png", "f-lacks-once.png"]
     plan = make_batch(*names)
     outcomes: list[Outcome] = []
     check = Check(OPTIONS)
@@ -77,11 +88,11 @@ def test_one_cluster_through_everything(
         "b-dies-once.png": ("done", 2),
         "c.png": ("done", 1),
         "d-fails.png": ("failed", 2),
-        "e.png": ("done", 1),
+        "e-falls.png": ("failed", 2),
         "f-lacks-once.png": ("done", 2),
     }
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("a.lic", "b-dies-once.lic", "c.lic", "e.lic", "f-lacks-once.lic")
+        *("a.lic", "b-dies-once.lic", "c.lic", "f-lacks-once.lic")
     ]
     # The same bytes as from this process.
     data = container.read((tmp_path / "out" / "a.lic").read_bytes())

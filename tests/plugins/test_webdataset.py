@@ -19,7 +19,11 @@ import lcodec.webdataset
 from lcodec.errors import FormatError, UsageError
 from tests.tinymodel import picture
 
-pytestmark = pytest.mark.usefixtures("tiny_model")
+pytestmark = [
+    pytest.mark.usefixtures("tiny_model"),
+    # webdataset leaves it to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+]
 
 
 @pytest.fixture
@@ -50,6 +54,7 @@ def test_pipeline(shard: Path) -> None:
         assert np.array_equal(sample["lic"], expected(number))
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_batches_in_forked_workers(shard: Path) -> None:
     expected(0)  # here, too, a model is loaded and torch has been at work
     data = webdataset.WebDataset(str(shard), shardshuffle=False, empty_check=False)
