@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,26 @@ _TEMPORARY = re.compile(r"\.lcodec-[0-9a-f-]+\.tmp")
 
 _unfinished: set[Path] = set()
 """Temporary files that exist or are about to."""
+
+_tokens: dict[int, str] = {}
+_stopped = False
+
+
+def token() -> str:
+    """What the names of this process's temporary files hold, and those of no other process."""
+    return _tokens.setdefault(os.getpid(), secrets.token_hex(6))
+
+
+def use_token(text: str) -> None:
+    """Make a token that another process knows the one of this process."""
+    _tokens[os.getpid()] = text
+
+
+def delete_left_behind(folder: Path, token: str) -> None:
+    """Delete the temporary files that a process of that `token` left in a folder when it died."""
+    for path in folder.glob(f".lcodec-{token}-*.tmp"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
@@ -106,12 +127,13 @@ def descriptor_of(path: str | os.PathLike[str]) -> int | None:
 @contextmanager
 def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]]:
     """An open new file beside ``target``, with its permissions; deleted on any exception."""
-    temporary = target.parent / f".lcodec-{secrets.token_hex(8)}.tmp"
+    temporary = target.parent / _temporary_name()
     # Created with 0666 so that the user's umask decides, as for any new file.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     # Before there is a file: a signal may come as soon as there is one.
     _unfinished.add(temporary)
     try:
+        _refuse_if_stopped()
         descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as stream:
             _hold(descriptor)
@@ -167,6 +189,27 @@ def _delete_if_stale(path: str) -> bool:
     return stale
 
 
+@contextmanager
+def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
+    """An open new file in the system's folder for temporary ones, gone when the block ends.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path = Path(tempfile.gettempdir()) / _temporary_name()
+    _unfinished.add(path)
+    try:
+        _refuse_if_stopped()
+        with path.open("xb+") as stream:
+            yield stream, path
+    finally:
+        _delete(path)
+
+
+def _temporary_name() -> str:
+    return f".lcodec-{token()}-{secrets.token_hex(6)}.tmp"
+
+
 def delete_unfinished() -> None:
     """Delete the temporary files of all `atomic_write` that have not ended.
 
@@ -175,6 +218,18 @@ def delete_unfinished() -> None:
     """
     for temporary in list(_unfinished):
         _delete(temporary)
+
+
+def stop_writing() -> None:
+    """Delete what is unfinished and let nothing be begun any more: the process is about to end."""
+    global _stopped
+    _stopped = True
+    delete_unfinished()
+
+
+def _refuse_if_stopped() -> None:
+    if _stopped:
+        raise OSError("the process is ending")
 
 
 def _delete(temporary: Path) -> None:

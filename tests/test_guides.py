@@ -16,8 +16,13 @@ from tests.tinymodel import picture
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # of webdataset
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.usefixtures("tiny_model")
-@pytest.mark.parametrize(("document", "count"), [("docs/guides/python.md", 16), ("README.md", 1)])
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [("docs/guides/python.md", 16), ("docs/guides/datasets.md", 4), ("README.md", 1)],
+)
 def test_examples_run(
     document: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

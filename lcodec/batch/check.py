@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from lcodec import container
+from lcodec.batch.listing import Listed, Listing
+from lcodec.batch.location import Location, open_at, unreadable
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import Stamp
+from lcodec.batch.url import State, Url
 from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
 from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
@@ -21,6 +25,14 @@ from lcodec.picture import format_of_suffix, is_whole, probe
 from lcodec.weights import require_model, stated_id
 
 _METADATA = (ICC, EXIF, XMP, PACKED)
+
+
+UNREADABLE = "cannot be read"
+TYPICAL_PIXELS = 12_000_000
+"""Of a photograph."""
+
+Size = tuple[int, int]
+"""Width and height."""
 
 
 class Action(StrEnum):
@@ -52,6 +64,11 @@ class Decision:
         """Pixels of the picture, 0 if its size is not known."""
         return (self.width or 0) * (self.height or 0)
 
+    @property
+    def expected_pixels(self) -> int:
+        """Those to count on where nobody has looked yet."""
+        return self.pixels or (0 if self.reason == UNREADABLE else TYPICAL_PIXELS)
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -69,19 +86,23 @@ class Finding:
 class Direction(Protocol):
     """What differs between encoding and decoding when outputs are checked."""
 
-    def size(self, source: Path) -> tuple[int, int]:
-        """Width and height of the picture in a source.
+    def size(self, source: Location) -> Size | None:
+        """Width and height of the picture in a source, None if it is not a single one.
 
         Raises:
             InputError, FormatError, UnsupportedError: it has none.
         """
 
-    def find(self, job: Job, size: tuple[int, int]) -> Finding:
+    def find(self, job: Job, size: Size | None) -> Finding:
         """What an output that is a file is worth, given the size of the picture.
 
         Raises:
             OSError: it cannot be read.
         """
+
+
+class _Unreadable(Exception):
+    """A source that fails when it is worked on."""
 
 
 class Check:
@@ -93,48 +114,68 @@ class Check:
     An output that is sound and made with the options asked for is skipped. Everything else that
     stands in the place of an output is a refusal: a file of another kind, a folder, a picture of
     another size, other options.
+
+    Of a picture in a store no more is asked than its stamp while there is no output to compare it
+    with. An output in a store that the manifest knows by its version is not read again.
     """
 
     def __init__(
-        self, options: Options, *, force: bool = False, manifest: Manifest | None = None
+        self,
+        options: Options,
+        *,
+        force: bool = False,
+        manifest: Manifest | None = None,
+        listing: Listing | None = None,
+        direction: Direction | None = None,
     ) -> None:
-        """Prepare to check.
+        """Prepare to check; the ``direction`` is that of the options if it is not given.
 
         Raises:
             WeightsError: the model to encode with is not there.
         """
-        self._direction = _direction(options)
+        self._direction = direction or direction_of(options)
         self._settings = settings(options)
         self._force = force
         self._manifest = manifest
+        self._listing = listing or Listing()
 
     def __call__(self, job: Job) -> Decision:
         """The decision on one job."""
+        listed = self._listing.take(job.source, job.output)
         try:
-            stamp = Stamp.of(job.source)  # what is no file is not opened: a pipe never answers
-            size = self._direction.size(job.source)
+            # What is no file is not opened: a pipe never answers.
+            stamp = listed.stamp or Stamp.of(job.source)
+            size = None if isinstance(job.source, Url) else self._direction.size(job.source)
         except LcodecError:
             # It fails when it is worked on, like everything that looks sound at first.
-            return Decision(job, Action.MAKE, "cannot be read", replace=self._force)
-        return replace(self._decide(job, stamp, size), width=size[0], height=size[1])
+            return Decision(job, Action.MAKE, UNREADABLE, replace=self._force)
+        decision = self._decide(job, stamp, size, listed)
+        return replace(decision, width=size[0], height=size[1]) if size else decision
 
-    def _decide(self, job: Job, stamp: Stamp, size: tuple[int, int]) -> Decision:
+    def _decide(self, job: Job, stamp: Stamp, size: Size | None, listed: Listed) -> Decision:
         output = job.output
         try:
-            if output.is_dir():
-                return Decision(job, Action.REFUSE, f"{output}: is a folder")
-            if output.is_symlink() and not output.exists() and not self._force:
-                reason = f"{output}: is a link to nothing; `-f` writes what it points to"
-                return Decision(job, Action.REFUSE, reason)
-            if not output.exists():
+            state = listed.output or (None if listed.is_new else _state(output))
+            if state is None:
+                if _leads_nowhere(output) and not self._force:
+                    reason = f"{output}: is a link to nothing; `-f` writes what it points to"
+                    return Decision(job, Action.REFUSE, reason)
                 return Decision(job, Action.MAKE, "new")
+            if state.is_dir:
+                return Decision(job, Action.REFUSE, f"{output}: is a folder")
             if self._force:
                 return Decision(job, Action.MAKE, "forced", replace=True)
-            finding = self._direction.find(job, size)
-            changed = self._has_changed(job, stamp)
-        except OSError as error:
-            reason = f"{output}: exists and cannot be read: {error.strerror or error}"
-            return Decision(job, Action.REFUSE, reason)
+            changed = self._has_changed(job, stamp, state)
+            finding = self._known_version(job, state)
+            if finding is None:
+                if size is None:
+                    size = self._size(job)
+                finding = self._direction.find(job, size)
+        except _Unreadable:
+            return Decision(job, Action.MAKE, UNREADABLE, replace=self._force)
+        except (OSError, InputError) as error:
+            cause = getattr(error, "strerror", None) or error
+            return Decision(job, Action.REFUSE, f"{output}: exists and cannot be read: {cause}")
         if finding.action is Action.MAKE:
             return Decision(job, Action.MAKE, finding.reason, replace=True)
         if finding.bytes is not None and changed:
@@ -146,13 +187,29 @@ class Check:
                 return Decision(job, Action.SKIP, "finished", bytes=finding.bytes)
         return Decision(job, Action.REFUSE, f"{output}: exists, {reason}; `-f` replaces it")
 
-    def _has_changed(self, job: Job, source: Stamp) -> bool:
-        if source.source_mtime_ns > job.output.stat().st_mtime_ns:
-            return True
-        known = self._manifest.known_stamp(job.output) if self._manifest else None
-        return known is not None and known != source
+    def _size(self, job: Job) -> Size | None:
+        try:
+            return self._direction.size(job.source)
+        except LcodecError as error:
+            raise _Unreadable from error
 
-    def _other_settings(self, output: Path) -> str:
+    def _has_changed(self, job: Job, source: Stamp, output: State) -> bool:
+        known = self._manifest.known_stamp(job.output) if self._manifest else None
+        if known is not None and None not in (known.source_etag, source.source_etag):
+            return known.differs(source)
+        made, changed = output.st_mtime_ns, source.source_mtime_ns
+        if made is not None and changed is not None and changed > made:
+            return True
+        return known is not None and known.differs(source)
+
+    def _known_version(self, job: Job, state: State) -> Finding | None:
+        """That an output in a store is sound, if the manifest knows it as it is."""
+        known = self._manifest.known(job.output) if self._manifest else None
+        if known is None or state.etag is None or known.get("output_etag") != state.etag:
+            return None
+        return Finding(Action.SKIP, "", known.get("bytes"))
+
+    def _other_settings(self, output: Location) -> str:
         """How the options in the manifest differ from those asked for, "" if they do not."""
         known: Any = self._manifest.known(output) if self._manifest else None
         made: dict[str, Any] = (known or {}).get("settings", {})
@@ -163,13 +220,31 @@ class Check:
         return ""
 
 
-def _direction(options: Options) -> Direction:
+def direction_of(options: Options) -> Encoding | Decoding:
+    """How outputs are checked that are made with these options."""
     if isinstance(options, EncodeOptions):
-        return _Encoding(options)
-    return _Decoding(options)
+        return Encoding(options)
+    return Decoding(options)
 
 
-class _Encoding:
+def _leads_nowhere(output: Location) -> bool:
+    return isinstance(output, Path) and output.is_symlink()
+
+
+def _state(output: Location) -> State | None:
+    """What is in the place of an output, None if nothing is."""
+    if isinstance(output, Url):
+        try:
+            return output.stat()
+        except FileNotFoundError:
+            return None
+    if not output.exists():
+        return None
+    state = output.stat()
+    return State(state.st_size, state.st_mtime_ns, is_dir=stat.S_ISDIR(state.st_mode))
+
+
+class Encoding:
     """Outputs are ``.lic`` files."""
 
     def __init__(self, options: EncodeOptions) -> None:
@@ -179,26 +254,38 @@ class _Encoding:
         self._model_id = stated_id(require_model(options.model))
         self._strip = options.strip
 
-    def size(self, source: Path) -> tuple[int, int]:
-        width, height, _ = probe(source)
+    def size(self, source: Location) -> Size:
+        """See `Direction`."""
+        try:
+            with open_at(source) as stream:
+                width, height, _ = probe(stream, str(source))
+        except OSError as error:
+            raise unreadable(source, error) from error
         return width, height
 
-    def find(self, job: Job, size: tuple[int, int]) -> Finding:
-        with job.output.open("rb") as stream:
-            start = stream.read(len(container.SIGNATURE))
-            if not container.SIGNATURE.startswith(start):
-                return Finding(Action.REFUSE, "not a .lic file")
-            try:
-                file, coded = _read(stream, start)
-            except FormatError:
-                return Finding(Action.MAKE, "damaged" if start else "empty")
-            except LcodecError as error:
-                return Finding(Action.REFUSE, f"but {error}")
+    def find(self, job: Job, size: Size | None) -> Finding:
+        """See `Direction`."""
+        with open_at(job.output) as stream:
+            return self.judge(stream, size)
+
+    def judge(self, stream: BinaryIO, size: Size | None) -> Finding:
+        """What stands in the place of a ``.lic`` file is worth."""
+        start = stream.read(len(container.SIGNATURE))
+        if not container.SIGNATURE.startswith(start):
+            return Finding(Action.REFUSE, "not a .lic file")
+        try:
+            file, coded = _read(stream, start)
+        except FormatError:
+            return Finding(Action.MAKE, "damaged" if start else "empty")
+        except LcodecError as error:
+            return Finding(Action.REFUSE, f"but {error}")
         header = file.header
         # The EXIF orientation may have turned the picture.
-        if sorted((header.width, header.height)) != sorted(size):
+        if size is not None and sorted((header.width, header.height)) != sorted(size):
             reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
-        elif self._target is not None and self._target.is_exceeded(coded, size[0] * size[1]):
+        elif self._target is not None and self._target.is_exceeded(
+            coded, header.width * header.height
+        ):
             reason = f"has {coded} bytes, more than {self._target}"
         elif self._quality is not None and header.quality != self._quality:
             reason = f"made with quality {header.quality}, not {self._quality}"
@@ -211,34 +298,45 @@ class _Encoding:
         return Finding(Action.REFUSE, reason, coded)
 
 
-class _Decoding:
+class Decoding:
     """Outputs are pictures."""
 
     def __init__(self, options: DecodeOptions) -> None:
         self._format = format_of_suffix(options.suffix)
 
-    def size(self, source: Path) -> tuple[int, int]:
+    def size(self, source: Location) -> Size:
+        """See `Direction`."""
         try:
-            with source.open("rb") as stream:
-                header = _read(stream)[0].header
+            with open_at(source) as stream:
+                return self.size_of(stream)
         except OSError as error:
-            raise InputError(f"{source}: cannot be read") from error
+            raise unreadable(source, error) from error
+
+    def size_of(self, stream: BinaryIO) -> Size:
+        """Width and height of the picture in a ``.lic`` file, of which every byte is checked."""
+        header = _read(stream)[0].header
         return header.width, header.height
 
-    def find(self, job: Job, size: tuple[int, int]) -> Finding:
-        if not job.output.stat().st_size:
+    def find(self, job: Job, size: Size | None) -> Finding:
+        """See `Direction`."""
+        coded = job.source.stat().st_size
+        with open_at(job.output) as stream:
+            return self.judge(stream, coded, size)
+
+    def judge(self, stream: BinaryIO, coded: int | None, size: Size | None) -> Finding:
+        """What stands in the place of a picture is worth, made of a file of ``coded`` bytes."""
+        if not stream.read(1):
             return Finding(Action.MAKE, "empty")
         try:
-            width, height, kind = probe(job.output)
+            width, height, kind = probe(stream)
         except InputError:
             return Finding(Action.REFUSE, "not a picture")
-        coded = job.source.stat().st_size
         if kind != self._format:
             return Finding(Action.REFUSE, f"a picture of another format ({kind})", coded)
-        if (width, height) != size:
+        if size is not None and (width, height) != size:
             reason = f"a picture of {width}x{height}, not {size[0]}x{size[1]}"
             return Finding(Action.REFUSE, reason, coded)
-        if not is_whole(job.output):
+        if not is_whole(stream):
             return Finding(Action.MAKE, "damaged")
         return Finding(Action.SKIP, "", coded)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from lcodec.atomic import delete_stale
@@ -10,20 +11,16 @@ from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
 from lcodec.batch.report import Outcome, Status
-from lcodec.batch.work import Bundle, Failed, Made, Task
+from lcodec.batch.work import SMALL_PIXELS, TOGETHER, Bundle, Failed, Made, Task
 from lcodec.errors import OutputError
 
 OnOutcome = Callable[[Outcome], None]
 
-SMALL_PIXELS = 256 * 256
-"""Pictures up to this size gain by being encoded together."""
-TOGETHER = 16
-"""So many at most: what a bundle has done is lost if its process dies."""
-
 
 def tidy(jobs: Iterable[Job]) -> int:
     """Delete the temporary files of batches that were killed, below the outputs; their number."""
-    return sum(map(delete_stale, {job.output.parent for job in jobs}))
+    folders = {job.output.parent for job in jobs if isinstance(job.output, Path)}
+    return sum(delete_stale(folder) for folder in folders)
 
 
 def survey(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from lcodec.batch.location import Location
 from lcodec.batch.report import Outcome, Stamp, Status
+from lcodec.batch.url import Url
 from lcodec.errors import OutputError
 
 Record = dict[str, Any]
 _START = b'{"source": '
 _LONGEST = 1 << 20  # bytes of a line; names of files are far shorter
+_STAMP = [field.name for field in fields(Stamp)]
 
 
 class Manifest:
@@ -81,16 +85,15 @@ class Manifest:
         else:
             self._known.pop(_key(output), None)
 
-    def known(self, output: Path) -> Record | None:
+    def known(self, output: Location) -> Record | None:
         """The record of an output that is finished as far as the manifest knows."""
         return self._known.get(_key(output))
 
-    def known_stamp(self, output: Path) -> Stamp | None:
+    def known_stamp(self, output: Location) -> Stamp | None:
         """The source of a finished output as it was read."""
         record = self.known(output)
-        if record is None or not {"source_bytes", "source_mtime_ns"} <= record.keys():
-            return None
-        return Stamp(record["source_bytes"], record["source_mtime_ns"])
+        told = [] if record is None else [record.get(name) for name in _STAMP]
+        return None if all(value is None for value in told) else Stamp(*told)
 
     def write(self, outcome: Outcome) -> None:
         """Append a line, except for what was finished before and is known.
@@ -144,15 +147,20 @@ def _parse(line: bytes) -> Record | None:
 
 def _is_sound(record: Record) -> bool:
     """Whether all that is used of a record is of its type."""
-    stamp = [record.get(name, 0) for name in ("source_bytes", "source_mtime_ns")]
+    figures = [record.get(name, 0) for name in ("source_bytes", "source_mtime_ns", "bytes")]
+    versions = [record.get(name, "") for name in ("source_etag", "output_etag")]
     return (
         isinstance(record.get("source"), str)
         and record.get("status") in [status.value for status in Status]
         and isinstance(record.get("output"), str | None)
         and isinstance(record.get("settings", {}), dict)
-        and all(isinstance(value, int) and not isinstance(value, bool) for value in stamp)
+        and all(isinstance(value, int) and not isinstance(value, bool) for value in figures)
+        and all(isinstance(value, str) for value in versions)
     )
 
 
-def _key(output: str | Path) -> str:
+def _key(output: str | Location) -> str:
+    # A line has a URL as text; no path that a batch writes to has "://" in it, as they are cleaned.
+    if isinstance(output, Url) or "://" in str(output):
+        return str(output)
     return os.path.abspath(output)

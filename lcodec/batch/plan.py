@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
+from lcodec.batch.location import Location, parse_location
 from lcodec.batch.report import Outcome, failure
+from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.suffixes import LIC
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True, order=True)
 class Job:
     """A file and the one to make of it."""
 
-    source: Path
-    output: Path
+    source: Location
+    output: Location
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs sorted by source, and what cannot become one, as failed outcomes."""
+    """Jobs sorted by source, and what cannot become one, as failed outcomes.
+
+    ``states`` is what a store told of the sources when they were listed.
+    """
 
     jobs: tuple[Job, ...]
     problems: tuple[Outcome, ...] = ()
+    states: Mapping[Url, State] = field(default_factory=dict)
 
 
 def plan_tree(
-    source: Path, destination: Path, *, inputs: Collection[str], output: str = LIC
+    source: Location, destination: Location, *, inputs: Collection[str], output: str = LIC
 ) -> Plan:
     """Find the files below ``source`` whose suffix, in lower case, is one of ``inputs``.
 
@@ -44,31 +53,81 @@ def plan_tree(
         InputError: ``source`` is not a folder.
         OutputError: ``destination`` is something else than a folder.
     """
+    if isinstance(source, Url):
+        return _plan_store(source, destination, inputs, output)
     if not source.is_dir():
         raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
-    _check_destination(destination)
+    check_destination(destination)
     found, problems = _find(source, inputs)
     outputs = outputs_of(found, output)
     jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
     return Plan(tuple(jobs), tuple(problems))
 
 
+def _plan_store(source: Url, destination: Location, inputs: Collection[str], output: str) -> Plan:
+    found, problems = _find_stored(source, inputs)
+    check_destination(destination)
+    outputs = outputs_of(found, output)
+    jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
+    states = {source / path: state for path, state in found.items()}
+    return Plan(tuple(jobs), tuple(problems), states)
+
+
+def _find_stored(
+    source: Url, inputs: Collection[str]
+) -> tuple[dict[PurePosixPath, State], list[Outcome]]:
+    """Files below a folder in a store, relative to it, and those that lead out of it."""
+    try:
+        listed = source.find()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(str(error)) from error
+    except OSError as error:
+        raise InputError(f"{source}: cannot be listed: {error.strerror or error}") from error
+    found: dict[PurePosixPath, State] = {}
+    problems: list[Outcome] = []
+    for path, state in listed.items():
+        if any(part.startswith(".") for part in path.parts if part != ".."):
+            continue
+        if path.suffix.lower() not in inputs:
+            continue
+        if ".." in path.parts:  # archives and stores may have such names
+            reason = InputError(f"{source / path}: leads out of its folder")
+            problems.append(failure(source / path, None, reason))
+        else:
+            found[path] = state
+    return found, problems
+
+
 def plan_list(
-    sources: Iterable[Path], destination: Path, *, base: Path | None = None, output: str = LIC
+    sources: Iterable[Location],
+    destination: Location,
+    *,
+    base: Location | None = None,
+    output: str = LIC,
 ) -> Plan:
     """Outputs of the files named, whatever their suffix, as `plan_tree` gives them.
 
     They mirror the tree below ``base``. If that is None, it is the current folder where all paths
     are relative and stay inside, else the deepest folder that holds all files. A file that is
     named twice counts once; one outside ``base``, or whose output would be one of the sources,
-    is a problem.
+    is a problem. URLs are all of one store, and mirror the tree below the deepest folder that
+    holds all of them.
 
     Raises:
         OutputError: ``destination`` is something else than a folder.
-        UsageError: the files have no folder in common (other drives).
+        UsageError: the files have no folder in common (other drives or stores).
     """
-    _check_destination(destination)
-    full = {_absolute(source): source for source in reversed(list(sources))}
+    check_destination(destination)
+    listed = list(sources)
+    paths = [source for source in listed if isinstance(source, Path)]
+    urls = [source for source in listed if isinstance(source, Url)]
+    if urls and paths:
+        raise UsageError("paths and URLs in one list; run a batch for each")
+    if urls:
+        return _plan_urls(urls, destination, base, output)
+    if isinstance(base, Url):
+        raise UsageError(f"{base}: the files of the list are no URLs")
+    full = {_absolute(source): source for source in reversed(paths)}
     root = _absolute(base) if base is not None else _common(full)
     outside = [path for path in full if not path.is_relative_to(root)]
     problems = [
@@ -81,9 +140,45 @@ def plan_list(
     jobs = []
     for path, origin in relative.items():
         job = Job(full[origin], destination / outputs[path])
-        if os.path.realpath(job.output) in real:
+        if isinstance(job.output, Path) and os.path.realpath(job.output) in real:
             reason = UsageError(f"{job.output}: is an input and an output")
             problems.append(failure(job.source, job.output, reason))
+        else:
+            jobs.append(job)
+    return Plan(tuple(sorted(jobs)), tuple(problems))
+
+
+def _plan_urls(urls: list[Url], destination: Location, base: Location | None, output: str) -> Plan:
+    roots = {(url.scheme, url.rest) for url in urls}
+    if len(roots) > 1:
+        raise UsageError("URLs of several stores in one list; run a batch for each")
+    full = {PurePosixPath(url.path): url for url in urls}
+    if base is None:
+        common = os.path.commonpath([path.parent for path in full])
+    elif isinstance(base, Url) and (base.scheme, base.rest) in roots:
+        common = base.path
+    else:
+        raise UsageError(f"{base}: is not in the store of the list")
+    inside = {
+        path.relative_to(common): url for path, url in full.items() if path.is_relative_to(common)
+    }
+    problems = [
+        failure(url, None, UsageError(f"{url}: is not below {base}"))
+        for path, url in full.items()
+        if not path.is_relative_to(common)
+    ]
+    # The query of a web address is no part of a name.
+    names = {path.with_name(url.name): url for path, url in inside.items()}
+    outputs = outputs_of(names, output)
+    jobs = []
+    for path, url in names.items():
+        job = Job(url, destination / outputs[path])
+        if ".." in path.parts:
+            reason = UsageError(f"{url}: leads out of its folder")
+            problems.append(failure(url, None, reason))
+        elif job.output in urls:
+            reason = UsageError(f"{job.output}: is an input and an output")
+            problems.append(failure(url, job.output, reason))
         else:
             jobs.append(job)
     return Plan(tuple(sorted(jobs)), tuple(problems))
@@ -108,13 +203,80 @@ def files_below(
     return found, problems
 
 
-def parse_list(data: bytes, *, null: bool = False) -> list[Path]:
-    """Paths from a list with one a line, or with NUL after each; empty ones are left out."""
+def plan_several(
+    sources: Sequence[Location],
+    destination: Location,
+    *,
+    inputs: Collection[str],
+    base: Location | None = None,
+    output: str = LIC,
+) -> Plan:
+    """Outputs of files and of those below folders, as `plan_list` gives them.
+
+    Files that are named alone and lie in one folder go to the destination itself.
+
+    Raises:
+        InputError: a folder in a store cannot be listed.
+        OutputError, UsageError: as `plan_list`.
+    """
+    check_destination(destination)
+    found: list[Location] = []
+    problems: list[Outcome] = []
+    states: dict[Url, State] = {}
+    whole = [source for source in sources if is_folder(source, inputs)]
+    for source in sources:
+        if source not in whole:
+            found.append(source)
+        elif isinstance(source, Url):
+            listed, own = _find_stored(source, inputs)
+            states |= {source / path: state for path, state in listed.items()}
+            found += [source / path for path in listed]
+            problems += own
+        else:
+            below, own = files_below([source], inputs)
+            found += below
+            problems += own
+    if not found:
+        return Plan((), tuple(problems))
+    folders = {_absolute(path).parent for path in found if isinstance(path, Path)}
+    if base is None and not whole and len(folders) == 1 and isinstance(found[0], Path):
+        base = found[0].parent
+    plan = plan_list(found, destination, base=base, output=output)
+    return replace(plan, problems=(*problems, *plan.problems), states=states)
+
+
+def is_folder(source: Location, inputs: Collection[str]) -> bool:
+    """Whether a source stands for the files below it.
+
+    Web servers know no folders, only pages that list files: what ends like one of ``inputs`` is a
+    file. What is not there in a store is a folder without files.
+    """
+    if isinstance(source, Path):
+        return source.is_dir()
+    if source.scheme in ("http", "https") and not source.rest:
+        return source.suffix.lower() not in inputs
+    try:
+        return source.stat().is_dir
+    except OSError:
+        return True  # why it cannot be read is told when it is listed
+
+
+def parse_list(data: bytes, *, null: bool = False) -> list[Location]:
+    """Paths or URLs from a list: one a line, or with NUL after each; empty ones are left out."""
     parts = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    return [Path(os.fsdecode(part)) for part in parts if part]
+    return [parse_location(os.fsdecode(part)) for part in parts if part]
 
 
-def _check_destination(destination: Path) -> None:
+def check_destination(destination: Location) -> None:
+    """Make sure, as far as can be said, that there can be outputs below it.
+
+    Raises:
+        OutputError: it is something else than a folder, or its store is for reading only.
+    """
+    if isinstance(destination, Url):
+        if destination.is_read_only:
+            raise OutputError(f"{destination}: {destination.scheme}:// cannot be written to")
+        return  # a store has no folders, or makes them
     if destination.exists() and not destination.is_dir():
         raise OutputError(f"{destination}: is not a folder")
 
@@ -153,14 +315,18 @@ def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outco
     return found, problems
 
 
-def outputs_of(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
+def outputs_of(
+    sources: Iterable[AnyPath], suffix: str, taken: Collection[str] = ()
+) -> dict[AnyPath, AnyPath]:
     """The output of each source, relative to the destination; no two are the same.
+
+    None is one of those ``taken`` either, unless there is no way around.
 
     Names that differ in case alone count as the same, because some file systems think so.
     """
     outputs = {path: path.with_suffix(suffix) for path in sources}
     while True:
-        uses = Counter(str(output).casefold() for output in outputs.values())
+        uses = Counter(str(output).casefold() for output in [*outputs.values(), *taken])
         short = [
             path
             for path, output in outputs.items()
@@ -172,5 +338,5 @@ def outputs_of(sources: Iterable[Path], suffix: str) -> dict[Path, Path]:
         outputs.update((path, _long(path, suffix)) for path in short)
 
 
-def _long(path: Path, suffix: str) -> Path:
+def _long(path: AnyPath, suffix: str) -> AnyPath:
     return path.with_name(path.name + suffix)

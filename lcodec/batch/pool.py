@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
 import warnings
@@ -12,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, Self
 
-from lcodec.atomic import delete_unfinished
+from lcodec.atomic import delete_left_behind, delete_unfinished, use_token
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import Exit, LcodecError
 from lcodec.startup import own_process
@@ -129,6 +131,7 @@ class Processes:
             self._idle.append(process)
             return list(zip(bundle, results, strict=True))
         ending = process.stop()
+        sweep(process.token, bundle)
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
             raise LcodecError(f"the worker processes die before they finish anything: {ending}")
@@ -159,9 +162,10 @@ class _Process:
     def __init__(self, recipe: Recipe, threads: int) -> None:
         # "spawn": a copy of a process in which torch has threads is not safe to use.
         context = multiprocessing.get_context("spawn")
+        self.token = secrets.token_hex(6)
         self.connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, recipe, threads), daemon=True
+            target=_serve, args=(theirs, recipe, threads, self.token), daemon=True
         )
         with _interrupts_blocked():
             self._process.start()
@@ -201,6 +205,12 @@ class _Process:
         return _ending(code)
 
 
+def sweep(token: str, bundle: Bundle) -> None:
+    """Delete what a process of this token, that is no more, has left unfinished of its tasks."""
+    for folder in {task.output.parent for task in bundle if isinstance(task.output, Path)}:
+        delete_left_behind(folder, token)
+
+
 def _ending(code: int) -> str:
     if code >= 0:
         return f"exit status {code}"
@@ -227,11 +237,12 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(tasks: Connection, recipe: Recipe, threads: int) -> None:
+def _serve(tasks: Connection, recipe: Recipe, threads: int, token: str) -> None:
     """Main function of a process: results for tasks until the connection ends."""
     for number in _OF_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    use_token(token)
     warnings.filterwarnings("ignore", module="PIL")  # as in the main process
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import stat
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
+from lcodec.batch.location import Location, unreadable
+from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, LcodecError
 
 
@@ -22,28 +23,66 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Stamp:
-    """Size in bytes and time of change of a source: when they differ, it was changed."""
+    """Size in bytes and time of change of a source: when they differ, it was changed.
 
-    source_bytes: int
-    source_mtime_ns: int
+    A store may know no time, or a version beside it (``source_etag``), or not even the size.
+    """
+
+    source_bytes: int | None
+    source_mtime_ns: int | None
+    source_etag: str | None = None
 
     @classmethod
-    def of(cls, path: Path) -> Stamp:
+    def of(cls, location: Location) -> Stamp:
         """The stamp of a file as it is now.
 
         Raises:
             InputError: it cannot be read, or is no file, such as a folder or a pipe.
         """
         try:
-            state = path.stat()
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
+            state = location.stat()
         except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+            raise unreadable(location, error) from error
+        if isinstance(state, State):
+            if state.is_dir:
+                raise InputError(f"{location}: is a folder")
+            return cls.of_state(state)
         if not stat.S_ISREG(state.st_mode):
             folder = stat.S_ISDIR(state.st_mode)
-            raise InputError(f"{path}: is {'a folder' if folder else 'neither file nor folder'}")
+            raise InputError(
+                f"{location}: is {'a folder' if folder else 'neither file nor folder'}"
+            )
         return cls(state.st_size, state.st_mtime_ns)
+
+    def differs(self, other: Stamp) -> bool:
+        """Whether a file was changed between two stamps, by what both of them tell.
+
+        Equal versions are equal files; without them the size and the time have to be the same.
+        """
+        if None not in (self.source_etag, other.source_etag):
+            return self.source_etag != other.source_etag
+        return any(
+            one is not None and another is not None and one != another
+            for one, another in (
+                (self.source_bytes, other.source_bytes),
+                (self.source_mtime_ns, other.source_mtime_ns),
+            )
+        )
+
+    @classmethod
+    def of_state(cls, state: State) -> Stamp:
+        """The stamp of a file in a store."""
+        return cls(state.st_size, state.st_mtime_ns, state.etag)
+
+
+def version(output: Location) -> str | None:
+    """What a store calls the version of an output, None if it does not say or is a folder."""
+    if not isinstance(output, Url):
+        return None
+    try:
+        return output.stat().etag
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -51,23 +90,27 @@ class Outcome:
     """One file after its turn.
 
     Attributes:
-        source: the file, or a folder that could not be read.
+        source: the file or shard, or a folder that could not be read.
         output: what is made of it, None for a folder.
         status: done, skipped (finished before), failed, or planned (in a dry run).
         error: why it failed, one line; ``code`` is the exit status the command for a single file
             would give.
         reason: why a planned file has to be made.
         width, height: size of the picture in pixels.
-        bytes: size of the ``.lic`` file.
+        bytes: size of the ``.lic`` file, or of all those in a shard.
+        pictures: how many of a shard were encoded or decoded, None if it is a single one.
+        total_pixels: of all of them, None if it is a single one.
+        spoilt: why some pictures of a shard are as they were; the command then ends with status 1.
         seconds: time the work took.
         attempts: how often it was tried; 0 for what was skipped.
         notes: what of the source the output does not hold.
         stamp: the source as it was read.
         settings: options the output was made with (`lcodec.batch.options.settings`).
+        output_etag: the version of the output, where a store tells one.
     """
 
-    source: Path
-    output: Path | None
+    source: Location
+    output: Location | None
     status: Status
     error: str | None = None
     code: int = 0
@@ -75,15 +118,21 @@ class Outcome:
     width: int | None = None
     height: int | None = None
     bytes: int | None = None
+    pictures: int | None = None
+    total_pixels: int | None = None
+    spoilt: tuple[str, ...] = ()
     seconds: float = 0.0
     attempts: int = 0
     notes: tuple[str, ...] = ()
     stamp: Stamp | None = None
     settings: dict[str, Any] | None = None
+    output_etag: str | None = None
 
     @property
     def pixels(self) -> int:
-        """Pixels of the picture, 0 if its size is not known."""
+        """Pixels of the picture or of all of a shard, 0 if not known."""
+        if self.total_pixels is not None:
+            return self.total_pixels
         return (self.width or 0) * (self.height or 0)
 
     @property
@@ -99,12 +148,15 @@ class Outcome:
             "status": self.status.value,
             "bpp": self.bpp,
             "notes": list(self.notes),
+            "spoilt": list(self.spoilt) or None,
         }
         record |= record.pop("stamp") or {}
         return {key: value for key, value in record.items() if value is not None}
 
 
-def failure(source: Path, output: Path | None, error: Exception, attempts: int = 0) -> Outcome:
+def failure(
+    source: Location, output: Location | None, error: Exception, attempts: int = 0
+) -> Outcome:
     """The outcome of a file that failed with ``error``."""
     message, code = explain(error)
     return Outcome(source, output, Status.FAILED, error=message, code=code, attempts=attempts)
@@ -121,30 +173,43 @@ def explain(error: Exception) -> tuple[str, int]:
 
 @dataclass
 class Report:
-    """Sums over all outcomes so far; only the failures are kept one by one."""
+    """Sums over all outcomes so far; only what failed is kept one by one."""
 
     done: int = 0
     skipped: int = 0
     planned: int = 0
+    pictures: int = 0
     failures: list[Outcome] = field(default_factory=list)
+    spoilt: list[Outcome] = field(default_factory=list)
     bytes: int = 0
     pixels: int = 0
-    source_bytes: int = 0
+    source_bytes: int | None = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome; bytes, of outputs and sources, and pixels are of what was made now."""
+        """Count an outcome; bytes, pixels and pictures are of what was made now."""
+        if outcome.spoilt:
+            self.spoilt.append(outcome)
         match outcome.status:
             case Status.DONE:
                 self.done += 1
                 self.bytes += outcome.bytes or 0
                 self.pixels += outcome.pixels
-                self.source_bytes += outcome.stamp.source_bytes if outcome.stamp else 0
+                self.pictures += outcome.pictures or 0
+                self._count_source(outcome)
             case Status.SKIPPED:
                 self.skipped += 1
             case Status.PLANNED:
                 self.planned += 1
             case Status.FAILED:
                 self.failures.append(outcome)
+
+    def _count_source(self, outcome: Outcome) -> None:
+        """Of shards and of what has no known size there is nothing to compare with the sum."""
+        size = outcome.stamp.source_bytes if outcome.stamp else None
+        known = None if outcome.pictures is not None else size
+        self.source_bytes = (
+            None if known is None or self.source_bytes is None else self.source_bytes + known
+        )
 
     @property
     def total(self) -> int:

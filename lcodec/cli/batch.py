@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from lcodec.batch.engines import Engine
 from lcodec.cli import console
 from lcodec.cli.console import PROGRAM
 from lcodec.cli.decode import FormatOption
 from lcodec.cli.options import (
     FILES,
-    Device,
     Messages,
     ModelOption,
     Networks,
@@ -27,17 +25,11 @@ from lcodec.cli.options import (
 )
 from lcodec.cli.paths import STANDARD
 from lcodec.cli.skeleton import spread
-from lcodec.cli.values import format_suffix, whole
+from lcodec.cli.values import format_suffix, number, whole
 from lcodec.errors import InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.tunes import default_quality
 from lcodec.weights import require_model, stated_tune
-
-if TYPE_CHECKING:
-    from lcodec.batch.check import Decision
-    from lcodec.batch.options import Options
-    from lcodec.batch.plan import Plan
-    from lcodec.batch.pool import Executor
 
 ENCODING = (
     *("quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2"),
@@ -47,6 +39,7 @@ ENCODING = (
 
 WORK = "What is done"
 LISTS = "Lists of files (SRC `-`)"
+RAY = "On a cluster"
 
 
 @spread
@@ -56,8 +49,8 @@ def batch(
         list[str],
         typer.Argument(
             metavar="SRC... DST",
-            help="Folders or files, or `-` for a list on standard input; then the folder for the "
-            "results.",
+            help="Folders or files, their URLs, tar shards, or `-` for a list on standard input; "
+            "then the folder, URL or tar shards for the results.",
         ),
     ],
     rate: Rate,
@@ -107,12 +100,49 @@ def batch(
         ),
     ] = False,
     base: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--base",
             metavar="DIR",
             help="Folder whose tree is mirrored; also for files SRC.",
             rich_help_panel=LISTS,
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            "--engine",
+            help="`local`: processes of this machine; `ray`: actors of a Ray cluster.",
+            rich_help_panel=RAY,
+        ),
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="ADDR",
+            help="The cluster; RAY_ADDRESS, or one of this machine alone, if not given.",
+            rich_help_panel=RAY,
+        ),
+    ] = None,
+    actor_cpus: Annotated[
+        float,
+        typer.Option(
+            "--actor-cpus",
+            metavar="N",
+            parser=number(0.01),
+            help="Processor cores for each actor; 1 if not given.",
+            rich_help_panel=RAY,
+        ),
+    ] = 1,
+    actor_gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--actor-gpus",
+            metavar="N",
+            parser=number(0),
+            help="GPUs for each actor, such as 0.5; 1 with `--device cuda`, else none.",
+            rich_help_panel=RAY,
         ),
     ] = None,
     model: ModelOption = None,
@@ -134,8 +164,9 @@ def batch(
     """Encode or decode many files.
 
     All pictures below a folder SRC are encoded into the same tree of folders below DST; files SRC
-    go there too. What is finished is checked and skipped, so the same command takes up a batch
-    that was stopped. What fails is tried twice, does not stop the rest, and is listed at the end.
+    go there too, and of tar shards all pictures inside are encoded. What is finished is checked
+    and skipped, so the same command takes up a batch that was stopped. What fails is tried twice,
+    does not stop the rest, and is listed at the end.
     """
     target, name = rate.target(), rate.model(model)
     quality = rate.quality
@@ -146,25 +177,39 @@ def batch(
     sources, destination = _split(files, output, decode)
     _check_usage(context, sources, decode, picture_format, null, base)
     # Only now: a wrong command line is told of at once.
-    from lcodec.batch.check import Check
-    from lcodec.batch.engine import TOGETHER, survey, tidy, work
+    from lcodec.batch.engine import survey, tidy, work
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
+    from lcodec.batch.setup import Setup
+    from lcodec.batch.work import TOGETHER
     from lcodec.cli.batchview import View
 
-    options: Options
+    options: DecodeOptions | EncodeOptions
     device, preserve, limit = networks.device.value, writing.preserve, writing.max_pixels
     if decode:
         options = DecodeOptions(format_suffix(picture_format), device, preserve, limit)
     else:
         options = EncodeOptions(name, quality, device, target, rate.effort, strip, preserve, limit)
-    plan = _plan(sources, destination, options, null=null, base=base)
+    setup = Setup(
+        tuple(sources),
+        destination,
+        options,
+        engine,
+        jobs,
+        networks.threads,
+        address,
+        actor_cpus,
+        actor_gpus,
+    )
+    setup.check()
+    listed = sys.stdin.buffer.read() if sources == [STANDARD] else b""
+    plan = setup.plan(listed, null=null, base=base)
     with ExitStack() as stack:
         record = None
         if manifest is not None:
             record = stack.enter_context(Manifest(manifest, read_only=dry_run))
             messages.warn(str(manifest), record.notes)
-        check = Check(options, force=writing.force, manifest=record)
+        check = setup.checker(plan, force=writing.force, manifest=record)
         view = View(
             _name(sources),
             "decode" if decode else "encode",
@@ -179,10 +224,7 @@ def batch(
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
-                with (
-                    view.working(todo),
-                    _executor(options, jobs, networks.threads, todo) as executor,
-                ):
+                with view.working(todo), setup.executor(todo) as executor:
                     view.detail(f"{len(todo)} files, {executor.jobs} at a time")
                     work(
                         todo,
@@ -200,15 +242,15 @@ def batch(
     view.conclude()
 
 
-def _split(files: list[str], output: str | None, decode: bool) -> tuple[list[str], Path]:
+def _split(files: list[str], output: str | None, decode: bool) -> tuple[list[str], str]:
     """The sources, and the folder for the results."""
     if output is not None:
-        return files, Path(output)
+        return files, output
     *sources, last = files
     if not sources:
         form = f"{PROGRAM} batch {'--decode ' if decode else ''}{last} DST"
         raise UsageError(f"a folder for the results is missing, as in `{form}`")
-    return sources, Path(last)
+    return sources, last
 
 
 def _check_usage(
@@ -217,7 +259,7 @@ def _check_usage(
     decode: bool,
     picture_format: str | None,
     null: bool,
-    base: Path | None,
+    base: str | None,
 ) -> None:
     """Refuse options that do not go together, and a source that is not there."""
     given = {
@@ -239,8 +281,12 @@ def _check_usage(
         raise UsageError("`--null` needs `-` as SRC")
     if base is not None and _one_tree(sources):
         raise UsageError("`--base` is for files; of a folder SRC, its own tree is mirrored")
+    from lcodec.batch.location import parse_location
+    from lcodec.batch.shards import names_shards
+
     for source in sources:
-        if not Path(source).exists():
+        here = None if names_shards(source) else parse_location(source)
+        if isinstance(here, Path) and not here.exists():
             raise InputError(f"{source}: no such file or folder{_order(context, source)}")
 
 
@@ -270,49 +316,3 @@ def _other_kind(sources: list[str], decode: bool) -> str:
     if not any(path.suffix.lower() in wanted for path in Path(sources[0]).rglob("*")):
         return ""
     return "; there are pictures to encode" if decode else "; `--decode` is for its .lic files"
-
-
-def _plan(
-    sources: list[str], destination: Path, options: Options, *, null: bool, base: Path | None
-) -> Plan:
-    from lcodec.batch.options import DecodeOptions
-    from lcodec.batch.plan import files_below, parse_list, plan_list, plan_tree
-
-    decode = isinstance(options, DecodeOptions)
-    output = options.suffix if isinstance(options, DecodeOptions) else LIC
-    inputs = {LIC} if decode else READ_SUFFIXES
-    if sources == [STANDARD]:
-        named = parse_list(sys.stdin.buffer.read(), null=null)
-        return plan_list(named, destination, base=base, output=output)
-    if _one_tree(sources):
-        return plan_tree(Path(sources[0]), destination, inputs=inputs, output=output)
-    named, problems = files_below(map(Path, sources), inputs)
-    folders = {os.path.dirname(os.path.abspath(path)) for path in named}
-    if base is None and len(folders) == 1 and not any(map(os.path.isdir, sources)):
-        base = named[0].parent
-    plan = plan_list(named, destination, base=base, output=output)
-    return replace(plan, problems=(*problems, *plan.problems))
-
-
-def _executor(
-    options: Options, jobs: int | None, threads: int | None, todo: list[Decision]
-) -> Executor:
-    """As many processes as asked for or as there is room for; one is this process itself."""
-    from lcodec.batch.options import EncodeOptions
-    from lcodec.batch.pool import InProcess, Processes
-    from lcodec.batch.resources import cores, default_jobs
-    from lcodec.batch.work import CodecRecipe
-
-    effort = options.effort if isinstance(options, EncodeOptions) else 0
-    room = default_jobs((d.pixels for d in todo), effort=effort, threads=threads or 1)
-    count = min(jobs or room, len(todo))
-    if jobs is None and count > 1 and options.device != Device.CPU:
-        from lcodec.weights.load import choose_device
-
-        if choose_device(options.device).type == "cuda":
-            count = 1  # several would share one GPU and its memory
-    recipe = CodecRecipe(options)
-    if count > 1:
-        return Processes(recipe, count, threads or max(1, cores() // count))
-    Networks(threads=threads).prepare()
-    return InProcess(recipe)

@@ -68,7 +68,10 @@ class View:
     def _detail(self, outcome: Outcome) -> None:
         text = str(outcome.output or outcome.source)
         if outcome.status is Status.DONE:
-            parts = [f"{outcome.width}x{outcome.height}", figures.exact(outcome.bytes or 0)]
+            size = f"{outcome.width}x{outcome.height}"
+            if outcome.pictures is not None:
+                size = f"{outcome.pictures} pictures"
+            parts = [size, figures.exact(outcome.bytes or 0)]
             parts += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
             if outcome.attempts > 1:
                 parts.append(f"attempt {outcome.attempts}")
@@ -120,8 +123,11 @@ class View:
             message = outcome.error or ""
             named = message.startswith((f"{outcome.source}:", f"{outcome.output}:"))
             console.fail(message if named else f"{outcome.source}: {message}")
+        for outcome in self.report.spoilt:
+            for message in outcome.spoilt:
+                console.fail(f"{outcome.source}: {message}; left in the shard as it is")
         self._messages.say(self._summary())
-        if self.report.failures:
+        if self.report.failures or self.report.spoilt:
             raise typer.Exit(Exit.FAILURE)
         if not self.report.done and not self.report.planned:
             raise typer.Exit(Exit.NOTHING)
@@ -145,14 +151,15 @@ class View:
     def _sums(self) -> str:
         """Sizes of all that was done."""
         report = self.report
+        pictures = f"; {report.pictures} pictures" if report.pictures else ""
         if not report.pixels:
-            return ""
+            return pictures
         coded = figures.size(report.bytes)
         if self._verb == "encode" and report.source_bytes:
             share = figures.share(report.bytes, report.source_bytes)
             coded = f"{figures.size(report.source_bytes)} -> {coded} ({share})"
         seconds = figures.seconds(time.perf_counter() - self._start)
-        return f"; {coded}, {figures.rate(report.bytes, report.pixels)}, {seconds}"
+        return f"{pictures}; {coded}, {figures.rate(report.bytes, report.pixels)}, {seconds}"
 
 
 def _counted(jobs: Iterable[Item], total: int, progress: Bar) -> Iterator[Item]:

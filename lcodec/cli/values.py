@@ -74,6 +74,21 @@ def measure(unit: str) -> Callable[[str], float]:
     return parse
 
 
+def number(low: float) -> Callable[[str], float]:
+    """A parser of finite numbers from ``low`` on; raises typer.BadParameter on others."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value < math.inf:
+            raise typer.BadParameter(f"`{text}` is not a number of {low} or more")
+        return value
+
+    return parse
+
+
 def format_suffix(name: str | None) -> str:
     """The suffix of a picture format that is named with or without its dot; PNG if it is not.
 

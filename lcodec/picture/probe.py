@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -12,25 +13,31 @@ from lcodec.picture.reader import load, size_of
 from lcodec.suffixes import WRITE_SUFFIXES
 
 
-def probe(path: str | os.PathLike[str]) -> tuple[int, int, str]:
+def probe(
+    source: str | os.PathLike[str] | BinaryIO, name: str | None = None
+) -> tuple[int, int, str]:
     """Width and height of a picture as stored, and its format as Pillow names it.
 
-    The EXIF orientation is not applied, because it may stand behind the pixels.
+    The source is a path or a stream that can seek; errors call it by ``name``. The EXIF
+    orientation is not applied, because it may stand behind the pixels.
 
     Raises:
         InputError: the file cannot be read, or its head is not that of a picture.
     """
     try:
-        with open(path, "rb") as stream:
-            return size_of(stream)
+        if isinstance(source, str | os.PathLike):
+            with open(source, "rb") as stream:
+                return size_of(stream)
+        return size_of(source)
     except Exception as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source if name is None else name}: {reason}") from error
 
 
-def is_whole(path: str | os.PathLike[str]) -> bool:
-    """Whether all pixels of a picture can be read."""
+def is_whole(source: str | os.PathLike[str] | BinaryIO) -> bool:
+    """Whether all pixels of a picture, at a path or in a stream that can seek, can be read."""
     try:
-        load(path, max_pixels=MAX_SIDE**2, metadata=False)
+        load(source, max_pixels=MAX_SIDE**2, metadata=False)
     except InputError:
         return False
     return True

@@ -35,6 +35,7 @@ def load(
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     metadata: bool = True,
+    name: str | None = None,
 ) -> Picture:
     """Read a picture from a path, a binary stream, or standard input (``"-"``).
 
@@ -42,23 +43,24 @@ def load(
     with its alpha and metadata; `Picture.notes` lists what was dropped (see
     `lcodec.picture.convert`).
 
-    Colour profile, EXIF and XMP are left out, without a note, if ``metadata`` is false.
+    Errors call a stream by ``name``; if not given, by its own. Colour profile, EXIF and XMP are
+    left out, without a note, if ``metadata`` is false.
 
     Raises:
         InputError: missing, unreadable, damaged, of an unsupported kind, or with more than
             ``max_pixels`` pixels (checked before anything is decoded).
     """
-    picture = _load(source, max_pixels)
+    picture = _load(source, max_pixels, name)
     return picture if metadata else picture.stripped()
 
 
-def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int) -> Picture:
+def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str | None) -> Picture:
     if isinstance(source, (str, os.PathLike)):
         if os.fspath(source) != "-":
             return _load_path(Path(source), max_pixels)
         return _load_stream(io.BytesIO(sys.stdin.buffer.read()), "standard input", max_pixels)
     stream = source if source.seekable() else io.BytesIO(source.read())
-    return _load_stream(stream, str(getattr(source, "name", "picture")), max_pixels)
+    return _load_stream(stream, name or str(getattr(source, "name", "picture")), max_pixels)
 
 
 def _load_path(path: Path, max_pixels: int) -> Picture:

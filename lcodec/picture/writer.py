@@ -85,17 +85,19 @@ _JPEG_EXIF, _JPEG_XMP = 65533 - 6, 65533 - 29
 
 def save(
     picture: Picture | Samples,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     *,
     suffix: str | None = None,
     overwrite: bool = False,
+    name: str = "the picture",
 ) -> tuple[str, ...]:
     """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
 
     ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``, as for
-    ``/dev/fd/3`` and its like); ``suffix`` also overrules that of a path. All formats are lossless
-    but JPEG (quality 95, 4:4:4) and AVIF (likewise). Returns a note on what the format cannot hold
-    and is therefore lost, if anything.
+    ``/dev/fd/3`` and its like); ``suffix`` also overrules that of a path, and has to be given with
+    a binary stream in place of one, which errors call by ``name``. All formats are lossless but
+    JPEG (quality 95, 4:4:4) and AVIF (likewise). Returns a note on what the format cannot hold and
+    is therefore lost, if anything.
 
     Raises:
         UsageError: unknown suffix, an array that is not pixels, a colour picture as ``.pgm``,
@@ -103,26 +105,30 @@ def save(
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
-    to_stdout = os.fspath(path) == "-"
-    nameless = to_stdout or descriptor_of(path) is not None
-    wanted = suffix or (".png" if nameless else Path(path).suffix)
+    stream = None if isinstance(path, str | os.PathLike) else path
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else name
+    to_stdout = name == "-"
+    nameless = to_stdout or (stream is None and descriptor_of(name) is not None)
+    wanted = suffix or (".png" if nameless else Path(name).suffix)
     wanted = wanted.lower()
     if wanted not in _FORMATS:
         known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"{path}: unknown picture format `{wanted}`, known are: {known}")
+        raise UsageError(f"{name}: unknown picture format `{wanted}`, known are: {known}")
     if wanted == ".pgm" and whole.channels == 3:
-        raise UsageError(f"{path}: a .pgm file holds gray only and the picture has colours")
+        raise UsageError(f"{name}: a .pgm file holds gray only and the picture has colours")
     Image.preinit()
     if _FORMATS[wanted].pillow not in Image.SAVE:
         Image.init()  # the rarer ones, which take a while
     if _FORMATS[wanted].pillow not in Image.SAVE:
-        raise UsageError(f"{path}: the installed Pillow does not write {wanted} files")
+        raise UsageError(f"{name}: the installed Pillow does not write {wanted} files")
     fitting, lost = _fit(whole, wanted)
     if to_stdout:
         _save_stdout(fitting, wanted)
+    elif stream is not None:
+        _encode(fitting, wanted, stream, name)
     else:
-        with atomic_write(path, overwrite=overwrite) as stream:
-            _encode(fitting, wanted, stream, str(path))
+        with atomic_write(name, overwrite=overwrite) as file:
+            _encode(fitting, wanted, file, name)
     return (f"a {wanted} file cannot hold everything; lost: {', '.join(lost)}",) if lost else ()
 
 

@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lcodec.batch.location import Location
 from lcodec.batch.plan import Plan, plan_tree
 from lcodec.picture import READ_SUFFIXES
 
 MakeBatch = Callable[..., Plan]
+
+
+def here(location: Location) -> Path:
+    """A location that has to be one of this machine."""
+    assert isinstance(location, Path)
+    return location
 
 
 @pytest.fixture

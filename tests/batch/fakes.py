@@ -2,8 +2,9 @@
 
 ``python -m tests.batch.fakes batch SRC DST ...`` is the real command but for the codec. Names of
 pictures ask for mishaps: ``dies`` kills the process, ``fails`` raises an error, ``lacks`` runs out
-of memory; with ``once`` in the name it happens the first time only. Environment: ``FAKE_SECONDS``
-is how long a picture takes, ``FAKE_WRITE_SECONDS`` how long its output is half written.
+of memory, ``falls`` kills the process while it writes; with ``once`` in the name the first three
+happen the first time only. Environment: ``FAKE_SECONDS`` is how long a picture takes,
+``FAKE_WRITE_SECONDS`` how long its output is half written.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lcodec import container
 from lcodec.atomic import atomic_write
-from lcodec.batch import work
+from lcodec.batch import location, workers
+from lcodec.batch.location import Location
 from lcodec.batch.options import EncodeOptions
-from lcodec.batch.work import Bundle, EncodeWorker, Made, Result, Task, Worker, attempt
+from lcodec.batch.work import Bundle, Made, Result, Task, Worker, attempt
+from lcodec.batch.workers import EncodeWorker
 from lcodec.errors import LcodecError
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
@@ -84,9 +87,10 @@ class FakeWorker(EncodeWorker):
     def make_many(self, tasks: Bundle) -> list[Result]:
         return [result for task in tasks for result in attempt(self, (task,))]
 
-    def _mishap(self, source: Path, word: str) -> bool:
+    def _mishap(self, source: Location, word: str) -> bool:
         if word not in source.name:
             return False
+        assert isinstance(source, Path)
         mark = source.with_suffix(".happened")
         if "once" in source.name and mark.exists():
             return False
@@ -101,7 +105,7 @@ class FakeRecipe:
     options: EncodeOptions = OPTIONS
 
     def open(self) -> Worker:
-        vars(work)["atomic_write"] = _slow_write
+        vars(location)["atomic_write"] = _slow_write
         return FakeWorker(self.options)
 
 
@@ -110,6 +114,8 @@ def _slow_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bi
     with atomic_write(path, overwrite=overwrite) as stream:
         yield stream
         stream.flush()
+        if "falls" in os.fspath(path):
+            os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(float(os.environ.get("FAKE_WRITE_SECONDS", "0")))
 
 
@@ -123,7 +129,7 @@ def main() -> None:
     """The command with the codec replaced."""
     from lcodec.cli import main as program
 
-    vars(work)["CodecRecipe"] = FakeRecipe
+    vars(workers)["CodecRecipe"] = FakeRecipe
     program.main()
 
 

@@ -20,7 +20,7 @@ from lcodec.errors import InputError
 from lcodec.picture import save
 from lcodec.pipeline.targets import Target
 
-from .conftest import MakeBatch
+from .conftest import MakeBatch, here
 from .fakes import OPTIONS, FakeWorker
 
 
@@ -28,7 +28,7 @@ from .fakes import OPTIONS, FakeWorker
 def job(make_batch: MakeBatch) -> Job:
     """A picture that has been encoded, an hour old."""
     job = make_batch("a.png").jobs[0]
-    age(job.source)
+    age(here(job.source))
     FakeWorker(OPTIONS).make(Task(job.source, job.output))
     return job
 
@@ -55,28 +55,28 @@ def test_force(job: Job) -> None:
 
 @pytest.mark.parametrize("size", [0, 5, 30, -1])
 def test_cut_off_output_is_made_anew(size: int, job: Job) -> None:
-    job.output.write_bytes(job.output.read_bytes()[:size])
+    here(job.output).write_bytes(here(job.output).read_bytes()[:size])
     reason = "damaged" if size else "empty"
     assert short(Check(OPTIONS)(job)) == (Action.MAKE, True, reason)
 
 
 def test_damaged_output_is_made_anew(job: Job) -> None:
-    data = bytearray(job.output.read_bytes())
+    data = bytearray(here(job.output).read_bytes())
     data[-20] ^= 1
-    job.output.write_bytes(data)
+    here(job.output).write_bytes(data)
     assert short(Check(OPTIONS)(job)) == (Action.MAKE, True, "damaged")
 
 
 def test_foreign_outputs_are_left_alone(job: Job) -> None:
-    sound = job.output.read_bytes()
-    job.output.write_bytes(b"letters to my aunt")
+    sound = here(job.output).read_bytes()
+    here(job.output).write_bytes(b"letters to my aunt")
     decision = Check(OPTIONS)(job)
     assert decision.action is Action.REFUSE
     assert decision.reason == f"{job.output}: exists, not a .lic file; `-f` replaces it"
-    job.output.write_bytes(sound[:8] + b"\x09" + sound[9:])  # a later version of the format
+    here(job.output).write_bytes(sound[:8] + b"\x09" + sound[9:])  # a later version of the format
     assert Check(OPTIONS)(job).action is Action.REFUSE
-    job.output.unlink()
-    job.output.mkdir()
+    here(job.output).unlink()
+    here(job.output).mkdir()
     assert Check(OPTIONS, force=True)(job).action is Action.REFUSE
 
 
@@ -91,22 +91,22 @@ def test_other_options_are_a_refusal(job: Job, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_newer_source_is_made_anew_whatever_the_options(job: Job) -> None:
-    age(job.source, -3)
+    age(here(job.source), -3)
     for options in (OPTIONS, replace(OPTIONS, quality=41)):
         expected = (Action.MAKE, True, "its source has changed")
         assert short(Check(options)(job)) == expected
-    job.output.write_bytes(b"letters to my aunt")
+    here(job.output).write_bytes(b"letters to my aunt")
     assert Check(OPTIONS)(job).action is Action.REFUSE
 
 
 def test_older_picture_of_another_size_is_a_refusal(job: Job) -> None:
-    Image.new("L", (12, 9)).save(job.source)
-    age(job.source)
+    Image.new("L", (12, 9)).save(here(job.source))
+    age(here(job.source))
     decision = Check(OPTIONS)(job)
     assert decision.action is Action.REFUSE
     assert "holds a picture of 12x8, not 12x9" in decision.reason
-    Image.new("L", (8, 12)).save(job.source)  # as an EXIF orientation can turn it
-    age(job.source)
+    Image.new("L", (8, 12)).save(here(job.source))  # as an EXIF orientation can turn it
+    age(here(job.source))
     assert Check(OPTIONS)(job).action is Action.SKIP
 
 
@@ -124,7 +124,7 @@ def test_manifest_knows_a_source_that_was_replaced_by_an_older_one(
         manifest.write(outcome)
     known = Manifest(tmp_path / "m", read_only=True)
     assert Check(OPTIONS, manifest=known)(job).action is Action.SKIP
-    age(job.source)
+    age(here(job.source))
     assert Check(OPTIONS)(job).action is Action.SKIP
     assert short(Check(OPTIONS, manifest=known)(job))[2] == "its source has changed"
 
@@ -157,7 +157,7 @@ def test_effort_and_targets_are_known_from_the_manifest(job: Job, tmp_path: Path
 
 
 def test_a_file_above_the_target_size_is_not_the_one_asked_for(job: Job) -> None:
-    size = job.output.stat().st_size
+    size = here(job.output).stat().st_size
     options = replace(OPTIONS, quality=None, target=Target.size(size))
     assert Check(options)(job).action is Action.SKIP
     decision = Check(replace(options, target=Target.size(size - 1)))(job)
@@ -167,14 +167,14 @@ def test_a_file_above_the_target_size_is_not_the_one_asked_for(job: Job) -> None
 
 
 def test_unreadable_source_is_left_to_the_worker(job: Job) -> None:
-    job.source.write_bytes(b"nothing")
+    here(job.source).write_bytes(b"nothing")
     assert short(Check(OPTIONS)(job)) == (Action.MAKE, False, "cannot be read")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
 def test_source_that_is_no_file(job: Job, tmp_path: Path) -> None:
-    job.source.unlink()
-    os.mkfifo(job.source)
+    here(job.source).unlink()
+    os.mkfifo(here(job.source))
     assert short(Check(OPTIONS)(job)) == (Action.MAKE, False, "cannot be read")
     with pytest.raises(InputError, match="neither file nor folder"):
         FakeWorker(OPTIONS).make(Task(job.source, job.output))
@@ -189,20 +189,20 @@ def test_decoded_pictures(job: Job, tmp_path: Path) -> None:
     check = Check(DecodeOptions(".png"))
     assert short(check(back)) == (Action.MAKE, False, "new")
     noise = np.random.default_rng(0).integers(0, 256, (8, 12), dtype=np.uint8)
-    save(noise, back.output)
+    save(noise, here(back.output))
     decision = check(back)
     assert short(decision) == (Action.SKIP, False, "finished")
     assert decision.bytes == job.output.stat().st_size
-    whole = back.output.read_bytes()
-    back.output.write_bytes(whole[:80])
+    whole = here(back.output).read_bytes()
+    here(back.output).write_bytes(whole[:80])
     assert short(check(back)) == (Action.MAKE, True, "damaged")
-    back.output.write_bytes(b"")
+    here(back.output).write_bytes(b"")
     assert short(check(back)) == (Action.MAKE, True, "empty")
-    back.output.write_bytes(b"letters")
+    here(back.output).write_bytes(b"letters")
     assert check(back).action is Action.REFUSE
-    save(noise[:7], back.output, overwrite=True)
+    save(noise[:7], here(back.output), overwrite=True)
     assert "a picture of 12x7, not 12x8" in check(back).reason
-    save(noise, back.output, overwrite=True, suffix=".bmp")
+    save(noise, here(back.output), overwrite=True, suffix=".bmp")
     assert "another format (BMP)" in check(back).reason
-    age(back.source, -3)
+    age(here(back.source), -3)
     assert short(check(back)) == (Action.MAKE, True, "its source has changed")

@@ -15,12 +15,13 @@ from lcodec.batch.options import settings
 from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
-from lcodec.batch.work import CodecRecipe, EncodeWorker, Made, Task, Worker
+from lcodec.batch.work import Made, Task, Worker
+from lcodec.batch.workers import CodecRecipe, EncodeWorker
 from lcodec.errors import InputError, WeightsError
 from lcodec.picture import Picture
 from lcodec.pipeline.encoder import Encoded
 
-from .conftest import MakeBatch
+from .conftest import MakeBatch, here
 from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker
 
 
@@ -206,9 +207,9 @@ def test_a_bundle_is_made_at_once_and_isolates_its_failures(
 ) -> None:
     monkeypatch.setattr(EncodeWorker, "_loaded", lambda self: Together(self.options.model))
     plan = make_batch(*(f"{number}.png" for number in range(5)))
-    plan.jobs[1].source.write_bytes(b"nothing")
+    here(plan.jobs[1].source).write_bytes(b"nothing")
     (tmp_path / "out").mkdir()
-    plan.jobs[2].output.touch()
+    here(plan.jobs[2].output).touch()
     worker = EncodeWorker(OPTIONS)
     one = InProcess(_Fixed(worker))
     tasks = tuple(Task(job.source, job.output) for job in plan.jobs)
@@ -217,7 +218,7 @@ def test_a_bundle_is_made_at_once_and_isolates_its_failures(
     seconds = {result.seconds for result in results if isinstance(result, Made)}
     assert len(seconds) == 1
     # What befalls all of them is tried one by one.
-    Image.new("L", (12, 8), 255).save(plan.jobs[4].source)
+    Image.new("L", (12, 8), 255).save(here(plan.jobs[4].source))
     tasks = tuple(replace(task, replace=True) for task in tasks)
     results = [result for _, result in one.run([tasks])]
     assert [getattr(result, "code", 0) for result in results] == [0, 3, 0, 0, 0]

@@ -12,6 +12,8 @@ from lcodec.batch.plan import parse_list, plan_list, plan_tree
 from lcodec.errors import InputError, OutputError
 from lcodec.picture import READ_SUFFIXES
 
+from .conftest import here
+
 
 def outputs(root: Path, *names: str) -> dict[str, str]:
     """Sources and outputs of a plan for empty files of these names."""
@@ -22,9 +24,10 @@ def outputs(root: Path, *names: str) -> dict[str, str]:
     planned = plan_tree(source, root / "out", inputs=READ_SUFFIXES)
     assert planned.problems == ()
     assert list(planned.jobs) == sorted(planned.jobs)
+    pairs = [(here(job.source), here(job.output)) for job in planned.jobs]
     return {
-        job.source.relative_to(source).as_posix(): job.output.relative_to(root / "out").as_posix()
-        for job in planned.jobs
+        one.relative_to(source).as_posix(): other.relative_to(root / "out").as_posix()
+        for one, other in pairs
     }
 
 
@@ -106,7 +109,8 @@ def listed(root: Path, names: list[str], base: Path | None = None) -> dict[str, 
     planned = plan_list([Path(name) for name in names], root / "out", base=base)
     assert planned.problems == ()
     return {
-        str(job.source): job.output.relative_to(root / "out").as_posix() for job in planned.jobs
+        str(job.source): here(job.output).relative_to(root / "out").as_posix()
+        for job in planned.jobs
     }
 
 
@@ -173,4 +177,4 @@ def test_lists() -> None:
         Path("d.png"),
     ]
     assert parse_list(b"a\nb.png\0\0c\0", null=True) == [Path("a\nb.png"), Path("c")]
-    assert os.fsencode(parse_list(b"\xff.png\n")[0]) == b"\xff.png"
+    assert os.fsencode(here(parse_list(b"\xff.png\n")[0])) == b"\xff.png"

@@ -85,6 +85,17 @@ def tasks(count: int) -> Iterator[Bundle]:
     return ((Task(Path(f"{number}"), Path(f"{number}.lic")),) for number in range(count))
 
 
+def test_what_a_process_left_unfinished_is_deleted(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "b-falls.png")
+    outcomes: list[Outcome] = []
+    check = Check(OPTIONS)
+    todo = survey(plan.jobs, check, outcomes.append)
+    with Processes(FakeRecipe(), 1, 1) as pool:
+        work(todo, pool, check, outcomes.append, {}, together=1)
+    assert [o.status for o in outcomes] == [Status.DONE, Status.FAILED]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.lic"]
+
+
 def test_workers_that_cannot_start_end_the_batch() -> None:
     with (
         Processes(Stub("broken"), 1, 1) as pool,

@@ -16,7 +16,7 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.batch.engine import TOGETHER
+from lcodec.batch.work import TOGETHER
 from lcodec.cli.main import run
 from lcodec.picture import Metadata, Picture, save
 from tests.picture.samples import icc

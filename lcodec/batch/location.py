@@ -1,0 +1,108 @@
+"""Where the files of a batch are: in folders of this machine, or in stores."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from lcodec.atomic import atomic_write, scratch_file
+from lcodec.batch.url import Url
+from lcodec.errors import InputError, OutputError, UsageError
+
+Location = Path | Url
+
+_FORM = re.compile(r"([a-z][a-z0-9+.-]+)://(.*?)(::.*)?", re.IGNORECASE | re.DOTALL)
+_HERE = ("file", "local")
+
+
+def parse_location(text: str) -> Location:
+    """A path or URL as named by the user; ``file://`` is a path.
+
+    Raises:
+        UsageError: a local file in the form of a URL that is no absolute path.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        return Path(text)
+    scheme, path, rest = match[1].lower(), match[2], match[3] or ""
+    if scheme in _HERE and not rest:
+        if not path.startswith("/"):
+            raise UsageError(f"{text}: a local file is file:///folder/name")
+        return Path(path)
+    return Url(scheme, path.rstrip("/"), rest)
+
+
+def write(output: Location, *, overwrite: bool) -> AbstractContextManager[BinaryIO]:
+    """A binary file that becomes ``output`` when the block ends; its folder is made if missing.
+
+    Raises:
+        OutputError: it exists and ``overwrite`` is false, or cannot be written.
+    """
+    if isinstance(output, Url):
+        return output.write(overwrite=overwrite)
+    make_folder(output.parent)
+    return atomic_write(output, overwrite=overwrite)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+
+
+@contextmanager
+def open_at(location: Location) -> Iterator[BinaryIO]:
+    """Open a file for reading here and there. Raises OSError."""
+    if isinstance(location, Url):
+        with location.open() as stream:
+            yield stream
+    else:
+        with location.open("rb") as stream:
+            yield stream
+
+
+def start_of(stream: BinaryIO, most: int) -> bytes:
+    """Up to so many bytes from here on; fewer only at the end of the file."""
+    data = bytearray()
+    while len(data) < most and (block := stream.read(most - len(data))):
+        data += block
+    return bytes(data)
+
+
+@contextmanager
+def at_hand(location: Location) -> Iterator[BinaryIO]:
+    """Open a file for reading all of it, in any order: one of a store is fetched first.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if isinstance(location, Url):
+                stream, _ = stack.enter_context(scratch_file())
+                with location.open() as source:
+                    shutil.copyfileobj(source, stream, 1 << 20)
+                stream.seek(0)
+            else:
+                stream = stack.enter_context(location.open("rb"))
+        except OSError as error:
+            raise unreadable(location, error) from error
+        yield stream
+
+
+def unreadable(location: Location, error: OSError) -> InputError:
+    """The error of a source that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{location}: no such file")
+    return InputError(f"{location}: cannot be read: {error.strerror or error}")

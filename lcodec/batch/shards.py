@@ -1,0 +1,183 @@
+"""Shards: tar files of pictures and what belongs to them, in the layout of WebDataset."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import tarfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+
+from lcodec.batch.location import Location, parse_location
+from lcodec.batch.plan import Job, Plan, check_destination, outputs_of
+from lcodec.batch.report import failure
+from lcodec.batch.url import Url
+from lcodec.errors import InputError, UsageError
+
+SUFFIX = ".tar"
+MOST = 1_000_000
+"""Shards that one command line may name."""
+
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_BLOCK = 512
+
+
+def names_shards(text: str) -> bool:
+    """Whether a command line means shards by this path or URL."""
+    return text.partition("::")[0].lower().endswith(SUFFIX)
+
+
+def expand(text: str) -> list[str]:
+    """All names that a pattern such as ``photos-{000..099}.tar`` stands for.
+
+    Raises:
+        UsageError: a range that counts down, or too many names.
+    """
+    parts = _RANGE.split(text)
+    choices: list[list[str]] = [[parts[0]]]
+    count = 1
+    for first, last, tail in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        low, high = int(first), int(last)
+        count *= max(0, high - low + 1)
+        if not 0 < count <= MOST:
+            raise UsageError(f"{text}: a range of 1 to {MOST} shards is needed")
+        width = len(first) if first.startswith("0") or len(first) == len(last) else 0
+        choices += [[f"{number:0{width}}" for number in range(low, high + 1)], [tail]]
+    return ["".join(words) for words in itertools.product(*choices)]
+
+
+def plan_shards(patterns: Sequence[str], destination: str) -> Plan:
+    """The shards that patterns name; to the same names in a folder, or to those of a pattern.
+
+    Raises:
+        UsageError: the patterns stand for different numbers of shards, or two shards would meet.
+        OutputError: the destination cannot be written to.
+    """
+    sources = [parse_location(text) for pattern in patterns for text in expand(pattern)]
+    target = parse_location(destination)
+    outputs: list[Location]
+    if names_shards(destination):
+        outputs = [parse_location(text) for text in expand(destination)]
+        if len(outputs) != len(sources):
+            raise UsageError(f"{len(sources)} shards cannot become {len(outputs)}")
+    else:
+        check_destination(target)
+        outputs = [target / shard.name for shard in sources]
+    if len(set(outputs)) < len(outputs):
+        raise UsageError(f"{destination}: several shards would have the same name there")
+    inputs = {_where(shard) for shard in sources}
+    jobs, problems = [], []
+    for shard, output in zip(sources, outputs, strict=True):
+        if _where(output) in inputs:
+            reason = UsageError(f"{output}: is an input and an output")
+            problems.append(failure(shard, output, reason))
+        else:
+            jobs.append(Job(shard, output))
+    return Plan(tuple(jobs), tuple(problems))
+
+
+def _where(location: Location) -> str:
+    return str(location if isinstance(location, Url) else location.resolve())
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in a shard, and the name of what is made of it, None if it is carried over."""
+
+    info: tarfile.TarInfo
+    output: str | None
+
+    @property
+    def name(self) -> str:
+        """The name it has now."""
+        return self.info.name
+
+
+@contextmanager
+def opened(stream: BinaryIO, name: str) -> Iterator[tarfile.TarFile]:
+    """A shard at hand.
+
+    Raises:
+        InputError: it is no tar file.
+    """
+    try:
+        tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed below
+    except (tarfile.TarError, OSError) as error:
+        raise InputError(f"{name}: is not a tar file ({error})") from error
+    with tar:
+        yield tar
+
+
+def members_of(
+    tar: tarfile.TarFile, stream: BinaryIO, name: str, inputs: Collection[str], suffix: str
+) -> list[Member]:
+    """All members of a shard, to the end of it; those with a suffix of ``inputs`` have an output.
+
+    Raises:
+        InputError: it is truncated or damaged, or two members would get the same name.
+    """
+    try:
+        infos = tar.getmembers()
+        _check_end(infos, stream)
+    except (tarfile.TarError, OSError) as error:
+        raise InputError(f"{name}: damaged: {error}") from error
+    pictures = {info.name for info in infos if _is_picture(info, inputs)}
+    paths = {PurePosixPath(one): one for one in sorted(pictures)}
+    carried = {str(PurePosixPath(info.name)) for info in infos if info.name not in pictures}
+    outputs: dict[str, str] = {}
+    for path, output in outputs_of(paths, suffix, carried).items():
+        if str(output) in carried:
+            raise InputError(f"{name}: {path} cannot become {output}, which is there")
+        folder, slash, _ = paths[path].rpartition("/")
+        outputs[paths[path]] = folder + slash + output.name
+    return [
+        Member(info, outputs.get(info.name) if _is_picture(info, inputs) else None)
+        for info in infos
+    ]
+
+
+def content(tar: tarfile.TarFile, member: Member, name: str) -> bytes:
+    """The data of a member that is a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return stream_of(tar, member).read()
+    except (tarfile.TarError, OSError, KeyError) as error:
+        raise InputError(f"{name}: {member.name}: damaged: {error}") from error
+
+
+def stream_of(tar: tarfile.TarFile, member: Member) -> BinaryIO:
+    """A member as a file; one that is none, such as a folder, is empty.
+
+    Raises:
+        tarfile.TarError, OSError, KeyError: when it is read, too, and it is damaged.
+    """
+    stream = tar.extractfile(member.info)
+    return io.BytesIO() if stream is None else cast("BinaryIO", stream)
+
+
+def _is_picture(info: tarfile.TarInfo, inputs: Collection[str]) -> bool:
+    path = PurePosixPath(info.name)
+    hidden = path.name.startswith(".")
+    return (info.isfile() or info.islnk()) and path.suffix.lower() in inputs and not hidden
+
+
+def _check_end(infos: list[tarfile.TarInfo], stream: BinaryIO) -> None:
+    """Make sure that nothing is missing at the end, nor anything hidden behind it."""
+    end = 0
+    if infos:
+        last = infos[-1]
+        size = last.size if last.isfile() else 0
+        end = last.offset_data + -(-size // _BLOCK) * _BLOCK
+    stream.seek(end)
+    if stream.read(_BLOCK) != bytes(_BLOCK):
+        raise tarfile.ReadError("the end is missing")
+    while chunk := stream.read(1 << 20):
+        if chunk.count(0) != len(chunk):
+            raise tarfile.ReadError("there is data behind its end")

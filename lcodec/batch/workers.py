@@ -1,0 +1,269 @@
+"""Workers that encode or decode with the released models."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from lcodec import container
+from lcodec.batch.location import Location, open_at, start_of, unreadable, write
+from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
+from lcodec.batch.report import Stamp, version
+from lcodec.batch.url import Url
+from lcodec.batch.work import (
+    Bundle,
+    Made,
+    Result,
+    Task,
+    Unusable,
+    Worker,
+    attempt_one,
+    failed,
+)
+from lcodec.edge import without_temporary_folder
+from lcodec.errors import InputError, LcodecError, OutputError
+from lcodec.limits import DecoderLimits
+from lcodec.picture import Picture, load, save
+from lcodec.weights import find_model_by_id
+
+if TYPE_CHECKING:
+    from lcodec.codec import Codec, Decoded
+
+FETCHED = 64 << 20
+"""Bytes of a store that are taken into memory to find a picture in them."""
+
+
+@dataclass(frozen=True)
+class CodecRecipe:
+    """Workers for pictures and ``.lic`` files, each a file of its own."""
+
+    options: Options
+
+    def open(self) -> Worker:
+        """A worker whose model is loaded with its first file."""
+        if isinstance(self.options, EncodeOptions):
+            return EncodeWorker(self.options)
+        return DecodeWorker(self.options)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A picture between reading and writing."""
+
+    task: Task
+    stamp: Stamp
+    picture: Picture
+
+    @classmethod
+    def read(cls, task: Task, options: EncodeOptions) -> _Source:
+        stamp = Stamp.of(task.source)
+        with _readable(task.source) as stream:
+            return cls(task, stamp, read_picture(stream, str(task.source), options))
+
+    def write(self, data: bytes, *, preserve: bool) -> Made:
+        refuse_change(self.task.source, self.stamp)
+        output, picture = self.task.output, self.picture
+        with write(output, overwrite=self.task.replace) as stream:
+            stream.write(data)
+        if preserve:
+            keep_time(output, self.stamp)
+        return Made(
+            picture.width,
+            picture.height,
+            len(data),
+            self.stamp,
+            picture.notes,
+            output_etag=version(output),
+        )
+
+
+def read_picture(stream: BinaryIO, name: str, options: EncodeOptions) -> Picture:
+    """The picture in a file that can seek.
+
+    Raises:
+        InputError: there is none, or it is a ``.lic`` file.
+    """
+    if stream.read(len(container.SIGNATURE)) == container.SIGNATURE:
+        raise InputError(f"{name}: is a .lic file already; `--decode` gives the picture")
+    stream.seek(0)
+    return load(stream, metadata=not options.strip, max_pixels=options.max_pixels, name=name)
+
+
+class EncodeWorker:
+    """Pictures to ``.lic`` files."""
+
+    def __init__(self, options: EncodeOptions) -> None:
+        self.options = options
+        self._codec: Codec | None = None
+
+    def make(self, task: Task) -> Made:
+        """Encode one picture.
+
+        Raises:
+            Unusable: the model cannot be loaded.
+            InputError, OutputError: as `lcodec.picture`, or the picture changed meanwhile.
+        """
+        source = _Source.read(task, self.options)
+        return source.write(self.encode(source.picture), preserve=self.options.preserve)
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        """Encode pictures together; seconds are equal shares. Raises what befalls all of them."""
+        if not self.is_quicker_together:
+            return [attempt_one(self, task) for task in tasks]
+        start = time.perf_counter()
+        results: dict[Task, Result] = {}
+        sources = []
+        for task in tasks:
+            try:
+                sources.append(_Source.read(task, self.options))
+            except Exception as error:
+                results[task] = failed(error)
+        encoded = self.encode_many([source.picture for source in sources])
+        for source, data in zip(sources, encoded, strict=True):
+            try:
+                results[source.task] = source.write(data, preserve=self.options.preserve)
+            except Exception as error:
+                results[source.task] = failed(error)
+        share = (time.perf_counter() - start) / len(tasks)
+        return [
+            replace(result, seconds=share) if isinstance(result, Made) else result
+            for result in map(results.__getitem__, tasks)
+        ]
+
+    @property
+    def is_quicker_together(self) -> bool:
+        """Whether small pictures gain; targets and effort are for each picture alone."""
+        return self.options.target is None and not self.options.effort
+
+    def encode(self, picture: Picture) -> bytes:
+        """A ``.lic`` file with the options of the batch."""
+        options = self.options
+        return self._loaded().encode(
+            picture, options.quality, target=options.target, effort=options.effort
+        )
+
+    def encode_many(self, pictures: Sequence[Picture]) -> list[bytes]:
+        """The same files as `encode` makes, where that `is_quicker_together`."""
+        if not pictures:
+            return []
+        return [one.data for one in self._loaded().encode_many(pictures, self.options.quality)]
+
+    def _loaded(self) -> Codec:
+        if self._codec is None:
+            self._codec = _load(self.options.model, self.options.device)
+        return self._codec
+
+
+class DecodeWorker:
+    """``.lic`` files to pictures; each file says which model it needs."""
+
+    def __init__(self, options: DecodeOptions) -> None:
+        self.options = options
+        self._limits = DecoderLimits.for_pixels(options.max_pixels)
+        self._model = ""
+        self._codec: Codec | None = None
+
+    def make(self, task: Task) -> Made:
+        """Decode one file.
+
+        Raises:
+            Unusable: a model that is there cannot be loaded.
+            InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
+                `lcodec.codec.Codec.decode` and `lcodec.picture.save`.
+        """
+        stamp, name = Stamp.of(task.source), str(task.source)
+        try:
+            with open_at(task.source) as stream:
+                data = container.load(stream, self._limits)
+        except OSError as error:
+            raise unreadable(task.source, error) from error
+        except LcodecError as error:
+            raise type(error)(f"{name}: {error}") from error
+        decoded = self.decode(data, name)
+        refuse_change(task.source, stamp)
+        output, header = task.output, decoded.header
+        with write(output, overwrite=task.replace) as stream:
+            notes = save(decoded.picture, stream, suffix=output.suffix, name=str(output))
+        if self.options.preserve:
+            keep_time(output, stamp)
+        etag = version(output)
+        return Made(header.width, header.height, len(data), stamp, notes, output_etag=etag)
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        """Decode files one by one."""
+        return [attempt_one(self, task) for task in tasks]
+
+    def decode(self, data: bytes | bytearray, name: str) -> Decoded:
+        """The picture in a ``.lic`` file; errors are as those of `make` and start with its name."""
+        try:
+            file = container.read(data, limits=self._limits)
+            return self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
+        except LcodecError as error:
+            raise type(error)(f"{name}: {error}") from error
+
+    def _loaded(self, model: str) -> Codec:
+        if self._codec is None or model != self._model:
+            self._codec = None  # two at once would take twice the memory
+            self._codec = _load(model, self.options.device)
+            self._model = model
+        return self._codec
+
+
+def _load(model: str, device: str) -> Codec:
+    try:
+        from lcodec.codec import Codec  # only now: batches without work need no torch
+
+        return Codec(model=model, device=device)
+    except LcodecError as error:
+        raise Unusable from error
+    except FileNotFoundError as error:
+        known = without_temporary_folder(error)
+        if known is None:
+            raise
+        raise Unusable from known
+
+
+@contextmanager
+def _readable(source: Location) -> Iterator[BinaryIO]:
+    """A picture that can be read in any order; an ordinary one of a store is fetched at once."""
+    try:
+        with open_at(source) as stream:
+            if isinstance(source, Url) and len(data := start_of(stream, FETCHED)) < FETCHED:
+                yield io.BytesIO(data)
+                return
+            stream.seek(0)
+            yield stream
+    except OSError as error:
+        raise unreadable(source, error) from error
+
+
+def refuse_change(source: Location, stamp: Stamp) -> None:
+    """Make sure that a source is as it was.
+
+    Raises:
+        InputError: it is not.
+    """
+    if Stamp.of(source) != stamp:
+        raise InputError(f"{source}: changed while it was being read")
+
+
+def keep_time(output: Location, stamp: Stamp) -> None:
+    """Give an output the time of its source.
+
+    Raises:
+        OutputError: a store knows no such thing, or no time of the source.
+    """
+    time_ns = stamp.source_mtime_ns
+    if isinstance(output, Url) or time_ns is None:
+        raise OutputError(f"{output}: cannot get the time of its source, which a store has")
+    try:
+        os.utime(output, ns=(time_ns, time_ns))
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot get another time: {error.strerror or error}"
+        ) from error
