@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lcodec.pillow import register as register_pillow
     from lcodec.pipeline.encoder import Encoded
     from lcodec.pipeline.targets import Target
+    from lcodec.reader import Reader
+    from lcodec.region import Region
 
 __version__ = "0.2.0"
 
@@ -48,6 +50,8 @@ __all__ = [
     "MismatchError",
     "OutputError",
     "Picture",
+    "Reader",
+    "Region",
     "Target",
     "TargetError",
     "UnsupportedError",
@@ -83,6 +87,8 @@ _HOMES = {
     "LcodecError": (_ERRORS, "LcodecError"),
     "MismatchError": (_ERRORS, "MismatchError"),
     "OutputError": (_ERRORS, "OutputError"),
+    "Reader": ("lcodec.reader", "Reader"),
+    "Region": ("lcodec.region", "Region"),
     "Target": ("lcodec.pipeline.targets", "Target"),
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lcodec import container
-from lcodec.container import Header, TilePayload
+from lcodec.container import Header, TilePayload, TileSource
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
@@ -19,6 +19,7 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.picture import Metadata, Picture, Samples, fill_invisible, to_pil
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
+from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
 from lcodec.pipeline.targets import Target
@@ -31,6 +32,8 @@ from lcodec.weights.load import load_model
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from lcodec.reader import AnyRegion
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,11 @@ class Codec:
             picture = sidedata.assemble(pixels, alpha, metadata)
         return Decoded(picture, file.header, watch.seconds)
 
+    def parts(self, source: TileSource, kept: int = DEFAULT_KEPT) -> PartDecoder:
+        """What decodes parts of a file; raises WeightsError if it was made with other weights."""
+        self._check(source.header)
+        return PartDecoder(source, self._latents, self._pixels, kept)
+
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
@@ -324,17 +332,27 @@ def encode(
 def decode(
     data: AnyFile,
     *,
+    region: AnyRegion | None = None,
+    scale: int = 1,
     device: str = "auto",
     max_pixels: int = container.DEFAULT_MAX_PIXELS,
 ) -> Decoded:
     """Decode a ``.lic`` file (bytes, a path or a binary file) with the released model it names.
 
-    The model then stays loaded.
+    The model then stays loaded. Of a ``region`` (left, top, width, height in pixels), and at a
+    ``scale`` of 2, 4, 8 or 16 for 1/2 to 1/16, no more is read and computed than is needed; see
+    `lcodec.Reader`, which does this again and again.
 
     Raises:
+        UsageError: a region that is not inside the picture, or another scale.
         FormatError, UnsupportedError, MismatchError: see `Codec.decode`.
-        InputError: more than ``max_pixels`` pixels.
+        InputError: more than ``max_pixels`` pixels are to be made.
         WeightsError: no model here has the file's model id.
     """
+    if region is not None or scale != 1:
+        from lcodec.reader import Reader  # which needs this module
+
+        with Reader(data, device=device, max_pixels=max_pixels, kept=0) as reader:
+            return reader.read(region, scale)
     file = as_file(data, max_pixels)
     return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

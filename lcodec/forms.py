@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from lcodec import container
-from lcodec.container import SIGNATURE, Buffer, LicFile
+from lcodec.container import SIGNATURE, Buffer, FileReader, LicFile
 from lcodec.errors import InputError, UsageError
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 
 AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
-AnyFile: TypeAlias = "Buffer | LicFile | str | os.PathLike[str] | BinaryIO"
+AnyFile: TypeAlias = "Buffer | LicFile | FileReader | str | os.PathLike[str] | BinaryIO"
 
 _PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
 _FILES = "bytes, a path or a binary file"
@@ -34,9 +34,9 @@ def as_picture(image: AnyPicture) -> Picture:
         return from_array(image)
     if isinstance(image, Image.Image):
         return from_pil(image)
-    if _is_file(image):
+    if is_file(image):
         return load(image)
-    raise UsageError(f"a picture is {_PICTURES}, not {_named(image)}")
+    raise UsageError(f"a picture is {_PICTURES}, not {named(image)}")
 
 
 def as_file(data: AnyFile, max_pixels: int = container.DEFAULT_MAX_PIXELS) -> LicFile:
@@ -49,10 +49,13 @@ def as_file(data: AnyFile, max_pixels: int = container.DEFAULT_MAX_PIXELS) -> Li
     """
     if isinstance(data, LicFile):
         return data
+    if isinstance(data, FileReader):
+        tiles = tuple(data.tile(number) for number in range(data.header.tile_count))
+        return LicFile(data.header, tiles, data.extra, data.version, data.alpha)
     if isinstance(data, (bytes, bytearray, memoryview)):
         return container.read(data, max_pixels=max_pixels)
-    if not _is_file(data):
-        raise UsageError(f"a .lic file is {_FILES}, not {_named(data)}")
+    if not is_file(data):
+        raise UsageError(f"a .lic file is {_FILES}, not {named(data)}")
     return container.read(_content(data), max_pixels=max_pixels)
 
 
@@ -76,12 +79,13 @@ def _read(stream: BinaryIO) -> bytes:
     return head + stream.read() if head == SIGNATURE else head
 
 
-def _is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
+def is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
     """Whether a value is a path or an open binary file."""
     if isinstance(value, (str, os.PathLike)):
         return True
     return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
 
 
-def _named(value: object) -> str:
+def named(value: object) -> str:
+    """How messages call a value of a wrong kind."""
     return "None" if value is None else f"a {type(value).__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,8 +23,9 @@ from lcodec.cli.options import (
     VerboseOption,
     check_speech,
 )
+from lcodec.cli.parts import RegionOption, ScaleOption, opened
 from lcodec.cli.waiting import waiting
-from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.container import DEFAULT_MAX_PIXELS, FileReader, LicFile
 from lcodec.errors import UsageError
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
@@ -51,6 +53,8 @@ def decode(
         bool,
         typer.Option("-t", "--test", help="Decode, and write nothing.", rich_help_panel=FILES),
     ] = False,
+    region: RegionOption = None,
+    scale: ScaleOption = 1,
     device: DeviceOption = Device.AUTO,
     preserve: PreserveOption = False,
     max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
@@ -72,14 +76,21 @@ def decode(
     else:
         output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
-    with paths.about(paths.shown(source)):
-        with watch.stage("reading"):
-            data = paths.read_input(source)
-            sniff.refuse_picture(data)
-            file = container.read(data, max_pixels=max_pixels)
-        details.file(container.describe(data, max_pixels=max_pixels))
-        model = find_model_by_id(file.header.model_id).name
-    with waiting(shown=not quiet) as progress:
+    part = region is not None or scale != 1
+    file: LicFile | FileReader
+    with ExitStack() as stack, waiting(shown=not quiet) as progress:
+        with paths.about(paths.shown(source)):
+            with watch.stage("reading"):
+                if part:
+                    file = stack.enter_context(opened(source))
+                else:
+                    data = paths.read_input(source)
+                    sniff.refuse_picture(data)
+                    file = container.read(data, max_pixels=max_pixels)
+                    details.file(container.describe(data, max_pixels=max_pixels))
+            if region is not None:
+                region.check_inside(file.header)
+            model = find_model_by_id(file.header.model_id).name
         progress("loading networks", 0, 1)
         with watch.stage("networks"):
             from lcodec.codec import Codec
@@ -88,7 +99,13 @@ def decode(
             codec = Codec(model=model, device=device.value)
         details.networks(codec)
         with paths.about(paths.shown(source)):
-            decoded = codec.decode(file, progress=progress)
+            if part:
+                from lcodec.reader import Reader
+
+                reader = Reader(file, codec=codec, max_pixels=max_pixels)
+                decoded = reader.read(region, scale, progress)
+            else:
+                decoded = codec.decode(file, progress=progress)
         details.picture(decoded.picture)
         stages = watch.seconds | decoded.timings
         notes: tuple[str, ...] = ()
@@ -107,7 +124,7 @@ def decode(
         record = {"input": source, "output": output, **_record(decoded, model)}
         console.emit_json(record | {"notes": list(notes), "seconds": seconds, "stages": stages})
     if not quiet:
-        size = f"{decoded.header.width}x{decoded.header.height}"
+        size = f"{decoded.picture.width}x{decoded.picture.height}"
         shown = paths.shown(source)
         done = f"{shown}: decodes" if output is None else paths.journey(source, output)
         console.say(f"{done}: {size}, {seconds:.2f} s")
@@ -116,8 +133,8 @@ def decode(
 def _record(decoded: Decoded, model: str) -> dict[str, Any]:
     header = decoded.header
     return {
-        "width": header.width,
-        "height": header.height,
+        "width": decoded.picture.width,
+        "height": decoded.picture.height,
         "channels": header.channels,
         "alpha": decoded.alpha is not None,
         "bit_depth": header.bit_depth,

@@ -16,6 +16,7 @@ from lcodec.container.header import (
 from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
+from lcodec.container.seek import FileReader, SeekableReader, TileSource
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_to
 
@@ -35,12 +36,15 @@ __all__ = [
     "Alpha",
     "Buffer",
     "Description",
+    "FileReader",
     "Head",
     "Header",
     "LicFile",
     "MetadataInfo",
     "Section",
+    "SeekableReader",
     "TilePayload",
+    "TileSource",
     "describe",
     "header_info",
     "pack",

@@ -8,7 +8,7 @@ import numpy as np
 
 from lcodec import container
 from lcodec.coding.alpha import decode_alpha, encode_alpha
-from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section
+from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section, TileSource
 from lcodec.picture import Metadata, Picture, Samples
 
 
@@ -47,7 +47,7 @@ def read_alpha(file: LicFile) -> Samples | None:
     return None if file.alpha is None else decode_alpha(file.alpha, shape, dtype)
 
 
-def read_metadata(file: LicFile) -> Metadata:
+def read_metadata(file: TileSource) -> Metadata:
     """Metadata of a file.
 
     Raises:

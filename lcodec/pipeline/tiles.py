@@ -24,7 +24,14 @@ from lcodec.coding import (
 )
 from lcodec.coding.residual import IntArray
 from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
-from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
+from lcodec.entropy.interface import (
+    Extent,
+    Symbols,
+    code_hyper,
+    code_latents,
+    coded_mask,
+    groups_of,
+)
 from lcodec.errors import MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
@@ -244,12 +251,33 @@ class LatentCoder:
             progress("decoding", len(z), header.tile_count)
         return PictureSymbols(y, [z[number] for number in range(len(z))])
 
+    def decode_tile(
+        self,
+        header: Header,
+        tile: TileArea,
+        payload: TilePayload,
+        watch: Stopwatch,
+        channels: int | None = None,
+    ) -> NDArray[np.int16]:
+        """The symbols y (M, h, w) of one tile, or (channels, h, w) of its first channels.
+
+        Of those no more is parsed than they need. What is left of the stream then, and the
+        checksum, which is over all symbols, are not looked at.
+
+        Raises:
+            FormatError: a stream is damaged.
+            MismatchError: the symbols are not those that were encoded.
+        """
+        y, _ = self._decode_batch(header, [tile], [payload], watch, channels)
+        return y[0, :channels, : tile.extent.h, : tile.extent.w].astype(np.int16)
+
     def _decode_batch(
         self,
         header: Header,
         tiles: Sequence[TileArea],
         payloads: Sequence[TilePayload],
         watch: Stopwatch,
+        channels: int | None = None,
     ) -> tuple[Symbols, Symbols]:
         """y (tiles, M, h, w) and z (tiles, hyper, h/4, w/4) of tiles of one extent."""
         model, extent = self.loaded.entropy, tiles[0].extent
@@ -263,9 +291,15 @@ class LatentCoder:
         z = np.stack(z_parts)
         decoders = [SymbolDecoder(payload.latent) for payload in payloads]
         ports: list[SymbolPort] = [DecodePort(decoder) for decoder in decoders]
+        stop = len(mask)
+        if channels is not None:
+            stop = groups_of(model, self.latent, channels, extent)
         with exact_products():
             z_hat = torch.from_numpy(z).to(self.loaded.device)
-            symbols = code_latents(model, z_hat, header.quality, ports, mask, watch).cpu().numpy()
+            coded = code_latents(model, z_hat, header.quality, ports, mask, watch, stop)
+            symbols = coded.cpu().numpy()
+        if stop < len(mask):
+            return symbols, z
         for decoder in decoders:
             decoder.finish()
         for tile, payload, z_tile, y_tile in zip(tiles, payloads, z, symbols, strict=True):
