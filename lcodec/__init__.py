@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lcodec.pipeline.targets import Target
     from lcodec.reader import Reader
     from lcodec.region import Region
+    from lcodec.rescue import Salvaged, salvage
 
 __version__ = "0.2.0"
 
@@ -52,6 +53,7 @@ __all__ = [
     "Picture",
     "Reader",
     "Region",
+    "Salvaged",
     "Target",
     "TargetError",
     "UnsupportedError",
@@ -62,6 +64,7 @@ __all__ = [
     "encode",
     "inspect",
     "register_pillow",
+    "salvage",
 ]
 
 _CODEC = "lcodec.codec"
@@ -89,6 +92,8 @@ _HOMES = {
     "OutputError": (_ERRORS, "OutputError"),
     "Reader": ("lcodec.reader", "Reader"),
     "Region": ("lcodec.region", "Region"),
+    "Salvaged": ("lcodec.rescue", "Salvaged"),
+    "salvage": ("lcodec.rescue", "salvage"),
     "Target": ("lcodec.pipeline.targets", "Target"),
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),

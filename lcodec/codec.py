@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lcodec import container
-from lcodec.container import Header, TilePayload, TileSource
+from lcodec.container import Alpha, Header, TilePayload, TileSource
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
@@ -33,6 +33,7 @@ from lcodec.weights.load import load_model
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from lcodec.picture.rows import Rows
     from lcodec.reader import AnyRegion
 
 
@@ -205,13 +206,17 @@ class Codec:
         metadata = sidedata.metadata_sections(picture.metadata)
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
-    def _header(self, picture: Picture, quality: int) -> Header:
+    def strip_header(self, rows: Rows, quality: int | None) -> Header:
+        """The header of a file of a picture that comes by rows; raises UsageError on bad levels."""
+        return self._header(rows, self._quality(quality))
+
+    def _header(self, picture: Picture | Rows, quality: int) -> Header:
         return Header(
             width=picture.width,
             height=picture.height,
             channels=3 if picture.channels == 3 else 1,
             bit_depth=8 if picture.bit_depth == 8 else 16,
-            alpha=sidedata.alpha_kind(picture),
+            alpha=sidedata.alpha_kind(picture) if isinstance(picture, Picture) else Alpha.NONE,
             quality=quality,
             tile_edge=self.tile_edge,
             profile=P.PROFILE,
@@ -237,7 +242,7 @@ class Codec:
             MismatchError: the decoded symbols are not the encoded ones.
         """
         file = as_file(data, max_pixels)
-        self._check(file.header)
+        self.check(file.header)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
@@ -249,13 +254,13 @@ class Codec:
 
     def parts(self, source: TileSource, kept: int = DEFAULT_KEPT) -> PartDecoder:
         """What decodes parts of a file; raises WeightsError if it was made with other weights."""
-        self._check(source.header)
+        self.check(source.header)
         return PartDecoder(source, self._latents, self._pixels, kept)
 
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
-        self._check(file.header)
+        self.check(file.header)
         return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
     def code_symbols(
@@ -276,7 +281,8 @@ class Codec:
         )
         return header, tuple(tiles)
 
-    def _check(self, header: Header) -> None:
+    def check(self, header: Header) -> None:
+        """Raise WeightsError if a file was made with other weights."""
         loaded = self.loaded
         if header.entropy_model != loaded.entropy.fourcc or header.model_id != loaded.model_id:
             raise WeightsError(

@@ -11,13 +11,15 @@
     +-- OutputError          8   output cannot be written, or exists already
     +-- TargetError         10   no quality level meets the size or PSNR asked for
 
-An interrupted program exits with 130. Messages are one line, meant for the user.
+`decode --salvage` exits with 11 when something was lost, an interrupted program with 130. Messages
+are one line, meant for the user.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+EXIT_SALVAGED = 11
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 

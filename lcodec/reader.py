@@ -39,6 +39,8 @@ def opened(data: AnyFile) -> Iterator[TileSource]:
         yield data
     elif isinstance(data, (bytes, bytearray, memoryview)):
         yield FileReader(io.BytesIO(data), max_pixels=limit)
+    elif not is_file(data):
+        raise UsageError(f"a .lic file is needed, not {named(data)}")
     elif isinstance(data, (str, os.PathLike)):
         name = os.fspath(data)
         try:
@@ -49,10 +51,8 @@ def opened(data: AnyFile) -> Iterator[TileSource]:
             raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
         with stream:
             yield FileReader(_seekable(stream), max_pixels=limit)
-    elif is_file(data):
-        yield FileReader(_seekable(data), max_pixels=limit)
     else:
-        raise UsageError(f"a .lic file is needed, not {named(data)}")
+        yield FileReader(_seekable(data), max_pixels=limit)
 
 
 def _seekable(stream: BinaryIO) -> BinaryIO:

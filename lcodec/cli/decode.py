@@ -23,15 +23,17 @@ from lcodec.cli.options import (
     VerboseOption,
     check_speech,
 )
-from lcodec.cli.parts import RegionOption, ScaleOption, opened
+from lcodec.cli.parts import RegionOption, SalvageOption, ScaleOption, opened
+from lcodec.cli.strips import StripsOption, check_files, decode_strips, tell
 from lcodec.cli.waiting import waiting
-from lcodec.container import DEFAULT_MAX_PIXELS, FileReader, LicFile
-from lcodec.errors import UsageError
+from lcodec.container import DEFAULT_MAX_PIXELS, FileReader, LicFile, Survey
+from lcodec.errors import EXIT_SALVAGED, UsageError
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
     from lcodec.codec import Decoded
+    from lcodec.rescue import Salvaged
 
 
 def decode(
@@ -55,6 +57,8 @@ def decode(
     ] = False,
     region: RegionOption = None,
     scale: ScaleOption = 1,
+    salvage: SalvageOption = False,
+    strips: StripsOption = False,
     device: DeviceOption = Device.AUTO,
     preserve: PreserveOption = False,
     max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
@@ -77,7 +81,21 @@ def decode(
         output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     part = region is not None or scale != 1
-    file: LicFile | FileReader
+    if part and salvage:
+        raise UsageError("`--salvage` is for whole pictures and excludes `--region` and `--scale`")
+    if strips:
+        if part or salvage:
+            raise UsageError("`--strips` excludes `--region`, `--scale` and `--salvage`")
+        to = check_files(source, output)
+        told = decode_strips(
+            source, to, device=device.value, force=force, max_pixels=max_pixels, quiet=quiet
+        )
+        if preserve:
+            paths.keep_time(source, to)
+        tell(told, as_json=as_json, quiet=quiet)
+        return
+    file: LicFile | FileReader | Survey
+    salvaged: Salvaged | None = None
     with ExitStack() as stack, waiting(shown=not quiet) as progress:
         with paths.about(paths.shown(source)):
             with watch.stage("reading"):
@@ -86,7 +104,9 @@ def decode(
                 else:
                     data = paths.read_input(source)
                     sniff.refuse_picture(data)
-                    file = container.read(data, max_pixels=max_pixels)
+                    read = container.survey if salvage else container.read
+                    file = read(data, max_pixels=max_pixels)
+                if not (part or salvage):
                     details.file(container.describe(data, max_pixels=max_pixels))
             if region is not None:
                 region.check_inside(file.header)
@@ -99,7 +119,12 @@ def decode(
             codec = Codec(model=model, device=device.value)
         details.networks(codec)
         with paths.about(paths.shown(source)):
-            if part:
+            if isinstance(file, Survey):
+                from lcodec.rescue import salvage_found
+
+                salvaged = salvage_found(file, codec, progress)
+                decoded = salvaged.decoded
+            elif part:
                 from lcodec.reader import Reader
 
                 reader = Reader(file, codec=codec, max_pixels=max_pixels)
@@ -118,16 +143,32 @@ def decode(
             stages |= watch.seconds
     if not quiet and output is not None:
         console.warn(paths.shown(output), notes)
+    if salvaged is not None and not quiet:
+        console.warn(paths.shown(source), losses(salvaged))
     seconds = time.perf_counter() - start
     details.seconds(stages)
     if as_json:
         record = {"input": source, "output": output, **_record(decoded, model)}
+        if salvaged is not None:
+            record |= {"lost_tiles": salvaged.boxes, "faults": list(salvaged.faults)}
         console.emit_json(record | {"notes": list(notes), "seconds": seconds, "stages": stages})
     if not quiet:
         size = f"{decoded.picture.width}x{decoded.picture.height}"
         shown = paths.shown(source)
         done = f"{shown}: decodes" if output is None else paths.journey(source, output)
         console.say(f"{done}: {size}, {seconds:.2f} s")
+    if salvaged is not None and salvaged.faults:
+        raise typer.Exit(EXIT_SALVAGED)
+
+
+def losses(salvaged: Salvaged) -> list[str]:
+    """What is wrong with a file, and what is lost of its picture."""
+    told = list(salvaged.faults)
+    count = salvaged.decoded.header.tile_count
+    for box in salvaged.boxes:
+        place = f"{box['left']},{box['top']},{box['width']}x{box['height']}"
+        told.append(f"tile {box['index']} of {count} is lost: {place}")
+    return told
 
 
 def _record(decoded: Decoded, model: str) -> dict[str, Any]:

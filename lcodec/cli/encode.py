@@ -34,8 +34,10 @@ from lcodec.cli.options import (
     check_speech,
     choose_target,
 )
+from lcodec.cli.strips import StripsOption, check_files, encode_strips, tell
 from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.errors import UsageError
 from lcodec.timing import Stopwatch
 from lcodec.tunes import DEFAULT_TUNE, default_model
 from lcodec.weights import require_model
@@ -72,6 +74,7 @@ def encode(
             rich_help_panel=FILES,
         ),
     ] = False,
+    strips: StripsOption = False,
     preserve: PreserveOption = False,
     max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
     force: ForceOption = False,
@@ -89,6 +92,24 @@ def encode(
     output = routes.settle(routes.ENCODE, source, output, force=force, as_json=as_json)
     model = model or default_model(tune)
     require_model(model)
+    if strips:
+        if target is not None or effort or verify:
+            raise UsageError("`--strips` excludes targets, `--effort` and `--verify`")
+        record = encode_strips(
+            source,
+            check_files(source, output),
+            quality,
+            model=model,
+            device=device.value,
+            strip=strip,
+            force=force,
+            max_pixels=max_pixels,
+            quiet=quiet,
+        )
+        if preserve:
+            paths.keep_time(source, output)
+        tell(record, as_json=as_json, quiet=quiet)
+        return
 
     from lcodec.picture import load
 

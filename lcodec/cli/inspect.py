@@ -7,8 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from lcodec.cli import complete, console, details, paths, sniff
-from lcodec.container import EXIF, ICC, MAX_SIDE, PACKED, XMP, Description, MetadataInfo, describe
-from lcodec.errors import LcodecError
+from lcodec.container import (
+    EXIF,
+    ICC,
+    MAX_SIDE,
+    PACKED,
+    XMP,
+    Description,
+    MetadataInfo,
+    boxes,
+    describe,
+    survey,
+)
+from lcodec.errors import FormatError, LcodecError
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
@@ -42,8 +53,12 @@ def inspect(
         except LcodecError as error:
             console.fail(str(error))
             status = status or error.exit_code
+            left = _survey(name) if isinstance(error, FormatError) else None
             if as_json:
-                console.emit_json({"file": name, "error": str(error), "code": error.exit_code})
+                record = {"file": name, "error": str(error), "code": error.exit_code}
+                console.emit_json(record | (left or {}))
+            elif left is not None:
+                console.emit(_left_text(name, left))
             continue
         if as_json:
             told = {"file": name, **description, "weights": _weights(description)}
@@ -55,6 +70,37 @@ def inspect(
                     console.emit(f"    {line}")
     if status:
         raise typer.Exit(status)
+
+
+def _survey(name: str) -> dict[str, Any] | None:
+    """What is left of a damaged file, ready for JSON; None if that is nothing."""
+    if name == paths.STANDARD:
+        return None  # it has been read
+    try:
+        found = survey(paths.read_input(name), max_pixels=MAX_SIDE**2)
+    except LcodecError:
+        return None
+    return {
+        "tiles": found.header.tile_count,
+        "sound_tiles": len(found.tiles),
+        "lost_tiles": boxes(found.header, found.lost),
+        "faults": found.faults,
+    }
+
+
+def _left_text(name: str, left: dict[str, Any]) -> str:
+    sound = f"{left['sound_tiles']} of {left['tiles']} tiles sound"
+    hint = "`lcodec decode --salvage` decodes them"
+    lines = [f"{console.printable(name)}: damaged, {sound}; {hint}"]
+    rows = [("tile", "left", "top", "width", "height")]
+    rows += [
+        tuple(str(box[key]) for key in ("index", "left", "top", "width", "height"))
+        for box in left["lost_tiles"]
+    ]
+    if len(rows) > 1:
+        lines += ["  lost, or their place not known:"]
+        lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
+    return "\n".join(lines)
 
 
 def _describe(name: str) -> Description:

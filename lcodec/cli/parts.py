@@ -66,6 +66,14 @@ ScaleOption = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+SalvageOption = Annotated[
+    bool,
+    typer.Option(
+        "--salvage",
+        help="Decode what is sound of a damaged or truncated file; status 11 if tiles are lost.",
+        rich_help_panel=FILES,
+    ),
+]
 
 
 @contextmanager

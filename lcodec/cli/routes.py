@@ -110,7 +110,7 @@ def _check_lic_name(output: str) -> None:
 
 def _check_picture_name(output: str) -> None:
     suffix = Path(output).suffix.lower()
-    if suffix in WRITE_SUFFIXES:
+    if suffix in WRITE_SUFFIXES or suffix == ".npy":  # written by `--strips` alone
         return
     known = " ".join(sorted(WRITE_SUFFIXES))
     if not suffix:

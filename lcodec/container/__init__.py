@@ -17,6 +17,7 @@ from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
 from lcodec.container.seek import FileReader, SeekableReader, TileSource
+from lcodec.container.survey import Survey, boxes, survey
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_to
 
@@ -43,14 +44,17 @@ __all__ = [
     "MetadataInfo",
     "Section",
     "SeekableReader",
+    "Survey",
     "TilePayload",
     "TileSource",
+    "boxes",
     "describe",
     "header_info",
     "pack",
     "payloads",
     "read",
     "read_head",
+    "survey",
     "write",
     "write_to",
 ]

@@ -6,7 +6,6 @@ blocks leave no seams.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -23,21 +22,6 @@ class Span:
     def inner(self) -> slice:
         """The wanted part inside what was read."""
         return slice(self.start - self.outer_start, self.stop - self.outer_start)
-
-
-def spans(length: int, block: int, halo: int) -> list[Span]:
-    """Cut ``length`` into spans of at most ``block``, widened by ``halo`` inside the axis."""
-    return [
-        Span(s, min(length, s + block), max(0, s - halo), min(length, s + block + halo))
-        for s in range(0, length, block)
-    ]
-
-
-def blocks(h: int, w: int, block: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """All pairs of row and column spans."""
-    for rows in spans(h, block, halo):
-        for columns in spans(w, block, halo):
-            yield rows, columns
 
 
 @dataclass(frozen=True)

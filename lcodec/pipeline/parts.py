@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lcodec.coding.alpharows import AlphaRows
 from lcodec.container import Alpha, TileSource
+from lcodec.nets.blockwise import LatentSpan
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, empty_samples
@@ -57,6 +58,14 @@ class PartDecoder:
         Raises:
             FormatError, UnsupportedError, MismatchError: as `lcodec.decode`, as far as was read.
         """
+        pixels = self.pixels(region, scale, watch, progress)
+        with watch.stage("alpha"):
+            return pixels, read_alpha(self.source, region, scale)
+
+    def pixels(
+        self, region: Region, scale: int, watch: Stopwatch, progress: Progress = no_progress
+    ) -> Samples:
+        """The pixels of `decode` alone."""
         header, config = self.source.header, self._pixels.transforms.config
         halo = config.synthesis_halo if scale == 1 else 0
         area = LatentArea.of_pixels(header, region.box, halo)
@@ -76,14 +85,11 @@ class PartDecoder:
         columns = slice(left // scale, -(-right // scale))
         first_row = area.rows.start * PATCH // scale
         first_column = area.columns.start * PATCH // scale
-        pixels = np.ascontiguousarray(
-            pixels[
-                rows.start - first_row : rows.stop - first_row,
-                columns.start - first_column : columns.stop - first_column,
-            ]
-        )
-        with watch.stage("alpha"):
-            return pixels, read_alpha(self.source, region, scale)
+        inner = pixels[
+            rows.start - first_row : rows.stop - first_row,
+            columns.start - first_column : columns.stop - first_column,
+        ]
+        return np.ascontiguousarray(inner)
 
     def _gather(
         self, area: LatentArea, channels: int | None, watch: Stopwatch, progress: Progress
@@ -97,23 +103,9 @@ class PartDecoder:
         for done, tile in enumerate(wanted):
             progress("decoding", done, len(wanted))
             part = self._tile(tile, count, channels, watch)
-            top, bottom = (
-                max(tile.rows.start, rows.outer_start),
-                min(tile.rows.stop, rows.outer_stop),
-            )
-            left, right = (
-                max(tile.columns.start, columns.outer_start),
-                min(tile.columns.stop, columns.outer_stop),
-            )
-            y[
-                :,
-                top - rows.outer_start : bottom - rows.outer_start,
-                left - columns.outer_start : right - columns.outer_start,
-            ] = part[
-                :,
-                top - tile.rows.start : bottom - tile.rows.start,
-                left - tile.columns.start : right - tile.columns.start,
-            ]
+            down, here = _common(tile.rows, rows)
+            across, there = _common(tile.columns, columns)
+            y[:, here, there] = part[:, down, across]
         progress("decoding", len(wanted), len(wanted))
         return y
 
@@ -136,13 +128,17 @@ class PartDecoder:
         return part
 
 
+def _common(tile: slice, wanted: LatentSpan) -> tuple[slice, slice]:
+    """What a tile and what is at hand have in common, counted from the start of each."""
+    first = max(tile.start, wanted.outer_start)
+    last = min(tile.stop, wanted.outer_stop)
+    start = wanted.outer_start
+    return slice(first - tile.start, last - tile.start), slice(first - start, last - start)
+
+
 def _meets(tile: TileArea, area: LatentArea) -> bool:
-    return (
-        tile.rows.start < area.rows.outer_stop
-        and tile.rows.stop > area.rows.outer_start
-        and tile.columns.start < area.columns.outer_stop
-        and tile.columns.stop > area.columns.outer_start
-    )
+    pairs = ((tile.rows, area.rows), (tile.columns, area.columns))
+    return all(a.start < b.outer_stop and a.stop > b.outer_start for a, b in pairs)
 
 
 def read_alpha(source: TileSource, region: Region, scale: int) -> Samples | None:

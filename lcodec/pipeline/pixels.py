@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
-from lcodec.nets.blockwise import LatentSpan, Span, blocks
+from lcodec.nets.blockwise import LatentSpan, Span
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 from lcodec.picture import Samples
 from lcodec.progress import Progress, no_progress
@@ -85,12 +85,9 @@ class AnalysisStarts:
             self._kept[block] = start
 
 
-def patches(rows: Span, columns: Span) -> tuple[slice, slice]:
-    """The pixels of the outer part of a block of latents."""
-    return (
-        slice(rows.outer_start * PATCH, rows.outer_stop * PATCH),
-        slice(columns.outer_start * PATCH, columns.outer_stop * PATCH),
-    )
+def patches(positions: slice) -> slice:
+    """The pixels of latent positions along an axis."""
+    return slice(positions.start * PATCH, positions.stop * PATCH)
 
 
 class PixelTransform:
@@ -133,24 +130,34 @@ class PixelTransform:
         quality: int,
         starts: AnalysisStarts | None = None,
         progress: Progress = no_progress,
+        area: LatentArea | None = None,
     ) -> NDArray[np.float32]:
         """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
+
+        Of a part of a picture ``area`` says which: ``pixels`` are those of its outer part, y is
+        that of its inner part.
 
         ``starts`` remembers, for the next quality of the same picture, what does not depend on it.
         """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
-        y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
+        area = area or LatentArea(LatentSpan(0, h, 0, h), LatentSpan(0, w, 0, w))
+        rows, columns = area.rows, area.columns
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        y = np.empty((self.transforms.config.latent, *shape), dtype=np.float32)
         level = self._quality(quality)
-        pieces = list(blocks(h, w, self.block, self.transforms.config.analysis_halo))
+        pieces = list(area.blocks(self.block, self.transforms.config.analysis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("analysis", number, len(pieces))
             start = None if starts is None else starts.get((r.start, c.start))
             if start is None:
-                start = self.transforms.analysis.begin(self.load(pixels, *patches(r, c)))
+                place = patches(rows.inside(r)), patches(columns.inside(c))
+                start = self.transforms.analysis.begin(self.load(pixels, *place))
                 if starts is not None:
                     starts.keep((r.start, c.start), start)
             out = self.transforms.finish_analysis(start, level)[0]
-            y[:, r.start : r.stop, c.start : c.stop] = out[:, r.inner, c.inner].cpu().numpy()
+            top, left = r.start - rows.start, c.start - columns.start
+            part = out[:, r.inner, c.inner].cpu().numpy()
+            y[:, top : top + part.shape[1], left : left + part.shape[2]] = part
         progress("analysis", len(pieces), len(pieces))
         return y
 
@@ -202,7 +209,7 @@ class PixelTransform:
         for top in range(0, y.shape[1], self.block):
             part = torch.from_numpy(y[:, top : top + self.block].astype(np.float32))
             flat = weight @ part.to(self.device).flatten(1)
-            out = F.pixel_shuffle(flat.unflatten(1, part.shape[1:])[None], side)[0] + 0.5
+            out = F.pixel_shuffle(flat.view(1, -1, *part.shape[1:]), side)[0] + 0.5
             self._store(pixels, out, top * side, 0)
         return pixels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -53,7 +54,12 @@ def read_metadata(file: TileSource) -> Metadata:
     Raises:
         FormatError: packed metadata is damaged.
     """
-    found = container.payloads(file.extra)
+    return metadata_of(file.extra)
+
+
+def metadata_of(extra: Iterable[Section]) -> Metadata:
+    """The same of the ancillary sections of a file."""
+    found = container.payloads(extra)
     return Metadata(found.get(ICC), found.get(EXIF), found.get(XMP))
 
 

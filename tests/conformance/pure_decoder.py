@@ -113,8 +113,20 @@ def parse(data: bytes) -> File:
     if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
         raise ValueError("a newer file, or one whose mode and sections disagree")
     edge, colour = 64 * edge, mode % 2 == 1
-    size, rest = (width, height, quality, edge), (alpha_kind, alpha, ancillary)
-    return File(*size, *names, tiles, colour, depth, *rest)
+    return File(
+        width=width,
+        height=height,
+        quality=quality,
+        edge=edge,
+        entropy_model=names[0],
+        model_id=names[1],
+        tiles=tiles,
+        colour=colour,
+        depth=depth,
+        alpha_kind=alpha_kind,
+        alpha=alpha,
+        others=ancillary,
+    )
 
 
 def metadata(file: File) -> dict[int, bytes]:
