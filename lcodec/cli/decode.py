@@ -79,6 +79,8 @@ def decode(
         routes.check_source(routes.DECODE, source)
     else:
         output = routes.settle(routes.DECODE, source, output, force=force, as_json=as_json)
+    if output is not None and not strips and output.lower().endswith(".npy"):
+        raise UsageError(f"{output}: a .npy file is written with `--strips` only")
     start, watch, details = time.perf_counter(), Stopwatch(), Details(verbose)
     part = region is not None or scale != 1
     if part and salvage:

@@ -14,6 +14,7 @@ EXIT_STATUS = {
     8: "output cannot be written, or exists already (see -f)",
     9: "batch: nothing to do",
     10: "the target size or PSNR cannot be met",
+    11: "decode --salvage: parts of the file are lost",
     70: "a defect of lcodec; LCODEC_DEBUG=1 shows where",
     130: "interrupted",
     143: "terminated",
@@ -37,6 +38,7 @@ EXAMPLES: dict[str, Examples] = {
     "decode": (
         ("lcodec decode photo.lic", "to photo.png"),
         ("lcodec decode photo.lic photo.tif", "to another format"),
+        ("lcodec decode photo.lic part.png --region 0,0,640x480", "a part of it"),
         ("lcodec decode - < photo.lic > photo.png", "in a pipe"),
     ),
     "batch": (
@@ -99,7 +101,7 @@ EXAMPLES: dict[str, Examples] = {
 
 STATUSES: dict[str, tuple[int, ...]] = {
     "encode": (0, 2, 3, 6, 8, 10),
-    "decode": (0, 2, 3, 4, 5, 6, 7, 8),
+    "decode": (0, 2, 3, 4, 5, 6, 7, 8, 11),
     "batch": (0, 1, 2, 3, 6, 8, 9),
     "inspect": (0, 2, 3, 4, 5),
     "repack": (0, 2, 3, 4, 5, 6, 7, 8),

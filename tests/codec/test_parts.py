@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 import lcodec
 from lcodec import container
@@ -20,6 +22,8 @@ from lcodec.entropy.interface import Extent, groups_of
 from lcodec.errors import FormatError, InputError, MismatchError, UsageError
 from lcodec.region import Region
 from lcodec.timing import Stopwatch
+from tests.cli.command import lcodec as command
+from tests.conftest import ROOT
 from tests.tinymodel import picture
 
 HEIGHT, WIDTH = 200, 330
@@ -238,3 +242,54 @@ def test_what_is_no_part(tiny_model: Path) -> None:
         lcodec.decode(data, region=(0, 0, 10, 11), max_pixels=109, device="cpu")
     # The picture itself may be larger than the limit.
     assert lcodec.decode(data, region=(0, 0, 10, 10), max_pixels=100, device="cpu").alpha is None
+
+
+def test_the_viewer_of_the_manual(tiny_model: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "parts.md").read_text("utf-8")
+    names: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], names)
+    codec = Codec(device="cpu", tile_edge=64)
+    data = codec.encode(picture(300, 530), 60)
+    (tmp_path / "a.lic").write_bytes(data)
+    whole = codec.decode(data).pixels
+    viewer = names["Pyramid"](tmp_path / "a.lic", kept=1 << 20)
+    assert viewer.size(1) == (530, 300) and viewer.size(4) == (133, 75)
+    assert viewer.tile(1, 0, 0).size == (256, 256)
+    assert np.array_equal(np.asarray(viewer.tile(1, 2, 1)), whole[256:, 512:])
+    assert viewer.tile(2, 1, 0).size == (9, 150)
+
+
+def test_the_commands(tiny_model: Path, tmp_path: Path) -> None:
+    data = Codec(device="cpu", tile_edge=64).encode(picture(HEIGHT, WIDTH), 60)
+    (tmp_path / "a.lic").write_bytes(data)
+    whole = Codec(device="cpu").decode(data).pixels
+
+    def decode(*options: str, stdin: bytes = b"") -> Any:
+        return command("decode", *options, "--device", "cpu", stdin=stdin, cwd=tmp_path)
+
+    for text in ("100,50,130x77", "130x77+100+50"):
+        done = decode("a.lic", "b.png", "-f", "--json", "--region", text)
+        assert done.status == 0, done.err
+        record = json.loads(done.out)
+        assert (record["width"], record["height"]) == (130, 77)
+        with Image.open(tmp_path / "b.png") as image:
+            assert np.array_equal(np.asarray(image), whole[50:127, 100:230])
+    done = decode("-", "c.png", "--scale", "1/8", stdin=data)
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.size == (42, 25)
+    for options, words in (
+        (("--region", "300,0,31x1"), "not inside the picture of 330x200"),
+        (("--region", "1,2,3"), "is not X,Y,WxH"),
+        (("--region", "1,2,0x3"), "has no pixels"),
+        (("--scale", "8"), "did you mean `1/8`?"),
+        (("--scale", "1/3"), "is not 1/2, 1/4, 1/8 or 1/16"),
+    ):
+        refused = decode("a.lic", "d.png", *options)
+        assert refused.status == 2 and words in refused.error_line
+    refused = decode("a.lic", "d.png", "--scale", "1/2", "--salvage")
+    assert refused.status == 2 and "excludes" in refused.error_line
+    refused = decode("b.png", "d.png", "--scale", "1/2")
+    assert refused.status == 4 and "a PNG picture" in refused.error_line
+    refused = decode("a.lic", "d.png", "--region", "0,0,20x20", "--max-pixels", "399")
+    assert refused.status == 3 and "over the limit" in refused.error_line
+    assert not (tmp_path / "d.png").exists()
