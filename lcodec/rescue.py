@@ -99,17 +99,25 @@ def _decode_tiles(
     areas = {tile.number: tile for tile in tile_areas(found.header)}
     # Those that are sure of their number first: what is left is for the others.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
+    strays = []
     for done, tile in enumerate(tiles):
         progress("decoding", done, len(tiles))
-        candidates = areas.values() if tile.number is None else [areas[tile.number]]
-        match = codec._latents.find_tile(found.header, candidates, tile.payload, watch)
+        area = None if tile.number is None else areas.get(tile.number)
+        match = area and codec._latents.find_tile(found.header, [area], tile.payload, watch)
+        if not match:
+            strays.append(tile)
+            continue
+        y[:, match[0].rows, match[0].columns] = match[1]
+        del areas[match[0].number]
+    for tile in strays:
+        left = list(areas.values())
+        match = codec._latents.find_tile(found.header, left, tile.payload, watch)
         if match is None:
             where = "a tile" if tile.number is None else f"tile {tile.number}"
             faults.append(f"the symbols of {where} are not the ones that were encoded")
             continue
-        area, part = match
-        y[:, area.rows, area.columns] = part
-        areas.pop(area.number)
+        y[:, match[0].rows, match[0].columns] = match[1]
+        del areas[match[0].number]
     progress("decoding", len(tiles), len(tiles))
     return sorted(areas)
 

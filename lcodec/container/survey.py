@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from lcodec.container import sections
-from lcodec.container.header import DEFAULT_MAX_PIXELS, Header, decode_header
+from lcodec.container.header import DEFAULT_MAX_PIXELS, MAX_TILE_EDGE, Header, decode_header
 from lcodec.container.reader import Buffer, as_view
 from lcodec.container.sections import ALPHA, END, EXIF, ICC, PACKED, TILE, XMP, Section
 from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
@@ -17,7 +17,8 @@ from lcodec.errors import FormatError
 
 _KNOWN = frozenset((TILE, ALPHA, ICC, EXIF, XMP, PACKED))
 _STARTS = re.compile(b"[" + re.escape(bytes(sorted(_KNOWN))) + b"]")
-_LOOKED_AT = 16  # times the size of the file: bytes whose CRC is computed in search of sections
+_LARGEST_TILE = 8 * MAX_TILE_EDGE**2  # bytes, far more than noise at the best quality takes
+_LOOKED_AT = 64  # times the size of the file: bytes whose CRC is computed in search of sections
 
 
 @dataclass(frozen=True)
@@ -118,25 +119,27 @@ class _Piece:
 
 
 def _numbered(runs: list[_Run], count: int, ended: bool) -> Iterator[FoundTile]:
-    """The tiles with their numbers: counted from the first on and, if the end is there, back."""
-    starts: list[int | None] = []
+    """The tiles with their numbers: counted from the first on and, if the end is there, back.
+
+    Where the two disagree, something was taken for what it is not, and neither counts.
+    """
+    forth: list[int | None] = []
     at: int | None = 0
     for run in runs:
         at = None if at is None or run.tiles_before is None else at + run.tiles_before
-        starts.append(at)
+        forth.append(at)
         at = None if at is None else at + len(run.tiles)
+    back: list[int | None] = []
     at = count if ended else None
-    for index in range(len(runs) - 1, -1, -1):
-        at = None if at is None else at - len(runs[index].tiles)
-        if starts[index] is None:
-            starts[index] = at
-        before = runs[index].tiles_before
-        at = None if at is None or before is None else at - before
-    for run, start in zip(runs, starts, strict=True):
+    for run in reversed(runs):
+        at = None if at is None else at - len(run.tiles)
+        back.append(at)
+        at = None if at is None or run.tiles_before is None else at - run.tiles_before
+    for run, one, other in zip(runs, forth, reversed(back), strict=True):
+        start = one if other is None or one == other else other if one is None else None
         for offset, payload in enumerate(run.tiles):
             number = None if start is None else start + offset
-            if number is None or 0 <= number < count:
-                yield FoundTile(number, payload)
+            yield FoundTile(number if number is not None and 0 <= number < count else None, payload)
 
 
 def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
@@ -153,7 +156,8 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
         name, stated = _stated(view, start)
         following = None if stated is None else _plausible(view, stated, budget)
         if following is not None:
-            lost = int(view[start] == TILE)
+            # Its type may be what is damaged.
+            lost = 1 if view[start] == TILE else None
             yield _Gap(f"damaged: {name} section at byte {start}", lost)
             start = following
             continue
@@ -199,9 +203,12 @@ def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
     if at >= len(view) or view[at] not in _KNOWN:
         return False
     _, end = _stated(view, at)
-    if end is None or not (end == len(view) or view[end] in _KNOWN or view[end] == END):
+    if end is None:
         return False
-    if view[at] == TILE and not _tile_like(view, at, end):
+    if view[at] == TILE:
+        if end - at > _LARGEST_TILE or not _tile_like(view, at, end):
+            return False
+    elif not (end == len(view) or view[end] in _KNOWN or view[end] == END):
         return False
     budget[0] -= end - at
     return budget[0] >= 0 and _piece(view, at) is not None

@@ -22,7 +22,7 @@ from lcodec.picture.picture import Samples
 ROW_SUFFIXES = frozenset((".npy", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"))
 """What can be written by rows."""
 
-_STRIP = 1 << 20  # bytes of a strip of a TIFF file
+_TILE = 256  # pixels of the side of a tile of a TIFF file
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,6 @@ def _npy(stream: BinaryIO, picture: Written) -> None:
 def _tiff(stream: BinaryIO, picture: Written) -> None:
     import tifffile  # takes a moment
 
-    high = max(1, _STRIP // (picture.width * picture.channels * picture.dtype.itemsize))
     extra: list[tuple[Any, ...]] = []
     data = picture.metadata
     if data.xmp:
@@ -123,12 +122,14 @@ def _tiff(stream: BinaryIO, picture: Written) -> None:
     shape: tuple[int, ...] = (picture.height, picture.width)
     if picture.channels > 1:
         shape = (*shape, picture.channels)
-    with tifffile.TiffWriter(stream, bigtiff=True) as file:
+    # The name of a temporary file may be a number, which tifffile does not expect.
+    handle = tifffile.FileHandle(stream, name="picture.tif", offset=0, size=0)
+    with tifffile.TiffWriter(handle, bigtiff=True) as file:
         file.write(
-            _strips(picture, high),
+            _tiles(picture),
             shape=shape,
             dtype=picture.dtype,
-            rowsperstrip=high,
+            tile=(_TILE, _TILE),
             photometric="minisblack" if gray else "rgb",
             planarconfig="contig" if picture.channels > 1 else None,
             extrasamples=["unassalpha"] if picture.channels in (2, 4) else None,
@@ -142,17 +143,27 @@ def _tiff(stream: BinaryIO, picture: Written) -> None:
         )
 
 
-def _strips(picture: Written, high: int) -> Iterator[Samples]:
-    """The rows in strips of ``high``, the last one smaller."""
+def _tiles(picture: Written) -> Iterator[Samples]:
+    """Tiles in raster order, those at the edges filled up."""
+    across = -(-picture.width // _TILE)
+    for rows in _regrouped(picture.bands, _TILE):
+        below, right = _TILE - len(rows), across * _TILE - picture.width
+        full = np.pad(rows, ((0, below), (0, right), (0, 0)), mode="edge")
+        for column in range(across):
+            tile = full[:, column * _TILE : (column + 1) * _TILE]
+            yield np.ascontiguousarray(tile[..., 0] if picture.channels == 1 else tile)
+
+
+def _regrouped(bands: Iterator[Samples], high: int) -> Iterator[Samples]:
+    """The rows of some bands, ``high`` at a time, the last time fewer."""
     rest: Samples | None = None
-    for band in picture.bands:
+    for band in bands:
         rest = band if rest is None or not len(rest) else np.concatenate([rest, band])
         for start in range(0, len(rest) - high + 1, high):
-            strip = rest[start : start + high]
-            yield strip[..., 0] if picture.channels == 1 else strip
+            yield rest[start : start + high]
         rest = rest[len(rest) // high * high :]
     if rest is not None and len(rest):
-        yield rest[..., 0] if picture.channels == 1 else rest
+        yield rest
 
 
 def _portable(stream: BinaryIO, picture: Written, *, colour: bool) -> None:

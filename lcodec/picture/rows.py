@@ -56,7 +56,7 @@ def of_array(array: Samples, band: int = 256) -> Rows:
         UsageError: another type or shape.
     """
     check_pixels(array[:1])
-    bands = (np.ascontiguousarray(array[k : k + band]) for k in range(0, len(array), band))
+    bands = (check_pixels(array[k : k + band]) for k in range(0, len(array), band))
     channels = 1 if array.ndim == 2 else 3
     return Rows(len(array), array.shape[1], channels, 8 * array.dtype.itemsize, bands)
 
@@ -141,7 +141,7 @@ def _tiff(path: Path) -> Iterator[Samples]:
                 left = column * wide
                 target = band[: len(part), left : left + part.shape[1]]
                 target[...] = part[:, : target.shape[1]]
-            yield band[..., 0] if band.shape[2] == 1 else band
+            yield check_pixels(band[..., 0] if band.shape[2] == 1 else band)
 
 
 def _of_vips(name: str) -> Rows:
