@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.usefixtures("tiny_model")
-@pytest.mark.parametrize(("document", "count"), [("docs/guides/python.md", 15), ("README.md", 1)])
+@pytest.mark.parametrize(("document", "count"), [("docs/guides/python.md", 16), ("README.md", 1)])
 def test_examples_run(
     document: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
