@@ -92,11 +92,9 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
     sound = f"{left['sound_tiles']} of {left['tiles']} tiles sound"
     hint = "`lcodec decode --salvage` decodes them"
     lines = [f"{console.printable(name)}: damaged, {sound}; {hint}"]
-    rows = [("tile", "left", "top", "width", "height")]
-    rows += [
-        tuple(str(box[key]) for key in ("index", "left", "top", "width", "height"))
-        for box in left["lost_tiles"]
-    ]
+    rows: list[tuple[str, ...]] = [("tile", "left", "top", "width", "height")]
+    for box in left["lost_tiles"]:
+        rows.append(tuple(str(box[key]) for key in ("index", *rows[0][1:])))
     if len(rows) > 1:
         lines += ["  lost, or their place not known:"]
         lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
