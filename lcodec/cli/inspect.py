@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -74,8 +75,8 @@ def inspect(
 
 def _survey(name: str) -> dict[str, Any] | None:
     """What is left of a damaged file, ready for JSON; None if that is nothing."""
-    if name == paths.STANDARD:
-        return None  # it has been read
+    if not os.path.isfile(name):
+        return None  # a stream has been read
     try:
         found = survey(paths.read_input(name), max_pixels=MAX_SIDE**2)
     except LcodecError:
