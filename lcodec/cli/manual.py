@@ -128,6 +128,7 @@ _SHORT = {
     8: "output",
     9: "nothing to do",
     10: "target not met",
+    11: "parts are lost",
     130: "interrupted",
 }
 
