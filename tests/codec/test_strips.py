@@ -82,7 +82,10 @@ def test_the_same_pixels(tiny_model: Path, kind: str, alpha: str | None) -> None
 @pytest.mark.parametrize("kind", PICTURES)
 def test_tiff_by_rows(tmp_path: Path, kind: str) -> None:
     pixels = PICTURES[kind]
-    plain = {"photometric": "rgb" if pixels.ndim == 3 else "minisblack", "metadata": None}
+    plain: dict[str, Any] = {
+        "photometric": "rgb" if pixels.ndim == 3 else "minisblack",
+        "metadata": None,
+    }
     layouts: list[dict[str, Any]] = [
         {},  # one strip, mapped
         {"rowsperstrip": 37, "compression": "zlib", "predictor": True},
@@ -141,7 +144,7 @@ def test_what_cannot_be_read_by_rows(tmp_path: Path) -> None:
                      compression="zlib")  # fmt: skip
     whole = (tmp_path / "d.tif").read_bytes()
     with tifffile.TiffFile(tmp_path / "d.tif") as file:
-        end = file.pages[0].dataoffsets[-1] + 3  # type: ignore[union-attr]
+        end = file.pages[0].dataoffsets[-1] + 3
     (tmp_path / "d.tif").write_bytes(whole[:end])
     refused("d.tif", "truncated|cannot be read")
     np.save(tmp_path / "e.npy", COLOURS.astype(np.float32))
