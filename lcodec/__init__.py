@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from lcodec.pillow import register as register_pillow
     from lcodec.pipeline.encoder import Encoded
     from lcodec.pipeline.targets import Target
+    from lcodec.reader import Reader
+    from lcodec.region import Region
+    from lcodec.rescue import Salvaged, salvage
 
 __version__ = "0.2.0"
 
@@ -51,6 +54,9 @@ __all__ = [
     "MismatchError",
     "OutputError",
     "Picture",
+    "Reader",
+    "Region",
+    "Salvaged",
     "Target",
     "TargetError",
     "UnsupportedError",
@@ -61,6 +67,7 @@ __all__ = [
     "encode",
     "inspect",
     "register_pillow",
+    "salvage",
 ]
 
 _CODEC = "lcodec.codec"
@@ -87,6 +94,10 @@ _HOMES = {
     "LcodecError": (_ERRORS, "LcodecError"),
     "MismatchError": (_ERRORS, "MismatchError"),
     "OutputError": (_ERRORS, "OutputError"),
+    "Reader": ("lcodec.reader", "Reader"),
+    "Region": ("lcodec.region", "Region"),
+    "Salvaged": ("lcodec.rescue", "Salvaged"),
+    "salvage": ("lcodec.rescue", "salvage"),
     "Target": ("lcodec.pipeline.targets", "Target"),
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import lcodec.quicktorch  # noqa: F401  # first of all: see there
 
 # isort: split
 from lcodec import container
-from lcodec.container import Header, TilePayload
+from lcodec.container import Alpha, Header, TilePayload, TileSource
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, Refiner
@@ -25,6 +26,7 @@ from lcodec.limits import DEFAULT_MAX_PIXELS, Ancillary, DecoderLimits, chosen
 from lcodec.picture import Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
+from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
 from lcodec.pipeline.targets import Target
@@ -36,7 +38,16 @@ from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
 from lcodec.weights import find_model_by_id
 from lcodec.weights.load import load_model
 
+if TYPE_CHECKING:
+    from lcodec.picture.rows import Rows
+    from lcodec.reader import AnyRegion
+
 __all__ = ["Codec", "Decoded", "decode", "encode", "forget_codecs", "shared_codec"]
+
+
+def _check_shape(header: Header) -> None:
+    """What nobody would decode is not encoded; how large it may be is for callers to say."""
+    DecoderLimits.for_pixels(max(header.pixels, DEFAULT_MAX_PIXELS)).check(header)
 
 
 def _whole(name: str, value: int, largest: int) -> int:
@@ -175,15 +186,25 @@ class Codec:
             pixels = fill_invisible(pixels, alpha)
         metadata = sidedata.metadata_sections(picture.metadata)
         header = self._header_of(picture)
-        # What nobody would decode is not encoded either; how large it may be is for callers to say.
-        pixels_max = max(picture.width * picture.height, DEFAULT_MAX_PIXELS)
-        DecoderLimits.for_pixels(pixels_max).check(header(0))
+        _check_shape(header(0))
         count = Ancillary(DecoderLimits())
         for section in metadata:
             count.add(len(section.payload))
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
-    def _header_of(self, picture: Picture) -> Callable[[int], Header]:
+    def strip_header(self, rows: Rows, quality: int | None) -> Header:
+        """The header of a file of a picture that comes by rows.
+
+        Raises:
+            UsageError: not a level.
+            InputError: a picture too thin to be decoded within `DecoderLimits`.
+        """
+        header = self._header_of(rows)(self._quality(quality))
+        _check_shape(header)
+        suit_threads(rows.width * min(rows.height, self.tile_edge))
+        return header
+
+    def _header_of(self, picture: Picture | Rows) -> Callable[[int], Header]:
         """What makes the header of a picture's file for a quality."""
         return partial(
             Header,
@@ -195,7 +216,7 @@ class Codec:
             profile=P.PROFILE,
             entropy_model=self.loaded.entropy.fourcc,
             model_id=self.loaded.model_id,
-            alpha=sidedata.alpha_kind(picture),
+            alpha=sidedata.alpha_kind(picture) if isinstance(picture, Picture) else Alpha.NONE,
         )
 
     @own_errors("decoding")
@@ -219,7 +240,7 @@ class Codec:
             MismatchError: the decoded symbols are not the encoded ones.
         """
         file = as_file(data, chosen(max_pixels, limits))
-        self._check(file.header)
+        self.check(file.header)
         suit_threads(file.header.pixels)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
         # Tiles first: what is damaged there has cost no memory for pixels and alpha yet.
@@ -231,11 +252,16 @@ class Codec:
             picture = sidedata.assemble(pixels, alpha, metadata)
         return Decoded(picture, file.header, watch.seconds)
 
+    def parts(self, source: TileSource, kept: int = DEFAULT_KEPT) -> PartDecoder:
+        """What decodes parts of a file; raises WeightsError if it was made with other weights."""
+        self.check(source.header)
+        return PartDecoder(source, self._latents, self._pixels, kept)
+
     @own_errors("decoding")
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
-        self._check(file.header)
+        self.check(file.header)
         return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
     @own_errors("coding")
@@ -257,7 +283,8 @@ class Codec:
         )
         return header, tuple(tiles)
 
-    def _check(self, header: Header) -> None:
+    def check(self, header: Header) -> None:
+        """Raise WeightsError if a file was made with other weights."""
         loaded = self.loaded
         if header.entropy_model != loaded.entropy.fourcc or header.model_id != loaded.model_id:
             raise WeightsError(
@@ -321,18 +348,30 @@ def encode(
 def decode(
     data: AnyFile,
     *,
+    region: AnyRegion | None = None,
+    scale: int = 1,
     device: str = "auto",
     max_pixels: int | None = None,
     limits: DecoderLimits | None = None,
 ) -> Decoded:
     """Decode a ``.lic`` file (bytes, a path or a binary file) with the released model it names.
 
-    The model then stays loaded. For ``max_pixels`` and ``limits`` see `Codec.decode`.
+    The model then stays loaded. Of a ``region`` (left, top, width, height in pixels), and at a
+    ``scale`` of 2, 4, 8 or 16 for 1/2 to 1/16, no more is read and computed than is needed; see
+    `lcodec.Reader`, which does this again and again. For ``max_pixels`` and ``limits`` see
+    `Codec.decode`; those of pixels are then of what is made.
 
     Raises:
+        UsageError: a region that is not inside the picture, or another scale.
         FormatError, UnsupportedError, MismatchError, InputError: see `Codec.decode`.
         WeightsError: no model here has the file's model id.
     """
+    bounds = chosen(max_pixels, limits)
+    if region is not None or scale != 1:
+        from lcodec.reader import Reader  # which needs this module
+
+        with Reader(data, device=device, limits=bounds, kept=0) as reader:
+            return reader.read(region, scale)
     with own_errors("reading"):
-        file = as_file(data, chosen(max_pixels, limits))
+        file = as_file(data, bounds)
     return shared_codec(find_model_by_id(file.header.model_id).name, device).decode(file)

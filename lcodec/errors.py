@@ -33,6 +33,11 @@ class Exit(IntEnum):
     OUTPUT = 8, "output", "output cannot be written, or exists already (`-f` replaces it)"
     NOTHING = 9, "nothing to do", "`batch`: no files, or all outputs are there already"
     TARGET = 10, "target not met", "the target cannot be met; nothing is written"
+    SALVAGED = (
+        11,
+        "parts lost",
+        "`decode --salvage`: parts are lost; the rest is written",
+    )
     DEFECT = 70, "defect", "a defect of lcodec; `LCODEC_DEBUG=1` shows where"
     HUNG_UP = 129, "hung up", "hung up (SIGHUP)"
     INTERRUPTED = 130, "interrupted", "interrupted (Ctrl-C)"

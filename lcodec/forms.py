@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 from lcodec import container
-from lcodec.container import Buffer, LicFile
+from lcodec.container import Buffer, FileReader, LicFile
 from lcodec.errors import InputError, UsageError
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 
 AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
-AnyFile: TypeAlias = "Buffer | LicFile | str | os.PathLike[str] | BinaryIO"
+AnyFile: TypeAlias = "Buffer | LicFile | FileReader | str | os.PathLike[str] | BinaryIO"
 
 _PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
 _FILES = "bytes, a path or a binary file"
@@ -35,9 +35,9 @@ def as_picture(image: AnyPicture) -> Picture:
         return from_array(image)
     if isinstance(image, Image.Image):
         return from_pil(image)
-    if _is_file(image):
+    if is_file(image):
         return load(image)
-    raise UsageError(f"a picture is {_PICTURES}, not {_named(image)}")
+    raise UsageError(f"a picture is {_PICTURES}, not {named(image)}")
 
 
 def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
@@ -50,14 +50,19 @@ def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     """
     if isinstance(data, LicFile):
         return data
+    if isinstance(data, FileReader):
+        (limits or DecoderLimits()).check(data.header)
+        tiles = tuple(data.tile(number) for number in range(data.header.tile_count))
+        return LicFile(data.header, tiles, data.extra, data.version, data.alpha)
     if isinstance(data, (bytes, bytearray, memoryview)):
         return container.read(data, limits=limits)
-    if not _is_file(data):
-        raise UsageError(f"a .lic file is {_FILES}, not {_named(data)}")
-    return container.read(_content(data, limits), limits=limits)
+    if not is_file(data):
+        raise UsageError(f"a .lic file is {_FILES}, not {named(data)}")
+    return container.read(content(data, limits), limits=limits)
 
 
-def _content(source: str | os.PathLike[str] | BinaryIO, limits: DecoderLimits | None) -> bytearray:
+def content(source: str | os.PathLike[str] | BinaryIO, limits: DecoderLimits | None) -> bytearray:
+    """The bytes of a ``.lic`` file; raises InputError if it cannot be read, or as `load`."""
     try:
         if isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as stream:
@@ -71,12 +76,13 @@ def _content(source: str | os.PathLike[str] | BinaryIO, limits: DecoderLimits | 
         raise InputError(f"{name}: cannot be read: {reason or error}") from error
 
 
-def _is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
+def is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
     """Whether a value is a path or an open binary file."""
     if isinstance(value, (str, os.PathLike)):
         return True
     return hasattr(value, "read") and not isinstance(value, io.TextIOBase)
 
 
-def _named(value: object) -> str:
+def named(value: object) -> str:
+    """How messages call a value of a wrong kind."""
     return "None" if value is None else f"a {type(value).__name__}"

@@ -7,7 +7,7 @@ beyond the limits is refused there. Estimates are of the released models on a CP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lcodec.errors import InputError, UsageError
@@ -54,14 +54,17 @@ def _padded(pixels: int) -> int:
     return -(-pixels // (PATCH * PADDED)) * PADDED
 
 
-def decoding_memory(header: Header) -> int:
-    """Bytes that decoding takes beyond the networks: an estimate from above."""
+def decoding_memory(header: Header, scale: int = 1) -> int:
+    """Bytes that decoding, at 1/``scale``, takes beyond the networks: an estimate from above."""
     width, height = -(-header.width // PATCH), -(-header.height // PATCH)
     alpha = 0 if header.alpha == "none" else (1 if header.bit_depth == 8 else 3)
-    samples = header.pixels * (header.channels * header.bit_depth // 8 + alpha)
+    colours = -(-header.channels * header.bit_depth // 8 // scale)
+    samples = header.pixels * (colours + alpha)  # alpha is reduced after it is unpacked
     edge = header.tile_edge
     tile = _padded(min(edge, header.width)) * _padded(min(edge, header.height))
     block = min(width * height * SQUARE, BLOCK_PIXELS) * BYTES_PER_BLOCK_PIXEL
+    if scale > 1:
+        block = 0  # previews have no blocks of that kind
     # A tile is decoded before the first block is synthesised, and its memory used again.
     return (
         width * height * BYTES_PER_POSITION + samples + max(tile * BYTES_PER_TILE_POSITION, block)
@@ -120,6 +123,10 @@ class DecoderLimits:
             work=scaled(own.work, 10**12),
         )
 
+    def for_parts(self) -> DecoderLimits:
+        """The same for a file of which parts are decoded: the picture may be of any size."""
+        return replace(self, **_ANY_SIZE)
+
     def check(self, header: Header) -> None:
         """Refuse a picture that is beyond a limit.
 
@@ -133,11 +140,33 @@ class DecoderLimits:
             raise InputError(
                 f"{name} has {header.tile_count} tiles: over the limit of {self.tiles}"
             )
-        positions, work = padded_positions(header), decoding_work(header)
+        positions = padded_positions(header)
         if positions > self.positions:
             raise InputError(
                 f"{name} takes {positions} latent positions: over the limit of {self.positions}"
             )
+        self._check_cost(header, name, 1)
+
+    def check_part(self, header: Header, made: int, scale: int = 1, *, what: str = "part") -> None:
+        """Refuse a part of ``made`` pixels at 1/``scale`` that is beyond a limit.
+
+        ``header`` is that of the tiles which the part takes, as a picture of their own. They may
+        have more pixels, or more of what goes with pixels, than the part.
+
+        Raises:
+            InputError: naming the limit.
+        """
+        if made > self.pixels:
+            raise InputError(f"a {what} of {made} pixels is over the limit of {self.pixels} pixels")
+        self._check_cost(header, f"a {what} in tiles of {header.width} x {header.height}", scale)
+
+    def check_strip(self, header: Header) -> None:
+        """Refuse a picture of which a row of tiles is beyond a limit; raises as `check`."""
+        strip = replace(header, height=min(header.height, header.tile_edge))
+        self.check_part(strip, strip.pixels, what="strip")
+
+    def _check_cost(self, header: Header, name: str, scale: int) -> None:
+        work = decoding_work(header)
         each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
         plain = -(-header.pixels // SQUARE)
         if work > (FREE_WASTE + self.waste * plain) * each + TILE_WORK:
@@ -149,7 +178,7 @@ class DecoderLimits:
             raise InputError(
                 f"{name} takes {work:.1e} operations: over the limit of {self.work:.1e}"
             )
-        memory = decoding_memory(header)
+        memory = decoding_memory(header, scale)
         if memory > self.memory:
             raise InputError(
                 f"{name} takes {_megabytes(memory)} of memory: over the limit of"
@@ -158,14 +187,8 @@ class DecoderLimits:
 
 
 _ENDLESS = 1 << 100
-UNDECODED: Final = DecoderLimits(
-    pixels=_ENDLESS,
-    positions=_ENDLESS,
-    tiles=1 << 20,
-    memory=_ENDLESS,
-    work=_ENDLESS,
-    waste=_ENDLESS,
-)
+_ANY_SIZE = dict.fromkeys(("pixels", "positions", "memory", "work", "waste"), _ENDLESS)
+UNDECODED: Final = DecoderLimits(tiles=1 << 20, **_ANY_SIZE)
 """For files of which nothing is decoded, so that no picture is too large."""
 
 

@@ -3,8 +3,9 @@
 Importing this module registers it, and so does calling `lcodec.register_pillow`.
 
 Opening reads the head of a file alone: size, mode and ``info`` need neither torch nor weights. The
-pixels are decoded when they are first asked for. ``info`` has ``icc_profile``, ``exif`` and ``xmp``
-as Pillow's own plugins give them, and under ``lcodec`` the fields of the header by name.
+pixels are decoded when they are first asked for; after `Image.draft`, and for `Image.thumbnail`,
+which calls it, as a preview at 1/2 to 1/16 of the size. ``info`` has ``icc_profile``, ``exif`` and
+``xmp`` as Pillow's own plugins give them, and under ``lcodec`` the fields of the header by name.
 
 Options of ``save``, all optional:
     quality, effort, target, tune, model, device: as for `lcodec.encode`.
@@ -25,6 +26,7 @@ from lcodec import container
 from lcodec.container import EXIF, ICC, MAX_SIDE, SIGNATURE, XMP, Alpha, Header
 from lcodec.errors import InputError, LcodecError, UnsupportedError, UsageError
 from lcodec.limits import DecoderLimits
+from lcodec.region import SCALES
 
 if TYPE_CHECKING:
     from lcodec.picture import Picture
@@ -59,7 +61,8 @@ class LicImageFile(ImageFile.ImageFile):
             # Not a SyntaxError, which Pillow would replace by one without the reason: nobody else
             # knows files with this signature.
             raise UnidentifiedImageError(f"cannot identify .lic file: {error}") from error
-        self._size = head.header.width, head.header.height
+        self._size = self._whole = head.header.width, head.header.height
+        self._scale = 1
         self._mode = _mode(head.header)
         for code, payload in payloads.items():
             if code in _KEYS:
@@ -72,6 +75,21 @@ class LicImageFile(ImageFile.ImageFile):
                 self.info[_KEYS[code]] = payload
         self._in_head = frozenset(self.info)
         self.info["lcodec"] = dict(container.header_info(head.header))
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Have a quick preview loaded: the smallest that is not below ``size``, down to 1/16.
+
+        `Image.thumbnail` does so by itself. The mode stays.
+        """
+        if self._im is not None or size is None:
+            return None
+        width, height = self._whole
+        scales = [s for s in SCALES if -(-width // s) >= size[0] and -(-height // s) >= size[1]]
+        self._scale = max(scales, default=1)
+        self._size = -(-width // self._scale), -(-height // self._scale)
+        return self.mode, (0, 0, width / self._scale, height / self._scale)
 
     def load(self) -> Any:  # Pillow's type for access to pixels is not public
         """Decode the pixels if that is still to be done.
@@ -112,7 +130,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise ValueError("Operation on closed image")
         try:
-            decoded = decode(self._content(self.fp), limits=_LIMITS)
+            decoded = decode(self._content(self.fp), scale=self._scale, limits=_LIMITS)
         except LcodecError as error:
             raise OSError(f"cannot load .lic file: {error}") from error
         image = decoded.to_image()

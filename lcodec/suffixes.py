@@ -10,6 +10,11 @@ READ_SUFFIXES = frozenset(
 )
 """Pictures that `lcodec.picture.load` understands, for those who look through folders."""
 
+NPY = ".npy"
+
+ROW_SUFFIXES = frozenset((NPY, ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff"))
+"""Pictures that can be written by rows."""
+
 WRITE_SUFFIXES = frozenset(
     (
         *(".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg", ".avif", ".jp2", ".j2k", ".qoi"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,21 +13,27 @@ import typer
 from lcodec import container
 from lcodec.cli import complete, figures, paths, routes
 from lcodec.cli.details import Details
-from lcodec.cli.licfiles import read_lic
+from lcodec.cli.licfiles import opened, read_damaged, read_lic
 from lcodec.cli.options import FILES, Messages, Networks, OutputOption, Writing
+from lcodec.cli.parts import Parts
 from lcodec.cli.routes import Way
 from lcodec.cli.several import Done, run_each
 from lcodec.cli.skeleton import spread
+from lcodec.cli.strips import StripDecoding, outcome
 from lcodec.cli.values import format_suffix
 from lcodec.cli.waiting import waiting
-from lcodec.errors import UsageError
+from lcodec.container import FileReader, LicFile, Survey
+from lcodec.errors import Exit, UsageError
 from lcodec.limits import DecoderLimits
 from lcodec.progress import Progress
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
-    from lcodec.codec import Decoded
+    from lcodec.decoded import Decoded
+    from lcodec.rescue import Salvaged
+
+_LOSSES = 8  # tiles that a warning names one by one
 
 FormatOption = Annotated[
     str | None,
@@ -58,6 +65,7 @@ def decode(
         typer.Option("-t", "--test", help="Decode, and write nothing.", rich_help_panel=FILES),
     ] = False,
     *,
+    parts: Parts,
     networks: Networks,
     writing: Writing,
     messages: Messages,
@@ -68,7 +76,8 @@ def decode(
     OUT's suffix; what the format cannot hold is named in a warning. Several go to a folder, or
     each beside its file; one that fails does not stop the rest.
     """
-    route = replace(routes.DECODE, suffix=format_suffix(picture_format))
+    plain = routes.DECODE_STRIPS if parts.strips else routes.DECODE
+    route = replace(plain, suffix=format_suffix(picture_format, plain.formats))
     if test:
         sources, output = routes.split(route, files, output)
         if output is not None:
@@ -76,13 +85,17 @@ def decode(
         ways = routes.checked(route, sources)
     else:
         ways = routes.ways(route, files, output, force=writing.force, as_json=messages.as_json)
-    run_each(ways, _Work(networks, writing, messages), messages, rated=False)
+    if parts.strips:
+        run_each(ways, StripDecoding(networks, writing, messages), messages, rated=False)
+    else:
+        run_each(ways, _Work(parts, networks, writing, messages), messages, rated=False)
 
 
 @dataclass(frozen=True)
 class _Work:
     """Decodes one file after the other; networks that were loaded for one stay for the next."""
 
+    parts: Parts
     networks: Networks
     writing: Writing
     messages: Messages
@@ -91,15 +104,13 @@ class _Work:
         messages, limits = self.messages, DecoderLimits.for_pixels(self.writing.max_pixels)
         source, output, shown = way.source, way.output, paths.shown(way.source)
         start, watch, details = time.perf_counter(), Stopwatch(), Details(messages.verbose)
-        with paths.about(shown):
-            with watch.stage("reading"):
-                data = read_lic(source, limits)
-                file = container.read(data, limits=limits)
-            details.file(container.describe(data, limits=limits))
-            model = find_model_by_id(file.header.model_id).name
-        notes: tuple[str, ...] = ()
-        with waiting(shown=not messages.quiet) as bar:
-            progress = named(bar)
+        with ExitStack() as stack:
+            with paths.about(shown), watch.stage("reading"):
+                file, size = self._read(source, limits, details, stack)
+                if self.parts.region is not None:
+                    self.parts.region.check_inside(file.header)
+                model = find_model_by_id(file.header.model_id).name
+            progress = named(stack.enter_context(waiting(shown=not messages.quiet)))
             progress("loading networks", 0, 1)
             with watch.stage("networks"):
                 from lcodec.codec import shared_codec
@@ -109,9 +120,22 @@ class _Work:
                 codec = shared_codec(model, self.networks.device.value)
             details.networks(codec)
             with paths.about(shown):
-                decoded = codec.decode(file, progress=progress)
+                salvaged: Salvaged | None = None
+                if isinstance(file, Survey):
+                    from lcodec.rescue import salvage_found
+
+                    salvaged = salvage_found(file, codec, progress)
+                    decoded = salvaged.decoded
+                elif isinstance(file, FileReader):
+                    from lcodec.reader import Reader
+
+                    reader = Reader(file, codec=codec, limits=limits, kept=0)
+                    decoded = reader.read(self.parts.region, self.parts.scale, progress)
+                else:
+                    decoded = codec.decode(file, progress=progress)
             details.picture(decoded.picture)
             stages = watch.seconds | decoded.timings
+            notes: tuple[str, ...] = ()
             if output:
                 progress("writing", 0, 1)
                 with watch.stage("writing"):
@@ -124,24 +148,51 @@ class _Work:
         seconds = time.perf_counter() - start
         details.seconds(stages)
         record = {"input": source, "output": output or None, **_record(decoded, model)}
+        status = Exit.SUCCESS
+        if salvaged is not None:
+            record |= {"lost_tiles": salvaged.boxes, "faults": list(salvaged.faults)}
+            messages.warn(shown, losses(salvaged))
+            status = Exit.SALVAGED if salvaged.faults else status
         messages.record(record | {"notes": list(notes), "seconds": seconds, "stages": stages})
-        header = decoded.header
+        picture = decoded.picture
         after = (paths.file_size(output) if output else None) or 0
-        if not output:
-            line = f"{shown} {figures.size(len(data))}: decodes"
-        elif output == paths.STANDARD:
-            line = f"{shown} {figures.size(len(data))} -> standard output"
-        else:
-            line = figures.journey(shown, len(data), output, after)
-        messages.say(f"{line}, {header.width}x{header.height}, {figures.seconds(seconds)}")
-        return Done(len(data), after, len(data), header.pixels)
+        line = outcome(shown, size, output, after)
+        messages.say(f"{line}, {picture.width}x{picture.height}, {figures.seconds(seconds)}")
+        return Done(size, after, size, picture.width * picture.height, status=status)
+
+    def _read(
+        self, source: str, limits: DecoderLimits, details: Details, stack: ExitStack
+    ) -> tuple[LicFile | FileReader | Survey, int]:
+        """A file as it is to be decoded, which ``stack`` closes, and its bytes."""
+        if self.parts.partial:
+            reader = stack.enter_context(opened(source, limits))
+            return reader, reader.size
+        if self.parts.salvage:
+            data = read_damaged(source, limits)
+            return container.survey(data, limits=limits), len(data)
+        data = read_lic(source, limits)
+        file = container.read(data, limits=limits)
+        details.file(container.describe(data, limits=limits))
+        return file, len(data)
+
+
+def losses(salvaged: Salvaged) -> list[str]:
+    """What is wrong with a file, and what is lost of its picture."""
+    told = list(salvaged.faults)
+    count, boxes = salvaged.decoded.header.tile_count, salvaged.boxes
+    for box in boxes[:_LOSSES]:
+        place = f"{box['left']},{box['top']},{box['width']}x{box['height']}"
+        told.append(f"tile {box['index']} of {count} is lost: {place}")
+    if len(boxes) > _LOSSES:
+        told.append(f"{len(boxes) - _LOSSES} more tiles are lost")
+    return told
 
 
 def _record(decoded: Decoded, model: str) -> dict[str, Any]:
     header = decoded.header
     return {
-        "width": header.width,
-        "height": header.height,
+        "width": decoded.picture.width,
+        "height": decoded.picture.height,
         "channels": header.channels,
         "alpha": decoded.alpha is not None,
         "bit_depth": header.bit_depth,

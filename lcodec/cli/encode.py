@@ -23,10 +23,13 @@ from lcodec.cli.options import (
     StripOption,
     Writing,
 )
+from lcodec.cli.parts import StripsOption
 from lcodec.cli.routes import Way
 from lcodec.cli.several import Done, run_each
 from lcodec.cli.skeleton import spread
+from lcodec.cli.strips import StripEncoding
 from lcodec.cli.waiting import waiting
+from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
 from lcodec.progress import Progress
 from lcodec.timing import Stopwatch
@@ -63,6 +66,7 @@ def encode(
             rich_help_panel=FILES,
         ),
     ] = False,
+    strips: StripsOption = False,
     writing: Writing,
     messages: Messages,
 ) -> None:
@@ -73,8 +77,15 @@ def encode(
     beside its source; one that fails does not stop the rest.
     """
     target, name = rate.target(), rate.model(model)
-    ways = routes.ways(routes.ENCODE, files, output, force=writing.force, as_json=messages.as_json)
+    if strips and (target is not None or rate.effort or verify):
+        raise UsageError("`--strips` excludes targets, `--effort` and `--verify`")
+    route = routes.ENCODE_STRIPS if strips else routes.ENCODE
+    ways = routes.ways(route, files, output, force=writing.force, as_json=messages.as_json)
     require_model(name)
+    if strips:
+        by_rows = StripEncoding(rate.quality, name, strip, networks, writing, messages)
+        run_each(ways, by_rows, messages, rated=True)
+        return
     work = _Work(rate, target, name, networks, strip, verify, writing, messages)
     run_each(ways, work, messages, rated=True)
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from lcodec.cli import complete, console, details, figures, paths
-from lcodec.cli.licfiles import read_lic
-from lcodec.container import EXIF, ICC, PACKED, XMP, Description, MetadataInfo, describe
-from lcodec.errors import LcodecError
+from lcodec.cli.licfiles import read_damaged, read_lic
+from lcodec.container import (
+    EXIF,
+    ICC,
+    PACKED,
+    XMP,
+    Description,
+    MetadataInfo,
+    boxes,
+    describe,
+    survey,
+)
+from lcodec.errors import FormatError, LcodecError
 from lcodec.limits import UNDECODED
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
 
 _METADATA = (ICC, EXIF, XMP, PACKED)
+_LISTED = 64  # lost tiles that are shown one by one
 
 
 def inspect(
@@ -44,8 +56,12 @@ def inspect(
         except LcodecError as error:
             console.fail(str(error))
             status = status or error.exit_code
+            left = _survey(name) if isinstance(error, FormatError) else None
             if as_json:
-                console.emit_json({"file": name, "error": str(error), "code": error.exit_code})
+                record = {"file": name, "error": str(error), "code": error.exit_code}
+                console.emit_json(record | (left or {}))
+            elif left is not None:
+                console.emit(_left_text(name, left))
             continue
         if as_json:
             told = {"file": name, **description, "weights": _weights(description)}
@@ -57,6 +73,39 @@ def inspect(
                     console.emit(f"    {line}")
     if status:
         raise typer.Exit(status)
+
+
+def _survey(name: str) -> dict[str, Any] | None:
+    """What is left of a damaged file, ready for JSON; None if that is nothing."""
+    if not os.path.isfile(name):
+        return None  # a stream has been read
+    try:
+        found = survey(read_damaged(name, UNDECODED), limits=UNDECODED)
+    except LcodecError:
+        return None
+    return {
+        "tiles": found.header.tile_count,
+        "sound_tiles": len(found.tiles),
+        "lost_tiles": boxes(found.header, found.lost),
+        "faults": found.faults,
+    }
+
+
+def _left_text(name: str, left: dict[str, Any]) -> str:
+    sound = f"{left['sound_tiles']} of {left['tiles']} tiles sound"
+    hint = "`lcodec decode --salvage` decodes them"
+    lines = [f"{console.printable(name)}: damaged, {sound}; {hint}"]
+    lost = left["lost_tiles"]
+    rows = [("tile", "left", "top", "width", "height")]
+    for box in lost[:_LISTED]:
+        index, left_edge, top, width, height = (str(value) for value in box.values())
+        rows.append((index, left_edge, top, width, height))
+    if lost:
+        lines += ["  lost, or their place not known:"]
+        lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
+    if len(lost) > _LISTED:
+        lines.append(f"    and {len(lost) - _LISTED} more; `--json` lists all")
+    return "\n".join(lines)
 
 
 def _describe(name: str) -> Description:

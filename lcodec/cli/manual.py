@@ -28,6 +28,7 @@ EXAMPLES: dict[str, Examples] = {
         ("lcodec decode photo.lic", "to photo.png"),
         ("lcodec decode photo.lic photo.tif", "to another format"),
         ("lcodec decode *.lic -o pictures/", "several, to a folder"),
+        ("lcodec decode photo.lic part.png --region 0,0,640x480", "a part of it"),
         ("lcodec decode - < photo.lic > photo.png", "in a pipe"),
     ),
     "batch": (
@@ -113,7 +114,7 @@ EXAMPLES: dict[str, Examples] = {
 
 STATUSES: dict[str, tuple[int, ...]] = {
     "encode": (0, 2, 3, 6, 8, 10),
-    "decode": (0, 2, 3, 4, 5, 6, 7, 8),
+    "decode": (0, 2, 3, 4, 5, 6, 7, 8, 11),
     "batch": (0, 1, 2, 3, 6, 8, 9),
     "view": (0, 2, 3, 4, 5, 6, 7),
     "inspect": (0, 2, 3, 4, 5),

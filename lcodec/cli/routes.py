@@ -16,9 +16,10 @@ from lcodec.cli.console import PROGRAM
 from lcodec.cli.values import format_suffix
 from lcodec.container import SIGNATURE
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
+from lcodec.suffixes import LIC, NPY, READ_SUFFIXES, ROW_SUFFIXES, WRITE_SUFFIXES
 from lcodec.suggest import nearest
 
+_NO_STREAMS = "`--strips` goes from file to file, not to or from standard streams"
 _NEIGHBOURS = 10_000  # files that are looked at for one with a similar name
 
 
@@ -32,6 +33,8 @@ class Route:
         suffix: of OUT where it is not given.
         inputs: suffixes of files that can only be inputs.
         folder: what to do with a folder instead; None if nothing can be done.
+        formats: suffixes of the pictures that it writes.
+        streams: whether IN and OUT may be "-".
     """
 
     command: str
@@ -39,10 +42,14 @@ class Route:
     suffix: str
     inputs: frozenset[str]
     folder: str | None = None
+    formats: frozenset[str] = WRITE_SUFFIXES
+    streams: bool = True
 
 
 ENCODE = Route("encode", sniff.refuse_lic, LIC, READ_SUFFIXES, "batch {} DST")
 DECODE = Route("decode", sniff.refuse_picture, ".png", frozenset({LIC}), "batch --decode {} DST")
+ENCODE_STRIPS = replace(ENCODE, inputs=READ_SUFFIXES | {NPY}, streams=False)
+DECODE_STRIPS = replace(DECODE, formats=ROW_SUFFIXES, streams=False)
 REPACK = Route("repack", sniff.refuse_picture, LIC, frozenset())
 
 
@@ -163,6 +170,8 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
             terminal or among JSON.
     """
     check_source(route, source, output)
+    if not route.streams and output == paths.STANDARD:
+        raise UsageError(_NO_STREAMS)
     if output is not None and _is_folder(output) and source != paths.STANDARD:
         paths.make_folder(output)
         output = os.fspath(Path(output, Path(source).with_suffix(route.suffix).name))
@@ -182,6 +191,8 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
         raise InputError(f"{source}: is a folder; `{PROGRAM} {instead}` does all of it")
     if source != paths.STANDARD and not os.path.exists(source):
         raise InputError(f"{source}: no such file{_missing(route, source, output)}")
+    if source == paths.STANDARD and not route.streams:
+        raise UsageError(_NO_STREAMS)
     paths.check_input(source)
     head = sniff.peek(source)
     if route.command == ENCODE.command and not head and os.path.isfile(source):
@@ -207,25 +218,27 @@ def _missing(route: Route, source: str, output: str | None) -> str:
 
 
 def _check_name(route: Route, output: str) -> None:
-    check = _check_picture_name if route.command == DECODE.command else _check_lic_name
-    check(output)
+    if route.command == DECODE.command:
+        _check_picture_name(output, route.formats)
+    else:
+        _check_lic_name(output)
 
 
 def _check_lic_name(output: str) -> None:
     suffix = Path(output).suffix.lower()
     better = Path(output).with_suffix(LIC) if suffix else None
-    if suffix in READ_SUFFIXES | WRITE_SUFFIXES:
+    if suffix in READ_SUFFIXES | WRITE_SUFFIXES | ROW_SUFFIXES:
         raise UsageError(f"{output}: a .lic file is written, not a picture; name it {better}")
     if suffix not in ("", LIC) and nearest(suffix, [LIC], likeness=0.7):
         raise UsageError(f"{output}: unknown suffix `{suffix}`; did you mean {better}?")
 
 
-def _check_picture_name(output: str) -> None:
+def _check_picture_name(output: str, formats: frozenset[str]) -> None:
     if descriptor_of(output) is not None:
         return
     suffix = Path(output).suffix
     if not suffix:
-        known = " ".join(sorted(WRITE_SUFFIXES))
+        known = " ".join(sorted(formats))
         raise UsageError(f"{output}: a suffix must tell the format; known are: {known}")
     with paths.about(output):
-        format_suffix(suffix)
+        format_suffix(suffix, formats)

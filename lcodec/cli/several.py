@@ -11,7 +11,7 @@ import typer
 from lcodec.cli import console, figures
 from lcodec.cli.options import Messages
 from lcodec.cli.routes import Way
-from lcodec.errors import LcodecError
+from lcodec.errors import Exit, LcodecError
 from lcodec.progress import Progress, labelled
 
 
@@ -24,6 +24,7 @@ class Done:
         coded: bytes of the ``.lic`` file among the two.
         pixels: of the picture.
         files: how many.
+        status: that the program ends with, although this was done.
     """
 
     before: int | None
@@ -31,6 +32,7 @@ class Done:
     coded: int
     pixels: int
     files: int = 1
+    status: Exit = Exit.SUCCESS
 
     def __add__(self, other: Done) -> Done:
         known = self.before is not None and other.before is not None
@@ -40,6 +42,7 @@ class Done:
             self.coded + other.coded,
             self.pixels + other.pixels,
             self.files + other.files,
+            self.status or other.status,
         )
 
     def line(self, *, rated: bool, seconds: float) -> str:
@@ -63,10 +66,12 @@ def run_each(ways: Sequence[Way], task: Task, messages: Messages, *, rated: bool
 
     Raises:
         LcodecError: a single file failed.
-        typer.Exit: some of several did, with the status of the first.
+        typer.Exit: some of several did, with the status of the first; or what was done has one.
     """
     if len(ways) == 1:
-        task(ways[0], lambda progress: progress)
+        done = task(ways[0], lambda progress: progress)
+        if done.status:
+            raise typer.Exit(done.status)
         return
     start, status, failed = time.perf_counter(), 0, 0
     total = Done(0, 0, 0, 0, files=0)
@@ -74,7 +79,9 @@ def run_each(ways: Sequence[Way], task: Task, messages: Messages, *, rated: bool
         try:
             if way.refusal is not None:
                 raise way.refusal
-            total += task(way, _named(f"{index}/{len(ways)} {way.source}"))
+            done = task(way, _named(f"{index}/{len(ways)} {way.source}"))
+            total += done
+            status = status or done.status
         except LcodecError as error:
             failed += 1
             status = status or error.exit_code

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from lcodec.errors import UsageError
-from lcodec.suffixes import WRITE_SUFFIXES
+from lcodec.suffixes import NPY, WRITE_SUFFIXES
 from lcodec.suggest import did_you_mean
 
 PICTURE_FORMAT = "png"
@@ -89,15 +89,19 @@ def number(low: float) -> Callable[[str], float]:
     return parse
 
 
-def format_suffix(name: str | None) -> str:
+def format_suffix(name: str | None, known: frozenset[str] = WRITE_SUFFIXES) -> str:
     """The suffix of a picture format that is named with or without its dot; PNG if it is not.
 
     Raises:
         UsageError: no such format can be written.
     """
     suffix = "." + (name or PICTURE_FORMAT).lower().removeprefix(".")
-    if suffix not in WRITE_SUFFIXES:
-        known = " ".join(sorted(WRITE_SUFFIXES))
-        hint = did_you_mean(suffix, WRITE_SUFFIXES)
-        raise UsageError(f"unknown picture format `{suffix}`, known are: {known}{hint}")
-    return suffix
+    if suffix in known:
+        return suffix
+    listed = " ".join(sorted(known))
+    if suffix in WRITE_SUFFIXES:
+        raise UsageError(f"`{suffix}` cannot be written by rows; known are: {listed}")
+    if suffix == NPY:
+        raise UsageError("a .npy file is written with `--strips` only")
+    hint = did_you_mean(suffix, known)
+    raise UsageError(f"unknown picture format `{suffix}`, known are: {listed}{hint}")

@@ -13,10 +13,12 @@ from lcodec.container.header import (
     Alpha,
     Header,
 )
-from lcodec.container.load import load
+from lcodec.container.load import load, load_damaged
 from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
+from lcodec.container.seek import FileReader, SeekableReader, TileSource
+from lcodec.container.survey import Survey, boxes, survey
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_to
 
@@ -36,19 +38,26 @@ __all__ = [
     "Alpha",
     "Buffer",
     "Description",
+    "FileReader",
     "Head",
     "Header",
     "LicFile",
     "MetadataInfo",
     "Section",
+    "SeekableReader",
+    "Survey",
     "TilePayload",
+    "TileSource",
+    "boxes",
     "describe",
     "header_info",
     "load",
+    "load_damaged",
     "pack",
     "payloads",
     "read",
     "read_head",
+    "survey",
     "write",
     "write_to",
 ]

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lcodec.container import sections
+from lcodec.container.bounds import Bounds
 from lcodec.container.header import Header, decode_header
 from lcodec.container.reader import BinaryReader
 from lcodec.container.varint import Cursor
-from lcodec.errors import FormatError, InputError
-from lcodec.limits import Ancillary, DecoderLimits, longest_alpha, longest_tile
+from lcodec.errors import FormatError
+from lcodec.limits import DecoderLimits, longest_alpha, longest_tile
 
 _BLOCK = 1 << 16
 _LARGEST_BLOCK = 1 << 24
 _LONGEST_FRAME_HEAD = 7  # type, and a length of up to 2^40
 _LONGEST_HEAD = 64  # payload; has 15 to 22 bytes
 _CRC = 4
+_LONGEST_FRAME = _LONGEST_FRAME_HEAD + _CRC
 
 
 class _Growing:
@@ -66,40 +68,55 @@ def load(
     """
     limits = limits or DecoderLimits()
     growing = _Growing(stream, start)
+    head = _head(growing, limits)
+    if head is not None:
+        _follow(growing, head.end, head.header, limits)
+    return growing.data
+
+
+def load_damaged(
+    stream: BinaryReader, limits: DecoderLimits | None = None, start: bytes = b""
+) -> bytearray:
+    """The same of a file that may be damaged behind its header: all that such a file can have.
+
+    Raises:
+        FormatError, UnsupportedError, InputError, OSError: as `load`, for its header.
+    """
+    limits = limits or DecoderLimits()
+    growing = _Growing(stream, start)
+    head = _head(growing, limits)
+    if head is not None:
+        tiles = head.header.tile_count * (longest_tile(head.header) + _LONGEST_FRAME)
+        others = limits.metadata + limits.sections * _LONGEST_FRAME
+        growing.reaches(head.end + tiles + longest_alpha(head.header) + others)
+    return growing.data
+
+
+class _Head(NamedTuple):
+    header: Header
+    end: int
+
+
+def _head(growing: _Growing, limits: DecoderLimits) -> _Head | None:
+    """The header, if all of it is there; raises as `load`."""
     growing.reaches(sections.PREAMBLE_SIZE)
     sections.check_preamble(memoryview(bytes(growing.data[: sections.PREAMBLE_SIZE])))
     head = _next(growing, sections.PREAMBLE_SIZE)
     if head is None or head.size > _LONGEST_HEAD or not growing.reaches(head.end):
-        return growing.data
+        return None
     view = memoryview(bytes(growing.data[: head.end]))
     frame = next(sections.scan(view))
     header = decode_header(Cursor(view, frame.payload_start, frame.payload_end), limits)
-    _follow(growing, head.end, header, limits)
-    return growing.data
+    return _Head(header, head.end)
 
 
 def _follow(growing: _Growing, at: int, header: Header, limits: DecoderLimits) -> None:
     """Read all sections after the header, and one byte more if there is one."""
-    tiles, count = 0, Ancillary(limits)
+    bounds = Bounds(header, limits)
     while (section := _next(growing, at)) is not None:
-        refused = False  # by whoever parses the file
-        most = limits.metadata
-        if section.code == sections.TILE:
-            tiles += 1
-            refused = tiles > header.tile_count
-            most = longest_tile(header)
-        elif section.code == sections.ALPHA:
-            most = longest_alpha(header)
-        elif sections.is_ancillary(section.code):
-            count.add(section.size)
-        elif section.code != sections.END:
-            refused = True
-        if section.size > most:
-            name = sections.section_name(section.code)
-            raise InputError(
-                f"{name} section of {section.size} bytes at byte {at}: over the limit of {most}"
-            )
-        if not growing.reaches(section.end) or refused:
+        # What does not belong is refused by whoever parses the file.
+        belongs = bounds.belongs(section.code, section.size, at)
+        if not growing.reaches(section.end) or not belongs:
             return
         at = section.end
         if section.code == sections.END:

@@ -38,6 +38,10 @@ class LicFile:
     version: tuple[int, int] = (sections.MAJOR, sections.MINOR)
     alpha: bytes | None = None
 
+    def tile(self, number: int) -> TilePayload:
+        """The streams of a tile, in raster order."""
+        return self.tiles[number]
+
 
 class BinaryReader(Protocol):
     """What ``read_head`` needs of a file."""

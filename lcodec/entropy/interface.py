@@ -71,6 +71,14 @@ def coded_mask(model: EntropyModel[Any], latent: int, extent: Extent) -> NDArray
     return np.ascontiguousarray(model.group(grid)[0].numpy())
 
 
+def groups_of(model: EntropyModel[Any], latent: int, channels: int, extent: Extent) -> int:
+    """How many groups, from the first on, have the first ``channels`` of ``latent`` channels."""
+    grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
+    grid[:, :channels] = True
+    holds = model.group(grid)[0].flatten(1).any(dim=1)
+    return int(holds.nonzero().max()) + 1
+
+
 def code_latents(
     model: EntropyModel[StateT],
     z_hat: Tensor,
@@ -78,17 +86,18 @@ def code_latents(
     ports: Sequence[SymbolPort],
     mask: NDArray[np.bool_],
     watch: Stopwatch,
+    stop: int | None = None,
 ) -> Tensor:
-    """Run all groups of ``len(ports)`` tiles through their ports.
+    """Run all groups of ``len(ports)`` tiles through their ports, or the first ``stop``.
 
     ``z_hat`` (B, hyper, h/4, w/4); ``mask`` from `coded_mask`. Returns the symbols of y, int32
-    (B, M, h, w), zero outside the mask.
+    (B, M, h, w), zero outside the mask and in groups that were left out.
     """
     device = z_hat.device
     with watch.stage("entropy network"):
         state = model.begin(z_hat, quality)
     groups = []
-    for index, inside in enumerate(mask):
+    for index, inside in enumerate(mask[:stop]):
         with watch.stage("entropy network"):
             mean, scale = (t.cpu().numpy() for t in model.predict(state))
         symbols = np.zeros(mean.shape, dtype=np.int32)
@@ -101,6 +110,7 @@ def code_latents(
         groups.append(group)
         with watch.stage("entropy network"):
             model.absorb(state, group)
+    groups += [torch.zeros_like(groups[0])] * (len(mask) - len(groups))
     h, w = (HYPER_STRIDE * side for side in z_hat.shape[2:])
     return model.ungroup(torch.stack(groups, dim=1), h, w)
 

@@ -6,7 +6,6 @@ blocks leave no seams.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -25,16 +24,32 @@ class Span:
         return slice(self.start - self.outer_start, self.stop - self.outer_start)
 
 
-def spans(length: int, block: int, halo: int) -> list[Span]:
-    """Cut ``length`` into spans of at most ``block``, widened by ``halo`` inside the axis."""
-    return [
-        Span(s, min(length, s + block), max(0, s - halo), min(length, s + block + halo))
-        for s in range(0, length, block)
-    ]
+@dataclass(frozen=True)
+class LatentSpan:
+    """A part of an axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` at hand."""
 
+    start: int
+    stop: int
+    outer_start: int
+    outer_stop: int
 
-def blocks(h: int, w: int, block: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """All pairs of row and column spans."""
-    for rows in spans(h, block, halo):
-        for columns in spans(w, block, halo):
-            yield rows, columns
+    @classmethod
+    def around(cls, start: int, stop: int, length: int, halo: int) -> LatentSpan:
+        """``[start, stop)`` with a halo, as far as the axis goes."""
+        return cls(start, stop, max(0, start - halo), min(length, stop + halo))
+
+    def spans(self, block: int, halo: int) -> list[Span]:
+        """The wanted part in spans of at most ``block``, widened inside what is at hand."""
+        return [
+            Span(
+                s,
+                min(self.stop, s + block),
+                max(self.outer_start, s - halo),
+                min(self.outer_stop, s + block + halo),
+            )
+            for s in range(self.start, self.stop, block)
+        ]
+
+    def inside(self, span: Span) -> slice:
+        """Where what a span reads lies in what is at hand."""
+        return slice(span.outer_start - self.outer_start, span.outer_stop - self.outer_start)

@@ -187,6 +187,12 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         """The linear branch alone: what the codec would show without its network."""
         return F.pixel_shuffle(self.linear(latents), PATCH).float() + 0.5
 
+    def reduced_linear(self, scale: int) -> Tensor:
+        """The linear branch as a matrix (3 * (16 / scale)^2, latent) of means over squares."""
+        side = PATCH // scale
+        weight = self.linear.weight.float().view(3, side, scale, side, scale, -1)
+        return weight.mean(dim=(2, 4)).flatten(0, 2)
+
 
 class HyperAnalysis(Typed[[Tensor], Tensor]):
     """h_a: y in steps (B, latent, h, w), h and w multiples of 4 -> z (B, hyper, h/4, w/4)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import putchunk
 
 from lcodec.picture.picture import Picture, Samples
 
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _BAND = 64  # rows filtered together
 _LEVEL = 6
 
@@ -27,7 +27,7 @@ def write_png(stream: BinaryIO, picture: Picture) -> None:
     samples = interleaved(picture)
     height, width, channels = samples.shape
     stream.write(b"\x89PNG\r\n\x1a\n")
-    head = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
     putchunk(stream, b"IHDR", head)
     data = picture.metadata
     if data.icc:
@@ -36,7 +36,7 @@ def write_png(stream: BinaryIO, picture: Picture) -> None:
         putchunk(stream, b"eXIf", data.exif)
     if data.xmp:
         putchunk(stream, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0", data.xmp)
-    for part in _compressed(samples):
+    for part in compressed([samples], 2):
         putchunk(stream, b"IDAT", part)
     putchunk(stream, b"IEND", b"")
 
@@ -49,17 +49,21 @@ def interleaved(picture: Picture) -> Samples:
     return np.concatenate([pixels, picture.alpha[..., None]], axis=2)
 
 
-def _compressed(samples: Samples) -> Iterator[bytes]:
-    height, width, channels = samples.shape
+def compressed(bands: Iterable[Samples], size: int) -> Iterator[bytes]:
+    """The compressed rows of samples (n, W, channels) of ``size`` bytes each, in parts."""
     packer = zlib.compressobj(_LEVEL)
-    above = np.zeros((1, 2 * width * channels), np.uint8)
-    for start in range(0, height, _BAND):
-        band = np.ascontiguousarray(samples[start : start + _BAND], dtype=">u2")
-        rows = band.view(np.uint8).reshape(len(band), -1)
-        part = packer.compress(_filtered(np.concatenate([above, rows]), 2 * channels).tobytes())
-        above = rows[-1:]
-        if part:
-            yield part
+    above: NDArray[np.uint8] | None = None
+    for large in bands:
+        for start in range(0, len(large), _BAND):
+            band = np.ascontiguousarray(large[start : start + _BAND], dtype=f">u{size}")
+            rows = band.view(np.uint8).reshape(len(band), -1)
+            if above is None:
+                above = np.zeros((1, rows.shape[1]), np.uint8)
+            pixel = size * band.shape[2]
+            part = packer.compress(_filtered(np.concatenate([above, rows]), pixel).tobytes())
+            above = rows[-1:]
+            if part:
+                yield part
     yield packer.flush()
 
 

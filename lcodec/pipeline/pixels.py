@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,54 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
-from lcodec.nets.blockwise import Span, blocks
+from lcodec.nets.blockwise import LatentSpan, Span
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 from lcodec.picture import Samples
 from lcodec.progress import Progress, no_progress
 
 BLOCK = 96  # latent positions per block side: 1536 pixels
+
+
+@dataclass(frozen=True)
+class LatentArea:
+    """A rectangle of latents: what is wanted, and around it what it depends on."""
+
+    rows: LatentSpan
+    columns: LatentSpan
+
+    @classmethod
+    def whole(cls, header: Header) -> LatentArea:
+        """All of a picture."""
+        return cls.of_pixels(header, (0, 0, header.width, header.height), 0)
+
+    @classmethod
+    def of_pixels(cls, header: Header, box: tuple[int, int, int, int], halo: int) -> LatentArea:
+        """What the pixels of (left, top, right, bottom) come from."""
+        left, top, right, bottom = box
+        return cls(
+            LatentSpan.around(top // PATCH, -(-bottom // PATCH), -(-header.height // PATCH), halo),
+            LatentSpan.around(left // PATCH, -(-right // PATCH), -(-header.width // PATCH), halo),
+        )
+
+    def blocks(self, block: int, halo: int) -> Iterator[tuple[Span, Span]]:
+        """All pairs of row and column spans, in positions of the whole picture."""
+        for rows in self.rows.spans(block, halo):
+            for columns in self.columns.spans(block, halo):
+                yield rows, columns
+
+    def pixel_shape(self, header: Header) -> tuple[int, int]:
+        """Height and width in pixels of the inner part, inside the picture."""
+        bottom = min(self.rows.stop * PATCH, header.height)
+        right = min(self.columns.stop * PATCH, header.width)
+        return bottom - self.rows.start * PATCH, right - self.columns.start * PATCH
+
+
+def empty_samples(header: Header, height: int, width: int) -> Samples:
+    """An array for pixels of the kind that a header states."""
+    dtype = np.uint8 if header.bit_depth == 8 else np.uint16
+    shape = (height, width, 3) if header.channels == 3 else (height, width)
+    pixels: Samples = np.empty(shape, dtype=dtype)
+    return pixels
 
 
 class AnalysisStarts:
@@ -42,12 +85,9 @@ class AnalysisStarts:
             self._kept[block] = start
 
 
-def patches(rows: Span, columns: Span) -> tuple[slice, slice]:
-    """The pixels of the outer part of a block of latents."""
-    return (
-        slice(rows.outer_start * PATCH, rows.outer_stop * PATCH),
-        slice(columns.outer_start * PATCH, columns.outer_stop * PATCH),
-    )
+def patches(positions: slice) -> slice:
+    """The pixels of latent positions along an axis."""
+    return slice(positions.start * PATCH, positions.stop * PATCH)
 
 
 class PixelTransform:
@@ -90,48 +130,87 @@ class PixelTransform:
         quality: int,
         starts: AnalysisStarts | None = None,
         progress: Progress = no_progress,
+        area: LatentArea | None = None,
     ) -> NDArray[np.float32]:
         """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
+
+        Of a part of a picture ``area`` says which: ``pixels`` are those of its outer part, y is
+        that of its inner part.
 
         ``starts`` remembers, for the next quality of the same picture, what does not depend on it.
         """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
-        y = np.empty((self.transforms.config.latent, h, w), dtype=np.float32)
+        area = area or LatentArea(LatentSpan(0, h, 0, h), LatentSpan(0, w, 0, w))
+        rows, columns = area.rows, area.columns
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        y = np.empty((self.transforms.config.latent, *shape), dtype=np.float32)
         level = self._quality(quality)
-        pieces = list(blocks(h, w, self.block, self.transforms.config.analysis_halo))
+        pieces = list(area.blocks(self.block, self.transforms.config.analysis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("analysis", number, len(pieces))
             start = None if starts is None else starts.get((r.start, c.start))
             if start is None:
-                start = self.transforms.analysis.begin(self.load(pixels, *patches(r, c)))
+                place = patches(rows.inside(r)), patches(columns.inside(c))
+                start = self.transforms.analysis.begin(self.load(pixels, *place))
                 if starts is not None:
                     starts.keep((r.start, c.start), start)
             out = self.transforms.finish_analysis(start, level)[0]
-            y[:, r.start : r.stop, c.start : c.stop] = out[:, r.inner, c.inner].cpu().numpy()
+            top, left = r.start - rows.start, c.start - columns.start
+            part = out[:, r.inner, c.inner].cpu().numpy()
+            y[:, top : top + part.shape[1], left : left + part.shape[2]] = part
         progress("analysis", len(pieces), len(pieces))
         return y
 
     @torch.inference_mode()
     def synthesise(
-        self, y: NDArray[np.int16], header: Header, progress: Progress = no_progress
+        self,
+        y: NDArray[np.int16],
+        header: Header,
+        progress: Progress = no_progress,
+        area: LatentArea | None = None,
     ) -> Samples:
-        """Pixels (H, W) or (H, W, 3), uint8 or uint16, from integer latents (M, h, w)."""
-        shape = (header.height, header.width)
-        dtype = np.uint8 if header.bit_depth == 8 else np.uint16
-        pixels: Samples = np.empty((*shape, 3) if header.channels == 3 else shape, dtype=dtype)
+        """Pixels (H, W) or (H, W, 3), uint8 or uint16, from integer latents (M, h, w).
+
+        Of a part of a picture ``area`` says which: ``y`` has the latents of its outer part, the
+        pixels are those of its inner part, up to the edges of the picture.
+        """
+        area = area or LatentArea.whole(header)
+        pixels: Samples = empty_samples(header, *area.pixel_shape(header))
         level = self._quality(header.quality)
-        h, w = y.shape[1:]
-        pieces = list(blocks(h, w, self.block, self.transforms.config.synthesis_halo))
+        pieces = list(area.blocks(self.block, self.transforms.config.synthesis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("synthesis", number, len(pieces))
-            part = y[:, r.outer_start : r.outer_stop, c.outer_start : c.outer_stop]
+            part = y[:, area.rows.inside(r), area.columns.inside(c)]
             latents = torch.from_numpy(part.astype(np.float32))[None].to(self.device)
             latents = latents.contiguous(memory_format=torch.channels_last)
             out = self.transforms.synthesise(latents, level)[0]
             rows = slice(r.inner.start * PATCH, r.inner.stop * PATCH)
             columns = slice(c.inner.start * PATCH, c.inner.stop * PATCH)
-            self._store(pixels, out[:, rows, columns], r.start * PATCH, c.start * PATCH)
+            top, left = r.start - area.rows.start, c.start - area.columns.start
+            self._store(pixels, out[:, rows, columns], top * PATCH, left * PATCH)
         progress("synthesis", len(pieces), len(pieces))
+        return pixels
+
+    @torch.inference_mode()
+    def preview(
+        self, y: NDArray[np.int16], header: Header, scale: int, area: LatentArea
+    ) -> Samples:
+        """Pixels at 1/``scale`` (2, 4, 8 or 16) from the first channels y (m, h, w) of an area.
+
+        Means of ``scale`` by ``scale`` pixels of what the linear branch alone would show; those at
+        the right and lower edges include pixels beyond the picture.
+        """
+        side = PATCH // scale
+        shape = (-(-length // scale) for length in area.pixel_shape(header))
+        pixels: Samples = empty_samples(header, *shape)
+        reduced = self.transforms.synthesis.reduced_linear(scale)[:, : y.shape[0]]
+        gains = self.transforms.gains.inverse(self._quality(header.quality))[0, : y.shape[0]]
+        weight = (reduced * gains).contiguous()
+        for top in range(0, y.shape[1], self.block):
+            part = torch.from_numpy(y[:, top : top + self.block].astype(np.float32))
+            flat = weight @ part.to(self.device).flatten(1)
+            out = F.pixel_shuffle(flat.view(1, -1, *part.shape[1:]), side)[0] + 0.5
+            self._store(pixels, out, top * side, 0)
         return pixels
 
     def _store(self, pixels: Samples, block: Tensor, top: int, left: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
 
 from lcodec import container
 from lcodec.coding.alpha import decode_alpha, encode_alpha
-from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section
+from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section, TileSource
 from lcodec.picture import Metadata, Picture, Samples
 
 
@@ -47,13 +48,18 @@ def read_alpha(file: LicFile) -> Samples | None:
     return None if file.alpha is None else decode_alpha(file.alpha, shape, dtype)
 
 
-def read_metadata(file: LicFile) -> Metadata:
+def read_metadata(file: TileSource) -> Metadata:
     """Metadata of a file.
 
     Raises:
         FormatError: packed metadata is damaged.
     """
-    found = container.payloads(file.extra)
+    return metadata_of(file.extra)
+
+
+def metadata_of(extra: Iterable[Section]) -> Metadata:
+    """The same of the ancillary sections of a file."""
+    found = container.payloads(extra)
     return Metadata(found.get(ICC), found.get(EXIF), found.get(XMP))
 
 

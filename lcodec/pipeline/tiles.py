@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -24,9 +24,16 @@ from lcodec.coding import (
 )
 from lcodec.coding.residual import IntArray
 from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
-from lcodec.entropy.interface import Extent, Symbols, code_hyper, code_latents, coded_mask
+from lcodec.entropy.interface import (
+    Extent,
+    Symbols,
+    code_hyper,
+    code_latents,
+    coded_mask,
+    groups_of,
+)
 from lcodec.entropy.onepass import for_encoder
-from lcodec.errors import MismatchError
+from lcodec.errors import FormatError, MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
@@ -87,10 +94,10 @@ def tile_areas(header: Header) -> list[TileArea]:
 
 @dataclass(frozen=True)
 class PictureSymbols:
-    """What is coded: y int16 (M, h, w), and z int16 (hyper, h/4, w/4) of every tile."""
+    """What is coded: y int16 (M, h, w), and z int16 (hyper, h/4, w/4) of every tile by number."""
 
     y: NDArray[np.int16]
-    z: list[NDArray[np.int16]]
+    z: list[NDArray[np.int16]] | dict[int, NDArray[np.int16]]
 
 
 def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:
@@ -148,6 +155,26 @@ class LatentCoder:
             rounded = np.rint(y)
             rounded.clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT, out=rounded)
         return PictureSymbols(rounded.astype(np.int16), z)
+
+    def code_tile(
+        self,
+        header: Header,
+        tile: TileArea,
+        y: NDArray[np.float32],
+        watch: Stopwatch,
+        tally: BitTally,
+    ) -> TilePayload:
+        """The payload of one tile, of its y in steps (M, h, w), which is rounded."""
+        alone = TileArea(tile.number, slice(0, y.shape[1]), slice(0, y.shape[2]))
+        padded = padded_tile(y, alone, self.loaded.device)
+        with watch.stage("analysis"), torch.inference_mode():
+            z = self._hyper_latent(padded).cpu().numpy().astype(np.int16)
+        rounded = np.rint(y).clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).astype(np.int16)
+        symbols = PictureSymbols(rounded, {tile.number: z})
+        part = Part(0, alone)
+        return self._encode_batch(header.quality, [symbols], alone.extent, [part], watch, [tally])[
+            0
+        ]
 
     def code_tiles(
         self,
@@ -247,12 +274,50 @@ class LatentCoder:
             progress("decoding", len(z), header.tile_count)
         return PictureSymbols(y, [z[number] for number in range(len(z))])
 
+    def decode_tile(
+        self,
+        header: Header,
+        tile: TileArea,
+        payload: TilePayload,
+        watch: Stopwatch,
+        channels: int | None = None,
+    ) -> NDArray[np.int16]:
+        """The symbols y (M, h, w) of one tile, or (channels, h, w) of its first channels.
+
+        Of those no more is parsed than they need. What is left of the stream then, and the
+        checksum, which is over all symbols, are not looked at.
+
+        Raises:
+            FormatError: a stream is damaged.
+            MismatchError: the symbols are not those that were encoded.
+        """
+        y, _ = self._decode_batch(header, [tile], [payload], watch, channels)
+        return y[0, :channels, : tile.extent.h, : tile.extent.w].astype(np.int16)
+
+    def find_tile(
+        self, header: Header, areas: Iterable[TileArea], payload: TilePayload, watch: Stopwatch
+    ) -> tuple[TileArea, NDArray[np.int16]] | None:
+        """Which of some tiles a payload is, by its checksum, and its y (M, h, w); None if none."""
+        ordered = sorted(areas, key=lambda tile: (tile.extent.h, tile.extent.w, tile.number))
+        for extent, same in groupby(ordered, key=lambda tile: tile.extent):
+            tiles = list(same)
+            try:
+                y, z = self._decode_batch(header, tiles[:1], [payload], watch, checked=False)
+            except FormatError:
+                continue  # its streams are of another extent
+            for tile in tiles:
+                if tile_checksum(tile, z[0], y[0]) == payload.checksum:
+                    return tile, y[0, :, : extent.h, : extent.w].astype(np.int16)
+        return None
+
     def _decode_batch(
         self,
         header: Header,
         tiles: Sequence[TileArea],
         payloads: Sequence[TilePayload],
         watch: Stopwatch,
+        channels: int | None = None,
+        checked: bool = True,
     ) -> tuple[Symbols, Symbols]:
         """y (tiles, M, h, w) and z (tiles, hyper, h/4, w/4) of tiles of one extent."""
         model, extent = self.loaded.entropy, tiles[0].extent
@@ -266,13 +331,19 @@ class LatentCoder:
         z = np.stack(z_parts)
         decoders = [SymbolDecoder(payload.latent) for payload in payloads]
         ports: list[SymbolPort] = [DecodePort(decoder) for decoder in decoders]
+        stop = len(mask)
+        if channels is not None:
+            stop = groups_of(model, self.latent, channels, extent)
         with exact_products():
             z_hat = torch.from_numpy(z).to(self.loaded.device)
-            symbols = code_latents(model, z_hat, header.quality, ports, mask, watch).cpu().numpy()
+            coded = code_latents(model, z_hat, header.quality, ports, mask, watch, stop)
+            symbols = coded.cpu().numpy()
+        if stop < len(mask):
+            return symbols, z
         for decoder in decoders:
             decoder.finish()
         for tile, payload, z_tile, y_tile in zip(tiles, payloads, z, symbols, strict=True):
-            if tile_checksum(tile, z_tile, y_tile) != payload.checksum:
+            if checked and tile_checksum(tile, z_tile, y_tile) != payload.checksum:
                 raise MismatchError("the decoded symbols are not the ones that were encoded")
         return symbols, z
 

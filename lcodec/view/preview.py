@@ -6,23 +6,33 @@ import io
 
 from PIL import Image
 
+from lcodec import container
 from lcodec.bench.html.screen import on_screen
+from lcodec.region import SCALES
 
 
-def shown(data: bytes, *, device: str = "auto", max_pixels: int) -> Image.Image:
+def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:
     """The picture of a ``.lic`` file in 8 bits of sRGB, before grey where it is transparent.
+
+    At 1/``scale`` it is a quick preview.
 
     Raises:
         LcodecError: as `lcodec.decode`.
     """
     from lcodec.codec import decode  # only now: pages are there before torch is
 
-    return on_screen(decode(data, device=device, max_pixels=max_pixels).picture)
+    return on_screen(decode(data, scale=scale, device=device, max_pixels=max_pixels).picture)
 
 
 def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) -> Image.Image:
-    """The same, reduced to at most ``side`` x ``side`` pixels; smaller ones stay as they are."""
-    image = shown(data, device=device, max_pixels=max_pixels)
+    """The same, reduced to at most ``side`` x ``side`` pixels; smaller ones stay as they are.
+
+    Of larger ones a quick preview is decoded, the smallest that is not below that size.
+    """
+    header = container.read_head(io.BytesIO(data), max_pixels=max_pixels).header
+    longest = max(header.width, header.height)
+    scale = max((scale for scale in SCALES if longest >= scale * side), default=1)
+    image = shown(data, scale=scale, device=device, max_pixels=max_pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return image
 

@@ -124,8 +124,20 @@ def parse(data: bytes) -> File:
     edge, colour = 64 * edge, mode % 2 == 1
     if len(tiles) != -(-width // edge) * -(-height // edge):
         raise ValueError("not the tiles of the picture")
-    size = width, height, quality, edge
-    return File(*size, *names, tiles, colour, depth, alpha_kind, alpha, ancillary)
+    return File(
+        width=width,
+        height=height,
+        quality=quality,
+        edge=edge,
+        entropy_model=names[0],
+        model_id=names[1],
+        tiles=tiles,
+        colour=colour,
+        depth=depth,
+        alpha_kind=alpha_kind,
+        alpha=alpha,
+        others=ancillary,
+    )
 
 
 def metadata(file: File) -> dict[int, bytes]:

@@ -205,6 +205,26 @@ def test_packed_metadata_comes_back() -> None:
         opened(bad)
 
 
+@pytest.mark.usefixtures("tiny_model")
+def test_drafts_are_previews() -> None:
+    pixels = picture(200, 330)
+    data = lcodec.encode(pixels, device="cpu")
+    for size, scale in (((330, 200), 1), ((165, 100), 2), ((60, 20), 4), ((1, 1), 16)):
+        image = opened(data)
+        assert image.draft(None, size) == ("RGB", (0, 0, 330 / scale, 200 / scale))
+        assert image.size == (-(-330 // scale), -(-200 // scale))
+        expected = lcodec.decode(data, scale=scale).pixels
+        assert np.array_equal(np.asarray(image), expected)
+        assert image.draft(None, (1, 1)) is None  # it is loaded
+    image = opened(data)
+    image.thumbnail((40, 40))
+    assert image.size == (40, 24)
+    small = Image.fromarray(pixels).resize((40, 24), Image.Resampling.BOX)
+    difference = np.asarray(image).astype(float) - np.asarray(small)
+    assert (difference**2).mean() < 0.2 * np.asarray(small).var()
+    assert opened(data).draft(None, None) is None
+
+
 def test_metadata_behind_the_tiles_is_found_with_them() -> None:
     file = container.read(lcodec.encode(RGB))
     plain = container.write(file.header, file.tiles)

@@ -1,0 +1,104 @@
+"""Regions, scales, salvage and strips on the command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from lcodec.cli.options import FILES
+from lcodec.errors import UsageError
+from lcodec.region import Region
+
+_REGION = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[x,]\s*(\d+)\s*")
+_GEOMETRY = re.compile(r"\s*(\d+)x(\d+)\+(\d+)\+(\d+)\s*")  # as ImageMagick has it
+_SCALES = {"1": 1, "1/1": 1, "1/2": 2, "1/4": 4, "1/8": 8, "1/16": 16}
+
+PART = "Part of the picture"
+
+StripsOption = Annotated[
+    bool,
+    typer.Option(
+        "--strips",
+        help="Work strip by strip, for pictures that do not fit into memory.",
+        rich_help_panel=FILES,
+    ),
+]
+
+
+def parse_region(text: str) -> Region:
+    """``X,Y,WxH`` in pixels; raises typer.BadParameter on others."""
+    match, order = _REGION.fullmatch(text), (0, 1, 2, 3)
+    if match is None:
+        match, order = _GEOMETRY.fullmatch(text), (2, 3, 0, 1)
+    if match is None:
+        raise typer.BadParameter(f"`{text}` is not X,Y,WxH, such as 0,0,640x480")
+    numbers = [int(part) for part in match.groups()]
+    left, top, width, height = (numbers[k] for k in order)
+    if not width or not height:
+        raise typer.BadParameter(f"`{text}` has no pixels")
+    return Region(left, top, width, height)
+
+
+def parse_scale(text: str) -> int:
+    """The N of ``1/N``; raises typer.BadParameter on others."""
+    scale = _SCALES.get(str(text).replace(" ", ""))
+    if scale is None:
+        known = text in ("2", "4", "8", "16")
+        hint = f"; did you mean `1/{text}`?" if known else ""
+        raise typer.BadParameter(f"`{text}` is not 1/2, 1/4, 1/8 or 1/16{hint}")
+    return scale
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a file is decoded, and how.
+
+    Raises:
+        UsageError: options that exclude each other.
+    """
+
+    region: Annotated[
+        Region | None,
+        typer.Option(
+            "--region",
+            metavar="X,Y,WxH",
+            parser=parse_region,
+            help="Only this rectangle, in pixels; the rest is neither read nor computed.",
+            rich_help_panel=PART,
+        ),
+    ] = None
+    scale: Annotated[
+        int,
+        typer.Option(
+            "--scale",
+            metavar="1/N",
+            parser=parse_scale,
+            help="A quick preview at 1/2, 1/4, 1/8 or 1/16 of the size.",
+            rich_help_panel=PART,
+        ),
+    ] = 1
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Decode what is sound of a damaged or truncated file; status 11 if any is lost.",
+            rich_help_panel=PART,
+        ),
+    ] = False
+    strips: StripsOption = False
+
+    def __post_init__(self) -> None:
+        if self.strips and (self.partial or self.salvage):
+            raise UsageError("`--strips` excludes `--region`, `--scale` and `--salvage`")
+        if self.salvage and self.partial:
+            raise UsageError(
+                "`--salvage` is for whole pictures and excludes `--region` and `--scale`"
+            )
+
+    @property
+    def partial(self) -> bool:
+        """Whether a region or a preview is wanted."""
+        return self.region is not None or self.scale != 1

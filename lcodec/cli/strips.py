@@ -1,0 +1,171 @@
+"""``--strips`` of ``encode`` and ``decode``: pictures that do not fit into memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lcodec.atomic import atomic_write
+from lcodec.cli import figures, paths
+from lcodec.cli.details import Details
+from lcodec.cli.licfiles import opened
+from lcodec.cli.options import Messages, Networks, Writing
+from lcodec.cli.routes import Way
+from lcodec.cli.several import Done
+from lcodec.cli.waiting import waiting
+from lcodec.container import Alpha
+from lcodec.limits import DecoderLimits
+from lcodec.progress import Progress
+from lcodec.weights import find_model_by_id
+
+if TYPE_CHECKING:
+    from lcodec.codec import Codec
+
+
+@dataclass
+class StripEncoding:
+    """Encodes one file after the other by rows; the networks are loaded for the first.
+
+    Raises:
+        InputError: a file cannot be read by rows, or a row of tiles is beyond a limit.
+        OutputError: the output cannot be written.
+    """
+
+    quality: int | None
+    model: str
+    strip: bool
+    networks: Networks
+    writing: Writing
+    messages: Messages
+    codec: Codec | None = None
+
+    def __call__(self, way: Way, named: Callable[[Progress], Progress]) -> Done:
+        from lcodec.picture.rows import open_rows
+
+        messages, source, output = self.messages, way.source, way.output
+        start, details = time.perf_counter(), Details(messages.verbose)
+        rows = open_rows(source)
+        messages.warn(source, rows.notes)
+        with waiting(shown=not messages.quiet) as bar:
+            progress = named(bar)
+            if self.codec is None:
+                progress("loading networks", 0, 1)
+                from lcodec.codec import Codec
+
+                self.networks.prepare()
+                self.codec = Codec(model=self.model, device=self.networks.device.value)
+                details.networks(self.codec)
+            from lcodec.strips import encode_strips
+
+            with paths.about(source):
+                header = self.codec.strip_header(rows, self.quality)
+                DecoderLimits.for_pixels(self.writing.max_pixels).check_strip(header)
+                with atomic_write(output, overwrite=self.writing.force) as stream:
+                    size = encode_strips(
+                        self.codec,
+                        rows,
+                        stream,
+                        self.quality,
+                        strip=self.strip,
+                        progress=progress,
+                    )
+        if self.writing.preserve:
+            paths.keep_time(source, output)
+        pixels, before = header.pixels, paths.file_size(source)
+        seconds = time.perf_counter() - start
+        record = {
+            "input": source,
+            "output": output,
+            "width": rows.width,
+            "height": rows.height,
+            "channels": rows.channels,
+            "alpha": False,
+            "bit_depth": rows.bit_depth,
+            "quality": header.quality,
+            "model": self.model,
+            "bytes": size,
+            "bpp": 8 * size / pixels,
+            "notes": list(rows.notes),
+            "seconds": seconds,
+        }
+        messages.record(record)
+        line = figures.journey(source, before, output, size)
+        if before:
+            line += f" ({figures.share(size, before)})"
+        messages.say(f"{line}, {figures.rate(size, pixels)}, {figures.seconds(seconds)}")
+        return Done(before, size, size, pixels)
+
+
+@dataclass(frozen=True)
+class StripDecoding:
+    """Decodes one file after the other by rows.
+
+    Raises:
+        FormatError, UnsupportedError, WeightsError, MismatchError: as `lcodec.decode`.
+        InputError: a row of tiles is beyond a limit.
+        OutputError: the output cannot be written.
+        UsageError: colours as ``.pgm``, which has none.
+    """
+
+    networks: Networks
+    writing: Writing
+    messages: Messages
+
+    def __call__(self, way: Way, named: Callable[[Progress], Progress]) -> Done:
+        messages, limits = self.messages, DecoderLimits.for_pixels(self.writing.max_pixels)
+        source, output = way.source, way.output
+        start, details = time.perf_counter(), Details(messages.verbose)
+        with waiting(shown=not messages.quiet) as bar, paths.about(source):
+            progress = named(bar)
+            with opened(source, limits) as file:
+                header, size = file.header, file.size
+                limits.check_strip(header)
+                model = find_model_by_id(header.model_id).name
+                progress("loading networks", 0, 1)
+                from lcodec.codec import shared_codec
+                from lcodec.picture.rowfiles import save_rows
+                from lcodec.strips import decode_strips
+
+                self.networks.prepare()
+                codec = shared_codec(model, self.networks.device.value)
+                details.networks(codec)
+                picture = decode_strips(codec, file, progress, limits=limits)
+                notes: tuple[str, ...] = ()
+                if output:
+                    notes = save_rows(picture, output, overwrite=self.writing.force)
+                else:
+                    for _ in picture.bands:
+                        pass
+        if output and self.writing.preserve:
+            paths.keep_time(source, output)
+        messages.warn(output, notes)
+        seconds = time.perf_counter() - start
+        record = {
+            "input": source,
+            "output": output or None,
+            "width": header.width,
+            "height": header.height,
+            "channels": header.channels,
+            "alpha": header.alpha is not Alpha.NONE,
+            "bit_depth": header.bit_depth,
+            "quality": header.quality,
+            "model": model,
+            "notes": list(notes),
+            "seconds": seconds,
+        }
+        messages.record(record)
+        after = (paths.file_size(output) if output else None) or 0
+        line = outcome(source, size, output, after)
+        messages.say(f"{line}, {header.width}x{header.height}, {figures.seconds(seconds)}")
+        return Done(size, after, size, header.pixels)
+
+
+def outcome(shown: str, before: int, output: str, after: int) -> str:
+    """What became of a ``.lic`` file of ``before`` bytes; of nothing if it was only decoded."""
+    if not output:
+        return f"{shown} {figures.size(before)}: decodes"
+    if output == paths.STANDARD:
+        return f"{shown} {figures.size(before)} -> standard output"
+    return figures.journey(shown, before, output, after)

@@ -1,0 +1,179 @@
+"""Reading parts of ``.lic`` files: the table of sections by skipping, payloads when asked for."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import Protocol
+
+from lcodec.container import sections
+from lcodec.container.bounds import Bounds
+from lcodec.container.header import Alpha, Header, decode_header
+from lcodec.container.sections import Frame, Section
+from lcodec.container.tile import TilePayload, decode_tile
+from lcodec.container.varint import Cursor
+from lcodec.errors import FormatError, UnsupportedError
+from lcodec.limits import DecoderLimits, chosen
+
+_PREFIX = 1 + 6  # type, and a length of at most 2^40
+_CRC = 4
+_LONGEST_HEAD = 128  # section; has 22 to 29 bytes
+
+
+class SeekableReader(Protocol):
+    """What `FileReader` needs of a file."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next ``size`` bytes or less; none at the end."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, and return it."""
+
+
+class TileSource(Protocol):
+    """A file whose parts are got one by one; `FileReader` is one."""
+
+    @property
+    def header(self) -> Header:
+        """The picture and what is needed to decode it."""
+
+    @property
+    def alpha(self) -> bytes | None:
+        """The payload of the ALPHA section, if there is one."""
+
+    @property
+    def extra(self) -> tuple[Section, ...]:
+        """All ancillary sections in file order."""
+
+    def tile(self, number: int) -> TilePayload:
+        """The streams of a tile."""
+
+
+class FileReader:
+    """A ``.lic`` file of which little is read: every section's type and length, and the header.
+
+    Other sections are read, and their CRCs checked, when they are asked for, so damage elsewhere
+    in the file is not noticed. ``bytes_read`` counts. Not for several threads at once.
+
+    Attributes:
+        header, version: as of `lcodec.container.LicFile`.
+        size: bytes of the file.
+
+    Raises:
+        FormatError: not a ``.lic`` file, truncated, or damaged where it was read.
+        UnsupportedError: needs a newer version of this program.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
+    """
+
+    def __init__(
+        self,
+        stream: SeekableReader,
+        *,
+        max_pixels: int | None = None,
+        limits: DecoderLimits | None = None,
+    ) -> None:
+        bounds = chosen(max_pixels, limits)
+        self._stream = stream
+        self.size = stream.seek(0, io.SEEK_END)
+        self.bytes_read = 0
+        preamble = self._read(0, sections.PREAMBLE_SIZE)
+        self.version = sections.check_preamble(memoryview(preamble))
+        head = self._frame(sections.PREAMBLE_SIZE)
+        if head.type != sections.HEAD:
+            name = sections.section_name(head.type)
+            raise FormatError(f"damaged: the first section is {name}, not HEAD")
+        if head.end - head.start > _LONGEST_HEAD:
+            raise FormatError(f"damaged: HEAD section of {head.end - head.start} bytes")
+        payload = self._payload(head, preamble)
+        self.header: Header = decode_header(Cursor(memoryview(payload)), bounds)
+        self._tiles: list[Frame] = []
+        self._alpha: Frame | None = None
+        self._ancillary: list[Frame] = []
+        self._list(head.end, Bounds(self.header, bounds))
+
+    def _list(self, start: int, bounds: Bounds) -> None:
+        """Find all sections from ``start`` on."""
+        frame = self._frame(start)
+        while frame.type != sections.END:
+            belongs = bounds.belongs(frame.type, frame.payload_size, frame.start)
+            if frame.type == sections.TILE:
+                if not belongs:
+                    raise FormatError(
+                        f"more tiles than the {self.header.tile_count} of the picture"
+                    )
+                self._tiles.append(frame)
+            elif frame.type == sections.ALPHA and self._alpha is None:
+                self._alpha = frame
+            elif sections.is_ancillary(frame.type):
+                self._ancillary.append(frame)
+            else:
+                self._payload(frame)  # a damaged type is damage, not a newer version
+                name = sections.section_name(frame.type)
+                if frame.type in (sections.HEAD, sections.ALPHA):
+                    raise FormatError(f"second {name} section at byte {frame.start}")
+                raise UnsupportedError(
+                    f"critical section {name} at byte {frame.start} needs a newer version "
+                    "of this program"
+                )
+            frame = self._frame(frame.end)
+        if frame.end != self.size:
+            raise FormatError(f"{self.size - frame.end} bytes of other data follow the end")
+        if len(self._tiles) != self.header.tile_count:
+            wanted = self.header.tile_count
+            raise FormatError(f"{len(self._tiles)} tiles, but the picture has {wanted}")
+        if (self._alpha is None) is (self.header.alpha is Alpha.PLANE):
+            raise FormatError("the alpha plane is missing, or is one that the header denies")
+
+    def tile(self, number: int) -> TilePayload:
+        """The streams of a tile, in raster order.
+
+        Raises:
+            FormatError: damaged.
+        """
+        return decode_tile(Cursor(memoryview(self._payload(self._tiles[number])))).copy()
+
+    @property
+    def alpha(self) -> bytes | None:
+        """The payload of the ALPHA section, if there is one; raises FormatError if damaged."""
+        return None if self._alpha is None else self._payload(self._alpha)
+
+    @property
+    def extra(self) -> tuple[Section, ...]:
+        """All ancillary sections in file order; raises FormatError if one is damaged."""
+        return tuple(Section(frame.type, self._payload(frame)) for frame in self._ancillary)
+
+    def _read(self, start: int, size: int) -> bytes:
+        self._stream.seek(start)
+        data = self._stream.read(size)
+        self.bytes_read += len(data)
+        return data
+
+    def _frame(self, start: int) -> Frame:
+        cursor = Cursor(memoryview(self._read(start, _PREFIX)))
+        if not cursor.remaining:
+            raise FormatError(f"truncated: no end section at byte {start}")
+        code = cursor.u8("section type")
+        length = cursor.uvarint("section length", sections.MAX_LENGTH)
+        name, begin = sections.section_name(code), start + cursor.pos
+        if (length == 0) != (code == sections.END):
+            raise FormatError(f"damaged: {name} section at byte {start} has {length} bytes")
+        end = begin + length
+        stop = end + _CRC if length else end
+        if stop > self.size:
+            raise FormatError(
+                f"truncated: {name} section at byte {start} needs {stop - start} bytes, "
+                f"{self.size - start} left"
+            )
+        return Frame(code, start, begin, end, stop, None)
+
+    def _payload(self, frame: Frame, before: bytes = b"") -> bytes:
+        """The payload of a section; its CRC is over ``before``, too."""
+        data = self._read(frame.start, frame.end - frame.start)
+        end = frame.payload_end - frame.start
+        name = sections.section_name(frame.type)
+        if len(data) != frame.end - frame.start:
+            raise FormatError(f"truncated: in the {name} section at byte {frame.start}")
+        crc = zlib.crc32(data[:end], zlib.crc32(before))
+        if crc != int.from_bytes(data[end:], "little"):
+            raise FormatError(f"damaged: wrong CRC in {name} section at byte {frame.start}")
+        return data[frame.payload_start - frame.start : end]

@@ -1,0 +1,256 @@
+"""What is left of a damaged file: its sound sections, and which tiles they are."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lcodec.container import sections
+from lcodec.container.header import MAX_TILE_EDGE, Header, decode_header
+from lcodec.container.reader import Buffer, as_view
+from lcodec.container.sections import ALPHA, END, EXIF, ICC, PACKED, TILE, XMP, Section
+from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
+from lcodec.container.varint import Cursor
+from lcodec.errors import FormatError
+from lcodec.limits import Ancillary, DecoderLimits, chosen
+
+_KNOWN = frozenset((TILE, ALPHA, ICC, EXIF, XMP, PACKED))
+_STARTS = re.compile(b"[" + re.escape(bytes(sorted(_KNOWN))) + b"]")
+_LARGEST_TILE = 8 * MAX_TILE_EDGE**2  # bytes, far more than noise at the best quality takes
+_LOOKED_AT = 64  # times the size of the file: bytes whose CRC is computed in search of sections
+
+
+@dataclass(frozen=True)
+class FoundTile:
+    """A sound TILE section.
+
+    Attributes:
+        number: of the tile; None where sections before and behind it are lost and only its
+            symbols tell it (their checksum is over the number, too).
+        payload: its streams.
+    """
+
+    number: int | None
+    payload: TilePayload
+
+
+@dataclass
+class Survey:
+    """Everything sound in a file whose header is.
+
+    Attributes:
+        tiles: in the order of the file.
+        alpha: payload of a sound ALPHA section.
+        extra: sound ancillary sections.
+        faults: what is wrong, in the order of the file; nothing in a sound one.
+    """
+
+    header: Header
+    version: tuple[int, int]
+    tiles: list[FoundTile] = field(default_factory=list)
+    alpha: bytes | None = None
+    extra: list[Section] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def lost(self) -> list[int]:
+        """Numbers of the tiles that no sound section is known to hold."""
+        known = {tile.number for tile in self.tiles}
+        return [number for number in range(self.header.tile_count) if number not in known]
+
+
+def survey(
+    data: Buffer, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
+) -> Survey:
+    """Find the sound sections of a file, whatever lies between them.
+
+    Raises:
+        FormatError: not a ``.lic`` file, or so damaged that its header is lost.
+        UnsupportedError: needs a newer version of this program.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
+    """
+    bounds = chosen(max_pixels, limits)
+    view = as_view(data)
+    version = sections.check_preamble(view)
+    first = next(sections.scan(view))
+    payload = Cursor(view, first.payload_start, first.payload_end)
+    found = Survey(decode_header(payload, bounds), version)
+    count = Ancillary(bounds)
+    runs: list[_Run] = [_Run()]
+    ended = False
+    for piece in _pieces(view, first.end):
+        if isinstance(piece, _Gap):
+            found.faults.append(piece.fault)
+            runs.append(_Run(tiles_before=piece.tiles))
+        elif piece.type == TILE:
+            try:
+                runs[-1].tiles.append(decode_tile(Cursor(piece.payload)).copy())
+            except FormatError as error:
+                found.faults.append(str(error))
+                runs.append(_Run(tiles_before=1))
+        elif piece.type == ALPHA:
+            found.alpha = found.alpha or bytes(piece.payload)
+        elif piece.type == END:
+            ended = True
+        elif sections.is_ancillary(piece.type):
+            count.add(len(piece.payload))
+            found.extra.append(Section(piece.type, bytes(piece.payload)))
+    if not ended and not found.faults:
+        found.faults.append("truncated")
+    found.tiles = list(_numbered(runs, found.header.tile_count, ended))
+    return found
+
+
+@dataclass
+class _Run:
+    """Tiles that follow each other, and how many were lost before them; None if that is unknown."""
+
+    tiles_before: int | None = 0
+    tiles: list[TilePayload] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Gap:
+    fault: str
+    tiles: int | None
+
+
+@dataclass(frozen=True)
+class _Piece:
+    type: int
+    payload: memoryview
+    end: int
+
+
+def _numbered(runs: list[_Run], count: int, ended: bool) -> Iterator[FoundTile]:
+    """The tiles with their numbers: counted from the first on and, if the end is there, back.
+
+    Where the two disagree, something was taken for what it is not, and neither counts.
+    """
+    forth: list[int | None] = []
+    at: int | None = 0
+    for run in runs:
+        at = None if at is None or run.tiles_before is None else at + run.tiles_before
+        forth.append(at)
+        at = None if at is None else at + len(run.tiles)
+    back: list[int | None] = []
+    at = count if ended else None
+    for run in reversed(runs):
+        at = None if at is None else at - len(run.tiles)
+        back.append(at)
+        at = None if at is None or run.tiles_before is None else at - run.tiles_before
+    for run, one, other in zip(runs, forth, reversed(back), strict=True):
+        start = one if other is None or one == other else other if one is None else None
+        for offset, payload in enumerate(run.tiles):
+            number = None if start is None else start + offset
+            yield FoundTile(number if number is not None and 0 <= number < count else None, payload)
+
+
+def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
+    """Sound sections from ``start`` on, and a gap for what is between them."""
+    budget = [_LOOKED_AT * len(view) + (1 << 20)]
+    while start < len(view):
+        piece = _piece(view, start)
+        if piece is not None:
+            yield piece
+            if piece.type == END:
+                return
+            start = piece.end
+            continue
+        name, stated = _stated(view, start)
+        following = None if stated is None else _plausible(view, stated, budget)
+        if following is not None:
+            # Its type may be what is damaged.
+            lost = 1 if view[start] == TILE else None
+            yield _Gap(f"damaged: {name} section at byte {start}", lost)
+            start = following
+            continue
+        after = next(_search(view, start + 1, budget), None)
+        if after is None:
+            yield _Gap(f"damaged or truncated from byte {start} on", None)
+            return
+        yield _Gap(f"damaged: bytes {start} to {after - 1}", None)
+        start = after
+
+
+def _stated(view: memoryview, start: int) -> tuple[str, int | None]:
+    """The name of the section that begins at ``start``, and where it says that it ends."""
+    cursor = Cursor(view, start)
+    name = sections.section_name(cursor.u8("type"))
+    try:
+        length = cursor.uvarint("length", sections.MAX_LENGTH)
+    except FormatError:
+        return name, None
+    end = cursor.pos + length + 4
+    return name, end if length and end <= len(view) else None
+
+
+def _plausible(view: memoryview, at: int, budget: list[int]) -> int | None:
+    """``at``, if a sound section begins there."""
+    ends = at == len(view) - 2 and bytes(view[at:]) == b"\0\0"
+    return at if ends or _candidate(view, at, budget) else None
+
+
+def _search(view: memoryview, start: int, budget: list[int]) -> Iterator[int]:
+    """Places from ``start`` on where a sound section begins."""
+    for match in _STARTS.finditer(view, start):
+        if _candidate(view, match.start(), budget):
+            yield match.start()
+        if budget[0] < 0:
+            return
+    if len(view) >= start + 2 and bytes(view[-2:]) == b"\0\0":
+        yield len(view) - 2
+
+
+def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
+    """Whether a sound section begins at a place; what is cheap to see is looked at first."""
+    if at >= len(view) or view[at] not in _KNOWN:
+        return False
+    _, end = _stated(view, at)
+    if end is None:
+        return False
+    if view[at] == TILE:
+        if end - at > _LARGEST_TILE or not _tile_like(view, at, end):
+            return False
+    elif not (end == len(view) or view[end] in _KNOWN or view[end] == END):
+        return False
+    budget[0] -= end - at
+    return budget[0] >= 0 and _piece(view, at) is not None
+
+
+def _tile_like(view: memoryview, at: int, end: int) -> bool:
+    """Whether the lengths in a TILE section fit each other."""
+    cursor = Cursor(view, at + 1, end - 4)
+    try:
+        cursor.uvarint("length", sections.MAX_LENGTH)
+        cursor.u32("checksum")
+        hyper = cursor.uvarint("hyper stream length", sections.MAX_LENGTH)
+    except FormatError:
+        return False
+    return hyper <= cursor.remaining and not (hyper % WORD_SIZE or cursor.remaining % WORD_SIZE)
+
+
+def _piece(view: memoryview, at: int) -> _Piece | None:
+    """The section at a place, if it is sound."""
+    if bytes(view[at : at + 2]) == b"\0\0":
+        return _Piece(END, view[at:at], at + 2) if at + 2 == len(view) else None
+    _, end = _stated(view, at)
+    if end is None:
+        return None
+    if zlib.crc32(view[at : end - 4]) != int.from_bytes(view[end - 4 : end], "little"):
+        return None
+    cursor = Cursor(view, at + 1)
+    length = cursor.uvarint("length", sections.MAX_LENGTH)
+    return _Piece(view[at], view[cursor.pos : cursor.pos + length], end)
+
+
+def boxes(header: Header, numbers: Iterable[int]) -> list[dict[str, int]]:
+    """Places of tiles in pixels, ready for JSON."""
+    places = []
+    for number in numbers:
+        left, top, right, bottom = header.tile_box(number)
+        size = {"width": right - left, "height": bottom - top}
+        places.append({"index": number, "left": left, "top": top} | size)
+    return places

@@ -1,0 +1,177 @@
+"""Pictures written some rows at a time: PNG, TIFF, PPM and PGM, ``.npy``."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL.PngImagePlugin import putchunk
+
+from lcodec.atomic import atomic_write
+from lcodec.errors import UsageError
+from lcodec.picture.deeppng import COLOUR_TYPES, compressed
+from lcodec.picture.metadata import NO_METADATA, Metadata
+from lcodec.picture.picture import Samples
+from lcodec.suffixes import ROW_SUFFIXES
+
+_TILE = 256  # pixels of the side of a tile of a TIFF file
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is to be written: ``bands`` are samples (n, W, 1 to 4), alpha last, and so many rows."""
+
+    height: int
+    width: int
+    channels: int
+    bit_depth: int
+    bands: Iterator[Samples]
+    metadata: Metadata = NO_METADATA
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 or uint16."""
+        return np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
+
+
+def check_row_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of a file to write; raises UsageError if its format cannot be written by rows."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in ROW_SUFFIXES:
+        known = " ".join(sorted(ROW_SUFFIXES))
+        raise UsageError(f"{path}: cannot be written by rows; known are: {known}")
+    return suffix
+
+
+def save_rows(
+    picture: Written, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> tuple[str, ...]:
+    """Write a picture in the format of the path's suffix, atomically; returns what is lost.
+
+    Raises:
+        UsageError: a format that cannot be written by rows, or colours as ``.pgm``.
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    suffix = check_row_suffix(path)
+    lost = []
+    if suffix in (".ppm", ".pgm", ".pnm"):
+        if suffix == ".pgm" and picture.channels > 2:
+            raise UsageError(f"{path}: a .pgm file holds gray only and the picture has colours")
+        lost += ["alpha"] if picture.channels in (2, 4) else []
+    if suffix not in (".png", ".tif", ".tiff") and picture.metadata:
+        lost.append("metadata")
+    if suffix in (".tif", ".tiff") and picture.metadata.exif:
+        lost.append("EXIF")
+    with atomic_write(path, overwrite=overwrite) as stream:
+        if suffix == ".png":
+            _png(stream, picture)
+        elif suffix == ".npy":
+            _npy(stream, picture)
+        elif suffix in (".tif", ".tiff"):
+            _tiff(stream, picture)
+        else:
+            _portable(stream, picture, colour=suffix == ".ppm" or picture.channels > 2)
+    return (f"a {suffix} file cannot hold everything; lost: {', '.join(lost)}",) if lost else ()
+
+
+def _png(stream: BinaryIO, picture: Written) -> None:
+    stream.write(b"\x89PNG\r\n\x1a\n")
+    kind = COLOUR_TYPES[picture.channels]
+    size = (picture.width, picture.height, picture.bit_depth, kind, 0, 0, 0)
+    putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", *size))
+    data = picture.metadata
+    # A file of gray pixels may not have a profile of colours (PNG third edition, 11.3.2.3).
+    fits = data.icc is not None and (picture.channels > 2 or data.icc[16:20] == b"GRAY")
+    if data.icc and fits:
+        putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(data.icc))
+    if data.exif:
+        putchunk(stream, b"eXIf", data.exif)
+    if data.xmp:
+        putchunk(stream, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0", data.xmp)
+    for part in compressed(picture.bands, picture.bit_depth // 8):
+        putchunk(stream, b"IDAT", part)
+    putchunk(stream, b"IEND", b"")
+
+
+def _npy(stream: BinaryIO, picture: Written) -> None:
+    shape: tuple[int, ...] = (picture.height, picture.width)
+    if picture.channels > 1:
+        shape = (*shape, picture.channels)
+    head = {"descr": picture.dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, head)
+    for band in picture.bands:
+        stream.write(np.ascontiguousarray(band).data)
+
+
+def _tiff(stream: BinaryIO, picture: Written) -> None:
+    import tifffile  # takes a moment
+
+    extra: list[tuple[Any, ...]] = []
+    data = picture.metadata
+    if data.xmp:
+        extra.append((700, 1, len(data.xmp), data.xmp, True))
+    gray = picture.channels < 3
+    shape: tuple[int, ...] = (picture.height, picture.width)
+    if picture.channels > 1:
+        shape = (*shape, picture.channels)
+    # The name of a temporary file may be a number, which tifffile does not expect.
+    handle = tifffile.FileHandle(stream, name="picture.tif", offset=0, size=0)
+    with tifffile.TiffWriter(handle, bigtiff=True) as file:
+        file.write(
+            _tiles(picture),
+            shape=shape,
+            dtype=picture.dtype,
+            tile=(_TILE, _TILE),
+            photometric="minisblack" if gray else "rgb",
+            planarconfig="contig" if picture.channels > 1 else None,
+            extrasamples=["unassalpha"] if picture.channels in (2, 4) else None,
+            compression="zlib",
+            predictor=True,
+            iccprofile=data.icc,
+            extratags=extra,
+            metadata=None,
+            software=False,
+            maxworkers=1,
+        )
+
+
+def _tiles(picture: Written) -> Iterator[Samples]:
+    """Tiles in raster order, those at the edges filled up."""
+    across = -(-picture.width // _TILE)
+    for rows in _regrouped(picture.bands, _TILE):
+        below, right = _TILE - len(rows), across * _TILE - picture.width
+        full = np.pad(rows, ((0, below), (0, right), (0, 0)), mode="edge")
+        for column in range(across):
+            tile = full[:, column * _TILE : (column + 1) * _TILE]
+            yield np.ascontiguousarray(tile[..., 0] if picture.channels == 1 else tile)
+
+
+def _regrouped(bands: Iterator[Samples], high: int) -> Iterator[Samples]:
+    """The rows of some bands, ``high`` at a time, the last time fewer."""
+    rest: Samples | None = None
+    for band in bands:
+        rest = band if rest is None or not len(rest) else np.concatenate([rest, band])
+        for start in range(0, len(rest) - high + 1, high):
+            yield rest[start : start + high]
+        rest = rest[len(rest) // high * high :]
+    if rest is not None and len(rest):
+        yield rest
+
+
+def _portable(stream: BinaryIO, picture: Written, *, colour: bool) -> None:
+    full = (1 << picture.bit_depth) - 1
+    kind = b"P6" if colour else b"P5"
+    stream.write(b"%s\n%d %d\n%d\n" % (kind, picture.width, picture.height, full))
+    big = picture.dtype.newbyteorder(">")
+    colours = 3 if picture.channels > 2 else 1
+    for band in picture.bands:
+        rows = band[..., :colours]
+        if colour and colours == 1:
+            rows = np.repeat(rows, 3, axis=2)
+        stream.write(np.ascontiguousarray(rows, dtype=big).data)

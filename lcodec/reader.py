@@ -1,0 +1,164 @@
+"""Parts of a file on demand: regions and previews, without decoding or even reading the rest."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import BinaryIO, TypeAlias
+
+from lcodec.codec import Codec, Decoded, shared_codec
+from lcodec.container import FileReader, Header, LicFile, TileSource
+from lcodec.edge import own_errors
+from lcodec.errors import InputError, UsageError
+from lcodec.forms import AnyFile, content, is_file, named
+from lcodec.limits import DecoderLimits, chosen
+from lcodec.pipeline import sidedata
+from lcodec.pipeline.parts import DEFAULT_KEPT
+from lcodec.progress import Progress, no_progress
+from lcodec.region import Region, check_scale
+from lcodec.startup import suit_threads
+from lcodec.timing import Stopwatch
+from lcodec.weights import find_model_by_id
+
+AnyRegion: TypeAlias = "Region | Sequence[int]"
+
+
+@contextmanager
+def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[TileSource]:
+    """A file of any form whose parts can be got one by one, open as long as the block runs.
+
+    Of a path, and of a binary file that can seek, no more is read than is asked for. The picture
+    may be of any size: what is made of it has the limits, and so do sections and metadata.
+
+    Raises:
+        UsageError: none of the forms.
+        InputError: a file that cannot be read, or is beyond a limit.
+        FormatError, UnsupportedError: the file is damaged or of another kind.
+    """
+    limits = limits.for_parts()
+    if isinstance(data, (LicFile, FileReader)):
+        yield data
+    elif isinstance(data, (bytes, bytearray, memoryview)):
+        yield FileReader(io.BytesIO(data), limits=limits)
+    elif not is_file(data):
+        raise UsageError(f"a .lic file is needed, not {named(data)}")
+    elif isinstance(data, (str, os.PathLike)):
+        name = os.fspath(data)
+        try:
+            stream = open(data, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            raise InputError(f"{name}: no such file") from None
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+        with stream:
+            yield FileReader(_seekable(stream, limits), limits=limits)
+    else:
+        yield FileReader(_seekable(data, limits), limits=limits)
+
+
+def _seekable(stream: BinaryIO, limits: DecoderLimits) -> BinaryIO:
+    if hasattr(stream, "seekable") and stream.seekable():
+        return stream
+    return io.BytesIO(content(stream, limits))
+
+
+class Reader:
+    """A ``.lic`` file (a path, a binary file or bytes) whose parts are decoded on demand.
+
+    A context manager, which closes a file that it opened. What was parsed last is kept for the
+    next call, up to ``kept`` bytes. ``limits``, or those for ``max_pixels``, are of each part. Not
+    for several threads at once.
+
+    Raises:
+        UsageError, InputError, FormatError, UnsupportedError: the file cannot be opened.
+        WeightsError: no model here has the file's model id.
+    """
+
+    def __init__(
+        self,
+        data: AnyFile,
+        *,
+        codec: Codec | None = None,
+        device: str = "auto",
+        max_pixels: int | None = None,
+        limits: DecoderLimits | None = None,
+        kept: int = DEFAULT_KEPT,
+    ) -> None:
+        self._limits = chosen(max_pixels, limits)
+        self._opening = opened(data, self._limits)
+        with own_errors("reading"):
+            source = self._opening.__enter__()
+        try:
+            if codec is None:
+                codec = shared_codec(find_model_by_id(source.header.model_id).name, device)
+            self.parts = codec.parts(source, kept)
+        except BaseException:
+            self.close()
+            raise
+        self.header: Header = source.header
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if it was opened here."""
+        self._opening.__exit__(None, None, None)
+
+    @own_errors("decoding")
+    def read(
+        self,
+        region: AnyRegion | None = None,
+        scale: int = 1,
+        progress: Progress = no_progress,
+    ) -> Decoded:
+        """Decode a region (left, top, width, height in pixels), at 1/``scale``; all if not given.
+
+        At scale 1 its pixels are those of the whole picture. 2, 4, 8 and 16 are quick previews
+        (docs/parts.md): of a region those of its pixels that (left, top) // scale and the like
+        point at.
+
+        Raises:
+            UsageError: a region not inside the picture, or another scale.
+            InputError: the part is beyond a limit, or there is not enough memory.
+            FormatError, UnsupportedError, MismatchError: as `lcodec.decode`, of what was read.
+        """
+        header, source = self.header, self.parts.source
+        scale = check_scale(scale)
+        part = as_region(region, header)
+        made = -(-part.width // scale) * -(-part.height // scale)
+        self._limits.check_part(self.parts.extent(part, scale), made, scale)
+        suit_threads(part.width * part.height)
+        watch = Stopwatch()
+        metadata = sidedata.read_metadata(source)
+        pixels, alpha = self.parts.decode(part, scale, watch, progress)
+        picture = sidedata.assemble(pixels, alpha, metadata)
+        return Decoded(picture, header, watch.seconds)
+
+
+def as_region(region: AnyRegion | None, header: Header) -> Region:
+    """A region inside a picture, all of it for None.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if region is None:
+        return Region(0, 0, header.width, header.height)
+    if not isinstance(region, Region):
+        try:
+            left, top, width, height = (int(value) for value in region)
+        except (TypeError, ValueError):
+            raise UsageError(f"a region is left, top, width, height; not {region!r}") from None
+        region = Region(left, top, width, height)
+    region.check_inside(header)
+    return region

@@ -1,0 +1,154 @@
+"""What can still be had of a damaged or truncated file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec import container
+from lcodec.codec import Codec, Decoded, shared_codec
+from lcodec.coding.alpha import decode_alpha
+from lcodec.container import Alpha, Buffer, Section, Survey
+from lcodec.edge import own_errors
+from lcodec.errors import FormatError, LcodecError
+from lcodec.limits import DecoderLimits
+from lcodec.picture import Metadata, Samples
+from lcodec.pipeline import sidedata
+from lcodec.pipeline.pixels import LatentArea, empty_samples
+from lcodec.pipeline.tiles import tile_areas
+from lcodec.progress import Progress, no_progress
+from lcodec.startup import suit_threads
+from lcodec.timing import Stopwatch
+from lcodec.weights import find_model_by_id
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    """A picture, and what of it is not that of the file.
+
+    Attributes:
+        decoded: the picture; lost tiles are mid-gray.
+        lost: numbers of the tiles that are lost.
+        faults: what was found to be wrong; nothing in a sound file.
+    """
+
+    decoded: Decoded
+    lost: tuple[int, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def boxes(self) -> list[dict[str, int]]:
+        """The lost tiles: ``index``, ``left``, ``top``, ``width``, ``height`` in pixels."""
+        return container.boxes(self.decoded.header, self.lost)
+
+
+def salvage(
+    data: Buffer,
+    *,
+    codec: Codec | None = None,
+    device: str = "auto",
+    max_pixels: int | None = None,
+    limits: DecoderLimits | None = None,
+    progress: Progress = no_progress,
+) -> Salvaged:
+    """Decode what is sound in a file; lost tiles become mid-gray, lost alpha opaque.
+
+    Tiles whose symbols are not those that were encoded count as lost. Up to some 180 pixels
+    beside a lost tile are decoded without what they would take from it and may differ a little.
+
+    Raises:
+        FormatError: not a ``.lic`` file, or its header is lost.
+        UnsupportedError: needs a newer version of this program.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``; or there is not enough
+            memory.
+        WeightsError: no model here has the file's model id.
+    """
+    found = container.survey(data, max_pixels=max_pixels, limits=limits)
+    if codec is None:
+        codec = shared_codec(find_model_by_id(found.header.model_id).name, device)
+    return salvage_found(found, codec, progress)
+
+
+@own_errors("decoding")
+def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress) -> Salvaged:
+    """The same of a file that was surveyed; raises WeightsError if its model is another."""
+    header = found.header
+    codec.check(header)
+    suit_threads(header.pixels)
+    watch, faults = Stopwatch(), list(found.faults)
+    area = LatentArea.whole(header)
+    y = np.zeros(
+        (codec.loaded.config.transforms.latent, area.rows.stop, area.columns.stop), np.int16
+    )
+    lost = _decode_tiles(codec, found, y, faults, watch, progress)
+    with watch.stage("synthesis"):
+        pixels = codec._pixels.synthesise(y, header, progress)
+    for number in lost:
+        left, top, right, bottom = header.tile_box(number)
+        pixels[top:bottom, left:right] = (np.iinfo(pixels.dtype).max + 1) // 2
+    alpha = _alpha(found, faults)
+    picture = sidedata.assemble(pixels, alpha, _metadata(found.extra, faults))
+    return Salvaged(Decoded(picture, header, watch.seconds), tuple(lost), tuple(faults))
+
+
+def _decode_tiles(
+    codec: Codec,
+    found: Survey,
+    y: NDArray[np.int16],
+    faults: list[str],
+    watch: Stopwatch,
+    progress: Progress,
+) -> list[int]:
+    """Put the sound tiles into y (M, h, w); returns the numbers of the others."""
+    areas = {tile.number: tile for tile in tile_areas(found.header)}
+    # Those that are sure of their number first: what is left is for the others.
+    tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
+    strays = []
+    for done, tile in enumerate(tiles):
+        progress("decoding", done, len(tiles))
+        area = None if tile.number is None else areas.get(tile.number)
+        match = area and codec._latents.find_tile(found.header, [area], tile.payload, watch)
+        if not match:
+            strays.append(tile)
+            continue
+        y[:, match[0].rows, match[0].columns] = match[1]
+        del areas[match[0].number]
+    for tile in strays:
+        left = list(areas.values())
+        match = codec._latents.find_tile(found.header, left, tile.payload, watch)
+        if match is None:
+            where = "a tile" if tile.number is None else f"tile {tile.number}"
+            faults.append(f"the symbols of {where} are not the ones that were encoded")
+            continue
+        y[:, match[0].rows, match[0].columns] = match[1]
+        del areas[match[0].number]
+    progress("decoding", len(tiles), len(tiles))
+    return sorted(areas)
+
+
+def _alpha(found: Survey, faults: list[str]) -> Samples | None:
+    header = found.header
+    if header.alpha is Alpha.NONE:
+        return None
+    plane = empty_samples(header, header.height, header.width)
+    plane = np.ascontiguousarray(plane if plane.ndim == 2 else plane[..., 0])
+    if found.alpha is not None:
+        try:
+            return decode_alpha(found.alpha, plane.shape, plane.dtype.type)
+        except LcodecError as error:
+            faults.append(str(error))
+    elif header.alpha is Alpha.PLANE:
+        faults.append("the alpha plane is lost")
+    plane[...] = np.iinfo(plane.dtype).max
+    return plane
+
+
+def _metadata(extra: Iterable[Section], faults: list[str]) -> Metadata:
+    try:
+        return sidedata.metadata_of(extra)
+    except FormatError as error:
+        faults.append(str(error))
+        return Metadata()

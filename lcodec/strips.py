@@ -1,0 +1,194 @@
+"""Pictures that do not fit into memory, strip by strip: files to ``.lic`` files and back.
+
+The files are those of `Codec.encode`, and the pixels those of `Codec.decode`. Memory grows with the
+width of the picture, not with its height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
+
+import numpy as np
+
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.coding.alpharows import AlphaRows
+from lcodec.container import Alpha, Header, TilePayload, TileSource
+from lcodec.container.writer import BinaryWriter
+from lcodec.edge import own_errors
+from lcodec.errors import InputError
+from lcodec.limits import DecoderLimits
+from lcodec.nets.transforms import PATCH
+from lcodec.picture import Samples
+from lcodec.picture.rowfiles import Written
+from lcodec.picture.rows import Rows
+from lcodec.pipeline import sidedata
+from lcodec.pipeline.pixels import LatentArea
+from lcodec.pipeline.tiles import BitTally, tile_areas
+from lcodec.progress import Progress, no_progress
+from lcodec.region import Region
+from lcodec.startup import suit_threads
+from lcodec.timing import Stopwatch
+
+
+@dataclass
+class Window:
+    """The rows of a picture that are at hand: ``[start, stop)``, the others gone or to come."""
+
+    rows: Rows
+    start: int = 0
+    stop: int = 0
+
+    def __post_init__(self) -> None:
+        shape = (0, self.rows.width) if self.rows.channels == 1 else (0, self.rows.width, 3)
+        self._dtype = np.uint8 if self.rows.bit_depth == 8 else np.uint16
+        self._held: Samples = np.zeros(shape, self._dtype)
+        self._shape = shape[1:]
+
+    def move(self, start: int, stop: int) -> Samples:
+        """The rows ``[start, stop)``, neither of which may go back.
+
+        Raises:
+            InputError: the picture has fewer rows, or others than it should.
+        """
+        kept = self._held[start - self.start :]
+        bands, have = [kept], self.start + len(self._held)
+        while have < stop:
+            band = next(self.rows.bands, None)
+            if band is None:
+                raise InputError(f"{have} rows in place of {self.rows.height}")
+            if band.shape[1:] != self._shape or band.dtype != self._dtype:
+                raise InputError(f"rows of {band.dtype} {band.shape} in place of {self._shape}")
+            bands.append(band)
+            have += len(band)
+        # One copy; what was held is let go of on the way.
+        whole = np.empty((have - start, *self._shape), self._dtype)
+        at = 0
+        for band in bands:
+            whole[at : at + len(band)] = band
+            at += len(band)
+        self._held, self.start = whole, start
+        return self._held[: stop - start]
+
+
+_Made = TypeVar("_Made")
+
+
+def _as_own_errors(
+    doing: str,
+) -> Callable[[Callable[..., Iterator[_Made]]], Callable[..., Iterator[_Made]]]:
+    """`own_errors` for generators, which run when the function has long returned."""
+
+    def wrap(function: Callable[..., Iterator[_Made]]) -> Callable[..., Iterator[_Made]]:
+        @wraps(function)
+        def run(*given: object) -> Iterator[_Made]:
+            with own_errors(doing):
+                yield from function(*given)
+
+        return run
+
+    return wrap
+
+
+def encode_strips(
+    codec: Codec,
+    rows: Rows,
+    stream: BinaryWriter,
+    quality: int | None = None,
+    *,
+    strip: bool = False,
+    progress: Progress = no_progress,
+) -> int:
+    """Encode a picture as its rows come; returns the size of the file.
+
+    Raises:
+        UsageError: a quality out of range, or rows that are no picture.
+        InputError: the rows cannot be read, a picture too thin to be decoded within
+            `DecoderLimits`, or not enough memory.
+    """
+    header = codec.strip_header(rows, quality)
+    metadata = () if strip else sidedata.metadata_sections(rows.metadata)
+    tiles = _encoded(codec, rows, header, progress)
+    return container.write_to(stream, header, tiles, metadata)
+
+
+@_as_own_errors("encoding")
+def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> Iterator[TilePayload]:
+    window, watch = Window(rows), Stopwatch()
+    halo = codec.loaded.transforms.config.analysis_halo
+    areas = tile_areas(header)
+    for number, tile in enumerate(areas):
+        progress("encoding", number, len(areas))
+        area = LatentArea.of_pixels(header, header.tile_box(number), halo)
+        if number % header.tiles_x == 0:
+            bottom = min(area.rows.outer_stop * PATCH, header.height)
+            held = window.move(area.rows.outer_start * PATCH, bottom)
+        columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
+        y = codec._pixels.analyse(held[:, columns], header.quality, area=area)
+        yield codec._latents.code_tile(header, tile, y, watch, BitTally())
+    progress("encoding", len(areas), len(areas))
+
+
+def decode_strips(
+    codec: Codec,
+    source: TileSource,
+    progress: Progress = no_progress,
+    *,
+    limits: DecoderLimits | None = None,
+) -> Written:
+    """A picture whose bands are decoded as they are asked for.
+
+    The ``limits`` are of a row of tiles.
+
+    Raises:
+        InputError: beyond a limit, or there is not enough memory.
+        FormatError, UnsupportedError, WeightsError, MismatchError: as `Codec.decode`, the first
+            and last of them when a band is asked for.
+    """
+    header = source.header
+    (limits or DecoderLimits()).check_strip(header)
+    suit_threads(header.width * min(header.height, header.tile_edge))
+    channels = header.channels + (header.alpha is not Alpha.NONE)
+    bands = _decoded(codec, source, progress)
+    metadata = sidedata.read_metadata(source)
+    codec.check(header)
+    return Written(header.height, header.width, channels, header.bit_depth, bands, metadata)
+
+
+@_as_own_errors("decoding")
+def _decoded(codec: Codec, source: TileSource, progress: Progress) -> Iterator[Samples]:
+    header, config = source.header, codec.loaded.transforms.config
+    # Until the next row of tiles is done, the halo asks for all of this one and the one above.
+    tile = config.latent * (header.tile_edge // PATCH) ** 2 * 2
+    parts = codec.parts(source, kept=(2 * header.tiles_x + 4) * tile)
+    alpha = _alpha_rows(source)
+    watch = Stopwatch()
+    dtype = np.uint8 if header.bit_depth == 8 else np.uint16
+    channels = header.channels + (header.alpha is not Alpha.NONE)
+    for number in range(header.tile_count):
+        progress("decoding", number, header.tile_count)
+        left, top, right, bottom = header.tile_box(number)
+        if left == 0:
+            band = np.empty((bottom - top, header.width, channels), dtype)
+        part = parts.pixels(Region(left, top, right - left, bottom - top), 1, watch)
+        band[:, left:right, : header.channels] = part if part.ndim == 3 else part[..., None]
+        if right == header.width:
+            if alpha is not None:
+                band[..., -1] = alpha.read(bottom - top)
+            elif header.alpha is Alpha.OPAQUE:
+                band[..., -1] = np.iinfo(dtype).max
+            if header.alpha is Alpha.PLANE:
+                band[band[..., -1] == 0] = 0
+            yield band
+    progress("decoding", header.tile_count, header.tile_count)
+
+
+def _alpha_rows(source: TileSource) -> AlphaRows | None:
+    header, payload = source.header, source.alpha
+    if payload is None:
+        return None
+    dtype = np.uint8 if header.bit_depth == 8 else np.uint16
+    return AlphaRows(payload, (header.height, header.width), dtype)

@@ -1,0 +1,247 @@
+"""Strip by strip: the same files and pixels, in memory that does not grow with the height."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.picture import Metadata, Picture, load
+from lcodec.picture.rowfiles import Written, save_rows
+from lcodec.picture.rows import Rows, of_array, open_rows
+from lcodec.strips import decode_strips, encode_strips
+from tests.cli.command import environment
+from tests.cli.command import lcodec as command
+from tests.conftest import ROOT
+from tests.tinymodel import picture
+
+HEIGHT, WIDTH = 210, 170
+COLOURS = picture(HEIGHT, WIDTH)
+DEEP = COLOURS.astype(np.uint16) * 256 + 3
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+PICTURES: dict[str, NDArray[Any]] = {
+    "colour": COLOURS,
+    "gray": COLOURS[..., 1].copy(),
+    "deep colour": DEEP,
+    "deep gray": DEEP[..., 1].copy(),
+}
+
+
+def rows_of(bands: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(list(bands))
+
+
+@pytest.mark.parametrize(("kind", "band"), [("colour", 1), ("gray", 100), ("deep colour", 1000)])
+def test_the_same_file(tiny_model: Path, kind: str, band: int) -> None:
+    codec = Codec(device="cpu", tile_edge=64)
+    stream = io.BytesIO()
+    size = encode_strips(codec, of_array(PICTURES[kind], band), stream, 70)
+    assert stream.getvalue() == codec.encode(PICTURES[kind], 70)
+    assert size == len(stream.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("kind", "alpha"),
+    [("colour", None), ("gray", "plane"), ("deep colour", "plane"), ("deep gray", "opaque")],
+)
+def test_the_same_pixels(tiny_model: Path, kind: str, alpha: str | None) -> None:
+    codec = Codec(device="cpu", tile_edge=64)
+    pixels = PICTURES[kind]
+    plane = None
+    if alpha:
+        plane = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
+        if alpha == "plane":
+            plane[50:90, 20:100] = 0
+            plane[100:, 100:] = 77
+    data = codec.encode(Picture(pixels, alpha=plane), 70)
+    whole = codec.decode(data)
+    written = decode_strips(codec, container.read(data))
+    bands = list(written.bands)
+    assert [len(band) for band in bands] == [64, 64, 64, 18]
+    shown = np.concatenate(bands)
+    expected = whole.pixels if whole.pixels.ndim == 3 else whole.pixels[..., None]
+    assert np.array_equal(shown[..., : expected.shape[2]], expected)
+    if plane is not None:
+        assert np.array_equal(shown[..., -1], plane)
+    assert shown.shape[2] == written.channels
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_tiff_by_rows(tmp_path: Path, kind: str) -> None:
+    pixels = PICTURES[kind]
+    plain: dict[str, Any] = {
+        "photometric": "rgb" if pixels.ndim == 3 else "minisblack",
+        "metadata": None,
+    }
+    layouts: list[dict[str, Any]] = [
+        {},  # one strip, mapped
+        {"rowsperstrip": 37, "compression": "zlib", "predictor": True},
+        {"rowsperstrip": 64, "compression": "lzw"},
+        {"tile": (48, 64), "compression": "zlib"},
+        {"tile": (32, 32)},
+        {"bigtiff": True, "byteorder": ">", "rowsperstrip": 50},
+    ]
+    for number, layout in enumerate(layouts):
+        path = tmp_path / f"{number}.tif"
+        opening = {k: layout.pop(k) for k in ("bigtiff", "byteorder") if k in layout}
+        with tifffile.TiffWriter(path, **opening) as file:
+            file.write(pixels, iccprofile=PROFILE, **plain, **layout)
+        rows = open_rows(path)
+        assert (rows.height, rows.width) == (HEIGHT, WIDTH)
+        assert np.array_equal(rows_of(rows.bands), pixels)
+        assert rows.metadata == load(path).metadata
+        assert rows.bit_depth == 8 * pixels.itemsize
+
+
+def test_arrays_by_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", DEEP)
+    rows = open_rows(tmp_path / "a.npy")
+    assert (rows.channels, rows.bit_depth) == (3, 16)
+    assert np.array_equal(rows_of(rows.bands), DEEP)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_pictures_through_vips(tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip("pyvips")
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(COLOURS).save(path, icc_profile=PROFILE)
+    rows, whole = open_rows(path), load(path)
+    read = rows_of(rows.bands).astype(int)
+    # Two programs may decode a JPEG file a little differently.
+    assert np.abs(read - whole.pixels).max() <= (0 if suffix == ".png" else 3)
+    assert rows.metadata.icc == PROFILE
+
+
+def test_what_cannot_be_read_by_rows(tmp_path: Path) -> None:
+    def refused(name: str, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            rows_of(open_rows(tmp_path / name).bands)
+
+    refused("none.tif", "no such file")
+    alpha = np.dstack([COLOURS, COLOURS[..., 0]])
+    tifffile.imwrite(tmp_path / "a.tif", alpha, photometric="rgb", extrasamples=["unassalpha"])
+    refused("a.tif", "without alpha")
+    tifffile.imwrite(tmp_path / "b.tif", COLOURS.transpose(2, 0, 1), planarconfig="separate",
+                     photometric="rgb")  # fmt: skip
+    refused("b.tif", "interleaved")
+    turned = [(274, 3, 1, 6, True)]
+    tifffile.imwrite(tmp_path / "c.tif", COLOURS, photometric="rgb", extratags=turned)
+    refused("c.tif", "turned")
+    tifffile.imwrite(tmp_path / "d.tif", COLOURS, photometric="rgb", rowsperstrip=20,
+                     compression="zlib")  # fmt: skip
+    whole = (tmp_path / "d.tif").read_bytes()
+    with tifffile.TiffFile(tmp_path / "d.tif") as file:
+        end = file.pages[0].dataoffsets[-1] + 3
+    (tmp_path / "d.tif").write_bytes(whole[:end])
+    refused("d.tif", "truncated|cannot be read")
+    np.save(tmp_path / "e.npy", COLOURS.astype(np.float32))
+    refused("e.npy", "unsigned samples|cannot be read by rows")
+    (tmp_path / "f.png").write_bytes(b"not a picture")
+    refused("f.png", "f.png")
+
+
+def test_rows_that_are_too_few(tiny_model: Path) -> None:
+    codec = Codec(device="cpu", tile_edge=64)
+    short = Rows(HEIGHT, WIDTH, 3, 8, iter([COLOURS[:100]]))
+    with pytest.raises(InputError, match="100 rows in place of 210"):
+        encode_strips(codec, short, io.BytesIO(), 50)
+    other = Rows(HEIGHT, WIDTH, 3, 8, iter([COLOURS[:, :-1]]))
+    with pytest.raises(InputError, match="in place of"):
+        encode_strips(codec, other, io.BytesIO(), 50)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm", ".npy"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_written_by_rows(
+    tmp_path: Path, suffix: str, dtype: type[np.unsignedinteger[Any]], channels: int
+) -> None:
+    samples = np.dstack([COLOURS, COLOURS[::-1, :, 0]]).astype(dtype)[..., :channels]
+    bands = (samples[k : k + 33] for k in range(0, HEIGHT, 33))
+    icc = PROFILE if channels > 2 else None
+    metadata = Metadata(icc, None, b"<x/>")
+    picture = Written(HEIGHT, WIDTH, channels, 8 * samples.itemsize, bands, metadata)
+    path = tmp_path / f"a{suffix}"
+    lost = save_rows(picture, path)
+    if suffix == ".npy":
+        assert np.array_equal(np.load(path).reshape(samples.shape), samples)
+        return
+    back = load(path)
+    colours = samples[..., :3] if channels > 2 else samples[..., 0]
+    if suffix == ".ppm":
+        assert lost and (back.pixels == colours.reshape(HEIGHT, WIDTH, -1)).all()
+        return
+    assert np.array_equal(back.pixels, colours)
+    assert (back.metadata.icc, back.metadata.xmp) == (icc, b"<x/>")
+    if channels in (2, 4):
+        assert back.alpha is not None and np.array_equal(back.alpha, samples[..., -1])
+    with pytest.raises(OutputError, match="exists"):
+        save_rows(picture, path)
+
+
+def test_formats_that_need_all_of_a_picture(tmp_path: Path) -> None:
+    picture = Written(1, 1, 3, 8, iter([COLOURS[:1, :1]]))
+    with pytest.raises(UsageError, match="cannot be written by rows"):
+        save_rows(picture, tmp_path / "a.webp")
+    with pytest.raises(UsageError, match="gray only"):
+        save_rows(picture, tmp_path / "a.pgm")
+
+
+def test_memory_does_not_grow_with_the_height(tiny_model: Path, tmp_path: Path) -> None:
+    def measured(height: int) -> dict[str, float]:
+        arguments = ["--width", "768", "--height", str(height), "--quality", "20"]
+        arguments += ["--tile-edge", "128", "--device", "cpu", "--out", str(tmp_path / "a.lic")]
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.gigapixel", *arguments],
+            capture_output=True,
+            env=environment(),
+            cwd=ROOT,
+            check=True,
+        )
+        result: dict[str, float] = json.loads(done.stdout)
+        return result
+
+    small, large = measured(1024), measured(7168)
+    assert large["mean_squared_error"] < 600
+    # 6144 rows more are 14 MB of pixels and as many of latents, which whole pictures take.
+    assert large["peak"] - small["peak"] < 9 << 20
+
+
+def test_the_commands(tiny_model: Path, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", COLOURS, photometric="rgb", iccprofile=PROFILE)
+    options = ("--strips", "--device", "cpu")
+    done = command("encode", "a.tif", "a.lic", "-q", "40", "--json", *options, cwd=tmp_path)
+    assert done.status == 0, done.err
+    record = json.loads(done.out)
+    assert record["bytes"] == (tmp_path / "a.lic").stat().st_size
+    back = command("decode", "a.lic", "b.png", *options, cwd=tmp_path)
+    assert back.status == 0, back.err
+    shown = load(tmp_path / "b.png")
+    assert np.array_equal(shown.pixels, Codec(device="cpu").decode(tmp_path / "a.lic").pixels)
+    assert shown.metadata.icc == PROFILE
+    for wrong in (
+        ("encode", "a.tif", "c.lic", "--target-psnr", "30"),
+        ("encode", "-", "c.lic"),
+        ("decode", "a.lic", "-"),
+        ("decode", "a.lic", "c.webp"),
+        ("decode", "a.lic", "c.png", "--scale", "1/2"),
+    ):
+        refused = command(*wrong, *options, cwd=tmp_path)
+        assert (refused.status, len(refused.err.splitlines())) == (2, 1), refused.err
+    assert command("decode", "a.lic", "c.npy", cwd=tmp_path).status == 2
+    large = command("encode", "a.tif", "d.lic", "--max-pixels", "1000", *options, cwd=tmp_path)
+    assert large.status == 3 and "strip" in large.error_line
+    assert not list(tmp_path.glob("[cd].*"))
