@@ -41,11 +41,9 @@ EXAMPLES: dict[str, Examples] = {
     ),
     "batch": (
         ("lcodec batch photos/ coded/ -q 60", "encode a tree, or go on with it"),
-        ("lcodec batch photos/ coded/ -n", "say what there is to do"),
         ("lcodec batch --decode coded/ photos/ --format tif", "and back"),
         ("find . -name '*.png' -print0 | lcodec batch -0 - coded/", "files of a list"),
         ("lcodec batch s3://a/in s3://a/out --engine ray", "from store to store, on a cluster"),
-        ("lcodec batch 'photos-{000..099}.tar' coded/", "tar shards"),
     ),
     "inspect": (
         ("lcodec inspect photo.lic", "for people"),

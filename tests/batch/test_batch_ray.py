@@ -46,12 +46,13 @@ def cluster() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_worker_niceness", "0")  # else they starve on a busy machine
         running = started(head)
         yield running
         running.shutdown()
 
 
-def started(head: dict[str, object]) -> Cluster:
+def started(head: dict[str, int]) -> Cluster:
     """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
     for attempt in range(3):
         try:
@@ -171,7 +172,7 @@ def command(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*words, "--engine", "ray", "--actor-cpus", "0.5"],
         cwd=ROOT,
-        env=environment(FAKE_WRITE_SECONDS="0.3"),
+        env=environment(FAKE_WRITE_SECONDS="0.3", RAY_worker_niceness="0"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
