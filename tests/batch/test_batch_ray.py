@@ -71,7 +71,7 @@ def actors() -> list[str]:
 
 
 def test_one_cluster_through_everything(
-    cluster: Cluster, make_batch: MakeBatch, tmp_path: Path
+    cluster: Cluster, make_batch: MakeBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, because starting actors takes long: results, deaths, what cannot work, the end."""
     names = ["a.png", "b-dies-once.png", "c.png", "d-fails.png", "e-falls.png", "f-lacks-once.png"]
@@ -83,6 +83,7 @@ def test_one_cluster_through_everything(
         assert pool.jobs == 2
         work(todo, pool, check, outcomes.append, settings(OPTIONS), together=1)
     assert not ray.is_initialized()
+    assert capsys.readouterr().out == ""
     shown = {o.source.name: (o.status.value, o.attempts) for o in outcomes}
     assert shown == {
         "a.png": ("done", 1),
