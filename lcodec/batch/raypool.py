@@ -245,8 +245,10 @@ class Actors:
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
-            sys.stdout = self._stdout
-            self._ray.shutdown()
+            try:
+                self._ray.shutdown()
+            finally:
+                sys.stdout = self._stdout
 
 
 @dataclass
