@@ -7,12 +7,13 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TextIO, cast
 
 from lcodec import __version__
 from lcodec.batch.actor import Claim, Serving
@@ -57,6 +58,7 @@ class Actors:
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
         self._ray: Any = None
         self._connected = False
+        self._stdout = sys.stdout
         self.jobs = 1
         self._idle: list[_Actor] = []
         self._starting: dict[Any, _Actor] = {}
@@ -237,11 +239,16 @@ class Actors:
             except Exception as error:  # of many kinds
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
+        self._stdout = sys.stdout
+        sys.stdout = cast(TextIO, _WithoutRay(sys.stdout))
 
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
-            self._ray.shutdown()
+            try:
+                self._ray.shutdown()
+            finally:
+                sys.stdout = self._stdout
 
 
 @dataclass
@@ -251,6 +258,21 @@ class _Actor:
     handle: Any
     node: str = ""
     token: str = ""
+
+
+class _WithoutRay:
+    """Standard output, which is for results: threads of Ray print there of every death."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if threading.current_thread().name.startswith("ray_"):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Feed:

@@ -46,12 +46,13 @@ def cluster() -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_worker_niceness", "0")  # else they starve on a busy machine
         running = started(head)
         yield running
         running.shutdown()
 
 
-def started(head: dict[str, object]) -> Cluster:
+def started(head: dict[str, int]) -> Cluster:
     """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
     for attempt in range(3):
         try:
@@ -70,7 +71,7 @@ def actors() -> list[str]:
 
 
 def test_one_cluster_through_everything(
-    cluster: Cluster, make_batch: MakeBatch, tmp_path: Path
+    cluster: Cluster, make_batch: MakeBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, because starting actors takes long: results, deaths, what cannot work, the end."""
     names = ["a.png", "b-dies-once.png", "c.png", "d-fails.png", "e-falls.png", "f-lacks-once.png"]
@@ -82,6 +83,7 @@ def test_one_cluster_through_everything(
         assert pool.jobs == 2
         work(todo, pool, check, outcomes.append, settings(OPTIONS), together=1)
     assert not ray.is_initialized()
+    assert capsys.readouterr().out == ""
     shown = {o.source.name: (o.status.value, o.attempts) for o in outcomes}
     assert shown == {
         "a.png": ("done", 1),
@@ -171,7 +173,7 @@ def command(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*words, "--engine", "ray", "--actor-cpus", "0.5"],
         cwd=ROOT,
-        env=environment(FAKE_WRITE_SECONDS="0.3"),
+        env=environment(FAKE_WRITE_SECONDS="0.3", RAY_worker_niceness="0"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
