@@ -20,7 +20,7 @@ from torch import Tensor
 from lcodec import weights
 from lcodec.codec import Codec
 from lcodec.errors import LcodecError, UnsupportedError, WeightsError
-from lcodec.weights import find, stored
+from lcodec.weights import state, stored
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.load import (
     CONFIG_FILE,
@@ -265,7 +265,7 @@ def test_files_that_are_none(models: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     assert weights.stated_id(model) is None
-    assert find.file_state(path, model.files[0]) is weights.FileState.UNREADABLE
+    assert state.file_state(path, model.files[0]) is weights.FileState.UNREADABLE
     with pytest.raises(WeightsError, match="unreadable"):
         weights.read_model_files(model)
 
