@@ -138,7 +138,7 @@ def test_what_is_hashed_is_what_is_used(models: Path, monkeypatch: pytest.Monkey
         opened.append(path.parent.name + "/" + path.name)
         return stored.open_regular(path)
 
-    monkeypatch.setattr(find, "open_regular", counting)
+    monkeypatch.setattr(state, "open_regular", counting)
     load_model("groupedmixer", "cpu")
     assert sorted(opened) == sorted(
         f"{folder}/{file}"
