@@ -10,11 +10,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import ray
 from PIL import Image
-from ray.cluster_utils import Cluster
 
 from lcodec import container
 from lcodec.batch.actor import Claim
@@ -32,6 +31,10 @@ from .conftest import MakeBatch
 from .fakes import OPTIONS, FakeRecipe
 from .test_batch_pool import Stub, tasks
 
+ray: Any = pytest.importorskip("ray", reason="`make slow` installs it")
+
+pytestmark = pytest.mark.slow
+
 if sys.platform != "linux":
     pytest.skip("clusters for tests are for Linux", allow_module_level=True)
 
@@ -40,7 +43,7 @@ STORE = 80 << 20
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Iterator[Any]:
     """A cluster of one node with two cores, to which nodes can be added."""
     head = {"num_cpus": 2, "object_store_memory": STORE, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
@@ -52,11 +55,12 @@ def cluster() -> Iterator[Cluster]:
         running.shutdown()
 
 
-def started(head: dict[str, int]) -> Cluster:
+def started(head: dict[str, int]) -> Any:
     """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
+    pytest.importorskip("ray.cluster_utils")
     for attempt in range(3):
         try:
-            return Cluster(initialize_head=True, head_node_args=head)
+            return ray.cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         except Exception:
             if attempt == 2:
                 raise
@@ -71,7 +75,7 @@ def actors() -> list[str]:
 
 
 def test_one_cluster_through_everything(
-    cluster: Cluster, make_batch: MakeBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: Any, make_batch: MakeBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One test, because starting actors takes long: results, deaths, what cannot work, the end."""
     names = ["a.png", "b-dies-once.png", "c.png", "d-fails.png", "e-falls.png", "f-lacks-once.png"]
@@ -127,8 +131,7 @@ def test_cluster_that_is_not_there() -> None:
         pool.__enter__()
 
 
-@pytest.mark.slow
-def test_a_node_is_lost_half_way(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_node_is_lost_half_way(cluster: Any, tmp_path: Path) -> None:
     count = 60
     (tmp_path / "in").mkdir()
     for number in range(count):
@@ -182,7 +185,6 @@ def command(*arguments: str | Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 def test_interrupt_leaves_nothing_and_a_second_run_finishes(tmp_path: Path) -> None:
     source, coded = tmp_path / "in", tmp_path / "out"
     source.mkdir()
@@ -229,8 +231,7 @@ def serving() -> list[str]:
     return found
 
 
-@pytest.mark.slow
-def test_actors_wait_for_their_work(cluster: Cluster) -> None:
+def test_actors_wait_for_their_work(cluster: Any) -> None:
     """Nothing piles up: bundles are drawn as actors are free."""
     drawn = finished = most = 0
 
