@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -47,20 +49,17 @@ def cluster() -> Iterator[Cluster]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_worker_niceness", "0")  # else they starve on a busy machine
-        running = started(head)
+        running = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
         yield running
         running.shutdown()
 
 
-def started(head: dict[str, int]) -> Cluster:
-    """A cluster; Ray gives up on a machine that is busy for half a minute, so it may take more."""
-    for attempt in range(3):
-        try:
-            return Cluster(initialize_head=True, head_node_args=head)
-        except Exception:
-            if attempt == 2:
-                raise
-    raise AssertionError
+def patiently(start: Callable[[], Any]) -> Any:
+    """What is started: Ray gives up where a machine is busy for half a minute, so more than once."""
+    for _ in range(3):
+        with contextlib.suppress(Exception):
+            return start()
+    return start()
 
 
 def actors() -> list[str]:
@@ -133,7 +132,7 @@ def test_a_node_is_lost_half_way(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(count):
         Image.new("L", (8, 8), number).save(tmp_path / "in" / f"{number:02}.png")
-    second = cluster.add_node(num_cpus=2, object_store_memory=STORE)
+    second = patiently(lambda: cluster.add_node(num_cpus=2, object_store_memory=STORE))
     cluster.wait_for_nodes()
     plan = plan_tree(tmp_path / "in", tmp_path / "out", inputs={".png"})
     check = Check(OPTIONS)
