@@ -123,7 +123,7 @@ def test_one_cluster_through_everything(
 
 def test_cluster_that_is_not_there() -> None:
     pool = Actors(Stub("fine"), SMALL, most=1, address="127.0.0.1:1")
-    with pytest.raises(LcodecError, match=r"^Ray cluster 127\.0\.0\.1:1: "):
+    with pytest.raises(LcodecError, match=r"^Ray cluster 127\.0\.0\.1:1: cannot be reached: "):
         pool.__enter__()
 
 
