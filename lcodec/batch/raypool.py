@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -228,6 +229,7 @@ class Actors:
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE,
             }
+        _knock(self._address)
         with _own_signals():
             try:
                 ray.init(
@@ -292,6 +294,17 @@ class _Feed:
         if not self._first and (bundle := next(self._waiting, None)) is not None:
             self._first.append(bundle)
         return bool(self._first)
+
+
+def _knock(address: str) -> None:
+    """Make sure that somebody answers at a HOST:PORT, for which Ray itself would wait a minute."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise LcodecError(f"Ray cluster {address}: cannot be reached: {_line(error)}") from error
 
 
 def _again(bundle: Bundle) -> Bundle:
