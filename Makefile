@@ -62,7 +62,8 @@ fuzz: $(INSTALLED) ## Coverage-guided fuzzing of all that reads files, for MINUT
 	$(BIN)/python -m tests.fuzz.target build/fuzz -max_total_time=$$((60 * $(MINUTES))) \
 		-artifact_prefix=build/fuzz-
 
-slow: $(INSTALLED) ## The tests that take long
+slow: $(INSTALLED) ## The tests that take long, clusters of Ray among them
+	$(BIN)/python -m pip install --quiet "ray>=2.49"
 	$(BIN)/python -m pytest -m slow
 
 bench: $(INSTALLED) ## Rate and distortion over the pictures in the folder SET

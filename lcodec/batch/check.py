@@ -157,7 +157,7 @@ class Check:
         try:
             state = listed.output or (None if listed.is_new else _state(output))
             if state is None:
-                if _leads_nowhere(output) and not self._force:
+                if isinstance(output, Path) and output.is_symlink() and not self._force:
                     reason = f"{output}: is a link to nothing; `-f` writes what it points to"
                     return Decision(job, Action.REFUSE, reason)
                 return Decision(job, Action.MAKE, "new")
@@ -225,10 +225,6 @@ def direction_of(options: Options) -> Encoding | Decoding:
     if isinstance(options, EncodeOptions):
         return Encoding(options)
     return Decoding(options)
-
-
-def _leads_nowhere(output: Location) -> bool:
-    return isinstance(output, Path) and output.is_symlink()
 
 
 def _state(output: Location) -> State | None:

@@ -7,12 +7,14 @@ import logging
 import math
 import os
 import signal
+import socket
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TextIO, cast
 
 from lcodec import __version__
 from lcodec.batch.actor import Claim, Serving
@@ -57,6 +59,7 @@ class Actors:
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
         self._ray: Any = None
         self._connected = False
+        self._stdout = sys.stdout
         self.jobs = 1
         self._idle: list[_Actor] = []
         self._starting: dict[Any, _Actor] = {}
@@ -226,6 +229,7 @@ class Actors:
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE,
             }
+        _knock(self._address)
         with _own_signals():
             try:
                 ray.init(
@@ -237,11 +241,16 @@ class Actors:
             except Exception as error:  # of many kinds
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
+        self._stdout = sys.stdout
+        sys.stdout = cast(TextIO, _WithoutRay(sys.stdout))
 
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
-            self._ray.shutdown()
+            try:
+                self._ray.shutdown()
+            finally:
+                sys.stdout = self._stdout
 
 
 @dataclass
@@ -251,6 +260,21 @@ class _Actor:
     handle: Any
     node: str = ""
     token: str = ""
+
+
+class _WithoutRay:
+    """Standard output, which is for results: threads of Ray print there of every death."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if threading.current_thread().name.startswith("ray_"):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Feed:
@@ -270,6 +294,17 @@ class _Feed:
         if not self._first and (bundle := next(self._waiting, None)) is not None:
             self._first.append(bundle)
         return bool(self._first)
+
+
+def _knock(address: str) -> None:
+    """Make sure that somebody answers at a HOST:PORT, for which Ray itself would wait a minute."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise LcodecError(f"Ray cluster {address}: cannot be reached: {_line(error)}") from error
 
 
 def _again(bundle: Bundle) -> Bundle:

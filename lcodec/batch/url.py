@@ -127,7 +127,7 @@ class Url:
             root = str(store._strip_protocol(path)).rstrip("/")
             found: dict[str, dict[str, Any]] = store.find(path, detail=True)
             if not found and not store.exists(path):
-                raise FileNotFoundError(f"{self}: no such folder")
+                raise FileNotFoundError(f"{self}: no such file or folder")
             if root in {name.rstrip("/") for name in found}:
                 raise NotADirectoryError(f"{self}: is not a folder")
             files = {name: info for name, info in found.items() if info.get("type") == "file"}

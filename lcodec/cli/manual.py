@@ -37,7 +37,6 @@ EXAMPLES: dict[str, Examples] = {
         ("lcodec batch --decode coded/ photos/ --format tif", "and back"),
         ("find . -name '*.png' -print0 | lcodec batch -0 - coded/", "files of a list"),
         ("lcodec batch s3://a/in s3://a/out --engine ray", "from store to store, on a cluster"),
-        ("lcodec batch 'photos-{000..099}.tar' coded/", "tar shards"),
     ),
     "view": (
         ("lcodec view photo.lic", "in the system's viewer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +12,24 @@ import typer
 
 from lcodec.cli import complete, console
 from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption
-from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
 from lcodec.cli.values import whole
 from lcodec.errors import OutputError
-from lcodec.training.options import TrainOptions
 
-DEFAULTS = TrainOptions(data=Path(), run=Path())
-"""Of a run of which nothing is said."""
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the help tells of a run of which nothing is said: some of TrainOptions' defaults."""
+
+    stage: str = "transforms"
+    minutes: float = 60
+    save_minutes: float = 5
+    lr: float = 2.5e-3
+    decay: float = 0.7
+    latent_crops: int = 2000
+    seed: int = 1
+
+
+DEFAULTS = Defaults()
 
 RUN, MODEL, SCHEDULE = "The run", "The model", "Schedule"
 
@@ -308,6 +320,7 @@ def train(
         "compile_blocks": compile_blocks,
     }
     # Only now: no other command needs anything of the trainer.
+    from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
 
     begun = (run / "run.json").exists()
     options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)

@@ -39,6 +39,7 @@ from lcodec.integer.kit import (
 _SCORE = Format(P.OCTAVE, -P.SCORE_LIMIT, P.SCORE_LIMIT)
 _MEAN = Format(P.MEAN_SCALE, -P.HEAD_MEAN_LIMIT, P.HEAD_MEAN_LIMIT)
 _INDEX = Format(1, 0, P.SCALE_LEVELS - 1)
+_LARGEST = 1 << 26  # numbers in a tensor, many times what released models have
 
 
 def rescale(total: Tensor, multiplier: Tensor, form: Format, dtype: torch.dtype) -> Tensor:
@@ -51,9 +52,6 @@ class Prepared:
 
     def prepare(self) -> None:
         """Derive the working tensors; called once after loading and moving to a device."""
-
-
-_LARGEST = 1 << 26  # numbers in a tensor, many times what released models have
 
 
 def _store(layer: nn.Module, name: str, shape: Sequence[int], dtype: torch.dtype) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import torch
@@ -264,9 +265,8 @@ class Trainer:
         """
         o = self.options
         o.run.mkdir(parents=True, exist_ok=True)
-        torch.set_flush_denormal(True)  # denormal moments would slow every step down
         last_save = last_report = clock = time.monotonic()
-        with (o.run / "log.ndjson").open("a") as log, Interrupts() as interrupts:
+        with (o.run / "log.ndjson").open("a") as log, Interrupts() as interrupts, _no_denormals():
             while self.progress() < 1.0:
                 self.step()
                 now = time.monotonic()
@@ -300,6 +300,16 @@ class Trainer:
         if rate is not None:
             entry = {"event": "validation", "step": self.steps, "bpp": round(rate, 5)}
             _write(log, entry, self.report)
+
+
+@contextmanager
+def _no_denormals() -> Iterator[None]:
+    """Take denormal numbers for 0 in this thread: denormal moments would slow every step down."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)  # others may count on them
 
 
 def _write(log: TextIO, entry: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:

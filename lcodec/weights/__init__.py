@@ -1,12 +1,8 @@
 """Pretrained models: found, checked against their lock, loaded. Here without torch."""
 
 from lcodec.weights.find import (
-    CONFIG_NAME,
     ENTROPY_NAME,
-    UNTOLD_TUNE,
     FileCheck,
-    FileState,
-    ModelInfo,
     at_hand,
     coding_models,
     comparable_models,
@@ -16,11 +12,11 @@ from lcodec.weights.find import (
     read_files_beside,
     read_model_files,
     require_model,
-    stated_id,
-    stated_tune,
     verify,
 )
+from lcodec.weights.info import CONFIG_NAME, UNTOLD_TUNE, ModelInfo, stated_id, stated_tune
 from lcodec.weights.places import ENVIRONMENT, Place, default_folder, search_places
+from lcodec.weights.state import FileState
 
 __all__ = [
     "CONFIG_NAME",

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from lcodec.errors import OutputError, WeightsError
 from lcodec.weights.catalogue import Released, find_released, read_catalogue
-from lcodec.weights.find import FileState, file_state
 from lcodec.weights.howtoget import SOURCE_VARIABLE, shown_command
 from lcodec.weights.lock import write_lock
 from lcodec.weights.places import Place, added_folder, added_place, checkout
 from lcodec.weights.sources import FolderSource, GitSource, Source, is_address, open_source
+from lcodec.weights.state import FileState, file_state
 
 Progress = Callable[[int, int], object]
 """Is told bytes done, bytes in all."""

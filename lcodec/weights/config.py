@@ -13,7 +13,7 @@ from lcodec.errors import UsageError, WeightsError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
 from lcodec.nets.tune import Reach, Tune, find_tune
-from lcodec.weights.find import UNTOLD_TUNE
+from lcodec.weights.info import UNTOLD_TUNE
 
 
 @dataclass(frozen=True)

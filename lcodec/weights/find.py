@@ -8,70 +8,24 @@ only.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from lcodec.errors import WeightsError
 from lcodec.suggest import did_you_mean
-from lcodec.tunes import TuneName
 from lcodec.weights.howtoget import how_to_get
+from lcodec.weights.info import ModelInfo, stated_id, stated_transforms
 from lcodec.weights.lock import (
     LOCK_NAME,
     LockedFile,
     check_model_name,
-    is_model_name,
     read_lock,
 )
 from lcodec.weights.places import Place, search_places
-from lcodec.weights.stored import CONFIG_LIMIT, open_regular, parse_object, read_small
+from lcodec.weights.state import FileState, file_state, read_file
 
-CONFIG_NAME = "config.json"
 ENTROPY_NAME = "entropy.safetensors"
-UNTOLD_TUNE = TuneName.PSNR
-"""The tune of models whose configuration names none."""
-_ID = re.compile(r"[0-9a-f]{8}")
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A model some lock lists: its files, and the place it is taken from.
-
-    ``name`` is what it is asked for by: its own name, or ``name@id``.
-    """
-
-    name: str
-    files: tuple[LockedFile, ...]
-    place: Place
-
-    @property
-    def folder(self) -> Path:
-        """The folder of its files."""
-        return self.place.folder / self.files[0].model
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its files, as the lock says."""
-        return sum(file.size for file in self.files)
-
-    def missing(self) -> list[LockedFile]:
-        """Its files that are not there."""
-        return [f for f in self.files if not f.located_in(self.place.folder).is_file()]
-
-
-class FileState(StrEnum):
-    """What checking a file found."""
-
-    OK = "ok"
-    MISSING = "missing"
-    WRONG_SIZE = "wrong size"
-    WRONG_HASH = "wrong hash"
-    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -241,41 +195,6 @@ def at_hand(model_id: str) -> ModelInfo | None:
     return next((model for model in models if not model.missing()), None)
 
 
-def stated(model: ModelInfo) -> dict[str, Any]:
-    """What a model's configuration states; empty if it cannot be read."""
-    return _config_in(model.folder)
-
-
-def _config_in(folder: Path) -> dict[str, Any]:
-    try:
-        return parse_object(read_small(folder / CONFIG_NAME, CONFIG_LIMIT))
-    except (OSError, ValueError):
-        return {}
-
-
-def stated_id(model: ModelInfo) -> str | None:
-    """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
-    found = stated(model).get("model_id")
-    return found if isinstance(found, str) and _ID.fullmatch(found) else None
-
-
-def stated_transforms(model: ModelInfo) -> str | None:
-    """The name of a model's transforms by its configuration; None if it cannot be read."""
-    found = stated(model).get("transforms")
-    return found if isinstance(found, str) and is_model_name(found) else None
-
-
-def stated_tune(model: ModelInfo) -> str:
-    """The tune that the transforms of a model were trained for, by their configuration.
-
-    A configuration that cannot be read is told of by whoever loads the model; here it counts as
-    one of the first, which did not say.
-    """
-    shared = stated_transforms(model)
-    tune = _config_in(model.folder.parent / shared).get("tune") if shared else None
-    return tune if isinstance(tune, str) else UNTOLD_TUNE
-
-
 def read_model_files(model: str | ModelInfo) -> dict[str, bytes]:
     """Contents of all files of a model by their names in its folder, of which the hash is right.
 
@@ -307,7 +226,7 @@ def read_files_beside(model: ModelInfo, name: str) -> dict[str, bytes]:
 def _contents(model: ModelInfo) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     for file in model.files:
-        state, data = _read(file.located_in(model.place.folder), file)
+        state, data = read_file(file.located_in(model.place.folder), file)
         if state is not FileState.OK:
             raise WeightsError(
                 f"model `{model.name}`: {file.name} is not the file that {model.place.lock} lists"
@@ -338,29 +257,6 @@ def _check(model: ModelInfo, file: LockedFile) -> FileCheck:
     own = file.model == model.files[0].model
     name = file.name if own else f"{file.model}/{file.name}"
     return FileCheck(model.name, name, file.size, file_state(path, file), path)
-
-
-def file_state(path: Path, file: LockedFile) -> FileState:
-    """Whether the file at ``path`` is the one that a lock lists."""
-    return _read(path, file)[0]
-
-
-def _read(path: Path, file: LockedFile) -> tuple[FileState, bytes]:
-    """The file at ``path`` if it is the one that a lock lists."""
-    try:
-        with open_regular(path) as stream:
-            if os.fstat(stream.fileno()).st_size != file.size:
-                return FileState.WRONG_SIZE, b""
-            data = stream.read(file.size + 1)
-    except FileNotFoundError:
-        return FileState.MISSING, b""
-    except OSError:
-        return FileState.UNREADABLE, b""
-    if len(data) != file.size:
-        return FileState.WRONG_SIZE, b""
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        return FileState.WRONG_HASH, b""
-    return FileState.OK, data
 
 
 def _listed_models(damaged: bool = False) -> list[ModelInfo]:

@@ -103,6 +103,7 @@ def test_shards_there_and_back(
 
     # The picture that could not be encoded is finished, too.
     assert run(coding) == 9
+    assert run(["batch", "photos-00.tar", "photos-01.tar", *coding[2:]]) == 9  # named one by one
     assert run([*coding, "-q", "31", "--quiet"]) == 1
     assert "./deep/a.lic is made with quality 30, not 31; `-f`" in capsys.readouterr().err
     back = ["batch", "--decode", "out/photos-{00..01}.tar", "back-{5..6}.tar", "-j", "1"]

@@ -182,6 +182,37 @@ def test_list_of_urls(folder: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch
     assert "is an input and an output" in (both.problems[0].error or "")
 
 
+@pytest.mark.usefixtures("tiny_model")
+def test_several_urls_as_sources(folder: Path, bucket: Any, capsys: Capture) -> None:
+    bucket.put(str(folder / "in"), "pictures/in", recursive=True)
+    bucket.put_file(str(folder / "in" / "c.jpg"), "pictures/plain")
+    tail = ["-q", "30", "-j", "1", "--quiet"]
+    single = ["batch", "s3://pictures/in/deep/b.png", str(folder / "one"), *tail]
+    assert run(single) == 0
+    assert sorted(contents(folder / "one")) == ["b.lic"]
+    several = ["s3://pictures/in/a.png", "s3://pictures/in/deep", "s3://pictures/plain"]
+    assert run(["batch", *several, str(folder / "out"), *tail]) == 0
+    assert sorted(contents(folder / "out")) == ["in/a.lic", "in/deep/b.lic", "plain.lic"]
+    based = ["batch", *several[:2], "-o", str(folder / "based"), "--base", "s3://pictures/in/"]
+    assert run([*based, *tail]) == 0
+    assert sorted(contents(folder / "based")) == ["a.lic", "deep/b.lic"]
+    assert run(["batch", several[0], "s3://pictures/in/none.png", str(folder / "o"), *tail]) == 3
+    assert "s3://pictures/in/none.png: no such file or folder" in capsys.readouterr().err
+    assert run(["batch", several[0], str(folder / "in"), str(folder / "o"), *tail]) == 2
+    assert "paths and URLs in one list" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_damaged_source_whose_output_is_there(folder: Path, bucket: Any, capsys: Capture) -> None:
+    data = lcodec.encode(folder / "in" / "a.png", 30)
+    bucket.pipe_file("pictures/in/a.lic", data)
+    decoding = ["batch", "--decode", "s3://pictures/in", str(folder / "out"), "-j", "1", "-f"]
+    assert run(decoding) == 0
+    bucket.pipe_file("pictures/in/a.lic", data[:-1])
+    assert run(decoding[:-1]) == 1
+    assert "s3://pictures/in/a.lic: " in capsys.readouterr().err.splitlines()[-2]
+
+
 def test_s3_outputs_appear_whole_and_are_not_replaced(
     bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -215,7 +246,7 @@ def test_bucket_that_is_not_there(
     assert run(["batch", "s3://pictures/none", str(tmp_path / "out")]) == 3
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert lines[1] == "lcodec: s3://pictures/none: no such folder"
+    assert lines[1] == "lcodec: s3://pictures/none: no such file or folder"
 
 
 class Renaming(LocalFileSystem):  # type: ignore[misc]
@@ -268,10 +299,13 @@ def test_web_server_as_source(folder: Path, capsys: Capture) -> None:
         assert run(coding) == 0
         assert run(coding) == 9
         assert run(["batch", f"{source}/none", str(folder / "out")]) == 3
+        files = [f"{source}/a.png", f"{source}/c.jpg", str(folder / "files")]
+        assert run(["batch", *files, "-q", "30", "-j", "1"]) == 0
         web.shutdown()
     assert sorted(contents(folder / "out")) == ["a.lic", "c.lic", "deep/b.lic"]
     expected = lcodec.encode(folder / "in" / "deep" / "b.png", 30)
     assert (folder / "out" / "deep" / "b.lic").read_bytes() == expected
+    assert sorted(contents(folder / "files")) == ["a.lic", "c.lic"]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -337,6 +371,14 @@ def test_memory_is_of_one_process(folder: Path, capsys: Capture) -> None:
         (["in", "out", "--actor-cpus", "2"], 2, "need `--engine ray`"),
         (["in", "out", "--engine", "spark"], 2, "--engine"),
         (["in", "out-{0..3}.tar"], 2, "shards are made of shards"),
+        (["in", "a.tar", "out"], 2, "shards and other sources in one batch"),
+        (["a.tar", "out", "--base", "in"], 2, "`--base` is for files"),
+        (["in", "out", "--engine", "ray", "--threads", "2"], 2, "`--threads`"),
+        (
+            ["in", "out", "--engine", "ray", "--actor-cpus", "nan"],
+            2,
+            "not a number of 0.01 or more",
+        ),
     ],
 )
 @pytest.mark.usefixtures("tiny_model")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lcodec.cli.main import run
-from lcodec.cli.train import Stage, train
+from lcodec.cli.train import DEFAULTS, Stage, train
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
 from lcodec.training import trainer
@@ -78,6 +78,8 @@ def test_defaults_are_those_of_the_library(
     assert Notes.made[0].options == expected
     assert Notes.made[0].config == ModelConfig()
     assert [stage.value for stage in Stage] == list(STAGES)
+    told = vars(DEFAULTS)
+    assert {name: getattr(expected, name) for name in told} == told
 
 
 def test_options_reach_the_trainer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def test_run_folder_log_and_export(
     train(options(pictures, run))
     log = [json.loads(line) for line in (run / "log.ndjson").read_text().splitlines()]
     assert log[-1]["step"] == 6 and math.isfinite(log[-1]["loss"])
+    assert sys.float_info.min * 0.5 > 0  # small numbers are left as they are again
     export_run(run, tmp_path / "models", "groupedmixer")
     monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
     codec = Codec("groupedmixer", device="cpu")

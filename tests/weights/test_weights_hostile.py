@@ -20,7 +20,7 @@ from torch import Tensor
 from lcodec import weights
 from lcodec.codec import Codec
 from lcodec.errors import LcodecError, UnsupportedError, WeightsError
-from lcodec.weights import find, stored
+from lcodec.weights import state, stored
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.load import (
     CONFIG_FILE,
@@ -138,7 +138,7 @@ def test_what_is_hashed_is_what_is_used(models: Path, monkeypatch: pytest.Monkey
         opened.append(path.parent.name + "/" + path.name)
         return stored.open_regular(path)
 
-    monkeypatch.setattr(find, "open_regular", counting)
+    monkeypatch.setattr(state, "open_regular", counting)
     load_model("groupedmixer", "cpu")
     assert sorted(opened) == sorted(
         f"{folder}/{file}"
@@ -265,7 +265,7 @@ def test_files_that_are_none(models: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     assert weights.stated_id(model) is None
-    assert find.file_state(path, model.files[0]) is weights.FileState.UNREADABLE
+    assert state.file_state(path, model.files[0]) is weights.FileState.UNREADABLE
     with pytest.raises(WeightsError, match="unreadable"):
         weights.read_model_files(model)
 

@@ -1,0 +1,79 @@
+"""A model as a lock lists it, and what its configuration states. Standard library only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lcodec.tunes import TuneName
+from lcodec.weights.lock import LockedFile, is_model_name
+from lcodec.weights.places import Place
+from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
+
+CONFIG_NAME = "config.json"
+UNTOLD_TUNE = TuneName.PSNR
+"""The tune of models whose configuration names none."""
+_ID = re.compile(r"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model some lock lists: its files, and the place it is taken from.
+
+    ``name`` is what it is asked for by: its own name, or ``name@id``.
+    """
+
+    name: str
+    files: tuple[LockedFile, ...]
+    place: Place
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self.place.folder / self.files[0].model
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files, as the lock says."""
+        return sum(file.size for file in self.files)
+
+    def missing(self) -> list[LockedFile]:
+        """Its files that are not there."""
+        return [f for f in self.files if not f.located_in(self.place.folder).is_file()]
+
+
+def stated(model: ModelInfo) -> dict[str, Any]:
+    """What a model's configuration states; empty if it cannot be read."""
+    return _config_in(model.folder)
+
+
+def _config_in(folder: Path) -> dict[str, Any]:
+    try:
+        return parse_object(read_small(folder / CONFIG_NAME, CONFIG_LIMIT))
+    except (OSError, ValueError):
+        return {}
+
+
+def stated_id(model: ModelInfo) -> str | None:
+    """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
+    found = stated(model).get("model_id")
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+
+
+def stated_transforms(model: ModelInfo) -> str | None:
+    """The name of a model's transforms by its configuration; None if it cannot be read."""
+    found = stated(model).get("transforms")
+    return found if isinstance(found, str) and is_model_name(found) else None
+
+
+def stated_tune(model: ModelInfo) -> str:
+    """The tune that the transforms of a model were trained for, by their configuration.
+
+    A configuration that cannot be read is told of by whoever loads the model; here it counts as
+    one of the first, which did not say.
+    """
+    shared = stated_transforms(model)
+    tune = _config_in(model.folder.parent / shared).get("tune") if shared else None
+    return tune if isinstance(tune, str) else UNTOLD_TUNE

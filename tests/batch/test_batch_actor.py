@@ -1,0 +1,64 @@
+"""What can be said of the Ray engine without Ray."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lcodec import __version__
+from lcodec.batch.actor import Claim, Serving
+from lcodec.batch.work import Made
+from lcodec.cli.main import run
+from lcodec.errors import LcodecError
+
+from .conftest import MakeBatch
+from .test_batch_pool import Stub, tasks
+
+
+def test_actors_on_a_node() -> None:
+    node = {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0, "memory": 1000.0}}
+    assert Claim().fits(node) == 4
+    assert Claim(cpus=0.1).fits(node) == 40
+    assert Claim(cpus=3).fits(node) == 1
+    assert Claim(gpus=0.25, memory=400).fits(node) == 2
+    assert Claim(gpus=2).fits(node) == 0
+    assert Claim().fits({**node, "Alive": False}) == 0
+    assert Claim().fits({"Alive": True, "Resources": {}}) == 0
+    assert str(Claim(2, 0.5, 3 * 10**9)) == "2 cores, 0.5 GPUs and 3.0 GB of memory"
+
+
+def test_actor_makes_files_in_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "LCODEC_MODELS", "KMP_BLOCKTIME"):
+        monkeypatch.setenv(name, "x")  # and are as before at the end
+    monkeypatch.setenv("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "x")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr("lcodec.startup._Process.own", False)
+    actor = Serving(Stub("fine"), __version__, 3, {"LCODEC_MODELS": "/models"})
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
+    assert os.environ["LCODEC_MODELS"] == "/models"
+    assert os.environ["GOMP_SPINCOUNT"]  # fair to other processes, as workers here are
+    assert isinstance(actor.make(next(tasks(1)))[0], Made)
+    with pytest.raises(LcodecError, match=f"a node of the cluster has lcodec {__version__}, not 0"):
+        Serving(Stub("fine"), "0", 1, {})
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_ray_that_is_not_installed(
+    make_batch: MakeBatch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_batch("a.png")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out"), "--engine", "ray"]) == 2
+    line = "lcodec: `--engine ray` needs Ray: pip install 'lcodec[ray]'"
+    assert capsys.readouterr().err.splitlines() == [line]
+    assert not (tmp_path / "out").exists()
