@@ -33,8 +33,11 @@ def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) ->
     longest = max(header.width, header.height)
     scale = max((scale for scale in SCALES if longest >= scale * side), default=1)
     image = shown(data, scale=scale, device=device, max_pixels=max_pixels)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return image
+    sides = header.width, header.height
+    size = [max(1, round(length * min(1, side / longest))) for length in sides]
+    # The last pixels of a preview may go on beyond the picture.
+    box = (0, 0, header.width / scale, header.height / scale)
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS, box, reducing_gap=3.0)
 
 
 def png(image: Image.Image) -> bytes:

@@ -241,3 +241,20 @@ def test_in_a_real_browser(server: Server, tmp_path: Path) -> None:
         # The script has run, so the policy lets it; and the picture is there.
         assert f'data-ready="{ready}"' in done.stdout
         assert re.search(r"<output>\d+ %</output>", done.stdout)
+
+
+def test_thumbnails_come_from_previews(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = lcodec.encode(picture(40, 300), device="cpu")
+    scales = []
+    shown = preview.shown
+
+    def note(data: bytes, **options: Any) -> Image.Image:
+        scales.append(options["scale"])
+        return shown(data, **options)
+
+    monkeypatch.setattr(preview, "shown", note)
+    sizes = [preview.preview(data, side, max_pixels=12_000).size for side in (300, 150, 60, 20, 10)]
+    assert sizes == [(300, 40), (150, 20), (60, 8), (20, 3), (10, 1)]
+    assert scales == [1, 2, 4, 8, 16]
+    with pytest.raises(lcodec.InputError, match="limit of 11999 pixels"):
+        preview.preview(data, 10, max_pixels=11_999)
