@@ -41,10 +41,17 @@ PIXELS_A_THREAD = 1 << 16
 
 
 class _Process:
-    """What is known of this process: whether it is ours, and threads as torch would have them."""
+    """What is known of this process.
+
+    Attributes:
+        own: it is ours.
+        threads: as many as torch would take; None if the user has said how many.
+        chosen: what they were set to last.
+    """
 
     own = False
     threads: int | None = None
+    chosen: int | None = None
 
 
 def settings(variables: Mapping[str, str]) -> dict[str, str]:
@@ -105,11 +112,16 @@ def use_threads(count: int) -> None:
 
 
 def suit_threads(pixels: int) -> None:
-    """As many threads as so many pixels are worth, in a process of ours that was told no number."""
+    """As many threads as so many pixels are worth, in a process of ours that was told no number.
+
+    If somebody has told torch another number meanwhile, that stays, too.
+    """
     import torch
 
-    if _Process.own and _Process.threads is not None:
-        torch.set_num_threads(max(1, min(_Process.threads, pixels // PIXELS_A_THREAD)))
+    untold = torch.get_num_threads() == _Process.chosen
+    if _Process.own and _Process.threads is not None and untold:
+        _Process.chosen = max(1, min(_Process.threads, pixels // PIXELS_A_THREAD))
+        torch.set_num_threads(_Process.chosen)
 
 
 def torch_is_loaded() -> None:
@@ -119,4 +131,4 @@ def torch_is_loaded() -> None:
     if _Process.own:
         keep_memory()
     if not {"OMP_NUM_THREADS", "MKL_NUM_THREADS"} & set(os.environ):
-        _Process.threads = torch.get_num_threads()
+        _Process.threads = _Process.chosen = torch.get_num_threads()

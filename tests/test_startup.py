@@ -117,6 +117,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(startup._Process, "own", True)
     monkeypatch.setattr(startup._Process, "threads", 4)
     before = torch.get_num_threads()
+    monkeypatch.setattr(startup._Process, "chosen", before)
     yield
     torch.set_num_threads(before)
 
@@ -130,6 +131,9 @@ def test_threads_by_the_size_of_the_work() -> None:
         startup.suit_threads(side * side)
         chosen.append(torch.get_num_threads())
     assert chosen == [1, 1, 2, 4]
+    torch.set_num_threads(2)
+    startup.suit_threads(16)
+    assert torch.get_num_threads() == 2
     startup.use_threads(3)
     startup.suit_threads(16)
     assert torch.get_num_threads() == 3
