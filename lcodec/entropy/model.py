@@ -39,7 +39,9 @@ class IntegerEntropyModel(nn.Module):
         hyper = (P.QUALITY_LEVELS, config.hyper_latent)
         self.register_buffer("prior_mean", torch.zeros(hyper, dtype=torch.int32))
         self.register_buffer("prior_index", torch.zeros(hyper, dtype=torch.uint8))
-        self.register_buffer("latent_multiplier", torch.zeros(P.QUALITY_LEVELS, config.latent))
+        # Of this type whatever type the program has made torch's default.
+        latents = torch.zeros(P.QUALITY_LEVELS, config.latent, dtype=torch.float32)
+        self.register_buffer("latent_multiplier", latents)
 
     def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:
         """Load exported integers (strictly), check them, and prepare the layers.
