@@ -83,7 +83,7 @@ def test_what_only_research_needs_is_in_extras() -> None:
         *("constriction", "imagecodecs", "numpy", "pillow", "rich", "safetensors", "tifffile"),
         *("torch", "typer"),
     }
-    assert {"bench", "fetch", "dev"} == set(PROJECT["optional-dependencies"])
+    assert {"bench", "fetch", "strips", "dev"} == set(PROJECT["optional-dependencies"])
 
 
 def test_data_statement_adds_up() -> None:
