@@ -200,6 +200,7 @@ def test_formats_that_need_all_of_a_picture(tmp_path: Path) -> None:
         save_rows(picture, tmp_path / "a.pgm")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_height(tiny_model: Path, tmp_path: Path) -> None:
     def measured(height: int) -> dict[str, float]:
         arguments = ["--width", "768", "--height", str(height), "--quality", "20"]
