@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import lcodec.quicktorch  # noqa: F401  # first of all: see there
 
 # isort: split
 from lcodec import container
-from lcodec.container import Alpha, Header, TilePayload, TileSource
+from lcodec.container import Header, TilePayload, TileSource
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forks import in_forked_child
-from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture
-from lcodec.integer import profile as P
+from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.limits import DEFAULT_MAX_PIXELS, Ancillary, DecoderLimits, chosen
+from lcodec.limits import Ancillary, DecoderLimits, chosen
 from lcodec.picture import Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
+from lcodec.pipeline.headers import check_shape, header_of
 from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
@@ -43,22 +42,6 @@ if TYPE_CHECKING:
     from lcodec.reader import AnyRegion
 
 __all__ = ["Codec", "Decoded", "decode", "encode", "forget_codecs", "shared_codec"]
-
-
-def _check_shape(header: Header) -> None:
-    """What nobody would decode is not encoded; how large it may be is for callers to say."""
-    DecoderLimits.for_pixels(max(header.pixels, DEFAULT_MAX_PIXELS)).check(header)
-
-
-def _whole(name: str, value: int, largest: int) -> int:
-    """``value`` as an int, of numpy's types as well; UsageError unless whole and in range."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
-    if not 0 <= number <= largest:
-        raise UsageError(f"{name} must lie in 0..{largest}: {number}")
-    return number
 
 
 class Codec:
@@ -141,7 +124,7 @@ class Codec:
             raise UsageError("a quality and a target exclude each other")
         if not isinstance(target, Target | None):
             raise UsageError(f"a lcodec.Target is needed, not {target!r}")
-        effort = _whole("effort", effort, EFFORT_MAX)
+        effort = as_whole("effort", effort, EFFORT_MAX)
         quality = self._quality(quality)
         encoder = self._encoder(image, strip, progress)
         suit_threads(encoder.source.pixels.shape[0] * encoder.source.pixels.shape[1])
@@ -169,7 +152,7 @@ class Codec:
     def _quality(self, quality: int | None) -> int:
         if quality is None:
             return default_quality(self.loaded.config.tune)
-        return _whole("quality", quality, QUALITY_MAX)
+        return as_whole("quality", quality, QUALITY_MAX)
 
     def _encoder(self, image: AnyPicture, strip: bool, progress: Progress = no_progress) -> Encoder:
         picture = as_picture(image)
@@ -186,7 +169,7 @@ class Codec:
             pixels = fill_invisible(pixels, alpha)
         metadata = sidedata.metadata_sections(picture.metadata)
         header = self._header_of(picture)
-        _check_shape(header(0))
+        check_shape(header(0))
         count = Ancillary(DecoderLimits())
         for section in metadata:
             count.add(len(section.payload))
@@ -200,24 +183,12 @@ class Codec:
             InputError: a picture too thin to be decoded within `DecoderLimits`.
         """
         header = self._header_of(rows)(self._quality(quality))
-        _check_shape(header)
+        check_shape(header)
         suit_threads(rows.width * min(rows.height, self.tile_edge))
         return header
 
     def _header_of(self, picture: Picture | Rows) -> Callable[[int], Header]:
-        """What makes the header of a picture's file for a quality."""
-        return partial(
-            Header,
-            picture.width,
-            picture.height,
-            3 if picture.channels == 3 else 1,
-            8 if picture.bit_depth == 8 else 16,
-            tile_edge=self.tile_edge,
-            profile=P.PROFILE,
-            entropy_model=self.loaded.entropy.fourcc,
-            model_id=self.loaded.model_id,
-            alpha=sidedata.alpha_kind(picture) if isinstance(picture, Picture) else Alpha.NONE,
-        )
+        return header_of(picture, self.loaded, self.tile_edge)
 
     @own_errors("decoding")
     def decode(

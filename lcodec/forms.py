@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
 from typing import BinaryIO, TypeAlias, TypeGuard
 
@@ -59,6 +60,17 @@ def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     if not is_file(data):
         raise UsageError(f"a .lic file is {_FILES}, not {named(data)}")
     return container.read(content(data, limits), limits=limits)
+
+
+def as_whole(name: str, value: int, largest: int) -> int:
+    """``value`` as an int, of numpy's types as well; UsageError unless whole and in range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
+    if not 0 <= number <= largest:
+        raise UsageError(f"{name} must lie in 0..{largest}: {number}")
+    return number
 
 
 def content(source: str | os.PathLike[str] | BinaryIO, limits: DecoderLimits | None) -> bytearray:

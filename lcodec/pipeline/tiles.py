@@ -14,15 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.coding import (
-    BitCounter,
     DecodePort,
     EncodePort,
     SymbolDecoder,
-    SymbolEncoder,
     SymbolPort,
     symbol_checksum,
 )
-from lcodec.coding.residual import IntArray
 from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
 from lcodec.entropy.interface import (
     Extent,
@@ -37,6 +34,7 @@ from lcodec.errors import FormatError, MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.pipeline.counting import CountingEncoder
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -51,19 +49,6 @@ class BitTally:
 
     bits_y: float = 0.0
     bits_z: float = 0.0
-
-
-class CountingEncoder:
-    """Encodes symbols and counts their ideal bits."""
-
-    def __init__(self) -> None:
-        self.encoder = SymbolEncoder()
-        self.counter = BitCounter()
-
-    def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
-        """Take the symbols of one group."""
-        self.encoder.put(symbols, mean, index)
-        self.counter.put(symbols, mean, index)
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,8 @@ def test_packed_metadata_is_named(tmp_path: Path, capsys: Capture) -> None:
     assert printed.startswith(f"{path}: .lic format 1.2, sound\n")
     size = len(sections[3].payload) + 6
     assert (
-        "  metadata  ICC sRGB IEC61966-2.1, 3144 bytes in 8, EXIF 4 bytes, "
-        f"XMP 1000 bytes in {size}, 0x9A 5 bytes\n" in printed
+        "  metadata  ICC sRGB IEC61966-2.1, 3,144 bytes in 8, EXIF 4 bytes, "
+        f"XMP 1,000 bytes in {size}, 0x9A 5 bytes\n" in printed
     )
     path.write_bytes(container.write(file.header, file.tiles, [container.Section(132, b"\x13")]))
     assert run(["inspect", str(path)]) == 4
