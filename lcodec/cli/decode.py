@@ -155,10 +155,10 @@ class _Work:
             status = Exit.SALVAGED if salvaged.faults else status
         messages.record(record | {"notes": list(notes), "seconds": seconds, "stages": stages})
         picture = decoded.picture
-        after = (paths.file_size(output) if output else None) or 0
+        after = paths.file_size(output) if output else None
         line = outcome(shown, size, output, after)
         messages.say(f"{line}, {picture.width}x{picture.height}, {figures.seconds(seconds)}")
-        return Done(size, after, size, picture.width * picture.height, status=status)
+        return Done(size, after or 0, size, picture.width * picture.height, status=status)
 
     def _read(
         self, source: str, limits: DecoderLimits, details: Details, stack: ExitStack

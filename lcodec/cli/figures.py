@@ -45,7 +45,7 @@ def seconds(spent: float) -> str:
     return f"{spent:.1f} s" if spent < 99.95 else f"{spent:,.0f} s"
 
 
-def journey(source: str, before: int | None, output: str, after: int) -> str:
-    """What became of a file: "a.png 788 KB -> a.lic 49.5 KB"; a source may have no size."""
+def journey(source: str, before: int | None, output: str, after: int | None) -> str:
+    """What became of a file: "a.png 788 KB -> a.lic 49.5 KB"; what is no file has no size."""
     start = source if before is None else f"{source} {size(before)}"
-    return f"{start} -> {output} {size(after)}"
+    return f"{start} -> {output}" if after is None else f"{start} -> {output} {size(after)}"

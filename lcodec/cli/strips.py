@@ -156,13 +156,13 @@ class StripDecoding:
             "seconds": seconds,
         }
         messages.record(record)
-        after = (paths.file_size(output) if output else None) or 0
+        after = paths.file_size(output) if output else None
         line = outcome(source, size, output, after)
         messages.say(f"{line}, {header.width}x{header.height}, {figures.seconds(seconds)}")
-        return Done(size, after, size, header.pixels)
+        return Done(size, after or 0, size, header.pixels)
 
 
-def outcome(shown: str, before: int, output: str, after: int) -> str:
+def outcome(shown: str, before: int, output: str, after: int | None) -> str:
     """What became of a ``.lic`` file of ``before`` bytes; of nothing if it was only decoded."""
     if not output:
         return f"{shown} {figures.size(before)}: decodes"

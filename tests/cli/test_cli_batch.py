@@ -302,7 +302,7 @@ def test_progress_on_a_terminal_only(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*FAKE, str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1"],
         cwd=ROOT,
-        env=environment(TERM="xterm", COLUMNS="120", FAKE_SECONDS="0.3"),
+        env=environment(TERM="xterm", COLUMNS="120", FAKE_SECONDS="0.9"),
         stderr=terminal,
     )
     os.close(terminal)

@@ -91,7 +91,7 @@ def test_twin_of_effort_is_made_once(tiny_model: Path, monkeypatch: pytest.Monke
             time.sleep(0.05)
             super().__init__(*arguments)
 
-    monkeypatch.setattr("lcodec.effort.refiner.Proxy", Counted)
+    monkeypatch.setattr("lcodec.effort.proxy.Proxy", Counted)
     codec = Codec(device="cpu")
     pixels = picture(40, 50)
     files = in_threads([lambda: codec.encode(pixels, 50, effort=1)] * THREADS)
