@@ -47,7 +47,7 @@ lint: $(INSTALLED) ## Style and types: ruff check, ruff format --check, mypy
 	$(BIN)/mypy
 
 unit: $(INSTALLED) ## The tests alone
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test: lint unit ## Style, types and all tests but the slow ones
 
