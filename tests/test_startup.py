@@ -94,7 +94,8 @@ import resource, sys
 from lcodec.startup import own_process
 own_process()
 import lcodec.quicktorch, torch
-torch.ones(8 << 20)
+for _ in range(32):  # until freed pieces have the sizes that are asked for
+    torch.ones(8 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(8):
     torch.ones(8 << 20)
