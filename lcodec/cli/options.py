@@ -14,6 +14,7 @@ from lcodec.cli.values import measure, parse_quality, whole
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
+from lcodec.startup import use_threads
 from lcodec.tunes import DEFAULT_TUNE, TuneName, default_model, default_quality
 
 RATE = "Quality and size"
@@ -217,9 +218,7 @@ class Networks:
     def prepare(self) -> None:
         """Settle the number of threads, if there is one to settle; then torch is imported."""
         if self.threads is not None:
-            import torch
-
-            torch.set_num_threads(self.threads)
+            use_threads(self.threads)
 
 
 @dataclass(frozen=True)
