@@ -30,8 +30,8 @@ class Row:
     answer: str
 
 
-_SIZE = "a file has the size of its picture; `decode --scale 1/2` shows it smaller"
-_CROP = "a file has all of its picture; `decode --region X,Y,WxH` gives a part of it"
+_SIZE = "a file has the size of its picture; `lcodec decode --scale 1/2` shows it smaller"
+_CROP = "a file has all of its picture; `lcodec decode --region X,Y,WxH` gives a part"
 _TURN = "a picture is stored upright by its EXIF orientation; turn it otherwise before or after"
 _LOSSY = "nothing is lossless; `-q 100` is the best quality, and for exact pixels there is PNG"
 _TIME = "`-e N`, 0 to 9, says how long encoding may take; more is slower and better"
