@@ -18,6 +18,7 @@ from lcodec.batch.shards import names_shards, plan_shards
 from lcodec.batch.url import State, Url
 from lcodec.batch.work import Recipe
 from lcodec.errors import InputError, UsageError
+from lcodec.startup import use_threads
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.weights import require_model, stated_id
 
@@ -152,9 +153,7 @@ class Setup:
         if count > 1:
             return Processes(recipe, count, self.threads or max(1, cores() // count))
         if self.threads is not None:
-            import torch  # only now: batches without work need none
-
-            torch.set_num_threads(self.threads)
+            use_threads(self.threads)
         return InProcess(recipe)
 
     def _actors(self, most: int, memory: int) -> Executor:
