@@ -38,6 +38,8 @@ class TrainOptions:
     ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
     of the budget: of its distortion the analysis alone learns.
     The share ``screens`` of the crops is of screens drawn by chance.
+    The cost of a picture is divided by the worth of its errors to the power ``balance``: the
+    larger it is, the less the highest levels count.
     """
 
     data: Path
@@ -76,6 +78,7 @@ class TrainOptions:
     gate: float = 0.0
     gate_until: float = 0.9
     screens: float = 0.0
+    balance: float = 0.5
 
     def check(self) -> None:
         """Raises UsageError if a value makes no sense, whatever there is to train on."""
@@ -92,7 +95,7 @@ class TrainOptions:
         for name in shares:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must lie from 0 to below 1")
-        for name in ("gate", "gate_until", "screens"):
+        for name in ("gate", "gate_until", "screens", "balance"):
             value = getattr(self, name)
             _demand(0 <= value <= 1, name, value, "must lie from 0 to 1")
         bound = self.scale_bound

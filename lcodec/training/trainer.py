@@ -103,7 +103,7 @@ class Trainer:
                 self.model.transforms, self._pictures(), o.latent_crops, side, self.device
             )
             crops.save(path)
-        return LatentObjective(self.model, crops.to(self.device), self.device)
+        return LatentObjective(self.model, crops.to(self.device), self.device, self.options.balance)
 
     def _load_start(self) -> None:
         o = self.options
