@@ -2,7 +2,8 @@
 
 The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / reference^b``,
 with b 1/2 unless a run says otherwise (`TrainOptions.balance`), D the distance of SSIMULACRA2
-and U the unrest of smooth areas (`lcodec.metrics.smooth.unrest`); the factors belong to a tune and rise with the level.
+and U the unrest of smooth areas (`lcodec.metrics.smooth.unrest`); the factors belong to a tune
+and rise with the level.
 """
 
 from __future__ import annotations
