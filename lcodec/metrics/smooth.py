@@ -18,6 +18,7 @@ from lcodec.picture import Samples
 BLOCK = 16
 """Side of the blocks looked at, in pixels: a latent position, and a common size of others."""
 
+_SHALLOW = 2.0  # levels of 255 from which on the square of a step outweighs the step itself
 _CALM = 2.0  # levels of 255 by which neighbours in a smooth block of the original may differ
 # The middle of a block is as far from borders of its halves as can be.
 _INSIDE = [3, 4, 5, 6, 10, 11, 12, 13]
@@ -40,8 +41,10 @@ def smooth_blocks(planes: Tensor) -> Tensor:
 def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
     """How squares and blotches show in smooth areas of each picture (B,); to be trained on.
 
-    Squared movements of block means, and squared steps of the error across block borders (mean
-    along halves of them), in levels of 255: means over all blocks, those not smooth counting 0.
+    Squared movements of block means, and steps s of the error across block borders (mean along
+    halves of them) as s^2 + 2 |s|, in levels of 255: means over all blocks, those not smooth
+    counting 0. Squares alone would leave shallow steps as they are, and those along a whole sky
+    are seen.
     ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's autocast.
     """
     with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
@@ -51,7 +54,8 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
         moved = _block_means(error).square().mean(1)
         total = (moved * smooth).mean((1, 2))
         for turned, calm in ((error, smooth), (error.transpose(2, 3), smooth.transpose(1, 2))):
-            steps = _border_steps(turned).mean(-1).square().mean((1, -1))
+            size = _border_steps(turned).mean(-1).abs()
+            steps = (size * (size + _SHALLOW)).mean((1, -1))
             total = total + (steps * (calm[:, :, 1:] & calm[:, :, :-1])).mean((1, 2))
         return total
 
