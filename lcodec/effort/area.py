@@ -14,6 +14,7 @@ from lcodec.container import Header
 from lcodec.effort.proxy import Proxy
 from lcodec.effort.worth import worth_at
 from lcodec.integer.likelihood import logistic_bits
+from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples
@@ -184,7 +185,8 @@ class Problem:
     def _perceived(self, shown: Tensor) -> Tensor:
         target, shown = (pixels.expand(-1, 3, -1, -1) for pixels in (self.target, shown))
         pixels = target.shape[2] * target.shape[3]
-        return self.worth.perceived * pixels * distances(target, shown).sum()
+        cost = self.worth.perceived * distances(target, shown)
+        return pixels * (cost + self.worth.calm * unrest(target, shown)).sum()
 
     def _predict(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
         h, w = symbols.shape[2:]

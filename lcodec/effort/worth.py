@@ -17,15 +17,16 @@ class Worth:
     Attributes:
         error: of a mean squared error of 1, samples from 0 to 1.
         perceived: of a distance of SSIMULACRA2 of 1; 0 where that does not count.
+        calm: of an unrest of smooth areas of 1 (`lcodec.metrics.smooth`); 0 where ``perceived`` is.
     """
 
     error: float
-    perceived: float
+    perceived: float = 0.0
+    calm: float = 0.0
 
-    def bits(self, pixels: int, error: float, distance: float | None) -> float:
-        """What the distortion of so many pixels is worth; no distance where it does not count."""
-        seen = self.perceived * distance if self.perceived and distance is not None else 0.0
-        return pixels * (self.error * error + seen)
+    def bits(self, pixels: int, error: float, distance: float = 0.0, unrest: float = 0.0) -> float:
+        """What the distortion of so many pixels is worth."""
+        return pixels * (self.error * error + self.perceived * distance + self.calm * unrest)
 
 
 def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
@@ -35,5 +36,7 @@ def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
     """
     tune, quality = config.factors, torch.tensor(config.trained_quality(level))
     if tune.perceived is None or min(sides) < MIN_SIDE:
-        return Worth(255.0**2 * float(tune.reference.at(quality)), 0.0)
-    return Worth(255.0**2 * float(tune.error.at(quality)), float(tune.perceived.at(quality)))
+        return Worth(255.0**2 * float(tune.reference.at(quality)))
+    calm = 0.0 if tune.calm is None else float(tune.calm.at(quality))
+    error, perceived = (float(rise.at(quality)) for rise in (tune.error, tune.perceived))
+    return Worth(255.0**2 * error, perceived, calm)

@@ -44,9 +44,11 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
     Squared movements of block means, and steps s of the error across block borders (mean along
     halves of them) as s^2 + 2 |s|, in levels of 255: means over all blocks, those not smooth
     counting 0. Squares alone would leave shallow steps as they are, and those along a whole sky
-    are seen.
-    ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's autocast.
+    are seen. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's
+    autocast. 0 where there is no whole block.
     """
+    if min(reference.shape[2:]) < BLOCK:
+        return decoded.new_zeros(len(decoded))
     with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
         smooth = smooth_blocks(255.0 * reference.float())
     with torch.autocast(reference.device.type, enabled=False):
@@ -54,10 +56,23 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
         moved = _block_means(error).square().mean(1)
         total = (moved * smooth).mean((1, 2))
         for turned, calm in ((error, smooth), (error.transpose(2, 3), smooth.transpose(1, 2))):
+            if calm.shape[2] == 1:
+                continue
             size = _border_steps(turned).mean(-1).abs()
             steps = (size * (size + _SHALLOW)).mean((1, -1))
             total = total + (steps * (calm[:, :, 1:] & calm[:, :, :-1])).mean((1, 2))
         return total
+
+
+def picture_unrest(reference: Samples, decoded: Samples) -> float:
+    """`unrest` of a picture.
+
+    Raises:
+        UsageError: the arrays are not pictures, or not of one shape.
+    """
+    reference, decoded = same_shape(reference, decoded)
+    with torch.no_grad():
+        return float(unrest(*(_levels(pixels).float() / 255.0 for pixels in (reference, decoded))))
 
 
 def blockiness(reference: Samples, decoded: Samples) -> float | None:

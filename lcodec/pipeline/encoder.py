@@ -15,6 +15,7 @@ from lcodec.container import Header, Section, TilePayload
 from lcodec.effort import Refiner
 from lcodec.effort.worth import worth_at
 from lcodec.metrics.distortion import psnr
+from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance, score
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
@@ -95,10 +96,12 @@ class Assessment:
     Attributes:
         psnr: in dB.
         distance: of SSIMULACRA2, before it is stretched to its scale; None if not asked for.
+        unrest: of smooth areas, see `lcodec.metrics.smooth`; None if not asked for.
     """
 
     psnr: float
     distance: float | None = None
+    unrest: float | None = None
 
     @property
     def error(self) -> float:
@@ -173,8 +176,9 @@ class Encoder:
         written = []
         for symbols in candidates:
             found, encoded = self.assess(quality, symbols, seen=seen), self.write(quality, symbols)
-            cost = worth.bits(self._visible_pixels(), found.error, found.distance)
-            cost += 8.0 * len(encoded.data)
+            cost = 8.0 * len(encoded.data) + worth.bits(
+                self._visible_pixels(), found.error, found.distance or 0.0, found.unrest or 0.0
+            )
             known = replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
             written.append((cost, known))
         return min(written, key=lambda entry: entry[0])[1]
@@ -229,8 +233,10 @@ class Encoder:
         if visible is not None:
             shown, wanted = decoded[visible][None], source[visible][None]
             decoded[~visible] = source[~visible]
-        apart = distance(source, decoded) if seen else None
-        return Assessment(psnr(wanted, shown), apart)
+        if not seen:
+            return Assessment(psnr(wanted, shown))
+        unrest = picture_unrest(source, decoded)
+        return Assessment(psnr(wanted, shown), distance(source, decoded), unrest)
 
     def _visible_pixels(self) -> int:
         visible = self.source.visible
