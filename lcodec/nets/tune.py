@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
@@ -60,41 +59,35 @@ class Tune:
 
 
 Reach = tuple[float, float]
-"""Where the levels 0 and 100 lie on the scale of the tune psnr, whose own levels are 0 and 1."""
+"""Where the qualities 0 and 100 lie on a scale whose 0 and 1 are `LAMBDA_MIN` and `LAMBDA_MAX`."""
 
-FIRST_REACH: Reach = (-0.3, 1.2)
-"""Of models of the tune visual that do not say theirs."""
+FIRST_REACH: dict[TuneName, Reach] = {TuneName.VISUAL: (-0.3, 1.2), TuneName.PSNR: (0.0, 1.0)}
+"""Of models that do not say theirs."""
 
-REACH: dict[TuneName, Reach | None] = {TuneName.VISUAL: (-0.3, 1.35), TuneName.PSNR: None}
-"""What new runs get; None where there is but one."""
+REACH: dict[TuneName, Reach] = {TuneName.VISUAL: (-0.3, 1.35), TuneName.PSNR: (-0.25, 1.2)}
+"""Of new runs."""
 
 
-def _visual(reach: Reach) -> Tune:
-    """Six sevenths of what counts is what is seen; the rest keeps colours and levels right."""
+def find_tune(name: str, reach: Reach | None = None) -> Tune:
+    """The factors of the tune of that name, over qualities of that reach.
 
-    def rise(at_0: float, at_100: float, share: float = 1.0) -> Rise:
-        ratio = at_100 / at_0
-        return Rise(share * at_0 * ratio ** reach[0], share * at_0 * ratio ** reach[1])
+    Raises:
+        UsageError: there is no such tune.
+    """
+    tune = parse_tune(name)
+    low, high = FIRST_REACH[tune] if reach is None else reach
 
+    def rise(at_0: float, at_1: float, share: float = 1.0) -> Rise:
+        ratio = at_1 / at_0
+        return Rise(share * at_0 * ratio**low, share * at_0 * ratio**high)
+
+    reference = rise(LAMBDA_MIN, LAMBDA_MAX)
+    if tune == TuneName.PSNR:
+        return Tune(reference, error=reference)
+    # Six sevenths of what counts is what is seen; the rest keeps colours and levels right.
     return Tune(
-        reference=rise(LAMBDA_MIN, LAMBDA_MAX),
+        reference,
         error=rise(LAMBDA_MIN, LAMBDA_MAX, 0.15),
         perceived=rise(0.0076, 250.0 * 0.0076, 0.85),
         calm=rise(CALM, CALM * (LAMBDA_MAX / LAMBDA_MIN) ** CALM_RISE),
     )
-
-
-_PSNR = Rise(LAMBDA_MIN, LAMBDA_MAX)
-
-
-def find_tune(name: str, reach: Reach | None = None) -> Tune:
-    """The factors of the tune of that name, over levels of that reach if it has several.
-
-    Raises:
-        UsageError: there is no such tune, or the tune psnr is to have another reach.
-    """
-    if parse_tune(name) == TuneName.VISUAL:
-        return _visual(reach or FIRST_REACH)
-    if reach is not None:
-        raise UsageError(f"tune {name} has one reach only")
-    return Tune(_PSNR, _PSNR)

@@ -5,6 +5,9 @@ of the networks those with much detail score lower, by 15 points and more at low
 is a promise, so the half that scores lower makes the scale: its mean is measured at qualities
 evenly spread over those the networks know; what lies between is interpolated, monotonically.
 Levels beyond what is reached go on evenly to the ends.
+
+With the tune psnr, level N is the Lagrange multiplier of `lcodec.nets.quality`, except near the
+ends, from which all is reached that the networks know.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.ssimulacra2 import distances, score
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.nets.tune import Reach
 from lcodec.tunes import TuneName
 from lcodec.twin.codec import TwinCodec
 
@@ -27,6 +31,7 @@ STEPS = 17
 """Qualities measured; what is between them is interpolated."""
 
 _UNIT = PATCH * HYPER_STRIDE
+_KEPT = (20, 80)  # levels of the tune psnr that keep their meaning, whatever the reach
 _LEAST_RISE = 0.02  # of the quality from level to level, so that all levels differ
 
 Floats = NDArray[np.float64]
@@ -79,6 +84,21 @@ def lower_mean(values: Sequence[float]) -> float:
     """Mean of the lower half of the values, the one in the middle included."""
     low = sorted(values)[: (len(values) + 1) // 2]
     return float(np.mean(low))
+
+
+def lagrangian_scale(reach: Reach) -> tuple[float, ...]:
+    """The quality of each level 0..100 of a model of the tune psnr of this reach.
+
+    From 20 to 80 levels have the multiplier of `lcodec.nets.quality.quality_lambda`; beyond, steps
+    grow evenly, so that 0 and 100 lie where the reach ends.
+    """
+    levels = np.arange(QUALITY_MAX + 1, dtype=np.float64)
+    low, high = (QUALITY_MAX * end for end in reach)
+    below = ((_KEPT[0] - levels) / _KEPT[0]).clip(min=0.0)
+    above = ((levels - _KEPT[1]) / (QUALITY_MAX - _KEPT[1])).clip(min=0.0)
+    places = levels + low * below**2 + (high - QUALITY_MAX) * above**2
+    scale = QUALITY_MAX * (places - low) / (high - low)
+    return tuple(round(float(quality), 3) for quality in scale)
 
 
 def scale_of(qualities: Floats, points: Floats) -> Floats:

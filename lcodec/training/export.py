@@ -12,8 +12,9 @@ from torch import Tensor
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.integer import profile as P
 from lcodec.training import checkpoint
-from lcodec.training.calibrate import calibrated
+from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures
+from lcodec.tunes import TuneName
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
 from lcodec.twin.integers import export_entropy, export_transforms
@@ -98,8 +99,8 @@ def export_run(
 ) -> tuple[LockedFile, ...]:
     """Release the averaged weights of ``run`` as ``models/name`` and enter them into the lock.
 
-    With a folder of pictures to ``calibrate`` by, the quality scale is made from them, see
-    `lcodec.training.calibrate`.
+    With a folder of pictures to ``calibrate`` by, the quality scale is made from them; that of
+    the tune psnr needs none. See `lcodec.training.calibrate`.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
@@ -113,6 +114,8 @@ def export_run(
     model = load_run(run)
     if calibrate is not None:
         model = calibrated(model, load_pictures(calibrate))
+    elif model.config.tune == TuneName.PSNR and model.config.reach is not None:
+        model.rescale(lagrangian_scale(model.config.reach))
     others = [other for other in models_over(models, transforms) if other != name]
     same = calibrate is None and _same_tensors(
         export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE

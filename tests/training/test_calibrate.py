@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_LEVELS
+from lcodec.nets.quality import quality_lambda
+from lcodec.nets.tune import find_tune
 from lcodec.training import calibrate
-from lcodec.training.calibrate import calibrated, lower_mean, scale_of, scored
+from lcodec.training.calibrate import calibrated, lagrangian_scale, lower_mean, scale_of, scored
 from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import picture, tiny_codec
 
@@ -58,6 +61,17 @@ def test_a_scale_rises_even_where_the_points_do_not() -> None:
     scale = scale_of(qualities, points)
     assert (np.diff(scale) > 0).all() and scale[0] >= 0 and scale[-1] <= 100
     assert scale[30] == pytest.approx(25.0, abs=0.7) and scale[60] == pytest.approx(75.0, abs=0.7)
+
+
+def test_levels_of_the_tune_psnr_keep_their_meaning_but_for_the_ends() -> None:
+    scale = np.array(lagrangian_scale((-0.25, 1.2)))
+    assert scale[0] == 0.0 and scale[100] == 100.0
+    steps = np.diff(scale)
+    assert steps.min() > 0.6 and np.abs(np.diff(steps)).max() < 0.1  # no kinks
+    tune = find_tune("psnr", (-0.25, 1.2))
+    for level in (20, 50, 80):
+        found = float(tune.reference.at(torch.tensor(scale[level])))
+        assert found == pytest.approx(quality_lambda(level), rel=1e-3)
 
 
 def test_what_cannot_be_calibrated() -> None:

@@ -75,31 +75,37 @@ def test_there_is_no_other_tune() -> None:
         replace(CONFIG, tune="ssim")
 
 
-def test_new_runs_reach_further_than_the_first_visual_models(tmp_path: Path) -> None:
+def test_new_runs_reach_further_than_the_first_models(tmp_path: Path) -> None:
     psnr = write_tiny_model(tmp_path) / "groupedmixer"
-    first = replace(CONFIG, tune="visual")
-    (tmp_path / "first").mkdir()
-    (tmp_path / "first" / "run.json").write_text(json.dumps({"config": first.to_dict()}))
-    new = choose_sizes(None, tmp_path / "first")
-    assert new == replace(first, reach=REACH[TuneName.VISUAL])
-    assert new.factors.reference.low == first.factors.reference.low
-    assert new.factors.reference.high > 1.5 * first.factors.reference.high
+    for tune in TuneName:
+        first = replace(CONFIG, tune=tune)
+        (tmp_path / "first").mkdir(exist_ok=True)
+        (tmp_path / "first" / "run.json").write_text(json.dumps({"config": first.to_dict()}))
+        new = choose_sizes(None, tmp_path / "first")
+        assert new == replace(first, reach=REACH[tune])
+        assert new.factors.reference.low <= first.factors.reference.low
+        assert new.factors.reference.high > 1.5 * first.factors.reference.high
     # Who goes on, and an entropy model over frozen transforms, keep what there is.
     assert choose_sizes(tmp_path / "first", None) == first
     assert choose_sizes(None, tmp_path / "first", frozen=True) == first
     # To another tune and back.
-    assert choose_sizes(None, tmp_path / "first", tune="psnr").reach is None
-    assert choose_sizes(None, psnr, tune="visual") == new
+    other = TuneName.PSNR if first.tune == TuneName.VISUAL else TuneName.VISUAL
+    assert choose_sizes(None, tmp_path / "first", tune=other).reach == REACH[other]
+    visual = replace(CONFIG, tune="visual", reach=REACH[TuneName.VISUAL])
+    assert choose_sizes(None, psnr, tune="visual") == visual
 
 
 def test_the_reach_is_part_of_a_configuration() -> None:
     first = replace(CONFIG, tune="visual")
-    assert "reach" not in first.to_dict() and first.factors == find_tune("visual", FIRST_REACH)
+    assert "reach" not in first.to_dict() and first.factors == find_tune(
+        "visual", FIRST_REACH[TuneName.VISUAL]
+    )
     further = replace(first, reach=(-0.5, 1.4))
     assert ModelConfig.from_dict(json.loads(json.dumps(further.to_dict()))) == further
     assert further.factors.reference.level(quality_lambda(0)) == pytest.approx(100 * 0.5 / 1.9)
     for wrong in ([1.2, -0.3], [0.5], "wide", [float("nan"), 1.0], 3):
         with pytest.raises(WeightsError):
             ModelConfig.from_dict({**first.to_dict(), "reach": wrong})
-    with pytest.raises(UsageError, match="one reach only"):
-        find_tune("psnr", (0.0, 1.0))
+    assert find_tune("psnr", (0.0, 1.0)) == find_tune("psnr")
+    wide = find_tune("psnr", (-0.25, 1.2))
+    assert wide.reference.level(quality_lambda(50)) == pytest.approx(100 * 0.75 / 1.45)

@@ -18,6 +18,7 @@ from lcodec.errors import InputError
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.tune import Rise, Tune, find_tune
 from lcodec.training import checkpoint
+from lcodec.training.calibrate import lagrangian_scale
 from lcodec.training.export import export_run, load_run
 from lcodec.training.latents import LatentCrops
 from lcodec.training.objective import sample_loss
@@ -87,6 +88,20 @@ def test_run_folder_log_and_export(
     codec = Codec("groupedmixer", device="cpu")
     pixels = picture(64, 96)
     assert codec.decode(codec.encode(pixels, 90)).pixels.shape == pixels.shape
+
+
+def test_a_model_of_wider_reach_gets_a_scale(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, reach=(-0.25, 1.2))
+    Trainer(options(pictures, tmp_path / "run", max_steps=1), config).run()
+    export_run(tmp_path / "run", tmp_path / "models", "groupedmixer")
+    monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
+    codec = Codec("groupedmixer", device="cpu")
+    assert codec.loaded.config.scale == lagrangian_scale((-0.25, 1.2))
+    pixels = picture(64, 96)
+    sizes = [len(codec.encode(pixels, level)) for level in (0, 50, 100)]
+    assert sizes == sorted(sizes)
 
 
 @pytest.mark.parametrize("streams", [1, 2])
