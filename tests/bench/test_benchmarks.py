@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import fairness, peers, processes, speed
+from benchmarks import engines, fairness, peers, processes, speed
 from benchmarks.picture import natural
 
 
@@ -96,3 +96,16 @@ def test_published_curves_of_peers_are_known(tmp_path: Path) -> None:
     figures = {name: {"decode": 1.0} for name in known}
     peers.plot(peers.CODECS, figures, 1.0, tmp_path / "a.svg", bench=None)
     assert (tmp_path / "a.svg").stat().st_size > 1000
+
+
+def test_engines_code_pictures_that_differ(tmp_path: Path) -> None:
+    engines.draw(tmp_path / "a", 3, 32, 16)
+    engines.draw(tmp_path / "b", 3, 32, 16)
+    files = [sorted((tmp_path / name).rglob("*.png")) for name in "ab"]
+    assert [path.name for path in files[0]] == ["000000.png", "000001.png", "000002.png"]
+    contents = [[path.read_bytes() for path in side] for side in files]
+    assert contents[0] == contents[1] and len(set(contents[0])) == 3
+    for path in files[0]:
+        path.rename(path.with_suffix(".lic"))
+    found = engines.digests(tmp_path / "a")
+    assert list(found) == [f"000/00000{i}.lic" for i in range(3)] and len(set(found.values())) == 3
