@@ -1,10 +1,10 @@
-"""A quality scale that means something: where each level lies among the trained qualities.
+"""Calibrate the quality scale: which of the networks' qualities each level stands for.
 
-With the tune visual, level N is to give SSIMULACRA2 N on photographs. They differ: at equal quality
-of the networks those with much detail score lower, by 15 points and more at low levels. A level
-is a promise, so the half that scores lower makes the scale: its mean is measured at qualities
-evenly spread over those the networks know; what lies between is interpolated, monotonically.
-Levels beyond what is reached go on evenly to the ends.
+With the tune visual, level N is meant to give SSIMULACRA2 N on photographs. Photographs differ: at
+the same network quality, detailed ones score lower, by 15 points and more at low levels. A level
+is a promise, so the scale follows the lower-scoring half: its mean is measured at qualities evenly
+spread over the networks' range and interpolated monotonically. Levels beyond the measured scores
+are spaced evenly to the ends of the range.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from lcodec.twin.codec import TwinCodec
 
 PICTURES = 40
 STEPS = 17
-"""Qualities measured; what is between them is interpolated."""
+"""Number of qualities measured; the scale is interpolated between them."""
 
 _UNIT = PATCH * HYPER_STRIDE
-_LEAST_RISE = 0.02  # of the quality from level to level, so that all levels differ
+_LEAST_RISE = 0.02  # of the quality from one level to the next, so that all levels differ
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -38,10 +38,11 @@ def calibrated(
     pictures: Sequence[Pixels],
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> TwinCodec:
-    """The model with a scale made from `PICTURES` of ``pictures`` (H, W, 3), evenly chosen.
+    """Set the model's scale from `PICTURES` of ``pictures`` (H, W, 3), evenly chosen; returns it.
 
     Raises:
-        UsageError: the model is not of the tune visual, or no picture has 64 pixels each way.
+        UsageError: the model is not of the tune visual, no picture has 64 pixels each way, or the
+            scores span fewer than two levels.
     """
     if model.config.tune != TuneName.VISUAL:
         raise UsageError(f"tune {model.config.tune} has no scale to calibrate")
@@ -62,9 +63,9 @@ def calibrated(
 
 @torch.no_grad()
 def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
-    """SSIMULACRA2 of a picture (H, W, 3) at one of the networks' qualities.
+    """SSIMULACRA2 of a picture (H, W, 3) coded at one of the networks' qualities.
 
-    Of the part from the top left that whole hyper-latents cover.
+    The picture is cropped, from the top left, to whole hyper-latents (multiples of 64 pixels).
     """
     h, w = (side // _UNIT * _UNIT for side in picture.shape[:2])
     pixels = torch.from_numpy(picture[:h, :w].copy()).permute(2, 0, 1)[None].float() / 255.0
@@ -76,15 +77,18 @@ def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
 
 
 def lower_mean(values: Sequence[float]) -> float:
-    """Mean of the lower half of the values, the one in the middle included."""
+    """Mean of the lower half of the values, including the middle one."""
     low = sorted(values)[: (len(values) + 1) // 2]
     return float(np.mean(low))
 
 
 def scale_of(qualities: Floats, points: Floats) -> Floats:
-    """The quality of each level 0..100, from points measured at rising ``qualities``.
+    """Quality of each level (101,) from scores ``points`` (n,) at rising ``qualities`` (n,).
 
-    Where the points fall for once, the highest so far counts.
+    Where a score falls, the highest so far counts.
+
+    Raises:
+        UsageError: the scores span fewer than two levels.
     """
     from scipy.interpolate import PchipInterpolator
 
