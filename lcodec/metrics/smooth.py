@@ -1,8 +1,8 @@
-"""What the eye finds in smooth areas: squares, and colours that have moved.
+"""Artefacts that the eye finds in smooth areas: blocking, and shifted colours.
 
 Learned and classical codecs alike work in blocks. In skies, skin and blurred backgrounds their
-borders show as steps, and blocks whose mean has moved show as blotches; measures of whole pictures
-hardly see either.
+borders show as steps, and blocks whose mean has shifted show as blotches; measures of whole
+pictures hardly notice either.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from lcodec.metrics.distortion import same_shape
 from lcodec.picture import Samples
 
 BLOCK = 16
-"""Side of the blocks looked at, in pixels: a latent position, and a common size of others."""
+"""Side of the blocks in pixels: that of a latent position, and of other codecs' blocks."""
 
 _CALM = 2.0  # levels of 255 by which neighbours in a smooth block of the original may differ
-# The middle of a block is as far from borders of its halves as can be.
+# The middle of each half of a block, as far from borders of 8 or 16 pixels as possible.
 _INSIDE = [3, 4, 5, 6, 10, 11, 12, 13]
 
 
 def smooth_blocks(planes: Tensor) -> Tensor:
-    """Which whole blocks (B, H // 16, W // 16) of pictures are smooth.
+    """Mask (B, H // 16, W // 16) of the whole blocks of pictures that are smooth.
 
-    ``planes`` (B, C, H, W) in levels of 255. The mean difference between neighbours is small in
-    the block and in those around it, in every channel.
+    ``planes`` (B, C, H, W) in levels of 255. In a smooth block and those around it, the mean
+    difference between neighbours is small in every channel.
     """
     across = F.pad((planes[..., 1:] - planes[..., :-1]).abs().amax(1, keepdim=True), (0, 1))
     down = F.pad(
@@ -38,11 +38,12 @@ def smooth_blocks(planes: Tensor) -> Tensor:
 
 
 def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
-    """How squares and blotches show in smooth areas of each picture (B,); to be trained on.
+    """How much blocking and blotches show in smooth areas of each picture (B,); differentiable.
 
-    Squared movements of block means, and squared steps of the error across block borders (mean
-    along halves of them), in levels of 255: means over all blocks, those not smooth counting 0.
-    ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's autocast.
+    The sum of squared shifts of block means and squared steps of the error across block borders
+    (mean along half a border), in levels of 255: means over all blocks, where blocks that are not
+    smooth count 0. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the
+    caller's autocast.
     """
     with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
         smooth = smooth_blocks(255.0 * reference.float())
@@ -57,10 +58,10 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
 
 
 def blockiness(reference: Samples, decoded: Samples) -> float | None:
-    """Steps at the borders of blocks beyond those beside them, in smooth areas of the reference.
+    """By how much steps at block borders exceed those inside, in smooth areas of the reference.
 
-    In levels of 255, mean over both directions and all channels; what the reference itself has is
-    taken away. None if it has no two smooth blocks side by side.
+    In levels of 255, mean over both directions and all channels; the reference's own value is
+    subtracted. None if it has no two smooth blocks side by side.
 
     Raises:
         UsageError: the arrays are not pictures, or not of one shape.
@@ -75,7 +76,7 @@ def blockiness(reference: Samples, decoded: Samples) -> float | None:
 
 
 def drift(reference: Samples, decoded: Samples) -> float | None:
-    """How far the means of smooth blocks have moved: root mean square, in levels of 255.
+    """How far the means of smooth blocks have shifted: root mean square, in levels of 255.
 
     Over all channels; None if the reference has no smooth block.
 
