@@ -50,7 +50,7 @@ class ModelConfig:
         if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
             raise ValueError("the scale must have a rising number for each level")
         if self.scale and not 0 <= self.scale[0] <= self.scale[-1] <= QUALITY_MAX:
-            raise ValueError(f"the scale must stay within 0..{QUALITY_MAX}")
+            raise ValueError("the scale must stay within 0..100")
 
     @property
     def factors(self) -> Tune:
