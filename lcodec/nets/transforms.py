@@ -161,7 +161,7 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         return AnalysisStart(features, self.linear(F.pixel_unshuffle(centred, PATCH)).float())
 
     def finish(self, start: AnalysisStart, quality: Tensor, deviation: Tensor) -> Tensor:
-        """Latents in pixel units from what `begin` gave."""
+        """Latents in pixel units from the result of `begin`."""
         h = self.modulation(start.features, quality)
         h = self.blocks16(self.reduce(F.pixel_unshuffle(h, 2)))
         return start.linear + self.leave(h).float() * deviation[:, None, None]
@@ -237,7 +237,7 @@ class Transforms(nn.Module):
         return self.finish_analysis(self.analysis.begin(pixels), quality)
 
     def finish_analysis(self, start: AnalysisStart, quality: Tensor) -> Tensor:
-        """`analyse` from what `Analysis.begin` gave."""
+        """`analyse` from the result of `Analysis.begin`."""
         y = self.analysis.finish(start, quality, self.gains.deviation)
         return y * self.gains(quality)[:, :, None, None]
 
