@@ -5,7 +5,7 @@
     summary = lcodec.inspect(data)               # header and sizes, without weights
     lcodec.register_pillow()                     # Image.open("a.lic"), image.save("a.lic")
 
-Importing this package imports nothing heavy: every name is fetched when it is first used.
+Importing this package imports nothing heavy: every name is loaded when it is first used.
 """
 
 from __future__ import annotations

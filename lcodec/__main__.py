@@ -1,6 +1,6 @@
 """The command ``lcodec``, also as ``python -m lcodec``.
 
-Importing the program takes a moment; this is there before it, for those who interrupt at once.
+Importing the program takes a moment; this module handles an interrupt until then.
 """
 
 from __future__ import annotations

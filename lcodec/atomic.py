@@ -34,17 +34,17 @@ _stopped = False
 
 
 def token() -> str:
-    """What the names of this process's temporary files hold, and those of no other process."""
+    """The part of this process's temporary file names that no other process's names have."""
     return _tokens.setdefault(os.getpid(), secrets.token_hex(6))
 
 
 def use_token(text: str) -> None:
-    """Make a token that another process knows the one of this process."""
+    """Set this process's token, so that another process knows it."""
     _tokens[os.getpid()] = text
 
 
 def delete_left_behind(folder: Path, token: str) -> None:
-    """Delete the temporary files that a process of that `token` left in a folder when it died."""
+    """Delete the temporary files that a process with that `token` left in a folder when it died."""
     for path in folder.glob(f".lcodec-{token}-*.tmp"):
         with contextlib.suppress(OSError):
             path.unlink()
@@ -56,10 +56,10 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
 
     The data goes to a temporary file in the same folder, which is renamed over ``path`` at the
     end; on any failure, an interrupt included, it is deleted and ``path`` stays as it was. An
-    existing file keeps its permissions, a symbolic link stays and its target is replaced. Devices,
+    existing file keeps its permissions; a symbolic link stays and its target is replaced. Devices,
     pipes, and what is open already (``/dev/stdout``, ``/dev/fd/3``) cannot be replaced and are
-    written directly. Only write inside the block: every
-    OSError from it is taken for a failure of the output.
+    written directly. Only write inside the block: every OSError from it is taken for a failure of
+    the output.
 
     Raises:
         OutputError: ``path`` exists and ``overwrite`` is false, is a folder, or cannot be written.
@@ -71,7 +71,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
             with os.fdopen(os.dup(descriptor), "wb") as stream:
                 yield stream
             return
-        # Of the path itself: what some links in /proc point to has no name.
+        # Check the path itself: what some links in /proc point to has no name.
         mode = _existing_mode(Path(path))
         if mode is not None and stat.S_ISDIR(mode):
             raise OutputError(f"{path}: is a folder")
@@ -97,7 +97,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
 def _link(temporary: Path, target: Path, path: str | os.PathLike[str]) -> bool:
     """Give a file its name unless another program has made one of that name meanwhile.
 
-    False, and nothing done, where files cannot have two names.
+    Returns False, having done nothing, where hard links are not supported.
     """
     try:
         os.link(temporary, target)
@@ -117,7 +117,7 @@ _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 def descriptor_of(path: str | os.PathLike[str]) -> int | None:
     """The open file of this process that a path stands for, as ``/dev/stdout`` does, or None.
 
-    It is the caller's, who has opened it to be written to: there is nothing to replace.
+    The caller has opened it for writing, so there is nothing to replace.
     """
     name = os.fspath(path)
     found = _DESCRIPTOR.fullmatch(name)
@@ -147,9 +147,9 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
 
 
 def _hold(descriptor: int) -> bool:
-    """Lock a temporary file for as long as it is open; whether that could be done."""
+    """Lock a temporary file for as long as it is open; returns whether that succeeded."""
     if fcntl is None:
-        return True  # what is open cannot be deleted there
+        return True  # Windows does not delete open files
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -160,7 +160,7 @@ def _hold(descriptor: int) -> bool:
 def delete_stale(folder: str | os.PathLike[str]) -> int:
     """Delete the temporary files in a folder whose process is gone, and count them.
 
-    A process that is killed leaves its file behind; one that still writes holds a lock on it.
+    A process that is killed leaves its file behind; one that is still writing holds a lock on it.
     """
     try:
         with os.scandir(folder) as entries:
@@ -172,7 +172,7 @@ def delete_stale(folder: str | os.PathLike[str]) -> int:
 
 def _delete_if_stale(path: str) -> bool:
     try:
-        # Between its making and its lock, or its last byte and its new name, it is young.
+        # A file not locked yet, or complete but not renamed yet, is young.
         if time.time() - os.lstat(path).st_mtime < STALE_SECONDS:
             return False
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -211,17 +211,17 @@ def _temporary_name() -> str:
 
 
 def delete_unfinished() -> None:
-    """Delete the temporary files of all `atomic_write` that have not ended.
+    """Delete the temporary files of every `atomic_write` that has not ended.
 
-    For the end of a process: an exception out of a signal handler can come where nothing catches
-    it, between the making of a context manager and its block, and a handler may not return at all.
+    For the end of a process: a signal handler can raise an exception where nothing catches it,
+    between the creation of a context manager and its block, and may not return at all.
     """
     for temporary in list(_unfinished):
         _delete(temporary)
 
 
 def stop_writing() -> None:
-    """Delete what is unfinished and let nothing be begun any more: the process is about to end."""
+    """Delete unfinished files and let no new ones begin: the process is about to end."""
     global _stopped
     _stopped = True
     delete_unfinished()

@@ -45,15 +45,15 @@ __all__ = ["Codec", "Decoded", "decode", "encode", "forget_codecs", "shared_code
 
 
 class Codec:
-    """One model, loaded, for any number of threads at once.
+    """A loaded model that encodes and decodes, for any number of threads at once.
 
-    A call keeps what it works with to itself and only reads the networks; the files are the same,
-    byte for byte, as from one thread. Arrays and images must not be changed while they are encoded.
+    Calls share only the networks, which they do not change; files are byte for byte the same as
+    from one thread. Arrays and images must not be changed while they are encoded.
 
-    The ``model`` is that of a ``tune`` if it is not named: "visual", the default, for what looks
-    well, "psnr" for small squared errors. ``carrier`` chooses how integers are multiplied
-    (results are identical); ``cached=False`` recomputes the context of every group, for
-    comparison.
+    Without a ``model``, it is that of the ``tune``: "visual", the default, for what looks good, or
+    "psnr" for small squared errors. ``carrier`` chooses how integers are multiplied (results are
+    identical); ``cached=False`` recomputes the context of every group, for comparison. Raises
+    WeightsError if the model is missing or damaged, UsageError for other bad arguments.
     """
 
     def __init__(
@@ -109,13 +109,13 @@ class Codec:
         are uint8 or uint16, (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
         The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
-        Without a quality it is that of the model's tune, 75 or 50, or what the ``target`` asks
-        for. ``effort`` 1 to 9 takes longer and gives better files (docs/effort.md). ``progress``
-        is called as it goes on (see `lcodec.progress`).
+        The default quality is that of the model's tune, 75 or 50; a ``target`` replaces it.
+        ``effort`` 1 to 9 takes longer and gives better files (docs/effort.md). ``progress`` is
+        called along the way (see `lcodec.progress`).
 
         Raises:
-            UsageError: quality, effort or image are not of that kind, or quality and target are
-                both given.
+            UsageError: quality, effort, target or image are not of that kind, or quality and
+                target are both given.
             InputError: a Pillow image that cannot be converted, a file that cannot be read, a
                 picture too thin to be decoded within `DecoderLimits`, or not enough memory.
             TargetError: no level meets the target.
@@ -123,7 +123,7 @@ class Codec:
         if quality is not None and target is not None:
             raise UsageError("a quality and a target exclude each other")
         if not isinstance(target, Target | None):
-            raise UsageError(f"a lcodec.Target is needed, not {target!r}")
+            raise UsageError(f"a target is a lcodec.Target, not {target!r}")
         effort = as_whole("effort", effort, EFFORT_MAX)
         quality = self._quality(quality)
         encoder = self._encoder(image, strip, progress)
@@ -136,7 +136,7 @@ class Codec:
     def encode_many(
         self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
     ) -> list[Encoded]:
-        """Encode several pictures, each to the same file as `encode_detailed` makes of it.
+        """Encode several pictures, each to the same file as with `encode_detailed`.
 
         Much faster than one by one if they are small and of equal size; takes the memory of all
         of them.
@@ -176,10 +176,10 @@ class Codec:
         return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
 
     def strip_header(self, rows: Rows, quality: int | None) -> Header:
-        """The header of a file of a picture that comes by rows.
+        """The header of the file of a picture that is read by rows.
 
         Raises:
-            UsageError: not a level.
+            UsageError: ``quality`` is not a level.
             InputError: a picture too thin to be decoded within `DecoderLimits`.
         """
         header = self._header_of(rows)(self._quality(quality))
@@ -199,10 +199,10 @@ class Codec:
         limits: DecoderLimits | None = None,
         progress: Progress = no_progress,
     ) -> Decoded:
-        """Decode a file: bytes, a path, a binary file, or what `lcodec.container.read` gives.
+        """Decode a file: bytes, a path, a binary file, or what `lcodec.container.read` returns.
 
-        ``limits`` say what a file may ask for; ``max_pixels`` sets them for pictures of this size.
-        ``progress`` is called as it goes on (see `lcodec.progress`).
+        ``limits`` bound what a file may ask for; ``max_pixels`` sets them for that size of picture.
+        ``progress`` is called along the way (see `lcodec.progress`).
 
         Raises:
             FormatError, UnsupportedError: the file is damaged or of another kind.
@@ -214,7 +214,7 @@ class Codec:
         self.check(file.header)
         suit_threads(file.header.pixels)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
-        # Tiles first: what is damaged there has cost no memory for pixels and alpha yet.
+        # Tiles first: damage there is found before pixels and alpha take memory.
         y = self._latents.decode_tiles(file.header, file.tiles, watch, progress).y
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
@@ -224,7 +224,7 @@ class Codec:
         return Decoded(picture, file.header, watch.seconds)
 
     def parts(self, source: TileSource, kept: int = DEFAULT_KEPT) -> PartDecoder:
-        """What decodes parts of a file; raises WeightsError if it was made with other weights."""
+        """A decoder of parts of a file; raises WeightsError if it was made with other weights."""
         self.check(source.header)
         return PartDecoder(source, self._latents, self._pixels, kept)
 
@@ -245,7 +245,7 @@ class Codec:
     ) -> tuple[Header, tuple[TilePayload, ...]]:
         """Code latents with this codec's model: the header that names it, and the tiles.
 
-        ``tally`` gets the bits by the tables' probabilities added.
+        The bits by the tables' probabilities are added to ``tally``.
         """
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
@@ -277,15 +277,15 @@ in_forked_child(_renew_lock)
 
 
 def shared_codec(model: str | None = None, device: str = "auto", tune: str = DEFAULT_TUNE) -> Codec:
-    """A codec that stays loaded for later calls, of all threads."""
+    """A codec that stays loaded for later calls from all threads."""
     model = model or default_model(tune)
-    # Without the lock, threads that come while a model is loading would each load it.
+    # Without the lock, threads that call while a model is loading would each load it.
     with _keeping:
         return _kept_codecs(model, device)
 
 
 def forget_codecs() -> None:
-    """Let go of the codecs that `shared_codec` keeps."""
+    """Drop the codecs that `shared_codec` keeps."""
     with _keeping:
         _kept_codecs.cache_clear()
 
@@ -303,14 +303,14 @@ def encode(
 ) -> bytes:
     """Encode a picture (a path, a binary file, a Pillow image or an array) to a ``.lic`` file.
 
-    With ``tune`` "visual", the default, a file looks as well as it can for its size, and quality N
-    aims at SSIMULACRA2 N; with "psnr" its squared error is small. A ``model`` that is named takes
-    the place of the tune's. It is loaded at the first call and stays loaded; threads share it.
-    See `Codec.encode_detailed` for the other options.
+    With ``tune`` "visual", the default, a file looks as good as it can for its size, and quality N
+    aims at SSIMULACRA2 N; with "psnr" its squared error is small. A ``model`` replaces that of the
+    tune. The model is loaded at the first call and stays loaded; threads share it. See
+    `Codec.encode_detailed` for the other options.
 
     Raises:
         UsageError, InputError, TargetError: see `Codec.encode_detailed`.
-        WeightsError: the model is not there, or damaged.
+        WeightsError: the model is missing or damaged.
     """
     codec = shared_codec(model, device, tune)
     return codec.encode(image, quality, target=target, effort=effort, strip=strip)
@@ -327,10 +327,10 @@ def decode(
 ) -> Decoded:
     """Decode a ``.lic`` file (bytes, a path or a binary file) with the released model it names.
 
-    The model then stays loaded. Of a ``region`` (left, top, width, height in pixels), and at a
-    ``scale`` of 2, 4, 8 or 16 for 1/2 to 1/16, no more is read and computed than is needed; see
-    `lcodec.Reader`, which does this again and again. For ``max_pixels`` and ``limits`` see
-    `Codec.decode`; those of pixels are then of what is made.
+    The model then stays loaded. For a ``region`` (left, top, width, height in pixels), or a
+    ``scale`` of 2, 4, 8 or 16 for 1/2 to 1/16, only what is needed is read and computed; see
+    `lcodec.Reader` for repeated calls. For ``max_pixels`` and ``limits`` see `Codec.decode`; they
+    then apply to the part that is decoded.
 
     Raises:
         UsageError: a region that is not inside the picture, or another scale.

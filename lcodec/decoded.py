@@ -1,4 +1,4 @@
-"""What decoding a file gives."""
+"""The result of decoding a file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Decoded:
 
     @property
     def pixels(self) -> Samples:
-        """uint8 or uint16, (H, W) or (H, W, 3)."""
+        """The pixels: uint8 or uint16, (H, W) or (H, W, 3)."""
         return self.picture.pixels
 
     @property
     def alpha(self) -> Samples | None:
-        """None, or (H, W) of the type of the pixels."""
+        """The alpha plane, (H, W) of the type of the pixels, or None."""
         return self.picture.alpha
 
     @property
@@ -55,6 +55,6 @@ class Decoded:
     def to_image(self) -> Image:
         """As a Pillow image of mode L, LA, RGB, RGBA or I;16, metadata in its ``info``.
 
-        Pillow has no mode for other pictures of 16 bits: they are reduced to 8.
+        Pillow has no mode for other 16-bit pictures: they are reduced to 8 bits.
         """
         return to_pil(self.picture)

@@ -1,4 +1,4 @@
-"""Errors of Python and its libraries that large or hostile input brings about, as our own."""
+"""Turn errors that large or hostile input causes in Python and its libraries into our own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lcodec.errors import InputError, OutputError
 
 @contextmanager
 def own_errors(doing: str) -> Iterator[None]:
-    """Raise InputError where memory, the stack or the range of a number does not suffice.
+    """Raise InputError where memory, the stack or the range of a number is exceeded.
 
     ``doing`` begins its message, as in "decoding".
     """
@@ -22,7 +22,7 @@ def own_errors(doing: str) -> Iterator[None]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{doing} went beyond what this machine can do: {reason}") from error
     except RuntimeError as error:
-        # What torch raises has a class of its own on a GPU alone.
+        # Only on a GPU does torch's error have a class of its own.
         if "memory" not in str(error).lower():
             raise
         raise _lacks_memory(doing) from error
@@ -31,7 +31,7 @@ def own_errors(doing: str) -> Iterator[None]:
 def without_temporary_folder(error: BaseException) -> OutputError | None:
     """Our own error for one that says there is no folder for temporary files, else None.
 
-    torch asks for one as it is imported.
+    torch needs one when it is imported.
     """
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
         return OutputError("no folder for temporary files can be written; TMPDIR may name one")

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class Exit(IntEnum):
-    """The statuses the program ends with: in a few words, and in a line. The only list there is."""
+    """The program's exit statuses, each with a short and a long meaning. The only list of them."""
 
     short: str
     meaning: str
@@ -58,7 +58,7 @@ class UsageError(LcodecError):
 
 
 class InputError(LcodecError):
-    """The picture is missing, unreadable or larger than the limit."""
+    """The input is missing, unreadable or beyond a limit."""
 
     exit_code: ClassVar[int] = Exit.INPUT
 
@@ -94,6 +94,6 @@ class OutputError(LcodecError):
 
 
 class TargetError(LcodecError):
-    """No quality level gives a file of the size or PSNR that was asked for."""
+    """No quality level gives a file of the size, PSNR or SSIMULACRA2 that was asked for."""
 
     exit_code: ClassVar[int] = Exit.TARGET

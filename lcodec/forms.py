@@ -24,11 +24,11 @@ _FILES = "bytes, a path or a binary file"
 
 
 def as_picture(image: AnyPicture) -> Picture:
-    """A picture of any of the forms that can be encoded.
+    """Convert any form that can be encoded to a picture.
 
     Raises:
-        UsageError: none of these forms, or an array of another type or shape.
-        InputError: an image that cannot be converted, or a file that cannot be read.
+        UsageError: ``image`` has none of these forms, or is an array of another type or shape.
+        InputError: an image cannot be converted, or a file cannot be read.
     """
     if isinstance(image, Picture):
         return image
@@ -42,11 +42,11 @@ def as_picture(image: AnyPicture) -> Picture:
 
 
 def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
-    """A parsed ``.lic`` file of any of the forms that can be decoded.
+    """Parse a ``.lic`` file in any form that can be decoded.
 
     Raises:
-        UsageError: none of these forms.
-        InputError: a file that cannot be read, or is beyond the ``limits``.
+        UsageError: ``data`` has none of these forms.
+        InputError: the file cannot be read, or is beyond the ``limits``.
         FormatError, UnsupportedError: the file is damaged or of another kind.
     """
     if isinstance(data, LicFile):
@@ -63,7 +63,7 @@ def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
 
 
 def as_whole(name: str, value: int, largest: int) -> int:
-    """``value`` as an int, of numpy's types as well; UsageError unless whole and in range."""
+    """``value`` as an int, numpy's included; raises UsageError unless in 0..``largest``."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -96,5 +96,5 @@ def is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:
 
 
 def named(value: object) -> str:
-    """How messages call a value of a wrong kind."""
+    """What messages call a value of the wrong type."""
     return "None" if value is None else f"a {type(value).__name__}"

@@ -1,8 +1,8 @@
-"""How much a ``.lic`` file may ask of whoever decodes it. Standard library only.
+"""Limits on what a ``.lic`` file may ask of its decoder. Standard library only.
 
 A file of some hundred bytes can claim a picture that takes hours and gigabytes. All of that is
 known from its header and the lengths of its sections, before anything is unpacked; what goes
-beyond the limits is refused there. Estimates are of the released models on a CPU.
+beyond the limits is rejected then. Estimates are for the released models on a CPU.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ BLOCK_PIXELS: Final = 1536**2
 CODED_BYTES_PER_POSITION: Final = 8 << 10  # far more than any symbols take
 CODED_BYTES_PER_TILE: Final = 1 << 10
 
-SYNTHESIS_WORK: Final = 8_500_000  # multiply-accumulates for a latent position
+SYNTHESIS_WORK: Final = 8_500_000  # multiply-accumulates per latent position
 TILE_WORK: Final = 500_000_000  # what a tile costs however small it is
-PARSE_WORK: Final = {  # for a latent position, the waiting of many small steps included
+PARSE_WORK: Final = {  # per latent position, including the overhead of many small steps
     "hypr": 2_100_000,
     "chkb": 2_600_000,
     "gmix": 8_200_000,
@@ -55,7 +55,7 @@ def _padded(pixels: int) -> int:
 
 
 def decoding_memory(header: Header, scale: int = 1) -> int:
-    """Bytes that decoding, at 1/``scale``, takes beyond the networks: an estimate from above."""
+    """Bytes that decoding, at 1/``scale``, takes beyond the networks: an upper estimate."""
     width, height = -(-header.width // PATCH), -(-header.height // PATCH)
     alpha = 0 if header.alpha == "none" else (1 if header.bit_depth == 8 else 3)
     colours = -(-header.channels * header.bit_depth // 8 // scale)
@@ -72,14 +72,14 @@ def decoding_memory(header: Header, scale: int = 1) -> int:
 
 
 def decoding_work(header: Header) -> int:
-    """Multiply-accumulates that decoding takes, the rest counted as so many as take its time."""
+    """Multiply-accumulates that decoding takes; other work counts by the time it takes."""
     each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
     return padded_positions(header) * each + header.tile_count * TILE_WORK
 
 
 @dataclass(frozen=True)
 class DecoderLimits:
-    """What is refused with `InputError`; the defaults are for pictures of up to 2^28 pixels.
+    """Limits enforced with `InputError`; the defaults are for pictures of up to 2^28 pixels.
 
     Attributes:
         pixels: of the picture.
@@ -89,8 +89,11 @@ class DecoderLimits:
         metadata: bytes of all ancillary sections together.
         memory: bytes beyond the networks, by `decoding_memory`.
         work: multiply-accumulates, by `decoding_work`.
-        waste: how many times the work of a large square picture of as many pixels; what all of
-            `FREE_WASTE` positions take is free.
+        waste: work, as a multiple of that of a large square picture of as many pixels; the work
+            of `FREE_WASTE` positions is free.
+
+    Raises:
+        UsageError: a limit is not a whole number above 0.
     """
 
     pixels: int = DEFAULT_MAX_PIXELS
@@ -109,8 +112,8 @@ class DecoderLimits:
 
     @classmethod
     def for_pixels(cls, pixels: int) -> DecoderLimits:
-        """Limits for pictures of so many pixels: what they may cost grows and shrinks with them."""
-        own = cls(pixels=pixels)  # refuses what is no number of pixels
+        """Limits for pictures of up to ``pixels``: what they may cost grows and shrinks with it."""
+        own = cls(pixels=pixels)  # rejects what is not a number of pixels
 
         def scaled(value: int, least: int) -> int:
             return max(least, -(-value * pixels // DEFAULT_MAX_PIXELS))
@@ -124,11 +127,11 @@ class DecoderLimits:
         )
 
     def for_parts(self) -> DecoderLimits:
-        """The same for a file of which parts are decoded: the picture may be of any size."""
+        """The same limits for decoding parts of a file: the picture may be of any size."""
         return replace(self, **_ANY_SIZE)
 
     def check(self, header: Header) -> None:
-        """Refuse a picture that is beyond a limit.
+        """Reject a picture that is beyond a limit.
 
         Raises:
             InputError: naming the limit.
@@ -148,10 +151,10 @@ class DecoderLimits:
         self._check_cost(header, name, 1)
 
     def check_part(self, header: Header, made: int, scale: int = 1, *, what: str = "part") -> None:
-        """Refuse a part of ``made`` pixels at 1/``scale`` that is beyond a limit.
+        """Reject a part of ``made`` pixels at 1/``scale`` that is beyond a limit.
 
         ``header`` is that of the tiles which the part takes, as a picture of their own. They may
-        have more pixels, or more of what goes with pixels, than the part.
+        have more pixels, and cost more, than the part.
 
         Raises:
             InputError: naming the limit.
@@ -161,7 +164,7 @@ class DecoderLimits:
         self._check_cost(header, f"a {what} in tiles of {header.width} x {header.height}", scale)
 
     def check_strip(self, header: Header) -> None:
-        """Refuse a picture of which a row of tiles is beyond a limit; raises as `check`."""
+        """Reject a picture of which a row of tiles is beyond a limit; raises as `check`."""
         strip = replace(header, height=min(header.height, header.tile_edge))
         self.check_part(strip, strip.pixels, what="strip")
 
@@ -189,11 +192,11 @@ class DecoderLimits:
 _ENDLESS = 1 << 100
 _ANY_SIZE = dict.fromkeys(("pixels", "positions", "memory", "work", "waste"), _ENDLESS)
 UNDECODED: Final = DecoderLimits(tiles=1 << 20, **_ANY_SIZE)
-"""For files of which nothing is decoded, so that no picture is too large."""
+"""Limits for files that are not decoded, so that no picture is too large."""
 
 
 class Ancillary:
-    """Counts the ancillary sections of one file as they come."""
+    """Counts the ancillary sections of one file as they arrive."""
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
@@ -203,7 +206,7 @@ class Ancillary:
         """Count a section with ``size`` bytes of payload.
 
         Raises:
-            InputError: that is one section too many, or too much of them.
+            InputError: there are too many sections, or too many bytes in them.
         """
         self._sections += 1
         self._bytes += size
@@ -215,14 +218,14 @@ class Ancillary:
 
 
 def longest_tile(header: Header) -> int:
-    """Bytes that a TILE section cannot exceed."""
+    """Upper bound on the payload of a TILE section, in bytes."""
     edge = header.tile_edge
     positions = _padded(min(edge, header.width)) * _padded(min(edge, header.height))
     return positions * CODED_BYTES_PER_POSITION + CODED_BYTES_PER_TILE
 
 
 def longest_alpha(header: Header) -> int:
-    """Bytes that an ALPHA section of what cannot be compressed does not exceed."""
+    """Upper bound on the payload of an ALPHA section, even if incompressible, in bytes."""
     samples = header.pixels * header.bit_depth // 8
     return samples + samples // 16 + CODED_BYTES_PER_TILE
 
@@ -231,13 +234,13 @@ def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimit
     """The limits of a call that takes either of the two.
 
     Raises:
-        UsageError: both are given, or not of their kind.
+        UsageError: both are given, or one is of the wrong type.
     """
     if limits is not None and max_pixels is not None:
         raise UsageError("max_pixels and limits exclude each other")
     if limits is not None:
         if not isinstance(limits, DecoderLimits):
-            raise UsageError(f"lcodec.DecoderLimits are needed, not {limits!r}")
+            raise UsageError(f"limits must be lcodec.DecoderLimits, not {limits!r}")
         return limits
     return DecoderLimits() if max_pixels is None else DecoderLimits.for_pixels(max_pixels)
 

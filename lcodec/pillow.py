@@ -2,15 +2,15 @@
 
 Importing this module registers it, and so does calling `lcodec.register_pillow`.
 
-Opening reads the head of a file alone: size, mode and ``info`` need neither torch nor weights. The
-pixels are decoded when they are first asked for; after `Image.draft`, and for `Image.thumbnail`,
+Opening reads only the head of a file: size, mode and ``info`` need neither torch nor weights. The
+pixels are decoded when they are first needed; after `Image.draft`, and for `Image.thumbnail`,
 which calls it, as a preview at 1/2 to 1/16 of the size. ``info`` has ``icc_profile``, ``exif`` and
 ``xmp`` as Pillow's own plugins give them, and under ``lcodec`` the fields of the header by name.
 
 Options of ``save``, all optional:
     quality, effort, target, tune, model, device: as for `lcodec.encode`.
-    icc_profile, exif, xmp: take the place of what the image carries (in its ``info``), which is
-        kept if they are not given; None or empty bytes leave it out. ``exif`` may be a
+    icc_profile, exif, xmp: replace what the image carries (in its ``info``), which is kept if
+        they are not given; None or empty bytes leave it out. ``exif`` may be a
         `PIL.Image.Exif`. Its orientation, like that of an image, is applied to the pixels.
     strip: leave out what the image carries, but not what is given.
 """
@@ -35,14 +35,14 @@ FORMAT: Final = "LIC"
 SUFFIX: Final = ".lic"
 MIME_TYPE: Final = "image/x-lic"
 
-# Of pixels Pillow has its own limit, Image.MAX_IMAGE_PIXELS. What a pixel may cost is bounded here.
+# Pillow has its own limit of pixels, Image.MAX_IMAGE_PIXELS. This bounds what a pixel may cost.
 _LIMITS: Final = DecoderLimits.for_pixels(MAX_SIDE**2)
 _KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
 _ENCODER_OPTIONS = ("quality", "effort", "target", "tune", "model", "device")
 
 
 class LicImageFile(ImageFile.ImageFile):
-    """A ``.lic`` file; mode L, LA, RGB, RGBA or I;16, other pictures of 16 bits reduced to 8."""
+    """A ``.lic`` file; mode L, LA, RGB, RGBA or I;16, other 16-bit pictures reduced to 8 bits."""
 
     format = FORMAT
     format_description = "lcodec learned image"
@@ -70,7 +70,7 @@ class LicImageFile(ImageFile.ImageFile):
                     from lcodec.picture.exif import is_readable
 
                     if not is_readable(payload):
-                        continue  # made to cost whoever parses it memory
+                        continue  # crafted to use much memory when parsed
                     payload = b"Exif\0\0" + payload
                 self.info[_KEYS[code]] = payload
         self._in_head = frozenset(self.info)
@@ -79,9 +79,9 @@ class LicImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have a quick preview loaded: the smallest that is not below ``size``, down to 1/16.
+        """Load a quick preview instead: the smallest that is not below ``size``, down to 1/16.
 
-        `Image.thumbnail` does so by itself. The mode stays.
+        `Image.thumbnail` calls this. The mode does not change.
         """
         if self._im is not None or size is None:
             return None
@@ -92,16 +92,16 @@ class LicImageFile(ImageFile.ImageFile):
         return self.mode, (0, 0, width / self._scale, height / self._scale)
 
     def load(self) -> Any:  # Pillow's type for access to pixels is not public
-        """Decode the pixels if that is still to be done.
+        """Decode the pixels unless that has been done.
 
         Raises:
-            OSError: truncated or damaged, or the weights are not there; `LcodecError` as its cause.
+            OSError: truncated or damaged, or the weights are missing; `LcodecError` as its cause.
         """
         if self._im is None:
             image = self._decode()
             self.im = image.im
             self.readonly = 0
-            # Metadata may also stand behind the tiles.
+            # Metadata may also come after the tiles.
             found = {k: v for k, v in image.info.items() if k not in self._in_head}
             self.info.update(found)
             if self.fp is not None and self._exclusive_fp:
@@ -110,7 +110,7 @@ class LicImageFile(ImageFile.ImageFile):
         return super().load()
 
     def verify(self) -> None:
-        """Check all checksums of the file, without decoding it; then it is closed.
+        """Check all checksums of the file without decoding it, then close it.
 
         Raises:
             SyntaxError: truncated or damaged.
@@ -149,7 +149,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _mode(header: Header) -> str:
-    """The mode of what `lcodec.Decoded.to_image` gives."""
+    """The mode of the image that `lcodec.Decoded.to_image` returns."""
     alpha = header.alpha is not Alpha.NONE
     if header.channels == 3:
         return "RGBA" if alpha else "RGB"
@@ -163,8 +163,7 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
 
     Raises:
         ValueError, TypeError: bad options.
-        OSError: an image that cannot be converted, a target that cannot be met, weights that are
-            not there.
+        OSError: the image cannot be converted, a target cannot be met, or weights are missing.
     """
     from lcodec.codec import encode  # brings in torch
 

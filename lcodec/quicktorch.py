@@ -1,4 +1,4 @@
-"""Importing this module imports torch, in five sixths of the time: see `lcodec.startup`."""
+"""Importing this module imports torch, in five sixths of the usual time: see `lcodec.startup`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a file on demand: regions and previews, without decoding or even reading the rest."""
+"""Decode regions and previews of a file on demand, without decoding or even reading the rest."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ AnyRegion: TypeAlias = "Region | Sequence[int]"
 
 @contextmanager
 def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[TileSource]:
-    """A file of any form whose parts can be got one by one, open as long as the block runs.
+    """A file in any form whose parts can be read one by one, open inside the block.
 
-    Of a path, and of a binary file that can seek, no more is read than is asked for. The picture
-    may be of any size: what is made of it has the limits, and so do sections and metadata.
+    From a path or a seekable binary file, only what is asked for is read. The picture may be of
+    any size: the limits apply to the parts that are decoded, and to sections and metadata.
 
     Raises:
-        UsageError: none of the forms.
-        InputError: a file that cannot be read, or is beyond a limit.
+        UsageError: ``data`` has none of the forms.
+        InputError: the file cannot be read, or is beyond a limit.
         FormatError, UnsupportedError: the file is damaged or of another kind.
     """
     limits = limits.for_parts()
@@ -44,7 +44,7 @@ def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[TileSource]:
     elif isinstance(data, (bytes, bytearray, memoryview)):
         yield FileReader(io.BytesIO(data), limits=limits)
     elif not is_file(data):
-        raise UsageError(f"a .lic file is needed, not {named(data)}")
+        raise UsageError(f"expected a .lic file, not {named(data)}")
     elif isinstance(data, (str, os.PathLike)):
         name = os.fspath(data)
         try:
@@ -69,8 +69,8 @@ class Reader:
     """A ``.lic`` file (a path, a binary file or bytes) whose parts are decoded on demand.
 
     A context manager, which closes a file that it opened. What was parsed last is kept for the
-    next call, up to ``kept`` bytes. ``limits``, or those for ``max_pixels``, are of each part. Not
-    for several threads at once.
+    next call, up to ``kept`` bytes. ``limits``, or those for ``max_pixels``, apply to each part.
+    Not thread-safe.
 
     Raises:
         UsageError, InputError, FormatError, UnsupportedError: the file cannot be opened.
@@ -125,11 +125,11 @@ class Reader:
         """Decode a region (left, top, width, height in pixels), at 1/``scale``; all if not given.
 
         At scale 1 its pixels are those of the whole picture. 2, 4, 8 and 16 are quick previews
-        (docs/parts.md): of a region those of its pixels that (left, top) // scale and the like
-        point at.
+        (docs/parts.md): a region then has the pixels of the whole preview from (left, top) //
+        scale on that cover it.
 
         Raises:
-            UsageError: a region not inside the picture, or another scale.
+            UsageError: the region is not inside the picture, or another scale is given.
             InputError: the part is beyond a limit, or there is not enough memory.
             FormatError, UnsupportedError, MismatchError: as `lcodec.decode`, of what was read.
         """
@@ -150,7 +150,7 @@ def as_region(region: AnyRegion | None, header: Header) -> Region:
     """A region inside a picture, all of it for None.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not one.
     """
     if region is None:
         return Region(0, 0, header.width, header.height)

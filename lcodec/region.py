@@ -1,4 +1,4 @@
-"""Which part of a picture is wanted, and how large; nothing heavy is imported."""
+"""The part of a picture to decode, and its scale. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lcodec.container import Header
 from lcodec.errors import UsageError
 
 SCALES = (1, 2, 4, 8, 16)
-"""A picture can be had at one over these."""
+"""Scales at which a picture can be decoded: 1/1 to 1/16."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Region:
     """A rectangle of a picture in pixels.
 
     Raises:
-        UsageError: numbers that are no rectangle.
+        UsageError: the numbers do not form a rectangle.
     """
 
     left: int
@@ -26,7 +26,9 @@ class Region:
 
     def __post_init__(self) -> None:
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
-            raise UsageError(f"region {self}: sides are 1 or more, places 0 or more")
+            raise UsageError(
+                f"region {self}: width and height must be 1 or more, left and top 0 or more"
+            )
 
     def __str__(self) -> str:
         return f"{self.left},{self.top},{self.width}x{self.height}"
@@ -37,7 +39,7 @@ class Region:
         return self.left, self.top, self.left + self.width, self.top + self.height
 
     def check_inside(self, header: Header) -> None:
-        """Raise UsageError unless the region lies in the picture, all of it."""
+        """Raise UsageError unless the whole region lies inside the picture."""
         if self.box[2] > header.width or self.box[3] > header.height:
             raise UsageError(
                 f"region {self} is not inside the picture of {header.width}x{header.height}"
@@ -47,5 +49,5 @@ class Region:
 def check_scale(scale: int) -> int:
     """The same scale; raises UsageError unless it is 1, 2, 4, 8 or 16."""
     if scale not in SCALES:
-        raise UsageError(f"scale {scale!r}: known are {', '.join(map(str, SCALES))}")
+        raise UsageError(f"scale {scale!r}: must be one of {', '.join(map(str, SCALES))}")
     return scale

@@ -16,8 +16,8 @@ def repack(
 ) -> bytes:
     """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
 
-    The symbols and their checksums stay as they are, and so does the decoded picture; sections
-    other than the tiles are kept, metadata in as few bytes as it takes.
+    The symbols and their checksums stay the same, and so does the decoded picture; sections other
+    than the tiles are kept, metadata in as few bytes as possible.
 
     Raises:
         UsageError: the models are not over the same transforms.

@@ -1,4 +1,4 @@
-"""What can still be had of a damaged or truncated file."""
+"""Recover what is left of a damaged or truncated file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from lcodec.weights import find_model_by_id
 
 @dataclass(frozen=True)
 class Salvaged:
-    """A picture, and what of it is not that of the file.
+    """A salvaged picture, and what of it is lost.
 
     Attributes:
         decoded: the picture; lost tiles are mid-gray.
         lost: numbers of the tiles that are lost.
-        faults: what was found to be wrong; nothing in a sound file.
+        faults: what was found to be wrong; empty for a sound file.
     """
 
     decoded: Decoded
@@ -57,7 +57,7 @@ def salvage(
     """Decode what is sound in a file; lost tiles become mid-gray, lost alpha opaque.
 
     Tiles whose symbols are not those that were encoded count as lost. Up to some 180 pixels
-    beside a lost tile are decoded without what they would take from it and may differ a little.
+    beside a lost tile are decoded without its latents and may differ a little.
 
     Raises:
         FormatError: not a ``.lic`` file, or its header is lost.
@@ -74,7 +74,7 @@ def salvage(
 
 @own_errors("decoding")
 def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress) -> Salvaged:
-    """The same of a file that was surveyed; raises WeightsError if its model is another."""
+    """`salvage` for a surveyed file; raises WeightsError if it was made with other weights."""
     header = found.header
     codec.check(header)
     suit_threads(header.pixels)
@@ -104,7 +104,7 @@ def _decode_tiles(
 ) -> list[int]:
     """Put the sound tiles into y (M, h, w); returns the numbers of the others."""
     areas = {tile.number: tile for tile in tile_areas(found.header)}
-    # Those that are sure of their number first: what is left is for the others.
+    # Tiles of known number first: the others can only be what is left.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
     strays = []
     for done, tile in enumerate(tiles):

@@ -1,12 +1,12 @@
-"""What a process does before and while torch is loaded: faster, and fair to other processes.
+"""Prepare a process for torch: load it faster, and be fair to other processes.
 
 `own_process` is for processes that lcodec starts itself: the program, and the workers of a batch.
-In a process of somebody else only importing torch is made faster.
+In any other process, only the import of torch is made faster.
 
-Threads of OpenMP wait for each other by spinning, by default so long that two programs on the same
+OpenMP threads wait for each other by spinning, by default so long that two programs on the same
 cores keep each other from working: two at once took five to twenty times as long as one alone. With
 a short spin they take twice as long, and one alone no longer than before. Threads that have next to
-nothing to do cost more than they bring, so small pictures are left to one.
+nothing to do cost more than they gain, so small pictures get a single thread.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 SHORT_SPINS = {
-    # GNU's OpenMP, which torch brings on Linux: turns of a loop, about 5 microseconds of them.
+    # GNU's OpenMP, which torch brings on Linux: turns of a loop, about 5 microseconds in all.
     "GOMP_SPINCOUNT": "2000",
-    # That of LLVM and Intel, on macOS and Windows: milliseconds, in place of 200.
+    # LLVM's and Intel's, on macOS and Windows: milliseconds, instead of 200.
     "KMP_BLOCKTIME": "1",
 }
 OTHER_SETTINGS = {
     "GOMP_SPINCOUNT": ("OMP_WAIT_POLICY",),
     "KMP_BLOCKTIME": ("OMP_WAIT_POLICY", "KMP_LIBRARY"),
 }
-"""Variables that say how to wait, too; whoever sets them is left alone."""
+"""Other variables that say how to wait; if one is set, ours is not."""
 NO_SEARCH = "TORCH_DEVICE_BACKEND_AUTOLOAD"
-"""Whether torch looks through all installed packages for devices other than those we use."""
+"""Whether torch searches all installed packages for devices other than those we use."""
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # as <malloc.h> numbers them
 KEPT_BYTES = 1 << 30
-"""Memory up to this is kept when it is freed, to be used again."""
+"""Freed memory up to this size is kept for reuse."""
 ALLOCATOR_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 PIXELS_A_THREAD = 1 << 16
-"""A thread for less than this does not pay."""
+"""Fewer pixels than this do not pay for a thread."""
 
 
 class _Process:
     """What is known of this process.
 
     Attributes:
-        own: it is ours.
-        threads: as many as torch would take; None if the user has said how many.
-        chosen: what they were set to last.
+        own: whether lcodec started it.
+        threads: how many torch would use; None if the user has chosen a number.
+        chosen: the number that was set last.
     """
 
     own = False
@@ -55,7 +55,7 @@ class _Process:
 
 
 def settings(variables: Mapping[str, str]) -> dict[str, str]:
-    """Variables to add to those there are; none that the user has settled is among them."""
+    """Variables to add to the environment's, except what the user has set."""
     added = {
         name: value
         for name, value in SHORT_SPINS.items()
@@ -65,16 +65,16 @@ def settings(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def own_process() -> None:
-    """Settle how this process waits and loads; to be called before torch is imported."""
+    """Set how this process waits and loads; call it before torch is imported."""
     os.environ.update(settings(os.environ))
     _Process.own = True
 
 
 @contextmanager
 def collecting_nothing() -> Iterator[None]:
-    """No garbage collection inside the block, which imports much and leaves none.
+    """Suspend garbage collection inside the block, which imports much and leaves no garbage.
 
-    In a process of ours, what is there at the end is never looked at again.
+    In a process of ours, objects that exist at the end are never scanned again.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -88,9 +88,9 @@ def collecting_nothing() -> Iterator[None]:
 
 
 def keep_memory() -> None:
-    """Have the C library keep what is freed, unless the user has settled it.
+    """Have the C library keep freed memory, unless the user has configured it.
 
-    By default glibc takes every large array anew from the system and gives it back at once, page by
+    By default glibc takes every large array from the system and gives it back at once, page by
     page: in the transforms, whose layers each make a few, that was up to 45 % of the time.
     """
     import ctypes
@@ -104,7 +104,7 @@ def keep_memory() -> None:
 
 
 def use_threads(count: int) -> None:
-    """Compute with so many threads, whatever the work."""
+    """Compute with ``count`` threads, whatever the work."""
     import torch
 
     torch.set_num_threads(count)
@@ -112,9 +112,9 @@ def use_threads(count: int) -> None:
 
 
 def suit_threads(pixels: int) -> None:
-    """As many threads as so many pixels are worth, in a process of ours that was told no number.
+    """Set as many threads as ``pixels`` are worth, in a process of ours without a user's choice.
 
-    If somebody has told torch another number meanwhile, that stays, too.
+    A number that somebody has set in torch meanwhile is kept, too.
     """
     import torch
 
@@ -125,7 +125,7 @@ def suit_threads(pixels: int) -> None:
 
 
 def torch_is_loaded() -> None:
-    """Remember the threads that torch chose, unless the user chose them; see to the memory."""
+    """Note how many threads torch chose, unless the user did; in a process of ours, keep memory."""
     import torch
 
     if _Process.own:

@@ -1,4 +1,4 @@
-"""Pictures that do not fit into memory, strip by strip: files to ``.lic`` files and back.
+"""Encode and decode pictures that do not fit into memory, strip by strip.
 
 The files are those of `Codec.encode`, and the pixels those of `Codec.decode`. Memory grows with the
 width of the picture, not with its height.
@@ -36,7 +36,7 @@ from lcodec.timing import Stopwatch
 
 @dataclass
 class Window:
-    """The rows of a picture that are at hand: ``[start, stop)``, the others gone or to come."""
+    """The rows of a picture that are held, from ``start`` on; others are gone or still to come."""
 
     rows: Rows
     start: int = 0
@@ -49,10 +49,10 @@ class Window:
         self._shape = shape[1:]
 
     def move(self, start: int, stop: int) -> Samples:
-        """The rows ``[start, stop)``, neither of which may go back.
+        """Move to the rows ``[start, stop)``, neither of which may go back, and return them.
 
         Raises:
-            InputError: the picture has fewer rows, or others than it should.
+            InputError: the picture has too few rows, or rows of the wrong shape or type.
         """
         kept = self._held[start - self.start :]
         bands, have = [kept], self.start + len(self._held)
@@ -64,7 +64,7 @@ class Window:
                 raise InputError(f"rows of {band.dtype} {band.shape} in place of {self._shape}")
             bands.append(band)
             have += len(band)
-        # One copy; what was held is let go of on the way.
+        # A single copy; what was held before is released.
         whole = np.empty((have - start, *self._shape), self._dtype)
         at = 0
         for band in bands:
@@ -80,7 +80,7 @@ _Made = TypeVar("_Made")
 def _as_own_errors(
     doing: str,
 ) -> Callable[[Callable[..., Iterator[_Made]]], Callable[..., Iterator[_Made]]]:
-    """`own_errors` for generators, which run when the function has long returned."""
+    """`own_errors` for generators, which run after the function has returned."""
 
     def wrap(function: Callable[..., Iterator[_Made]]) -> Callable[..., Iterator[_Made]]:
         @wraps(function)
@@ -102,12 +102,12 @@ def encode_strips(
     strip: bool = False,
     progress: Progress = no_progress,
 ) -> int:
-    """Encode a picture as its rows come; returns the size of the file.
+    """Encode a picture as its rows arrive; returns the size of the file in bytes.
 
     Raises:
-        UsageError: a quality out of range, or rows that are no picture.
-        InputError: the rows cannot be read, a picture too thin to be decoded within
-            `DecoderLimits`, or not enough memory.
+        UsageError: the quality is out of range, or the rows are not a picture.
+        InputError: the rows cannot be read, the picture is too thin to be decoded within
+            `DecoderLimits`, or there is not enough memory.
     """
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
@@ -141,7 +141,7 @@ def decode_strips(
 ) -> Written:
     """A picture whose bands are decoded as they are asked for.
 
-    The ``limits`` are of a row of tiles.
+    The ``limits`` apply to a row of tiles.
 
     Raises:
         InputError: beyond a limit, or there is not enough memory.
@@ -161,7 +161,7 @@ def decode_strips(
 @_as_own_errors("decoding")
 def _decoded(codec: Codec, source: TileSource, progress: Progress) -> Iterator[Samples]:
     header, config = source.header, codec.loaded.transforms.config
-    # Until the next row of tiles is done, the halo asks for all of this one and the one above.
+    # Until the next row of tiles is done, the halo needs all of this one and of the one above.
     tile = config.latent * (header.tile_edge // PATCH) ** 2 * 2
     parts = codec.parts(source, kept=(2 * header.tiles_x + 4) * tile)
     alpha = _alpha_rows(source)

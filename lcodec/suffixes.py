@@ -8,7 +8,7 @@ READ_SUFFIXES = frozenset(
         *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
     )
 )
-"""Pictures that `lcodec.picture.load` understands, for those who look through folders."""
+"""Pictures that `lcodec.picture.load` understands, for searching folders."""
 
 NPY = ".npy"
 

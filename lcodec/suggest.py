@@ -8,8 +8,8 @@ LIKENESS = 0.6
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
-    """The known word most like ``word``, whatever its case; None if none is."""
-    from difflib import get_close_matches  # only for those who mistyped
+    """The known word most similar to ``word``, ignoring case; None if none is similar."""
+    from difflib import get_close_matches  # only needed after a typing error
 
     words = {one.lower(): one for one in known}
     found = get_close_matches(word.lower(), words, 1, likeness)

@@ -1,4 +1,4 @@
-"""What a file can be made for: to the eye, or for PSNR. Standard library only."""
+"""Tunes: what files are optimised for, the eye or PSNR. Standard library only."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def decoder(
     | ``torchl``, ``torchrgb``, ``torchrgba`` | the same, of float32 from 0 to 1 |
     | ``decoded`` | a `lcodec.Decoded`: all there is, 16 bits included |
 
-    All but the last reduce colours of 16 bits to 8. The ``device`` is the processor if it is not
-    given: processes that a data loader forks cannot use a GPU that their parent uses.
+    All but the last reduce 16-bit colours to 8 bits. The ``device`` is the CPU by default:
+    processes that a data loader forks cannot use a GPU that their parent uses.
 
     Raises:
         UsageError: another form.
@@ -49,14 +49,14 @@ def decoder(
 
 @dataclass(frozen=True)
 class Decoder:
-    """What `decoder` makes; it can be pickled, for loaders that start their workers anew."""
+    """The handler that `decoder` makes; it can be pickled, for loaders that spawn their workers."""
 
     form: str
     device: str
     max_pixels: int
 
     def __call__(self, key: str, data: bytes) -> Any:
-        """What a member holds, None if its key (".jpg", ".mask.lic") is not that of a ``.lic``.
+        """Decode a member; None if its key is not that of a ``.lic`` file, such as ".mask.lic".
 
         Raises:
             LcodecError: it cannot be decoded, see `lcodec.decode`.
@@ -77,7 +77,7 @@ class Decoder:
         assert match is not None
         kind, mode, whole = match.groups()
         if mode is not None and image.mode != mode.upper():
-            if image.mode == "I;16":  # Pillow would cut off where it has to scale
+            if image.mode == "I;16":  # Pillow would clip instead of scaling
                 image = Image.fromarray(reduced_to_bytes(np.asarray(image)))
             image = image.convert(mode.upper())
         if kind == "pil":

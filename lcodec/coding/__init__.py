@@ -1,4 +1,4 @@
-"""Entropy coding: integer symbols to bytes and back, exactly alike on every machine.
+"""Entropy coding: integer symbols to bytes and back, identically on every machine.
 
 It knows nothing of networks or files. A symbol is coded with a mean in sixteenths of a step and
 one of 64 scale levels; `tables` holds the frozen probabilities, `residual` maps symbols to table

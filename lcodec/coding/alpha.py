@@ -1,8 +1,8 @@
 """The lossless alpha plane: prediction from neighbours, then LZMA2 (docs/FORMAT.md, "ALPHA").
 
 On seven mattes (discs, text, hair, fades, shadows, noise) this was 5 to 67 % smaller than PNG, and
-from 54 % smaller to 13 % larger (with noise) than lossless WebP. Unlike WebP it has no limit of
-size, holds 16 bits, and undoes its predictions by running sums, in bounded time and memory.
+from 54 % smaller to 13 % larger (with noise) than lossless WebP. Unlike WebP it has no size limit,
+holds 16 bits, and undoes its predictions by running sums, in bounded time and memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lcodec.errors import FormatError, UnsupportedError
 
 Plane: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
-# What is taken off each sample, modulo 2^bits: nothing, the left neighbour, the upper one, or
+# What is subtracted from each sample, modulo 2^bits: nothing, the left neighbour, the upper one, or
 # left + upper - upper left. The index is the number in the file.
 _AXES: Final[tuple[tuple[int, ...], ...]] = ((), (1,), (0,), (1, 0))
 _DICTIONARY: Final = 1 << 22
@@ -38,8 +38,8 @@ def encode_alpha(plane: Plane) -> bytes:
 def decode_alpha(payload: bytes, shape: tuple[int, int], dtype: type[np.generic]) -> Plane:
     """The plane (H, W) of uint8 or uint16 that a payload holds.
 
-    Memory grows with what is unpacked, up to the plane's size; one of 16 bits that is stored
-    in 8 takes half of that again.
+    Memory grows with what is unpacked, up to the plane's size; a 16-bit plane stored in 8 bits
+    takes half as much again.
 
     Raises:
         FormatError: damaged, or not of this size.
@@ -89,7 +89,7 @@ def _differences(plane: Plane, predictor: int) -> Plane:
 def _filters(itemsize: int, preset: int | None = None) -> list[dict[str, Any]]:
     chain: dict[str, Any] = {"id": lzma.FILTER_LZMA2, "dict_size": _DICTIONARY}
     if preset is not None:
-        # Literals know their place in the sample; neighbouring bytes say little about each other.
+        # Literals depend on their place in the sample; neighbouring bytes predict them badly.
         bits = itemsize - 1
         chain |= {"preset": preset, "lc": 0, "lp": bits, "pb": bits}
     return [chain]

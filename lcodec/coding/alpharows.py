@@ -1,4 +1,4 @@
-"""The alpha plane a few rows at a time: what `lcodec.coding.alpha` does, without all of it."""
+"""Decode the alpha plane (see `lcodec.coding.alpha`) a few rows at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from lcodec.coding.alpha import _AXES, _WIDENED, Plane, _filters
 from lcodec.errors import FormatError, UnsupportedError
 
-_BAND = 1 << 22  # samples unpacked at once, where rows are left out
+_BAND = 1 << 22  # samples unpacked at once when skipping rows
 
 
 class AlphaRows:
-    """Gives the rows of a payload from the first on; takes memory for those asked for.
+    """Decodes the rows of a payload in order; takes memory only for the rows asked for.
 
     Raises:
         FormatError: damaged.
@@ -53,7 +53,7 @@ class AlphaRows:
         return rows.astype(np.uint16) * np.uint16(_WIDENED)
 
     def skip(self, count: int) -> None:
-        """Leave rows out."""
+        """Skip the next rows."""
         band = max(1, _BAND // self._width)
         for start in range(0, count, band):
             self.read(min(band, count - start))
@@ -74,7 +74,7 @@ class AlphaRows:
         return bytes(out)
 
     def _finish(self) -> None:
-        """Make sure that nothing follows."""
+        """Check that nothing follows."""
         try:
             more = b"" if self._decoder.eof else self._decoder.decompress(self._rest, 1)
         except lzma.LZMAError as error:

@@ -1,9 +1,9 @@
-"""The only module that talks to constriction, and the place where its traps are shut.
+"""The only module that uses constriction; it works around the library's pitfalls.
 
 - A model is exact only when given float64 weights freq * 256 - 1 with `perfect=False`: they sum to
   2^24 - n, so constriction's fixed-point scale is exactly 1 and every width is exactly freq * 256.
   float32 weights can leave the last symbol without any width.
-- Symbols must be one-dimensional int32 arrays; the callers make them so.
+- Symbols must be one-dimensional int32 arrays; callers see to that.
 - A damaged stream shows as an AssertionError or KeyError, and a panic in its native code as a
   BaseException of a class of its own; `damage_is_format_error` turns all of them into FormatError.
 - Its words are in the machine's byte order; ours are little-endian.
@@ -25,7 +25,7 @@ Model: TypeAlias = Any  # constriction ships no type information
 
 
 def categorical(frequencies: NDArray[np.uint16]) -> Model:
-    """A model over 0..n-1 with probabilities of exactly frequencies / 2^16. They must sum so."""
+    """A model over 0..n-1 with probabilities of exactly frequencies (n,) / 2^16, summing to 1."""
     weights = frequencies.astype(np.float64) * 256 - 1
     return constriction.stream.model.Categorical(weights, perfect=False)
 
@@ -37,7 +37,7 @@ def uniform(size: int) -> Model:
 
 @contextmanager
 def damage_is_format_error() -> Iterator[None]:
-    """Let every way in which constriction reports a bad stream come out as FormatError."""
+    """Turn every error by which constriction reports a damaged stream into FormatError."""
     try:
         yield
     except (AssertionError, KeyError) as error:
@@ -67,7 +67,7 @@ class WordEncoder:
         return int(self._coder.num_words())
 
     def to_bytes(self) -> bytes:
-        """The stream so far, closed, as little-endian words. The encoder can go on after it."""
+        """The stream so far, closed, as little-endian words. Encoding can continue afterwards."""
         words: NDArray[np.uint32] = self._coder.get_compressed()
         return words.astype("<u4").tobytes()
 
@@ -89,5 +89,5 @@ class WordDecoder:
         return int(self._coder.decode(model))
 
     def maybe_exhausted(self) -> bool:
-        """False if there are certainly words left."""
+        """False only if there are certainly words left."""
         return bool(self._coder.maybe_exhausted())

@@ -1,4 +1,4 @@
-"""The checksum over decoded symbols, which tells a wrong decoding from a right one."""
+"""The checksum over decoded symbols, which detects wrong decoding."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Ports: what takes or gives the symbols in the coding loop.
+"""Ports: where the coding loop gets its symbols.
 
-Encoding, decoding and counting bits run one loop over the groups. In each turn the entropy model
-gives mean and scale index, the port gives back the group's symbols; whether they came from a
-picture or from a stream the loop does not know.
+Encoding, decoding and counting bits run one loop over the groups. In each step the entropy model
+gives mean and scale index and the port returns the group's symbols, be it from a picture or from a
+stream.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from lcodec.coding.residual import IntArray
 
 
 class SymbolSink(Protocol):
-    """What symbols can be put into: SymbolEncoder or BitCounter."""
+    """What symbols can be put into, such as SymbolEncoder or BitCounter."""
 
     def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
-        """Take one group."""
+        """Take one group; arguments and errors as in `SymbolEncoder.put`."""
 
 
 class SymbolPort(Protocol):
@@ -35,7 +35,7 @@ class SymbolPort(Protocol):
 
 
 class EncodePort:
-    """Gives the symbols of known groups and puts them into a sink on the way."""
+    """Returns the symbols of known groups, and puts them into a sink."""
 
     def __init__(self, encoder: SymbolSink, groups: Sequence[IntArray]) -> None:
         """groups: the symbols of each group, within +-32767."""
@@ -50,7 +50,7 @@ class EncodePort:
 
 
 class DecodePort:
-    """Takes the symbols out of a stream."""
+    """Decodes the symbols from a stream."""
 
     def __init__(self, decoder: SymbolDecoder) -> None:
         self._decoder = decoder

@@ -66,12 +66,12 @@ class SymbolEncoder:
 
 
 class SymbolDecoder:
-    """Takes groups of symbols out of a stream, in the order in which they were put.
+    """Decodes groups of symbols from a stream, in the order in which they were put.
 
     The coder itself reads zeros past the end of its data and seldom notices damage. So everything
-    decoded is encoded again, which is cheap: a stream that ends early shows as soon as more words
-    are needed than there are, and `finish` requires the very same words. After an error the decoder
-    is of no further use.
+    decoded is encoded again, which is cheap: a stream that ends early is noticed as soon as more
+    words are needed than there are, and `finish` requires the very same words. After an error the
+    decoder is of no further use.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -96,7 +96,7 @@ class SymbolDecoder:
         return symbols.reshape(np.shape(mean))
 
     def finish(self) -> None:
-        """Raises FormatError unless what was decoded makes up the stream, exactly."""
+        """Raises FormatError unless the decoded symbols make up the stream exactly."""
         if not self._coder.maybe_exhausted():
             raise FormatError("a coded stream is damaged: words are left over")
         if self._echo.to_bytes() != self._data:
@@ -131,11 +131,11 @@ class SymbolDecoder:
 
 
 class BitCounter:
-    """Counts what `SymbolEncoder` would write, without writing it.
+    """Counts the bits that `SymbolEncoder` would write, without writing them.
 
-    The sum of the information of all table entries and escape codes, from the integer
-    frequencies; the stream is longer by at most 33 bits, 16 on average, for closing it and, for
-    rounding inside the coder, by about a ten-thousandth of a bit a symbol.
+    It sums the information of all table entries and escape codes, from the integer frequencies.
+    The stream is longer by at most 33 bits, 16 on average, for closing it, and by about a
+    ten-thousandth of a bit per symbol for rounding inside the coder.
     """
 
     def __init__(self) -> None:

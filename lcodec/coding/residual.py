@@ -6,7 +6,7 @@ For a symbol s with mean m (sixteenths of a step) and scale index i:
     residual r = sign (s - base), coded with the table of (i, phase).
 
 A logistic distribution is symmetric, so the sign folds the phases -8..7 into 0..8. Residuals
-beyond the table's radius R send the escape symbol 2R + 1, others r + R.
+beyond the table's radius R are coded as the escape symbol 2R + 1, others as r + R.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def as_int32(name: str, values: IntArray, low: int, high: int) -> NDArray[np.int
 class GroupPlan:
     """How the symbols of one group are coded; all arrays have shape (n,).
 
-    base, sign: int32, see the module's text.
+    base, sign: int32, see the module docstring.
     table: int16, the table of each symbol.
     order: positions sorted by table, earlier positions first within a table.
     """
@@ -68,7 +68,7 @@ class GroupPlan:
 def plan_group(mean: IntArray, index: IntArray) -> GroupPlan:
     """Plan a group from its means (sixteenths) and scale indices, of one shape.
 
-    Means beyond +-16 * 32767 count as that: no symbol lies further out, and it bounds residuals.
+    Means are clamped to +-16 * 32767: no symbol lies further out, and it bounds residuals.
     Raises TypeError or ValueError for anything but integers, an index outside 0..63 or shapes
     that differ.
     """
@@ -90,7 +90,7 @@ class GroupCodes:
 
     codes: int32 (n,), entry within the table's row.
     escaped: positions of escaped symbols, ordered as they are coded.
-    values: int32, what is sent for each of them, >= 0.
+    values: int32, what is coded for each of them, >= 0.
     """
 
     codes: NDArray[np.int32]
@@ -101,8 +101,8 @@ class GroupCodes:
 def encode_group(plan: GroupPlan, symbols: IntArray) -> GroupCodes:
     """Table entries and escape values of the symbols (n,).
 
-    Raises TypeError or ValueError for symbols that are no integers, beyond +-32767, or not as
-    many as the plan has.
+    Raises TypeError or ValueError for symbols that are not integers, beyond +-32767, or not as
+    many as in the plan.
     """
     flat = as_int32("symbols", symbols, -SYMBOL_LIMIT, SYMBOL_LIMIT)
     if flat.shape != plan.base.shape:

@@ -1,9 +1,9 @@
-"""The frozen frequency tables: what the probability of every coded residual is.
+"""The frozen frequency tables: the probability of every coded residual.
 
 `tables_v1.npz` is part of the file format and never changes; `tools/make_tables.py` made it and
-says how. A table belongs to a scale level (0..63) and a phase (0..8, the distance of the mean from
-the nearest whole number, in sixteenths). Its row holds the frequencies of the residuals -R..R and
-last that of the escape symbol: integers >= 1 that sum to 2^16.
+documents how. A table belongs to a scale level (0..63) and a phase (0..8, the distance of the mean
+from the nearest integer, in sixteenths). Its row holds the frequencies of the residuals -R..R and
+then that of the escape symbol: integers >= 1 that sum to 2^16.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Tables:
 def scale_levels() -> NDArray[np.float64]:
     """Standard deviation of each scale level (64,), in quantisation steps.
 
-    For training and export. Coding never needs it: there a scale is an index.
+    For training and export. Coding never needs them: there a scale is an index.
     """
     exponent = np.arange(SCALE_LEVELS, dtype=np.float64) / (SCALE_LEVELS - 1)
     return np.asarray(SIGMA_MIN * (SIGMA_MAX / SIGMA_MIN) ** exponent, np.float64)

@@ -1,4 +1,4 @@
-"""What the sections of one file may have, checked by their lengths as they come."""
+"""Limits on the sections of a file, checked by their lengths as they arrive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lcodec.limits import Ancillary, DecoderLimits, longest_alpha, longest_tile
 
 
 class Bounds:
-    """Counts the sections after the header, up to the end."""
+    """Checks the sections after the header, in order, up to the end."""
 
     def __init__(self, header: Header, limits: DecoderLimits) -> None:
         self._ancillary = Ancillary(limits)
@@ -21,7 +21,7 @@ class Bounds:
         """Whether a file can have another section of this kind here; ``start`` is where it begins.
 
         Raises:
-            InputError: its ``size`` bytes are beyond a limit, or more than such a section has.
+            InputError: its ``size`` bytes exceed a limit, or what such a section can have.
         """
         most, known = self._metadata, True
         if code == sections.TILE:

@@ -136,7 +136,7 @@ def header_info(header: Header) -> HeaderInfo:
 
 
 def _section_info(frame: Frame) -> SectionInfo:
-    # A frame exists only once its CRC has been found right.
+    # A frame exists only once its CRC has been checked.
     return SectionInfo(
         type=sections.section_name(frame.type),
         code=frame.type,
@@ -150,7 +150,7 @@ def _section_info(frame: Frame) -> SectionInfo:
 
 
 def _metadata_info(view: memoryview, frames: Iterable[Frame]) -> list[MetadataInfo]:
-    """Of each kind the section that counts; raises FormatError if it is damaged."""
+    """The section that counts of each kind; raises FormatError if it is damaged."""
     found: dict[int, MetadataInfo] = {}
     for frame in frames:
         code, size, profile = frame.type, frame.payload_size, None

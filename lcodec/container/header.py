@@ -32,7 +32,7 @@ BitDepth = Literal[8, 16]
 
 
 class Alpha(StrEnum):
-    """What a picture has of alpha."""
+    """The kind of a picture's alpha channel."""
 
     NONE = "none"
     PLANE = "plane"
@@ -55,8 +55,8 @@ class Header:
         channels: 1 (grey) or 3 (RGB).
         bit_depth: bits per sample of the source, alpha included; 8 or 16.
         quality: quality level 0..100.
-        tile_edge: edge of a tile in pixels, a multiple of 64 up to 16320; tiles at the right and
-            bottom edges are smaller.
+        tile_edge: edge of a tile in pixels, a multiple of 64 up to 2048; tiles at the right and
+            bottom edges may be smaller.
         profile: arithmetic profile of the parse path; 1.
         entropy_model: four-character name, a key of ``ENTROPY_MODELS``.
         model_id: 4 bytes identifying the weights.

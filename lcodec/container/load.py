@@ -1,4 +1,4 @@
-"""Reading ``.lic`` files from streams: no further than a file of this kind can go on."""
+"""Reading ``.lic`` files from streams, no further than such a file can extend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_FRAME = _LONGEST_FRAME_HEAD + _CRC
 
 
 class _Growing:
-    """The start of a stream, as far as it was asked for."""
+    """The start of a stream, as far as it has been needed."""
 
     def __init__(self, stream: BinaryReader, start: bytes) -> None:
         self._stream = stream
@@ -29,9 +29,9 @@ class _Growing:
         self.data = bytearray(start)
 
     def reaches(self, end: int) -> bool:
-        """Read on up to there; whether the stream does."""
+        """Read on up to ``end``; returns whether the stream goes that far."""
         while len(self.data) < end and not self._ended:
-            # In steps: what a length says need not be there.
+            # In steps: the file may not hold what a length states.
             wanted = min(max(end - len(self.data), _BLOCK), _LARGEST_BLOCK)
             block = self._stream.read(wanted)
             self._ended = not block
@@ -54,11 +54,11 @@ class _Next(NamedTuple):
 def load(
     stream: BinaryReader, limits: DecoderLimits | None = None, start: bytes = b""
 ) -> bytearray:
-    """The bytes of a file; its lengths are checked as they come, everything else by ``read``.
+    """The bytes of a file; its lengths are checked as they arrive, everything else by ``read``.
 
-    ``start`` is what was read of the stream before. Of what is no ``.lic`` file little more than
-    the signature is read, and of one that is damaged no more than up to there; ``read`` then tells
-    what is wrong.
+    ``start`` is what was read from the stream before. If it is not a ``.lic`` file, little more
+    than the signature is read; if it is damaged, nothing beyond the damage, and ``read`` then
+    reports what is wrong.
 
     Raises:
         FormatError: not a ``.lic`` file, or its header is damaged.
@@ -77,7 +77,7 @@ def load(
 def load_damaged(
     stream: BinaryReader, limits: DecoderLimits | None = None, start: bytes = b""
 ) -> bytearray:
-    """The same of a file that may be damaged behind its header: all that such a file can have.
+    """As `load`, for a file that may be damaged after its header: reads all that it can have.
 
     Raises:
         FormatError, UnsupportedError, InputError, OSError: as `load`, for its header.
@@ -114,7 +114,7 @@ def _follow(growing: _Growing, at: int, header: Header, limits: DecoderLimits) -
     """Read all sections after the header, and one byte more if there is one."""
     bounds = Bounds(header, limits)
     while (section := _next(growing, at)) is not None:
-        # What does not belong is refused by whoever parses the file.
+        # What does not belong is rejected when the file is parsed.
         belongs = bounds.belongs(section.code, section.size, at)
         if not growing.reaches(section.end) or not belongs:
             return

@@ -1,7 +1,7 @@
-"""Metadata in few bytes: the PACKED section (docs/FORMAT.md, "PACKED"; docs/metadata.md says why).
+"""Compact metadata: the PACKED section (docs/FORMAT.md, "PACKED"; docs/metadata.md says why).
 
-`metadata_v1.bin` is part of the file format and never changes. It begins with the profiles that
-have a number and is, as a whole, the preset dictionary of what is deflated.
+`metadata_v1.bin` is part of the file format and never changes. It begins with the numbered
+profiles, and the whole of it is the preset dictionary for deflate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lcodec.errors import FormatError
 FILE_NAME: Final = "metadata_v1.bin"
 SHA256: Final = "9faad0dd0a687fc5e9b62d449698124d79d6a030d426924b4aa2da3972845910"
 MAX_UNPACKED: Final = 1 << 24
-"""Bytes that one section unpacks to at most; what is larger stays as it is."""
+"""Most bytes that one section unpacks to; larger sections are not packed."""
 
 _KINDS: Final = {1: ICC, 2: EXIF, 3: XMP}
 _CODES: Final = {code: kind for kind, code in _KINDS.items()}
@@ -31,7 +31,7 @@ _MOST_CHANGES: Final = 24
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile that has a number, and its place in the file."""
+    """A numbered profile, and its place in the file."""
 
     name: str
     offset: int
@@ -62,12 +62,12 @@ class Unpacked:
 
 
 def pack(sections: Iterable[Section]) -> tuple[Section, ...]:
-    """The same sections, those of ICC, EXIF and XMP as PACKED ones where that is smaller."""
+    """The same sections, with ICC, EXIF and XMP as PACKED ones where that is smaller."""
     return tuple(_smallest(section) for section in sections)
 
 
 def unpack(section: Section) -> Unpacked | None:
-    """What a PACKED section stands for; None if it is of a form of a later version.
+    """What a PACKED section stands for; None if its form is of a later version.
 
     Takes memory for `MAX_UNPACKED` bytes at most, whatever the section says.
 
@@ -90,9 +90,9 @@ def unpack(section: Section) -> Unpacked | None:
 
 
 def unpacked(extra: Iterable[Section]) -> tuple[Section, ...]:
-    """Ancillary sections with the PACKED ones among them as plain ones, in their order.
+    """Ancillary sections in order, the PACKED ones among them unpacked.
 
-    Of several of a kind that are PACKED only the first is unpacked, the others are left out: a
+    Of several PACKED sections of a kind only the first is unpacked and the others are left out: a
     file could have any number of them.
 
     Raises:
@@ -120,10 +120,10 @@ def kind_of(payload: bytes) -> int | None:
 
 @cache
 def dictionary() -> bytes:
-    """The frozen file.
+    """The contents of the frozen file.
 
     Raises:
-        FormatError: the installed one is not that of the format.
+        FormatError: the installed file is not that of the format.
     """
     data = resources.files(__package__).joinpath(FILE_NAME).read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
@@ -153,16 +153,16 @@ def _inflated(cursor: Cursor) -> bytes:
     size = cursor.uvarint("size of metadata", MAX_UNPACKED)
     packed = bytes(cursor.take(cursor.remaining, "packed metadata"))
     if not size:
-        raise FormatError("damaged metadata: of no bytes")
+        raise FormatError("damaged metadata: empty")
     decoder = zlib.decompressobj(-15, zdict=dictionary())
     try:
         data = decoder.decompress(packed, size)
-        # The end of the stream may be behind the last byte it gives.
+        # The end of the stream may come after the last byte it yields.
         more = decoder.decompress(decoder.unconsumed_tail, 1) if not decoder.eof else b""
     except zlib.error as error:
         raise FormatError("damaged metadata") from error
     if len(data) != size or more or not decoder.eof or decoder.unused_data:
-        raise FormatError("damaged metadata: not of the size it states")
+        raise FormatError("damaged metadata: not of the stated size")
     return data
 
 

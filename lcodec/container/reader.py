@@ -1,4 +1,4 @@
-"""Reading ``.lic`` files: whole ones from memory, and the heads of those in streams."""
+"""Reading ``.lic`` files: whole ones from memory, or only their heads from streams."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LicFile:
         tiles: one per tile, in raster order.
         extra: all ancillary sections in file order, known or not, to be kept when rewriting.
         version: (major, minor) of the format.
-        alpha: payload of the ALPHA section; there if ``header.alpha`` says so, else None.
+        alpha: payload of the ALPHA section, if ``header.alpha`` says there is one, else None.
     """
 
     header: Header
@@ -47,12 +47,12 @@ class BinaryReader(Protocol):
     """What ``read_head`` needs of a file."""
 
     def read(self, size: int, /) -> bytes:
-        """The next ``size`` bytes or less; none at the end."""
+        """The next bytes, at most ``size``; none at the end."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What stands in a file before its tiles and its alpha plane.
+    """The part of a file before its tiles and its alpha plane.
 
     Attributes:
         header: the picture and what is needed to decode it.
@@ -102,7 +102,7 @@ def read(
 def read_head(
     stream: BinaryReader, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
 ) -> Head:
-    """Read and check the head of a file, and of the file little more than that.
+    """Read and check the head of a file, and little more of the file than that.
 
     Raises:
         FormatError: not a ``.lic`` file, or truncated or damaged in its head.
@@ -116,7 +116,7 @@ def read_head(
         try:
             return _parse_head(memoryview(data), version, bounds)
         except FormatError:
-            # Perhaps only because the head goes on.
+            # The head may just be longer.
             more = stream.read(len(data))
             if not more:
                 raise
@@ -151,12 +151,12 @@ def as_view(data: Buffer) -> memoryview:
     """Return ``data`` as a flat view of bytes, copying only where it is not contiguous.
 
     Raises:
-        UsageError: it is nothing of the kind.
+        UsageError: ``data`` has no bytes to view.
     """
     try:
         view = memoryview(data)
     except TypeError:
-        raise UsageError(f"the bytes of a .lic file are needed, not {data!r}") from None
+        raise UsageError(f"expected the bytes of a .lic file, not {data!r}") from None
     return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
 
 
@@ -199,7 +199,7 @@ def _payload(view: memoryview, frame: Frame) -> Cursor:
 
 
 def _check_other(frame: Frame) -> None:
-    """Refuse a section that is neither of the picture, nor the end, nor one that may be skipped."""
+    """Reject a section that is neither part of the picture, nor the end, nor skippable."""
     if frame.type == sections.HEAD:
         raise FormatError(f"second header at byte {frame.start}")
     if frame.type != sections.END and not sections.is_ancillary(frame.type):

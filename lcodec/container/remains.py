@@ -1,4 +1,4 @@
-"""What is left of a damaged file: its sound sections, and which tiles they are."""
+"""Find what is left of a damaged file: its sound sections, and which tiles they are."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class FoundTile:
     """A sound TILE section.
 
     Attributes:
-        number: of the tile; None where sections before and behind it are lost and only its
-            symbols tell it (their checksum is over the number, too).
+        number: number of the tile; None where sections before and after it are lost, so that only
+            its symbols can tell (their checksum covers the number, too).
         payload: its streams.
     """
 
@@ -38,13 +38,13 @@ class FoundTile:
 
 @dataclass
 class Survey:
-    """Everything sound in a file whose header is.
+    """Everything sound in a file with a sound header.
 
     Attributes:
-        tiles: in the order of the file.
+        tiles: sound tiles in file order.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
-        faults: what is wrong, in the order of the file; nothing in a sound one.
+        faults: what is wrong, in file order; empty if the file is sound.
     """
 
     header: Header
@@ -125,9 +125,9 @@ class _Piece:
 
 
 def _numbered(runs: list[_Run], count: int, ended: bool) -> Iterator[FoundTile]:
-    """The tiles with their numbers: counted from the first on and, if the end is there, back.
+    """The tiles with their numbers, counted forwards and, if the end was found, backwards.
 
-    Where the two disagree, something was taken for what it is not, and neither counts.
+    Where the two disagree, something was misread and neither counts.
     """
     forth: list[int | None] = []
     at: int | None = 0
@@ -205,7 +205,7 @@ def _search(view: memoryview, start: int, budget: list[int]) -> Iterator[int]:
 
 
 def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
-    """Whether a sound section begins at a place; what is cheap to see is looked at first."""
+    """Whether a sound section begins at a place; cheap checks come first."""
     if at >= len(view) or view[at] not in _KNOWN:
         return False
     _, end = _stated(view, at)

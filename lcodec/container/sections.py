@@ -38,14 +38,14 @@ _NAMES: Final = {
 }
 
 
-# The version that brought a type, where it was not there from 1.1 on.
+# The minor version that introduced a type, if later than 1.1.
 _SINCE: Final = {PACKED: 2}
 
 
 def preamble(types: Iterable[int]) -> bytes:
     """Signature and version of a file with sections of such types.
 
-    The version is the earliest that suffices, so that files are not newer than they need be.
+    The version is the earliest that suffices, so that files are no newer than they need to be.
     """
     return SIGNATURE + bytes((MAJOR, max([_SINCE.get(code, 1) for code in types], default=1)))
 

@@ -1,4 +1,4 @@
-"""Reading parts of ``.lic`` files: the table of sections by skipping, payloads when asked for."""
+"""Reading parts of ``.lic`` files: the table of sections by seeking, payloads when asked for."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class SeekableReader(Protocol):
     """What `FileReader` needs of a file."""
 
     def read(self, size: int, /) -> bytes:
-        """The next ``size`` bytes or less; none at the end."""
+        """The next bytes, at most ``size``; none at the end."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place, and return it."""
+        """Move to a position, and return it."""
 
 
 class TileSource(Protocol):
-    """A file whose parts are got one by one; `FileReader` is one."""
+    """A file whose parts are read one by one, such as `FileReader`."""
 
     @property
     def header(self) -> Header:
@@ -50,14 +50,15 @@ class TileSource(Protocol):
 
 
 class FileReader:
-    """A ``.lic`` file of which little is read: every section's type and length, and the header.
+    """A ``.lic`` file of which little is read: the header, and every section's type and length.
 
     Other sections are read, and their CRCs checked, when they are asked for, so damage elsewhere
-    in the file is not noticed. ``bytes_read`` counts. Not for several threads at once.
+    in the file is not noticed. Not thread-safe.
 
     Attributes:
-        header, version: as of `lcodec.container.LicFile`.
+        header, version: as in `lcodec.container.LicFile`.
         size: bytes of the file.
+        bytes_read: bytes read so far.
 
     Raises:
         FormatError: not a ``.lic`` file, truncated, or damaged where it was read.
@@ -167,7 +168,7 @@ class FileReader:
         return Frame(code, start, begin, end, stop, None)
 
     def _payload(self, frame: Frame, before: bytes = b"") -> bytes:
-        """The payload of a section; its CRC is over ``before``, too."""
+        """The payload of a section, whose CRC also covers ``before``."""
         data = self._read(frame.start, frame.end - frame.start)
         end = frame.payload_end - frame.start
         name = sections.section_name(frame.type)

@@ -39,7 +39,7 @@ class TilePayload:
 
 @dataclass(frozen=True)
 class TileView:
-    """The same as TilePayload, its streams still lying in the file's buffer."""
+    """A TilePayload whose streams are views into the file's buffer."""
 
     checksum: int
     hyper: memoryview

@@ -51,7 +51,7 @@ def write_to(
             says that there is one, else None.
 
     Raises:
-        UsageError: too few or too many tiles, or alpha missing or not wanted. What was written
+        UsageError: too few or too many tiles, or alpha missing or not expected. What was written
             by then is not a valid file.
     """
     if (alpha is not None) != (header.alpha is Alpha.PLANE):

@@ -1,7 +1,7 @@
 """Rate-distortion optimisation of the symbols of one picture, at encode time (docs/effort.md).
 
-The decoder and the format know nothing of it: of all files that decode to something, the encoder
-looks for a better one. `Refiner` is what the encoder uses; `proxy` says what symbols cost,
+The decoder and the format know nothing of it: the encoder just looks for a better one among all
+valid files. `Refiner` is what the encoder uses; `proxy` computes the cost of symbols,
 differentiably; `area` cuts the picture into pieces that fit into memory; `descent` changes the
 symbols of one piece.
 """

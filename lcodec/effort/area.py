@@ -60,10 +60,10 @@ def areas(header: Header, side: int = SIDE) -> Iterator[Area]:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the symbols of an area cost, and what a change of each would, all in bits.
+    """Cost of the symbols of an area, and how it changes with each of them, all in bits.
 
     Attributes:
-        total: bits, and what the distortion is worth.
+        total: bits plus the worth of the distortion.
         slope: gradient of all but a symbol's own bits, (1, M, h, w): of the distortion, and of
             the bits of those symbols that are predicted from it.
         mean, sigma: prediction of every symbol, for its own bits; shape as ``slope``.
@@ -76,9 +76,9 @@ class Costs:
 
 
 class Problem:
-    """Symbols of one area (1, M, h, w), the picture around them held fixed.
+    """The symbols of one area (1, M, h, w) to optimise, with the picture around them fixed.
 
-    Distortion counts in the area and in a margin around it, as far as the picture goes.
+    Distortion counts in the area and in a margin around it, within the picture.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Problem:
         rows: slice,
         columns: slice,
     ) -> None:
-        """Pixels to come near to, cut off at the edges of the picture."""
+        """Set the pixels to approximate, cropped at the edges of the picture."""
         top, left = rows.start * PATCH, columns.start * PATCH
         bottom = min(rows.stop * PATCH, header.height)
         right = min(columns.stop * PATCH, header.width)
@@ -130,7 +130,7 @@ class Problem:
         self.weight = self.worth.error / header.channels
 
     def costs(self, symbols: Tensor, below: float) -> Costs | None:
-        """Costs of symbols in the shape of ``start``; None if their total is not less than this."""
+        """Costs of symbols in the shape of ``start``; None if not in total less than ``below``."""
         own = symbols.detach()
         with torch.no_grad():
             distortion = float(self._distortion(own))
@@ -146,11 +146,11 @@ class Problem:
         return Costs(total, slope + seen, mean.detach(), sigma.detach())
 
     def curvature(self, generator: torch.Generator) -> Tensor:
-        """Half the second derivative of the distortion, mean of a channel's latents: (1, M, 1, 1).
+        """Half the second derivative of the distortion, mean over each channel: (1, M, 1, 1).
 
-        That of the squared error comes from products of the synthesis' transposed derivative with
+        That of the squared error comes from products of the synthesis' transposed Jacobian with
         random signs, whose squares have the wanted sums of squares as their mean (Hutchinson's
-        estimator); that of what is perceived from how its gradient changes over half a step.
+        estimator); that of the perceived distance from how its gradient changes over half a step.
         """
         latents = self.start.detach().requires_grad_()
         shown = self._shown(latents)

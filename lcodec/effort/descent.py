@@ -1,15 +1,15 @@
-"""Descent over whole-numbered latents: rounds of many single steps at once.
+"""Descent over integer latents: rounds of many unit steps at once.
 
 In each round every symbol's change by +1 and by -1 is judged: its own bits exactly by the
 predicted distribution, its influence on the other symbols' bits by their gradient, the error of
-the picture by gradient and curvature. Of the changes that promise a gain a share is made, large
-gains rather than small ones but partly by chance, because changes of neighbours get in each
-other's way. What turns out worse is taken back and the share made smaller.
+the picture by gradient and curvature. A share of the changes that promise a gain is made, large
+gains first but partly at random, because changes of neighbours interfere. A round that turns out
+worse is undone and the share reduced.
 
 The aim is that of stochastic Gumbel annealing (Yang, Bamler, Mandt, arXiv 2006.04240) and of
-online RDO with a straight-through estimator (eContextformer, arXiv 2306.14287); staying on whole
-numbers, where own bits are known exactly and every round's result is a valid one, gained more in
-a tenth of the rounds in our trials (docs/effort.md).
+online RDO with a straight-through estimator (eContextformer, arXiv 2306.14287); staying on
+integers, where own bits are known exactly and every round's result is valid, gained more in a
+tenth of the rounds in our trials (docs/effort.md).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lcodec.integer.likelihood import logistic_bits
 from lcodec.integer.profile import SYMBOL_LIMIT
 
 FIRST_SHARE = 0.25
-FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which bends far more within a step
+FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.1, 0.6
 LEAST_SHARE = 0.0005  # below it nothing is left to gain
 
@@ -35,13 +35,13 @@ def descend(
 ) -> Tensor:
     """The best symbols found, in the shape of ``problem.start``.
 
-    ``generator`` decides all chances, so equal seeds give equal results on one machine.
+    All randomness comes from ``generator``, so equal seeds give equal results on one machine.
     ``on_round`` is called after each round.
     """
     best = problem.start
     share = FIRST_SHARE_SEEN if problem.worth.perceived else FIRST_SHARE
     costs = problem.costs(best, math.inf)
-    if costs is None:  # not a number: a picture the networks cannot follow
+    if costs is None:  # NaN: a picture the networks cannot handle
         return best
     curvature = problem.curvature(generator)
     gain, step = _judge(best, costs, curvature)
@@ -60,7 +60,7 @@ def descend(
 
 
 def _judge(symbols: Tensor, costs: Costs, curvature: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain in bits of each symbol's better change, not above 0 if none helps; and the change."""
+    """Gain in bits of each symbol's better change, at most 0 if neither helps; and the change."""
     own = logistic_bits(symbols, costs.mean, costs.sigma)
     up = logistic_bits(symbols + 1.0, costs.mean, costs.sigma) + costs.slope
     down = logistic_bits(symbols - 1.0, costs.mean, costs.sigma) - costs.slope

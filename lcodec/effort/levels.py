@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 ROUNDS = (0, 1, 2, 3, 4, 6, 9, 14, 24, 40)
-"""Rounds of `lcodec.effort.descent` by effort level; a round costs about a plain encode or two."""
+"""Rounds of `lcodec.effort.descent` by effort level; each costs about one or two plain encodes."""
 
 EFFORT_MAX = len(ROUNDS) - 1

@@ -1,8 +1,8 @@
-"""What symbols cost, as a differentiable function: the released networks as float twins.
+"""The cost of symbols as a differentiable function: the released networks as float twins.
 
 The integers of the entropy model have no gradient. Its trainable twin, restored from them, agrees
-with them to a fraction of a percent, which is enough for choosing symbols; what the file really
-costs is judged afterwards, by the file.
+with them to a fraction of a percent, which is enough for choosing symbols; the real cost is
+measured afterwards, on the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lcodec.weights.load import LoadedModel
 
 
 class Proxy:
-    """Synthesis and entropy model of a loaded model, with gradients towards the latents only."""
+    """Synthesis and entropy model of a loaded model, with gradients to the latents only."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         twin = restore_model(find_model(loaded.name).folder)
@@ -28,20 +28,20 @@ class Proxy:
         self._device = loaded.device
 
     def quality(self, level: int) -> Tensor:
-        """A level of a file as the networks take it: (1,)."""
+        """The networks' quality (1,) at a quality level of a file."""
         return torch.tensor([self.config.trained_quality(level)], device=self._device)
 
     def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation in steps of every latent, two tensors (1, M, h, w).
 
-        ``y_hat`` (1, M, h, w) and ``z_hat`` (1, hyper, h/4, w/4) whole-numbered.
+        ``y_hat`` (1, M, h, w) and ``z_hat`` (1, hyper, h/4, w/4) hold integers.
         """
         with reduced_precision(self._device):
             mean, sigma = self._twin.predict(y_hat, z_hat, quality)
         return mean.float(), sigma.float()
 
     def synthesise(self, y_hat: Tensor, quality: Tensor) -> Tensor:
-        """Pixels (1, 3, 16h, 16w), clipped to [0, 1]."""
+        """Pixels (1, 3, 16h, 16w), clipped to [0, 1], from ``y_hat`` (1, M, h, w)."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)
         with reduced_precision(self._device):
             shown = self._transforms.synthesise(y_hat, quality)

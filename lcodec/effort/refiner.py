@@ -1,6 +1,6 @@
-"""Better symbols for a whole picture.
+"""Optimise the symbols of a whole picture.
 
-What it works with is imported when it is first asked for: most pictures are coded without.
+The optimiser's modules are imported at first use: most pictures are coded without them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Refiner:
                 self._made = Proxy(self._loaded)
             return self._made
 
-    @torch.inference_mode(mode=False)  # gradients, even if the caller has given them up
+    @torch.inference_mode(mode=False)  # gradients, even if the caller has disabled them
     def refine(
         self,
         header: Header,
@@ -50,10 +50,10 @@ class Refiner:
         effort: int,
         progress: Progress,
     ) -> PictureSymbols:
-        """Symbols that cost less than ``plain``, those of plain rounding, as far as it is known.
+        """Symbols that, by estimate, cost less than ``plain``, those of plain rounding.
 
-        Area after area, each beside the final symbols of those before it. Memory is that of one
-        area. Deterministic on one machine.
+        Areas are optimised in turn, each next to the final symbols of those before it, in the
+        memory of one area. Deterministic on one machine.
         """
         from lcodec.effort import area
         from lcodec.effort.descent import descend
@@ -73,7 +73,7 @@ class Refiner:
 
             generator = torch.Generator().manual_seed(number)
             problem = area.Problem(proxy, self._transform, header, pixels, found, piece)
-            # Full float32 in any case: other threads may have set it, or not.
+            # Full float32, whatever other threads have set.
             with torch.enable_grad(), full_float32():
                 best = descend(problem, rounds, generator, on_round)
             found.y[:, piece.rows, piece.columns] = best[0].cpu().numpy().astype(np.int16)

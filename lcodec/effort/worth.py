@@ -1,4 +1,4 @@
-"""What distortion is worth in bits: the aim of effort, the one a model was trained for."""
+"""What distortion is worth in bits: effort optimises what a model was trained for."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Worth:
 
     Attributes:
         error: of a mean squared error of 1, samples from 0 to 1.
-        perceived: of a distance of SSIMULACRA2 of 1; 0 where that does not count.
-        calm: of an unrest of smooth areas of 1 (`lcodec.metrics.smooth`); 0 where ``perceived`` is.
+        perceived: of an SSIMULACRA2 distance of 1; 0 if that does not count.
+        calm: of an unrest of smooth areas of 1 (`lcodec.metrics.smooth`); 0 if that does not count.
     """
 
     error: float
@@ -25,14 +25,14 @@ class Worth:
     calm: float = 0.0
 
     def bits(self, pixels: int, error: float, distance: float = 0.0, unrest: float = 0.0) -> float:
-        """What the distortion of so many pixels is worth."""
+        """Bits that the distortion of ``pixels`` is worth."""
         return pixels * (self.error * error + self.perceived * distance + self.calm * unrest)
 
 
 def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
-    """The worth for a model at a quality level of its files, for a picture of these sides.
+    """The worth for a model at a quality level of its files, for a picture of ``sides`` (H, W).
 
-    In pictures too small for SSIMULACRA2 squared error alone counts.
+    In pictures too small for SSIMULACRA2, only squared error counts.
     """
     tune, quality = config.factors, torch.tensor(config.trained_quality(level))
     if tune.perceived is None or min(sides) < MIN_SIDE:

@@ -1,4 +1,4 @@
-"""Who attends to whom: windows of a grid, and groups at one position. Written over a kit."""
+"""Attention inside windows of a grid, over groups at one position, or both. Written over a kit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KeyValueCache:
 
 
 class WindowAttention(Typed[[Tensor], Tensor]):
-    """Unmasked self-attention inside windows of a grid, learned relative position bias.
+    """Self-attention inside windows of a grid, with a learned relative position bias.
 
     Input (B, h, w, 3 * heads * e) holds queries, keys, values; output (B, h, w, heads * e).
     """
@@ -99,7 +99,7 @@ class SpatioChannelAttention(Typed[[Tensor, int, KeyValueCache], Tensor]):
     def forward(self, qkv: Tensor, first: int, cache: KeyValueCache) -> Tensor:
         """``qkv`` (B, g, h, w, 3 * heads * e) of groups first.. -> (B, g, h, w, heads * e).
 
-        ``cache`` holds the groups before; it gets these, too.
+        ``cache`` holds the earlier groups; these are appended to it.
         """
         b, g, h, w, width = qkv.shape
         windows, valid = to_windows(qkv.flatten(0, 1), self.sides, self.shift)

@@ -5,10 +5,10 @@ then see the twelve anchors within a 5x5 window, by a convolution masked to them
 computed per position from hyper features and context. One parameters network serves both passes,
 the context of anchors being zero, as in the paper.
 
-Chosen here: which colour is the anchors (the paper's figure could be either), what a neighbour
-tells (see `MaskedContext`), and a parameters network of residual feed-forwards, by its cost about
-the 1x1 convolutions to 640, 512 and 2M channels in use with ELIC (arXiv 2203.10886). ``cached``
-has no meaning here: the anchors are used once.
+Our choices: which colour holds the anchors (the paper's figure could be either), what a neighbour
+contributes (see `MaskedContext`), and a parameters network of residual feed-forwards, about as
+costly as the 1x1 convolutions to 640, 512 and 2M channels used with ELIC (arXiv 2203.10886).
+``cached`` has no effect here: the anchors are used once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lcodec.integer.kit import Kit
 from lcodec.integer.layout import checker_latents, checker_neighbours, checker_tokens
 
 OFFSETS = tuple((r, c) for r in range(-2, 3) for c in range(-2, 3) if (r + c) % 2)
-"""The anchors (row, column) around a position that is none, in raster order."""
+"""Offsets (row, column) of the anchors around a position that is not one, in raster order."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class CheckerboardConfig(PointwiseConfig):
 
 @dataclass
 class CheckerboardState(State):
-    """What the hyper-latent and the anchors tell."""
+    """State: hyper features of both passes, and residuals of the second."""
 
     side: Tensor  # (B, 2, h, w/2, width), anchors first
-    others: Tensor | None = None  # residuals of the second pass, once the anchors are there
+    others: Tensor | None = None  # residuals of the second pass, once the anchors are known
 
 
 class Checkerboard(PointwiseNetwork[CheckerboardState]):

@@ -1,5 +1,6 @@
 """Contexts of a slice-wise checkerboard model: by channel, local and global. Written over a kit.
 
+They follow MLIC++ (Jiang et al., arXiv 2307.15421); for the differences see `memplusplus`.
 ``code`` channels hold the decoded latents of one slice as 8-bit activations; ``width`` channels
 hold the residual stream of the slice being predicted, to which every context adds its part. A
 checkerboard grid (B, h, w, C) splits into two halves (B, h, w/2, C) as `checker_tokens` has it.
@@ -20,7 +21,7 @@ NINE = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1))
 
 
 def checkerboard_offsets(window: int) -> tuple[tuple[int, int], ...]:
-    """Offsets (row, column) in a window around a position that lead to the other parity."""
+    """Offsets (row, column) from a position to those of the other parity in a window around it."""
     axis = range(-(window // 2), window // 2 + 1)
     return tuple((row, column) for row in axis for column in axis if (row + column) % 2)
 
@@ -82,10 +83,10 @@ def _join_heads(x: Tensor, h: int, w: int) -> Tensor:
 
 
 class IntraSliceContext(Typed[[Tensor, tuple[Tensor, Tensor], Tensor], Tensor]):
-    """Global context inside a slice, in linear complexity.
+    """Global context inside a slice, with linear complexity.
 
-    Which positions resemble each other is asked of the slice before, which is known everywhere;
-    what they hold, of the positions of parity 0 of the present slice.
+    How similar positions are is taken from the previous slice, which is known everywhere; the
+    values are those of the positions of parity 0 in the current slice.
     """
 
     def __init__(self, code: int, width: int, heads: int, head_width: int, kit: Kit) -> None:
@@ -101,8 +102,8 @@ class IntraSliceContext(Typed[[Tensor, tuple[Tensor, Tensor], Tensor], Tensor]):
         self.project = kit.closing(inner, width)
 
     def forward(self, stream: Tensor, before: tuple[Tensor, Tensor], anchors: Tensor) -> Tensor:
-        """``stream`` (B, h, w/2, width) of parity 1; ``before``: both halves of the slice before,
-        and ``anchors``, each (B, h, w/2, code)."""
+        """``stream`` (B, h, w/2, width) of parity 1; both halves of the slice ``before`` and the
+        ``anchors`` (B, h, w/2, code) each."""
         h, half = stream.shape[1:3]
         anchors_before, others_before = before
         k = _split_heads(self.key(anchors_before), self.heads)
@@ -113,7 +114,7 @@ class IntraSliceContext(Typed[[Tensor, tuple[Tensor, Tensor], Tensor], Tensor]):
 
 
 class SliceMemory(Typed[[Tensor], Tensor]):
-    """What later slices may ask a decoded slice as a whole: a memory of fixed size."""
+    """A memory of fixed size of a decoded slice, for the global context of later slices."""
 
     def __init__(self, code: int, head_width: int, kit: Kit) -> None:
         super().__init__()

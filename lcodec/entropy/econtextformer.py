@@ -5,9 +5,9 @@ into ``segments`` channel segments x the two colours of a checkerboard. Groups a
 first: both colours of segment 0, then of segment 1, ... Rearranged (EGR), they are a grid of
 (groups, h, w / 2) tokens. Layers alternate windowed and shifted-window attention over all groups up
 to the query's own; their keys and values are cached. The tokens of group g, its embedded latents,
-predict group g + 1. The first group comes from the hyperprior alone (SFG), so there is one context
-pass less than groups. The features of the hyper-synthesis skip the attention: they join the context
-in the entropy-parameters network, the same ones for every segment.
+predict group g + 1. The first group comes from the hyperprior alone (SFG), so there is one fewer
+context pass than groups. The features of the hyper-synthesis skip the attention and join the
+context in the entropy-parameters network, the same ones for every segment.
 
 From the paper: the above, window 8, 8 layers, expansion 4, 6 heads. Ours, where it leaves things
 open or where this codec differs:
@@ -17,7 +17,7 @@ open or where this codec differs:
   the hyper-synthesis (53.8 of it in the layers, 5.4 of these in the attention), as much as
   GroupedMixer Base (57). With 4 layers it is 31.
 - Each segment has its own embedding, each group a learned vector: one network serves all groups
-  and, by relative positions alone, could not tell which one it predicts.
+  and, from relative positions alone, could not tell which one it predicts.
 - The position bias is learned per head, offset in rows and columns, and distance in segments. It
   goes from the key to the latent that the query predicts, on the latents' own grid: on the
   rearranged grid the same step means different distances for the two colours and in odd rows.
@@ -61,7 +61,7 @@ class EContextformerConfig(EntropyConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.latent % self.segments or self.width % self.heads or self.window % 4:
-            raise ValueError("segments must divide latent, heads width, 4 window")
+            raise ValueError("segments must divide latent, heads divide width, 4 divide window")
         keys = (self.groups - 1) * self.window**2 // 2
         check_attention(keys, self.width // self.heads)
         check_norm(self.width)
@@ -115,7 +115,7 @@ class EntropyParameters(Typed[[Tensor, Condition], Prediction]):
 
 @dataclass
 class ContextState(GroupState):
-    """The context (B, h, w/2, d) is for the next group."""
+    """State whose context (B, h, w/2, d) is for the next group."""
 
     features: Tensor  # (B, 2, h, w/2, d), of each colour
 

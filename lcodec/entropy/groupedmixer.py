@@ -7,10 +7,10 @@ groups: inner-group mixers attend over the positions of one group, cross-group m
 position over all groups up to the present one. The keys and values of the latter are cached, so
 decoding costs what one parallel pass costs.
 
-The paper's body was not available; from its abstract we read: token (g, i, j) is the embedding of
-the decoded latents of group g - 1 at coarse position (i, j) plus the hyper features at group g's
-own position plus embeddings of group and quality. Token g thus knows groups < g only, and the
-inner mixer needs no mask.
+Only the paper's abstract was available. We take it to mean: token (g, i, j) is the embedding of the
+decoded latents of group g - 1 at coarse position (i, j), plus the hyper features at group g's own
+position, plus embeddings of group and quality. Token g thus knows only groups < g, and the inner
+mixer needs no mask.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class GroupedMixerConfig(EntropyConfig):
         if HYPER_STRIDE % self.rows or HYPER_STRIDE % self.columns:
             raise ValueError(f"rows and columns must divide {HYPER_STRIDE}")
         if self.latent % self.slices or self.width % self.heads or self.window % 2:
-            raise ValueError("slices must divide latent, heads width, 2 window")
+            raise ValueError("slices must divide latent, heads divide width, 2 divide window")
         check_attention(max(self.window**2, self.groups), self.width // self.heads)
         check_norm(self.width)
 
@@ -88,14 +88,14 @@ class GroupedMixerConfig(EntropyConfig):
         return slice(part * self.slice_width, (part + 1) * self.slice_width)
 
     def groups_of(self, part: int) -> slice:
-        """Groups that hold channel slice ``part``, in the order of coding."""
+        """Groups that hold channel slice ``part``, in coding order."""
         if self.channels_first:
             return slice(part, None, self.slices)
         return slice(part * self.phases, (part + 1) * self.phases)
 
     @property
     def sequence(self) -> list[int]:
-        """For each group in the order of coding, its number when slices are ordered first."""
+        """For each group in coding order, its number in slice-by-slice order."""
         numbers = range(self.groups)
         if not self.channels_first:
             return list(numbers)
@@ -103,7 +103,7 @@ class GroupedMixerConfig(EntropyConfig):
 
     @property
     def order(self) -> list[int]:
-        """Order of the spatial phases: both diagonals in turn, so that the second phase has
+        """Order of the spatial phases: one diagonal after the other, so that the second phase has
         decoded neighbours on four sides at the smallest even distance."""
         cells = [(r, c) for r in range(self.rows) for c in range(self.columns)]
         cells.sort(key=lambda cell: ((cell[0] + cell[1]) % 2, cell))
@@ -172,7 +172,7 @@ class MixerLayer(Typed[[Tensor, int, KeyValueCache], Tensor]):
 
 @dataclass
 class MixerState(GroupState):
-    """The context is the embedding of the group absorbed last."""
+    """State whose context is the embedding of the group absorbed last."""
 
     side: Tensor  # (B, G, hc, wc, d)
 
@@ -214,7 +214,7 @@ class GroupedMixer(GroupTransformer[MixerState]):
         return self.config.channels_of(self.config.slice_of(index))
 
     def side_tokens(self, z_hat: Tensor, quality: Tensor) -> Tensor:
-        """What every token knows before any latent is decoded: (B, G, hc, wc, d).
+        """The tokens before any latent is decoded, (B, G, hc, wc, d).
 
         ``z_hat`` (B, hyper, h/4, w/4); ``quality`` (B,).
         """
@@ -224,9 +224,9 @@ class GroupedMixer(GroupTransformer[MixerState]):
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
     def _each_slice(self, groups: Tensor, apply: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """``apply(slice, groups of it)`` for all groups (B, g, ...), or all but the last one.
+        """Call ``apply(slice, its groups)`` for all groups (B, g, ...), or for all but the last.
 
-        The results are in the order of the groups again.
+        The results are in coding order again.
         """
         c = self.config
         own = [groups[:, c.groups_of(k)] for k in range(c.slices)]

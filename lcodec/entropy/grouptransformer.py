@@ -1,4 +1,4 @@
-"""What entropy networks that are transformers over groups share: layers, caches, their state.
+"""Base of the entropy networks that are transformers over groups: layers, caches, state.
 
 Tokens are (B, groups, rows, columns, width). Every layer takes the tokens of some groups, the
 number of the first one, and a cache that holds keys and values of all groups before it.
@@ -20,11 +20,11 @@ from lcodec.nets.typed import Typed, TypedList
 
 @dataclass
 class GroupState(State):
-    """What a transformer over groups remembers of the tiles it is coding."""
+    """State of a transformer over groups while it codes tiles."""
 
     caches: list[KeyValueCache] | None  # None: recompute all groups at every step
     tokens: list[Tensor] = field(default_factory=list, init=False)  # only without caches
-    context: Tensor | None = field(default=None, init=False)  # what the group before tells
+    context: Tensor | None = field(default=None, init=False)  # from the previous group
 
 
 GroupStateT = TypeVar("GroupStateT", bound=GroupState)

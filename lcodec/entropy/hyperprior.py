@@ -3,7 +3,7 @@
 Mean and scale, as in arXiv 1809.02736, section 3. All latents are one group. This is the floor
 that the context models are measured against. The parameters network behind the hyper-synthesis is
 that of `checkerboard`, so that the two differ in the context alone; the papers have none.
-``cached`` has no meaning here: nothing is kept.
+``cached`` has no effect here: nothing is kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HyperpriorConfig(PointwiseConfig):
 
 @dataclass
 class HyperpriorState(State):
-    """What the hyper-latent tells."""
+    """State: hyper features."""
 
     side: Tensor  # (B, h, w, width)
 

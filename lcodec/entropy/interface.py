@@ -1,8 +1,8 @@
-"""The interface every entropy model offers, and the loop that all uses of it share.
+"""The interface of entropy models, and the coding loop that all its uses share.
 
 An entropy model knows nothing of coders or files. It predicts a mean and a scale index for every
 latent of a group from the hyper-latent and from the groups before it, then absorbs the group's
-symbols. Encoder, decoder and bit counter differ only in the port that gives or takes symbols.
+symbols. Encoder, decoder and bit counter differ only in the port that supplies the symbols.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Extent:
 
 
 class EntropyModel(Protocol[StateT]):
-    """Integer entropy model on the parse path. ``B`` tiles of one extent go together."""
+    """Integer entropy model on the parse path. It codes ``B`` tiles of one extent together."""
 
     fourcc: str
 
@@ -72,7 +72,7 @@ def coded_mask(model: EntropyModel[Any], latent: int, extent: Extent) -> NDArray
 
 
 def groups_of(model: EntropyModel[Any], latent: int, channels: int, extent: Extent) -> int:
-    """How many groups, from the first on, have the first ``channels`` of ``latent`` channels."""
+    """How many groups, from the first on, cover the first ``channels`` of ``latent`` channels."""
     grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
     grid[:, :channels] = True
     holds = model.group(grid)[0].flatten(1).any(dim=1)
@@ -88,7 +88,7 @@ def code_latents(
     watch: Stopwatch,
     stop: int | None = None,
 ) -> Tensor:
-    """Run all groups of ``len(ports)`` tiles through their ports, or the first ``stop``.
+    """Run all groups of ``len(ports)`` tiles, or the first ``stop``, through the tiles' ports.
 
     ``z_hat`` (B, hyper, h/4, w/4); ``mask`` from `coded_mask`. Returns the symbols of y, int32
     (B, M, h, w), zero outside the mask and in groups that were left out.
@@ -122,7 +122,10 @@ def code_hyper(
     port: SymbolPort,
     watch: Stopwatch,
 ) -> Symbols:
-    """Run the hyper-latent of one tile, ``shape`` = (hyper, h, w), through its port."""
+    """Run the hyper-latent of one tile through its port; returns int32 symbols of ``shape``.
+
+    ``shape`` is (hyper, h, w), the size of z.
+    """
     mean, scale = model.prior(quality)
     area = shape[1] * shape[2]
     with watch.stage("range coder"):

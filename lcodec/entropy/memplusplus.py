@@ -11,9 +11,9 @@ Where this differs from the paper:
 - Contexts add to one residual stream per slice rather than being concatenated; feed-forwards on it
   take the place of the 1x1 convolutions that join them.
 - Keys and values of a slice for the inter-slice context are made once, when it is decoded, and
-  serve all later slices; queries come from the stream of the slice being predicted. The paper has
-  keys, values and queries made of all earlier slices anew in each. Likewise the queries of the
-  local attention come from the stream.
+  serve all later slices; queries come from the stream of the slice being predicted. In the paper,
+  each slice makes keys, values and queries anew from all earlier slices. The queries of the local
+  attention come from the stream, too.
 - The convolutions after the attentions are 1x1, not 5x5.
 - No latent residual prediction: latents stay whole numbers, the same for all entropy models.
 - One logistic in place of a Gaussian. The first pass has the even positions (row + column).
@@ -119,15 +119,15 @@ class EntropyParameters(Typed[[Tensor, Condition], Prediction]):
 
 @dataclass
 class Context:
-    """What the groups decoded so far amount to.
+    """Context from the groups decoded so far.
 
     Attributes:
         codes: (B, h, w, code) of each decoded slice.
         memories: of each decoded slice, see `SliceMemory`.
         before: both halves of the last of ``codes``, (B, h, w/2, code) each.
         anchors: (B, h, w/2, code) of the slice whose first pass is decoded.
-        stream: both halves of the stream of the present slice, (B, h, w/2, width) each, as far
-            as both passes share it; None before the slice's first prediction.
+        stream: the part of the current slice's stream that both passes share, in halves (B, h,
+            w/2, width); None before the slice's first prediction.
     """
 
     codes: list[Tensor] = field(default_factory=list)
@@ -139,11 +139,11 @@ class Context:
 
 @dataclass
 class MemState(State):
-    """What the hyper-latent and the groups so far tell."""
+    """State: hyper features, quality vectors and the context so far."""
 
     features: Tensor  # (B, h, w, slices * width)
     quality: Tensor  # (B, width), or (1, width) for all
-    context: Context | None  # None: made anew at each step
+    context: Context | None  # None: recomputed at each step
     inputs: list[Tensor] = field(default_factory=list)  # only without the context
 
 
@@ -215,14 +215,14 @@ class MemPlusPlus(EntropyNetwork[MemState]):
         state.next_group += 1
 
     def _context(self, inputs: list[Tensor]) -> Context:
-        """The context of some groups, from their latents alone."""
+        """Compute the context of some groups from their latents."""
         context = Context()
         for index, group in enumerate(inputs):
             self._extend(context, index, group)
         return context
 
     def _extend(self, context: Context, group: int, inputs: Tensor) -> None:
-        """Take one more group into the context."""
+        """Add one more group to the context."""
         index, second = divmod(group, 2)
         code = self.norm(self.embed[index](inputs))
         if not second:
@@ -247,7 +247,7 @@ class MemPlusPlus(EntropyNetwork[MemState]):
         return context.stream
 
     def _beside(self, context: Context, index: int, stream: Tensor) -> Tensor:
-        """Add to the stream of the second pass what the first pass of the slice tells."""
+        """Add the contexts from the first pass of the slice to the stream of the second."""
         assert context.anchors is not None
         stream = self.local[index](stream, context.anchors)
         if context.before is not None:

@@ -1,4 +1,4 @@
-"""Any entropy network on the parse path: integers in, means and scale indices out."""
+"""An entropy network on the parse path: integers in, means and scale indices out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class IntegerEntropyModel(nn.Module):
         hyper = (P.QUALITY_LEVELS, config.hyper_latent)
         self.register_buffer("prior_mean", torch.zeros(hyper, dtype=torch.int32))
         self.register_buffer("prior_index", torch.zeros(hyper, dtype=torch.uint8))
-        # Of this type whatever type the program has made torch's default.
+        # float32 whatever default type the program has set in torch.
         latents = torch.zeros(P.QUALITY_LEVELS, config.latent, dtype=torch.float32)
         self.register_buffer("latent_multiplier", latents)
 
@@ -48,7 +48,7 @@ class IntegerEntropyModel(nn.Module):
 
         Raises:
             RuntimeError: tensors are missing, unknown, or of another shape.
-            WeightsError: they are of another type, or break a bound of the format.
+            WeightsError: a tensor is of another type, or breaks a bound of the format.
         """
         own = dict(self.named_buffers())
         for name, tensor in tensors.items():
@@ -81,7 +81,7 @@ class IntegerEntropyModel(nn.Module):
     def predict_all(self, z_hat: Tensor, y: Tensor, quality: int) -> Prediction:
         """Means and scale indices of all latents ``y`` (B, M, h, w), two of that shape.
 
-        The integers of `predict`, group by group, in one pass.
+        The same integers as from `predict` group by group, but in one pass.
         """
         level = torch.tensor([quality], device=z_hat.device)
         last = self.kit.latent_input(y.permute(0, 2, 3, 1), self.latent_multiplier[level])

@@ -1,4 +1,4 @@
-"""What the networks of all entropy models have in common.
+"""Base of the networks of all entropy models.
 
 A network is written once, over the layers of a kit: `TwinKit` trains it, `ExactKit` runs it in
 integers. It codes the latents group by group and never sees coders, files or symbols out of range.
@@ -20,7 +20,7 @@ from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
 
 @dataclass(frozen=True)
 class EntropyConfig:
-    """Sizes every entropy model has; each adds its own.
+    """Sizes that every entropy model has; each adds its own.
 
     Attributes:
         latent, hyper_latent: channels of y and of z.
@@ -37,7 +37,7 @@ class EntropyConfig:
     anchors: int = ANCHORS
 
     def __post_init__(self) -> None:
-        """Refuse sizes that do not fit together, or for which sums would not be exact.
+        """Reject sizes that do not fit together, or for which sums would not be exact.
 
         Raises:
             ValueError: naming the sizes.
@@ -47,7 +47,7 @@ class EntropyConfig:
 
 @dataclass
 class State:
-    """What a network knows of the tiles it is coding; each adds its own."""
+    """State of a network while it codes tiles; each adds its own fields."""
 
     condition: Condition
     next_group: int = field(default=0, init=False)
@@ -62,8 +62,8 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
     """Base of all entropy networks.
 
     The parse path calls `begin`, then for each group `predict` and `absorb`. Groups are what
-    `group` makes of the latents; group ``g`` holds the channels ``channels(g)``, last axis. Their
-    number may depend on the grid, whose sides are multiples of 4.
+    `group` makes of the latents; group ``g`` holds the channels ``channels(g)`` in its last axis.
+    The number of groups may depend on the grid, whose sides are multiples of 4.
     """
 
     config: EntropyConfig
@@ -90,8 +90,8 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> StateT:
         """State before the first group; ``z_hat`` (B, hyper, h/4, w/4).
 
-        With ``cached=False`` every step computes anew what it needs of earlier groups; the
-        integers are the same.
+        With ``cached=False`` every step recomputes what it needs of earlier groups; the integers
+        are the same.
         """
         raise NotImplementedError
 
@@ -100,14 +100,14 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
         raise NotImplementedError
 
     def absorb(self, state: StateT, inputs: Tensor) -> None:
-        """Take the next group, (B, ..., channels) in units of the deviations, and count it."""
+        """Take the next group, (B, ..., channels) in units of the deviations, and move past it."""
         raise NotImplementedError
 
     def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         """Means (in steps) and scale indices of all groups, for training: two (B, M, h, w).
 
         ``normalised`` (B, M, h, w): the latents in units of their deviations. Networks that can
-        do all groups in one pass do so in place of this.
+        compute all groups in one pass override this.
         """
         state = self.begin(z_hat, condition)
         means, indices = [], []

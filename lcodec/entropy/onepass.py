@@ -1,9 +1,9 @@
-"""All groups in one pass, where their latents are known: for the encoder.
+"""Predict all groups in one pass, in the encoder, where their latents are known.
 
-The integers are the same as group by group, so the bytes are, too. It pays where groups are so
-small that starting an operation takes longer than carrying it out: in small pictures, and where a
-group is one position. With larger groups the pass takes as long as its steps, and more memory. A
-GPU is always waiting for its next operation.
+The integers are the same as group by group, and so are the bytes. It pays where groups are so
+small that starting an operation takes longer than running it: in small pictures, and where a group
+is one position. With larger groups one pass takes as long as the steps, and more memory. On a GPU,
+which always waits for its next operation, it pays for any size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import Prediction
 
 SMALL = 1 << 14
-"""Latents of a group, of all tiles that go together, up to which one pass is faster."""
+"""Most latents of a group, over all tiles coded together, for which one pass is faster on a CPU."""
 
 
 class OnePass:
@@ -54,7 +54,7 @@ class OnePass:
 
 
 def for_encoder(model: IntegerEntropyModel, y: Tensor) -> EntropyModel[Any]:
-    """The faster way to code ``y`` (B, M, h, w) with ``model``."""
+    """``model``, or a `OnePass` over it: whichever codes ``y`` (B, M, h, w) faster."""
     if model.cached and (y.is_cuda or model.group(y)[:, 0].numel() <= SMALL):
         return OnePass(model, y)
     return model

@@ -1,8 +1,8 @@
-"""What the models without attention share: hyper features in, a network for each position out.
+"""Base of the models without attention: hyper features, then a network for each position.
 
 The parameters network sees one position at a time: pre-norm feed-forward blocks on a residual
-stream, where published models have a few 1x1 convolutions. Joining two inputs by concatenation
-before a 1x1 convolution is adding their projections, which is what the stream does.
+stream, where published models have a few 1x1 convolutions. Concatenating two inputs before a 1x1
+convolution amounts to adding their projections, which is what the stream does.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PointwiseNetwork(EntropyNetwork[StateT]):
         return slice(0, self.config.latent)
 
     def side(self, z_hat: Tensor, condition: Condition) -> Tensor:
-        """What is known of every position before any latent: residuals (B, h, w, width)."""
+        """Residuals (B, h, w, width) before any latent: hyper features and quality."""
         features = self.features(self.synthesis(z_hat))
         return self.kit.add(features, self.quality_table(condition.quality)[:, None, None])
 
@@ -73,9 +73,9 @@ class PointwiseNetwork(EntropyNetwork[StateT]):
 class MaskedContext(Typed[[Tensor, Tensor], Tensor]):
     """Masked convolution over decoded latents.
 
-    A token, what a position tells its neighbours, is its latents' embedding added to its hyper
-    features, brought to 8-bit activations by a norm: the features are the measure by which the
-    latents still show their size after the norm. Published models convolve the latents alone.
+    A position contributes a token: the embedding of its latents added to its hyper features, and
+    normalised to 8-bit activations. Relative to the features, the size of the latents survives the
+    norm. Published models convolve the latents alone.
     """
 
     def __init__(self, latent: int, width: int, taps: int, kit: Kit) -> None:

@@ -30,8 +30,8 @@ _KINDS: dict[str, tuple[type[EntropyConfig], type[EntropyNetwork[Any]]]] = {
     )
 }
 
-# Fast and Large are Base with half and twice as many groups. Large can begin with what Base has
-# learnt; a wider one could not, and two processor cores do not train it in days.
+# Fast and Large are Base with half and twice as many groups. Large can start from Base's weights;
+# a wider model could not, and two processor cores do not train it in days.
 PRESETS: dict[str, EntropyConfig] = {
     "groupedmixer": GroupedMixerConfig(),
     "groupedmixer-fast": GroupedMixerConfig(slices=2),
@@ -95,10 +95,10 @@ _MOST = 64  # times the default, for any size
 
 
 def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]:
-    """Values for a configuration, each of the type of its default and not absurdly large.
+    """Check that values for a configuration have the types of its defaults and sane magnitudes.
 
     Raises:
-        ValueError: they are not.
+        ValueError: a value does not.
     """
     if not isinstance(sizes, dict):
         raise ValueError("the sizes are not an object")

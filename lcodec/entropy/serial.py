@@ -1,13 +1,14 @@
-"""Raster-scan context model (Minnen et al., NeurIPS 2018, arXiv 1809.02736), one position a step.
+"""Raster-scan context model (Minnen et al., NeurIPS 2018, arXiv 1809.02736), one position per step.
 
 The model that `checkerboard` replaced, with the same layers: the 5x5 convolution is masked to the
-twelve positions before the present one in raster order, and every position, padding of the tile
-included, is a group of its own. Coding takes as many steps as a tile has positions. A step costs
-the same wherever it is: the twelve tokens are read from a grid that keeps them. In training all
-positions go together.
+twelve positions before the current one in raster order, and every position, padding of the tile
+included, is a group of its own. Coding takes as many steps as a tile has positions. Every step
+costs the same: the twelve tokens are read from a grid that keeps them. In training all positions
+are computed together.
 
-Chosen here: what a neighbour tells and the parameters network, see `lcodec.entropy.pointwise`.
-``cached`` has no meaning here: a token is made once, when its position has been coded.
+Our choices: what a neighbour contributes and the parameters network, see
+`lcodec.entropy.pointwise`. ``cached`` has no effect here: a token is computed once, when its
+position has been coded.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SerialConfig(PointwiseConfig):
 
 @dataclass
 class SerialState(State):
-    """What the hyper-latent and the positions before the next one tell."""
+    """State: hyper features, and the tokens of the positions coded so far."""
 
     side: Tensor  # (B, h, w, width)
     tokens: Tensor  # (B, h + 2, w + 4, width): two rows above, two columns on either side are zero

@@ -28,7 +28,7 @@ class Carrier(Protocol):
     dtype: torch.dtype
 
     def prepare(self, weight: Tensor) -> Tensor:
-        """Bring an int8 weight (out, in) to the form that the products take."""
+        """Convert an int8 weight (out, in) to the form that the products take."""
         ...
 
     def linear(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -95,9 +95,9 @@ def make_carrier(name: str) -> Carrier:
 
 @contextlib.contextmanager
 def exact_products() -> Iterator[None]:
-    """Keep float32 products exact whatever the program has told torch before.
+    """Keep float32 products exact, whatever settings the program has made in torch.
 
-    Forbids TF32 and bfloat16 in place of float32, and autocast, for the time of the block.
+    Inside the block there is no TF32 or bfloat16 in place of float32, no autocast, no autograd.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(full_float32())
@@ -108,21 +108,21 @@ def exact_products() -> Iterator[None]:
         yield
 
 
-# torch before 2.9 has one switch; since then every library has its own.
+# torch before 2.9 has one switch; since then every backend has its own.
 _ONE_SWITCH = not hasattr(torch.backends, "fp32_precision")
 _FULL = "highest" if _ONE_SWITCH else "ieee"
 
 _lock = threading.Lock()
 _inside = 0  # blocks of `full_float32` that are running
-_before: list[str] = []  # the settings to go back to
+_before: list[str] = []  # settings to restore
 
 
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
-    """Products of float32 in float32.
+    """Compute products of float32 in float32.
 
-    torch has these settings for the whole process, not for a thread. So the first block that
-    begins makes them, and only the last one that ends takes them back.
+    torch has these settings per process, not per thread. So the first block to begin makes them,
+    and only the last one to end restores them.
     """
     global _inside, _before
     with _lock:

@@ -1,6 +1,6 @@
-"""Whether stored integers are what the arithmetic was proved for (docs/FORMAT.md, "Bounds").
+"""Check that stored integers keep the bounds of exact arithmetic (docs/FORMAT.md, "Bounds").
 
-Weights of which this does not hold would still load, and carriers then disagree.
+Weights that break them would still load, but carriers would then disagree.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def check_layers(module: nn.Module) -> None:
 
 
 def check_range(name: str, values: Tensor, low: int, high: int) -> None:
-    """Raise WeightsError if whole numbers are not all between two."""
+    """Raise WeightsError unless all integers lie in ``low``..``high``."""
     least, most = (int(value) for value in torch.aminmax(values))
     if least < low or most > high:
         raise WeightsError(f"{name}: {least if least < low else most} is not in {low}..{high}")
 
 
 def check_finite(name: str, values: Tensor) -> None:
-    """Raise WeightsError if floating-point numbers are not all finite."""
+    """Raise WeightsError unless all floating-point numbers are finite."""
     if not all(bool(value.isfinite()) for value in torch.aminmax(values)):
         raise WeightsError(f"{name}: not all numbers are finite")
 

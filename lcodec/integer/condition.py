@@ -1,4 +1,4 @@
-"""What an entropy model knows of the quality a picture is coded at."""
+"""The quality of pictures, as entropy models take it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Condition:
     """Quality of the pictures of a batch.
 
     Attributes:
-        quality: (B,) or (1,), indexes the tables per quality.
-        level: the quality level, 0..100; what the integer heads go by.
-        deviation: (B, M), deviations of the latents in steps; what the twin's heads go by.
+        quality: (B,) or (1,), looks up the quality tables.
+        level: the quality level, 0..100; for the integer heads.
+        deviation: (B, M), deviations of the latents in steps; for the twin's heads.
     """
 
     quality: Tensor

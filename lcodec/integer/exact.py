@@ -1,6 +1,6 @@
 """Integer layers of the parse path: the deployed form of the twins.
 
-See `lcodec.integer.kit` for what the layers mean. Tensors hold integers in the carrier's type. Each
+See `lcodec.integer.kit` for what the layers do. Tensors hold integers in the carrier's type. Each
 layer ends in one rescaling: a single float32 multiplication by a stored constant, round half to
 even, clamp. Nothing here depends on the order of summation, on fused operations or on the
 library's choice of algorithm.
@@ -216,7 +216,7 @@ class _OctaveSoftmax(nn.Module):
     """
 
     table: Tensor
-    STEPS = P.OCTAVE // P.ACT_SCALE  # of the table for one unit of an activation
+    STEPS = P.OCTAVE // P.ACT_SCALE  # table steps per unit of an activation
 
     def __init__(self, carrier: Carrier) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ def _quotient(total: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class ExactMemory(Memory):
-    """See `Memory`. What it gives stays in the wide type."""
+    """See `Memory`. The result stays in the wide type."""
 
     def __init__(self, carrier: Carrier) -> None:
         super().__init__()
@@ -336,7 +336,7 @@ class ExactKit:
         return z_hat.to(self.carrier.dtype).clamp(HYPER.low, HYPER.high)
 
     def latent_input(self, symbols: Tensor, multiplier: Tensor) -> Tensor:
-        """Symbols (..., M) to 12-bit units of their deviation: ``multiplier`` (M,) of them."""
+        """Convert symbols (..., M) to 12-bit units of their deviation, by ``multiplier`` (M,)."""
         return rescale(symbols, multiplier, LATENT, self.carrier.dtype)
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:

@@ -1,16 +1,16 @@
-"""The contract of the layers that entropy networks are written over.
+"""The contract of the layers that entropy networks are built from.
 
-A network is written once, over a `Kit`. `lcodec.integer.twin.TwinKit` gives layers that train, in
-floating point; `lcodec.integer.exact.ExactKit` gives the same layers in integers, as they are
-released. What a layer takes, gives and costs is said here, for both; tests/integer/test_pairs.py
-holds each pair to it, up to the ends of all ranges.
+A network is written once, over a `Kit`. `lcodec.integer.twin.TwinKit` makes layers that train, in
+floating point; `lcodec.integer.exact.ExactKit` makes the same layers in integers, as they are
+released. What a layer takes, returns and costs is specified here, for both;
+tests/integer/test_pairs.py checks each pair against it, up to the ends of all ranges.
 
 The twin carries activations, latents and hyper-latents in units of the integers; the residual
-stream in real units, that is integers divided by ``RESIDUAL.scale``. Norms alone read a stream, so
+stream in real units, that is integers divided by ``RESIDUAL.scale``. Only norms read a stream, so
 its scale is free while a model trains; the export sets it (`lcodec.twin.headroom`).
 
-A new layer is a class here and a method of `Kit`, and its two forms in `twin` and in `exact`.
-Export, restoring and the counting of operations go by what the classes offer.
+A new layer needs a class here, a method of `Kit`, and its two forms in `twin` and in `exact`.
+Export, restoring and operation counts rely only on what the classes offer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Format:
 
     @property
     def bound(self) -> int:
-        """Largest size with which an integer enters a sum: limbs reach one beyond the range."""
+        """Largest magnitude that enters a sum: limbs reach one beyond the range."""
         return self.high + self.wide
 
 
@@ -61,13 +61,13 @@ HYPER = Format(P.HYPER_SCALE, -P.HYPER_LIMIT, P.HYPER_LIMIT)
 
 
 def check_norm(width: int) -> None:
-    """Raise ValueError if the norm of so many channels is not exact."""
+    """Raise ValueError if the norm of ``width`` channels is not exact."""
     if width >= 2048:
-        raise ValueError("sums of squares of 2048 and more are not exact")
+        raise ValueError("sums of squares of 2048 or more channels are not exact")
 
 
 def check_attention(keys: int, head_width: int) -> None:
-    """Raise ValueError if attention over so many keys with heads so wide is not exact."""
+    """Raise ValueError if attention over that many keys, with heads that wide, is not exact."""
     if P.SCORE_WEIGHT_MAX * P.ACT_LIMIT * keys >= P.FLOAT32_EXACT:
         raise ValueError(f"attention over {keys} keys is not exact")
     if P.ACT_LIMIT**2 * head_width >= P.FLOAT32_EXACT:
@@ -134,8 +134,8 @@ class Attention(Layer[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]):
     """Softmax attention with a learned bias per head and entry of a table.
 
     ``forward(q, k, v, index, mask)``: q (N, heads, n, e), k and v (N, heads, m, e), activations;
-    ``index`` (n, m) names the table's entry of each pair; ``mask`` broadcasts to (N, heads, n, m),
-    true where a key is seen (at least one for each query). Gives activations (N, heads, n, e).
+    ``index`` (n, m) is the table entry of each pair; ``mask`` broadcasts to (N, heads, n, m), true
+    where a key is seen (at least one for each query). Returns activations (N, heads, n, e).
     """
 
     def __init__(self, heads: int, head_width: int, entries: int) -> None:
@@ -150,7 +150,7 @@ class Attention(Layer[[Tensor, Tensor, Tensor, Tensor, Tensor | None], Tensor]):
 
 
 class Memory(Layer[[Tensor, Tensor], Tensor]):
-    """Mean of the values under each channel of the keys, as weights over the positions.
+    """Means of the values, weighted over the positions by each channel of the keys.
 
     ``forward(k, v)``: activations k (N, heads, m, e) and v (N, heads, m, c) -> (N, heads, e, c) in
     the format of the residual stream. With `Recall` this is attention in time and memory linear in
@@ -163,7 +163,7 @@ class Memory(Layer[[Tensor, Tensor], Tensor]):
 
 
 class Recall(Layer[[Tensor, Tensor], Tensor]):
-    """What queries find in a memory: its rows, mixed by the query's channels.
+    """Rows of a memory, mixed by the channels of each query.
 
     ``forward(q, memory)``: activations q (N, heads, n, e); memory (N, heads, e, c) -> (N, heads,
     n, c) in the residual stream.
@@ -195,7 +195,7 @@ class Head(Layer[[Tensor, Condition], tuple[Tensor, Tensor]]):
 
 
 class Kit(Protocol):
-    """Makes layers, all of one form; and the arithmetic between them."""
+    """Makes layers, all of one form, and does the arithmetic between them."""
 
     def linear(self, n_in: int, n_out: int, output: Format, input: Format = ACT) -> Linear:
         """A linear layer."""
@@ -245,9 +245,9 @@ class Kit(Protocol):
         ...
 
     def hyper_input(self, z_hat: Tensor) -> Tensor:
-        """Hyper-latents of any size, clamped to their format."""
+        """Clamp hyper-latents to their format."""
         ...
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:
-        """Add to the residual stream, clamped to its format."""
+        """Add to the residual stream and clamp the sum to its format."""
         ...

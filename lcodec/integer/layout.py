@@ -11,15 +11,15 @@ from torch import Tensor
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)  # kept for training, too
+@torch.inference_mode(mode=False)  # cached for training, too
 def _places(order: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(order, device=device)
 
 
 def reordered(x: Tensor, axis: int, order: Sequence[int]) -> Tensor:
-    """``x`` with the entries of an axis in another order, or some of them.
+    """Select the entries ``order`` of ``x`` along an axis.
 
-    As indexing with a list, which would send it to the device each time.
+    Indexing with a list would send it to the device each time.
     """
     return x.index_select(axis, _places(tuple(order), x.device))
 
@@ -100,8 +100,8 @@ def neighbourhood(x: Tensor, offsets: Sequence[tuple[int, int]]) -> Tensor:
     """Gather neighbours of every position: (B, h, w, C) -> (B, h, w, len(offsets) * C).
 
     Channels ``t * C ... (t + 1) * C - 1`` at (i, j) are those of ``x`` at (i, j) plus the (row,
-    column) ``offsets[t]``, zeros outside the grid. With a linear layer behind it this is a
-    convolution whose kernel has these taps alone, and no algorithm that is not exact.
+    column) ``offsets[t]``, zeros outside the grid. Followed by a linear layer, this is a
+    convolution whose kernel has just these taps, without an algorithm that is not exact.
     """
     h, w = x.shape[1:3]
     rows, columns = zip(*offsets, strict=True)
@@ -112,7 +112,7 @@ def neighbourhood(x: Tensor, offsets: Sequence[tuple[int, int]]) -> Tensor:
 
 
 def shuffle_up(x: Tensor) -> Tensor:
-    """(B, h, w, 4C) -> (B, 2h, 2w, C)."""
+    """Pixel shuffle, (B, h, w, 4C) -> (B, 2h, 2w, C)."""
     b, h, w, c = x.shape
     x = x.view(b, h, w, 2, 2, c // 4).permute(0, 1, 3, 2, 4, 5)
     return x.reshape(b, 2 * h, 2 * w, c // 4)
@@ -168,9 +168,9 @@ def checker_neighbours(
 ) -> tuple[Tensor, Tensor]:
     """Where the neighbours of each position of parity 1 lie among those of parity 0.
 
-    ``offsets`` (row, column) have odd sums. Two (h * w / 2, len(offsets)), positions in the order
-    of `checker_tokens`: indices into the positions of parity 0, 0 where the neighbour lies outside
-    the grid, and whether it lies inside.
+    ``offsets`` (row, column) have odd sums. Returns two tensors (h * w / 2, len(offsets)),
+    positions in the order of `checker_tokens`: indices into the positions of parity 0, 0 where the
+    neighbour lies outside the grid, and whether it lies inside.
     """
     row = torch.arange(h, device=device)[:, None, None]
     column = 2 * torch.arange(w // 2, device=device)[:, None] + (row + 1) % 2

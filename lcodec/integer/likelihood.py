@@ -17,7 +17,7 @@ _NATS_TO_BITS = 1.0 / math.log(2.0)
 def index_to_sigma(index: Tensor) -> Tensor:
     """Standard deviation in steps for a (real) scale index; indices clamp to 0..63.
 
-    The gradient passes through the clamp where it would lead back into the range.
+    Beyond the ends, 1 % of the gradient passes, so that an index can return into the range.
     """
     clamped = index.clamp(0, P.SCALE_LEVELS - 1)
     leak = index - index.detach()  # zero, carries a gradient beyond the ends

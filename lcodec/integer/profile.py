@@ -32,8 +32,8 @@ SCORE_LIMIT = 1 << 20
 
 SYMBOL_LIMIT = 32767
 MEAN_SCALE = 16  # sixteenths of a quantisation step
-MEAN_LIMIT = MEAN_SCALE * SYMBOL_LIMIT  # of means as the coder takes them
-HEAD_MEAN_LIMIT = 1 << 19  # of means as heads give them
+MEAN_LIMIT = MEAN_SCALE * SYMBOL_LIMIT  # of means in the coder
+HEAD_MEAN_LIMIT = 1 << 19  # of means from heads
 SCALE_LEVELS = 64
 SIGMA_MIN = 0.08
 SIGMA_MAX = 160.0

@@ -52,8 +52,8 @@ class Rounding:
 
     Attributes:
         enabled: whether values are rounded and clamped at all.
-        bounded: whether residual streams are clamped, too. They are in a model that has the scale
-            of its integers, that is a restored one. One that trains has a scale of its own.
+        bounded: whether residual streams are clamped, too. They are in a restored model, which
+            has the scale of its integers; during training the scale is free.
     """
 
     def __init__(self, enabled: bool, bounded: bool = False) -> None:
@@ -68,16 +68,16 @@ class Rounding:
         return result
 
     def stream(self, value: Tensor) -> Tensor:
-        """A residual stream in real units, clamped where it is bounded; with its own gradient."""
+        """Clamp a residual stream in real units if `bounded`; the gradient passes unchanged."""
         if not (self.enabled and self.bounded):
             return value
         low, high = (end / RESIDUAL.scale for end in (RESIDUAL.low, RESIDUAL.high))
-        # The difference is zero and carries the gradient; the ends stay what they are.
+        # The difference is zero and carries the gradient; the clamped ends stay exact.
         return value.detach().clamp(low, high) + (value - value.detach())
 
 
 def rescale_through(total: Tensor, factor: Tensor, bias: Tensor, low: int, high: int) -> Tensor:
-    """``total * factor + bias`` over the last axis, rounded and clamped, in its type.
+    """``total * factor + bias`` over the last axis, rounded and clamped, in the type of ``total``.
 
     The gradient passes where the value lies inside the range.
     """
@@ -93,7 +93,7 @@ def _each(steps: Tensor, weight: Tensor) -> Tensor:
 def weight_steps(weight: Tensor, bound: int = P.ACT_LIMIT) -> Tensor:
     """Step per output channel (first axis) that brings the largest weight to the 7-bit limit.
 
-    It is coarser where so many inputs, up to ``bound``, could add up to an inexact sum.
+    It is coarser where inputs of up to ``bound`` could add up to an inexact sum.
     """
     rows = weight.detach().flatten(1).abs()
     steps = rows.amax(dim=1).clamp(min=P.WEIGHT_LIMIT * P.MIN_WEIGHT_STEP) / P.WEIGHT_LIMIT
@@ -146,7 +146,7 @@ def proved(weight: Tensor, bias: Tensor, multiplier: Tensor, bound: int = P.ACT_
 
 
 def octave_weights(rounding: Rounding, scores: Tensor, axis: int) -> Tensor:
-    """Softmax of activations to the base 2, not normalised, the largest weight being 255."""
+    """Unnormalised base-2 softmax of activations; the largest weight is 255."""
     scores = scores.float()
     below = scores.detach().amax(dim=axis, keepdim=True) - scores
     weights = P.SCORE_WEIGHT_MAX * torch.exp2(below * (-1.0 / P.ACT_SCALE))
@@ -156,5 +156,5 @@ def octave_weights(rounding: Rounding, scores: Tensor, axis: int) -> Tensor:
 
 
 def whole(values: Tensor, form: Format) -> Tensor:
-    """Real numbers as the whole numbers of a format, float64."""
+    """Convert real numbers to the integers of a format, as float64."""
     return torch.round(values.detach().double() * form.scale).clamp(form.low, form.high)

@@ -1,4 +1,4 @@
-"""What every twin layer offers for release, and the walk over the layers of a network."""
+"""Base of the twin layers, and a walk over the layers of a network."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ Integers = dict[str, Tensor]
 
 
 class TwinLayer(nn.Module):
-    """What all twins offer for release; a layer without weights has nothing to add.
+    """Conversion of a twin layer to integers and back; as it is, for a layer without weights.
 
     ``deviation`` (levels, latent): deviation of the latents in steps at every quality level.
     """
 
     @property
     def writes_stream(self) -> bool:
-        """Whether the residual stream that comes out is a multiple of all its parameters."""
+        """Whether its output is a residual stream that is proportional to all its parameters."""
         return False
 
     def to_integers(self, deviation: Tensor) -> Integers:
-        """The stored form: what the layer's integer form loads.
+        """The stored form, which the layer's integer form loads.
 
         Raises:
-            WeightsError: it cannot be proved that its sums are exact.
+            WeightsError: its sums cannot be proved to be exact.
         """
         return {}
 
     def from_integers(self, stored: Integers, deviation: Tensor) -> None:
-        """Take weights whose stored form is ``stored``, as nearly as they allow.
+        """Set the weights to those whose stored form is nearest to ``stored``.
 
         Raises:
             KeyError: a tensor is missing.
@@ -38,7 +38,7 @@ class TwinLayer(nn.Module):
 
 
 def twin_layers(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, TwinLayer]]:
-    """The layers of a network with their names; a layer's parts belong to it."""
+    """The twin layers of a network with their names; layers inside a layer belong to it."""
     for name, child in network.named_children():
         if isinstance(child, TwinLayer):
             yield prefix + name, child

@@ -1,6 +1,6 @@
 """Trainable float twins of the integer layers (fake quantisation, straight-through gradients).
 
-See `lcodec.integer.kit` for what the layers mean and in which units; `lcodec.integer.exact`
+See `lcodec.integer.kit` for what the layers do and in which units; `lcodec.integer.exact`
 computes the same in integers. ``TwinKit(rounding=False)`` gives the float network without
 quantisation, for measuring what the integers cost.
 """
@@ -193,7 +193,7 @@ class TwinLevelTable(QualityTable, LevelTable, TwinLayer):
 class TwinAttention(Attention, TwinLayer):
     """See `Attention`."""
 
-    STEPS = P.OCTAVE / math.log(2.0)  # of the integers' scores in one unit of a score
+    STEPS = P.OCTAVE / math.log(2.0)  # integer steps per unit of a score
 
     def __init__(self, rounding: Rounding, heads: int, head_width: int, entries: int) -> None:
         super().__init__(heads, head_width, entries)
@@ -291,7 +291,7 @@ class TwinHead(Head, TwinLayer):
 
 
 class TwinKit:
-    """Makes trainable layers; see `Kit`. ``anchors`` are the rows of tables by quality."""
+    """Makes trainable layers; see `Kit`. ``anchors`` is the number of rows of quality tables."""
 
     def __init__(self, rounding: bool = True, anchors: int = ANCHORS) -> None:
         self.rounding = Rounding(rounding)
@@ -336,7 +336,7 @@ class TwinKit:
         return self.rounding(z_hat, HYPER.low, HYPER.high)
 
     def latent_input(self, y_hat: Tensor, deviation: Tensor) -> Tensor:
-        """Latents (B, M, h, w) in steps to 12-bit units of their deviation (B, M)."""
+        """Convert latents (B, M, h, w) from steps to 12-bit units of their deviation (B, M)."""
         scaled = y_hat * (LATENT.scale / deviation)[:, :, None, None]
         return self.rounding(scaled, LATENT.low, LATENT.high)
 

@@ -1,4 +1,4 @@
-"""How far a decoded picture is from its source."""
+"""PSNR, and a check that two pictures can be compared."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def same_shape(reference: Samples, decoded: Samples) -> tuple[Samples, Samples]:
     """Both pictures, checked to be of one shape and type.
 
     Raises:
-        UsageError: they are not, or are no pictures.
+        UsageError: they are not, or are not pictures.
     """
     reference, decoded = check_pixels(reference), check_pixels(decoded)
     if reference.shape != decoded.shape:

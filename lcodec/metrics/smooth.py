@@ -1,8 +1,8 @@
-"""What the eye finds in smooth areas: squares, and colours that have moved.
+"""Artefacts that the eye finds in smooth areas: blocking, and shifted colours.
 
 Learned and classical codecs alike work in blocks. In skies, skin and blurred backgrounds their
-borders show as steps, and blocks whose mean has moved show as blotches; measures of whole pictures
-hardly see either.
+borders show as steps, and blocks whose mean has shifted show as blotches; measures of whole
+pictures hardly notice either.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lcodec.metrics.distortion import same_shape
 from lcodec.picture import Samples
 
 BLOCK = 16
-"""Side of the blocks looked at, in pixels: a latent position, and a common size of others."""
+"""Side of the blocks in pixels: that of a latent position, and of other codecs' blocks."""
 
 _SHALLOW = 2.0  # levels of 255 from which on the square of a step outweighs the step itself
 _CALM = 2.0  # levels of 255 by which neighbours in a smooth block of the original may differ
-# The middle of a block is as far from borders of its halves as can be.
+# The middle of each half of a block, as far from borders of 8 or 16 pixels as possible.
 _INSIDE = [3, 4, 5, 6, 10, 11, 12, 13]
 
 
 def smooth_blocks(planes: Tensor) -> Tensor:
-    """Which whole blocks (B, H // 16, W // 16) of pictures are smooth.
+    """Mask (B, H // 16, W // 16) of the whole blocks of pictures that are smooth.
 
-    ``planes`` (B, C, H, W) in levels of 255. The mean difference between neighbours is small in
-    the block and in those around it, in every channel.
+    ``planes`` (B, C, H, W) in levels of 255. In a smooth block and those around it, the mean
+    difference between neighbours is small in every channel.
     """
     across = F.pad((planes[..., 1:] - planes[..., :-1]).abs().amax(1, keepdim=True), (0, 1))
     down = F.pad(
@@ -39,13 +39,13 @@ def smooth_blocks(planes: Tensor) -> Tensor:
 
 
 def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
-    """How squares and blotches show in smooth areas of each picture (B,); to be trained on.
+    """How much blocking and blotches show in smooth areas of each picture (B,); differentiable.
 
-    Squared movements of block means, and steps s of the error across block borders (mean along
-    halves of them) as s^2 + 2 |s|, in levels of 255: means over all blocks, those not smooth
-    counting 0. Squares alone would leave shallow steps as they are, and those along a whole sky
-    are seen. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the caller's
-    autocast. 0 where there is no whole block.
+    The sum of squared shifts of block means and, for each step s of the error across a block border
+    (mean along half a border), s^2 + 2 |s|, in levels of 255: means over all blocks, where blocks
+    that are not smooth count 0. Squares alone would leave shallow steps alone, which are visible
+    along a whole sky. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the
+    caller's autocast. 0 if there is no whole block.
     """
     if min(reference.shape[2:]) < BLOCK:
         return decoded.new_zeros(len(decoded))
@@ -76,10 +76,10 @@ def picture_unrest(reference: Samples, decoded: Samples) -> float:
 
 
 def blockiness(reference: Samples, decoded: Samples) -> float | None:
-    """Steps at the borders of blocks beyond those beside them, in smooth areas of the reference.
+    """By how much steps at block borders exceed those inside, in smooth areas of the reference.
 
-    In levels of 255, mean over both directions and all channels; what the reference itself has is
-    taken away. None if it has no two smooth blocks side by side.
+    In levels of 255, mean over both directions and all channels; the reference's own value is
+    subtracted. None if it has no two smooth blocks side by side.
 
     Raises:
         UsageError: the arrays are not pictures, or not of one shape.
@@ -94,7 +94,7 @@ def blockiness(reference: Samples, decoded: Samples) -> float | None:
 
 
 def drift(reference: Samples, decoded: Samples) -> float | None:
-    """How far the means of smooth blocks have moved: root mean square, in levels of 255.
+    """How far the means of smooth blocks have shifted: root mean square, in levels of 255.
 
     Over all channels; None if the reference has no smooth block.
 

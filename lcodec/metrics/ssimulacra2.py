@@ -1,4 +1,4 @@
-"""SSIMULACRA2 in torch: a perceptual measure that can also be trained on.
+"""SSIMULACRA2 in torch: a differentiable perceptual measure.
 
 The measure of Sneyers (Cloudinary, version 2.1, 2022): six scales in the XYB colour space; maps of
 structural dissimilarity, of added edges ("artifact") and of lost ones ("detail"), each averaged by
@@ -30,7 +30,7 @@ _TAPS, _SIGMA = 11, 1.5
 _C2 = 0.0009
 _TINY = 1e-24  # keeps the slope of the 4-norm finite where a map is zero
 _NEGLIGIBLE = 0.01  # a plane whose weights are all smaller is skipped; that is < 0.01 points
-_STRIP = 1 << 19  # pixels worked on at a time where no gradient is wanted
+_STRIP = 1 << 19  # pixels processed at a time where no gradient is needed
 
 # Responses of the eye's cones to linear RGB; biased and cube-rooted as in JPEG XL.
 _OPSIN = (
@@ -40,7 +40,7 @@ _OPSIN = (
 )
 _OPSIN_BIAS = 0.0037930732552754493
 
-# A row a channel and scale: dissimilarity, artifact and detail by mean, then by 4-norm.
+# One row per channel and scale: dissimilarity, artifact and detail by mean, then by 4-norm.
 _WEIGHTS = (
     # X
     (0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0),
@@ -100,7 +100,7 @@ def ssimulacra2(reference: Samples, decoded: Samples) -> float:
 
 
 def distance(reference: Samples, decoded: Samples) -> float:
-    """The weighted sum behind `ssimulacra2`: 0 if the pictures are equal, without upper end.
+    """The weighted sum behind `ssimulacra2`: 0 if the pictures are equal, unbounded above.
 
     Raises:
         UsageError: a side is shorter than `MIN_SIDE`, or as for
@@ -113,7 +113,7 @@ def distance(reference: Samples, decoded: Samples) -> float:
             f"SSIMULACRA2 needs sides of at least {MIN_SIDE} pixels, not {width}x{height}"
         )
     if np.array_equal(reference, decoded):
-        return 0.0  # not a little more by the rounding of float32
+        return 0.0  # rounding in float32 would give slightly more
     with torch.inference_mode():
         return float(distances(_planes(reference), _planes(decoded), strip=_STRIP))
 
@@ -134,9 +134,9 @@ def score(value: float) -> float:
 def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> Tensor:
     """The weighted sum of each pair of pictures (B,), before `score` stretches it.
 
-    ``reference`` and ``decoded`` (B, 3, H, W), sRGB in [0, 1], values beyond it clipped. The
-    result has a gradient by ``decoded`` where that asks for one. With ``strip``, so many pixels
-    of a picture are worked on at a time: less memory, and no gradient.
+    ``reference`` and ``decoded`` (B, 3, H, W), sRGB in [0, 1], values outside clipped. The result
+    is differentiable with respect to ``decoded``. With ``strip``, that many pixels of a picture
+    are processed at a time, which saves memory where no gradient is kept.
     """
     with torch.autocast(reference.device.type, enabled=False):
         one, other = (_linear(p.float().clamp(0.0, 1.0)) for p in (reference, decoded))
@@ -155,9 +155,9 @@ def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> T
 
 
 @lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)  # kept for training, too
+@torch.inference_mode(mode=False)  # cached for training, too
 def _weights(count: int, scale: int, device: torch.device) -> tuple[list[int], Tensor]:
-    """Channels that count on a scale of ``count``, and the weights of their averages."""
+    """Channels that count at one of ``count`` scales, and the weights of their averages."""
     # The reference implementation numbers its weights consecutively over the scales there are.
     flat = [weight for row in _WEIGHTS for weight in row]
     rows = [flat[6 * (count * c + scale) :][:6] for c in range(3)]
@@ -233,7 +233,7 @@ def _mirrored(top: int, bottom: int, height: int, device: torch.device) -> Tenso
 def _maps(x: Tensor, y: Tensor) -> Tensor:
     """Dissimilarity, artifact and detail (B, C, 3, H, W) from planes of H + 10 rows."""
     count, half = x.shape[1], _TAPS // 2
-    # What asks for no gradient is apart from what does: half of the way back is saved.
+    # Kept apart from what needs a gradient: that saves half of the backward pass.
     mean_x, square_x = torch.split(_blurred(torch.cat([x, x * x], 1)), count, 1)
     found = _blurred(torch.cat([y, y * y, x * y], 1))
     mean_y, square_y, product = torch.split(found, count, 1)

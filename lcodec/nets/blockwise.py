@@ -1,6 +1,6 @@
-"""Run a transform over a picture of any size block by block, with halos, in bounded memory.
+"""Divide an axis into blocks with halos, to run a transform block by block in bounded memory.
 
-With a halo of at least the receptive field every output is what the whole picture would give, so
+With a halo of at least the receptive field, every output is what the whole picture would give, so
 blocks leave no seams.
 """
 
@@ -26,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True)
 class LatentSpan:
-    """A part of an axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` at hand."""
+    """A part of an axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` available."""
 
     start: int
     stop: int
@@ -39,7 +39,7 @@ class LatentSpan:
         return cls(start, stop, max(0, start - halo), min(length, stop + halo))
 
     def spans(self, block: int, halo: int) -> list[Span]:
-        """The wanted part in spans of at most ``block``, widened inside what is at hand."""
+        """The wanted part in spans of at most ``block``, with halos as far as available."""
         return [
             Span(
                 s,
@@ -51,5 +51,5 @@ class LatentSpan:
         ]
 
     def inside(self, span: Span) -> slice:
-        """Where what a span reads lies in what is at hand."""
+        """What a span reads, inside the available part."""
         return slice(span.outer_start - self.outer_start, span.outer_stop - self.outer_start)

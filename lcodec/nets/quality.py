@@ -50,7 +50,7 @@ class QualityTable(Typed[[Tensor], Tensor]):
         return self(scale.float().to(self.values.device)).detach().double()
 
     def fit_levels(self, rows: Tensor) -> None:
-        """Take the anchors whose interpolation comes nearest to ``rows`` (101, width)."""
+        """Fit the anchors to ``rows`` (101, width) by least squares."""
         basis = QualityTable(len(self.values), len(self.values))
         basis.scale = self.scale
         with torch.no_grad():

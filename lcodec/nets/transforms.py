@@ -66,13 +66,13 @@ class Block(Typed[[Tensor], Tensor]):
             last.start_near_zero(0.1 / math.sqrt(last.in_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        spare = not torch.is_grad_enabled()  # then nobody needs what lies in between
+        spare = not torch.is_grad_enabled()  # then intermediate results are not needed
         x = _sum(self.project(self.spatial(F.hardswish(self.expand(x), spare))), x, spare)
         return _sum(self.down(F.hardswish(self.up(x), spare)), x, spare)
 
 
 def _sum(update: Tensor, x: Tensor, spare: bool) -> Tensor:
-    """Both added, in the place of the first if that is to spare."""
+    """Add, overwriting ``update`` if ``spare``."""
     return update.add_(x) if spare else x + update
 
 
@@ -98,7 +98,7 @@ class Gains(Typed[[Tensor], Tensor]):
 
     Starts at the high-rate optimum ``255 * sqrt(lambda / 26)`` of a uniform quantiser behind an
     orthonormal transform. ``deviation`` (latent,) holds the standard deviation of each component
-    in pixel units and serves to bring latents to unit size inside the networks.
+    in pixel units; the networks use it to normalise latents.
     """
 
     deviation: Tensor
@@ -125,7 +125,12 @@ class Gains(Typed[[Tensor], Tensor]):
 
 
 class AnalysisStart(NamedTuple):
-    """What of the analysis serves every quality: features at 1/8, the linear branch at 1/16."""
+    """The part of the analysis that all qualities share.
+
+    Attributes:
+        features: (B, width8, H/8, W/8).
+        linear: (B, latent, H/16, W/16), the linear branch.
+    """
 
     features: Tensor
     linear: Tensor
@@ -150,13 +155,13 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         return self.finish(self.begin(pixels), quality, deviation)
 
     def begin(self, pixels: Tensor) -> AnalysisStart:
-        """The part that is the same at every quality."""
+        """The part that all qualities share."""
         centred = pixels - 0.5
         features = self.blocks8(self.enter(4.0 * F.pixel_unshuffle(centred, 8)))
         return AnalysisStart(features, self.linear(F.pixel_unshuffle(centred, PATCH)).float())
 
     def finish(self, start: AnalysisStart, quality: Tensor, deviation: Tensor) -> Tensor:
-        """Latents in pixel units from what `begin` gave."""
+        """Latents in pixel units from the result of `begin`."""
         h = self.modulation(start.features, quality)
         h = self.blocks16(self.reduce(F.pixel_unshuffle(h, 2)))
         return start.linear + self.leave(h).float() * deviation[:, None, None]
@@ -188,7 +193,7 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         return F.pixel_shuffle(self.linear(latents), PATCH).float() + 0.5
 
     def reduced_linear(self, scale: int) -> Tensor:
-        """The linear branch as a matrix (3 * (16 / scale)^2, latent) of means over squares."""
+        """The linear branch as a matrix (3 * (16 / scale)^2, latent), averaged by ``scale``^2."""
         side = PATCH // scale
         weight = self.linear.weight.float().view(3, side, scale, side, scale, -1)
         return weight.mean(dim=(2, 4)).flatten(0, 2)
@@ -228,11 +233,11 @@ class Transforms(nn.Module):
         self.hyper_analysis = HyperAnalysis(self.config)
 
     def analyse(self, pixels: Tensor, quality: Tensor) -> Tensor:
-        """y (B, latent, h, w) in quantisation steps."""
+        """y (B, latent, h, w) in quantisation steps, from pixels (B, 3, 16h, 16w) in [0, 1]."""
         return self.finish_analysis(self.analysis.begin(pixels), quality)
 
     def finish_analysis(self, start: AnalysisStart, quality: Tensor) -> Tensor:
-        """`analyse` from what `Analysis.begin` gave."""
+        """`analyse` from the result of `Analysis.begin`."""
         y = self.analysis.finish(start, quality, self.gains.deviation)
         return y * self.gains(quality)[:, :, None, None]
 

@@ -1,9 +1,9 @@
-"""What weights are trained for: how much distortion is worth how many bits, by quality level.
+"""Tunes, what weights are trained for: how many bits a distortion is worth, by quality level.
 
 The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / reference^b``,
-with b 1/2 unless a run says otherwise (`TrainOptions.balance`), D the distance of SSIMULACRA2
-and U the unrest of smooth areas (`lcodec.metrics.smooth.unrest`); the factors belong to a tune
-and rise with the level.
+where b is 1/2 unless a run says otherwise (`TrainOptions.balance`), D is the SSIMULACRA2 distance
+and U the unrest of smooth areas (`lcodec.metrics.smooth.unrest`). The factors belong to a tune and
+rise with the level.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
 
 CALM = 3.0 * LAMBDA_MIN
-"""Bits per pixel that an unrest of 1 is worth at the level 0 of the tune psnr."""
+"""Bits per pixel that an unrest of 1 is worth at level 0 of the tune psnr."""
 CALM_RISE = 0.75
-"""By which power it rises with the worth of a squared error: what nobody sees counts less."""
+"""Power of the worth of squared error with which it rises: what nobody sees counts less."""
 
 
 @dataclass(frozen=True)
 class Rise:
-    """A factor that rises from ``low`` to ``high`` over the levels, by equal ratios."""
+    """A factor that rises geometrically from ``low`` to ``high`` over the levels."""
 
     low: float
     high: float
@@ -36,7 +36,7 @@ class Rise:
         return self.low * torch.exp(quality / QUALITY_MAX * math.log(self.high / self.low))
 
     def level(self, value: float) -> float:
-        """The level, perhaps outside of 0..100, at which the factor is ``value``."""
+        """The level, possibly outside 0..100, at which the factor is ``value``."""
         return QUALITY_MAX * math.log(value / self.low) / math.log(self.high / self.low)
 
 
@@ -45,11 +45,11 @@ class Tune:
     """Factors of the loss.
 
     Attributes:
-        reference: bits that an error of 1 would be worth at the same rate if squared error alone
-            counted; levels of two tunes with the same reference need about the same rate.
+        reference: what ``error`` would be at the same rate if squared error alone counted; levels
+            of two tunes with the same reference need about the same rate.
         error: bits per pixel that a mean squared error of 1 / 255^2 is worth.
-        perceived: bits per pixel that a distance of 1 is worth; None where it does not count.
-        calm: bits per pixel that an unrest of 1 is worth; None where it does not count.
+        perceived: bits per pixel that a distance of 1 is worth; None if it does not count.
+        calm: bits per pixel that an unrest of 1 is worth; None if it does not count.
     """
 
     reference: Rise
@@ -59,17 +59,17 @@ class Tune:
 
 
 Reach = tuple[float, float]
-"""Where the qualities 0 and 100 lie on a scale whose 0 and 1 are `LAMBDA_MIN` and `LAMBDA_MAX`."""
+"""Where qualities 0 and 100 lie on a scale whose 0 and 1 are `LAMBDA_MIN` and `LAMBDA_MAX`."""
 
 FIRST_REACH: dict[TuneName, Reach] = {TuneName.VISUAL: (-0.3, 1.2), TuneName.PSNR: (0.0, 1.0)}
-"""Of models that do not say theirs."""
+"""Reach of models whose configuration has none."""
 
 REACH: dict[TuneName, Reach] = {TuneName.VISUAL: (-0.3, 1.35), TuneName.PSNR: (-0.25, 1.2)}
-"""Of new runs."""
+"""Reach of new runs."""
 
 
 def find_tune(name: str, reach: Reach | None = None) -> Tune:
-    """The factors of the tune of that name, over qualities of that reach.
+    """The tune of that name, over qualities of that reach.
 
     Raises:
         UsageError: there is no such tune.

@@ -1,4 +1,4 @@
-"""Modules whose calls and lists have types: those of torch give Any."""
+"""Modules with typed calls and lists; those of torch return Any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Typed(nn.Module, Generic[Args, Out]):
-    """A module that is called with ``Args`` and gives ``Out``: what its `forward` says."""
+    """A module that is called with ``Args`` and returns ``Out``, as its `forward` does."""
 
     if TYPE_CHECKING:
 
@@ -39,10 +39,10 @@ _filled = ContextVar("filled", default=True)
 
 @contextmanager
 def unfilled() -> Iterator[None]:
-    """Layers made inside, by this thread, start with whatever is in memory; to be loaded into.
+    """Skip the initialisation of layers that this thread makes inside, to load weights into them.
 
-    That takes less time, and none of the caller's random numbers. (torch's own way, the device
-    "meta", imports eight hundred modules for it.)
+    That saves time and does not use up the caller's random numbers. (torch's own way, the device
+    "meta", imports eight hundred modules.)
     """
     before = _filled.set(False)
     try:
@@ -52,22 +52,22 @@ def unfilled() -> Iterator[None]:
 
 
 class Conv2d(nn.Conv2d, Typed[[Tensor], Tensor]):
-    """torch's, (B, C, h, w)."""
+    """torch's convolution, (B, C, h, w)."""
 
     def reset_parameters(self) -> None:
-        """torch's start, or none (`unfilled`)."""
+        """Initialise as torch does, unless `unfilled`."""
         if _filled.get():
             super().reset_parameters()
 
     def start_near_zero(self, deviation: float) -> None:
-        """Weights of a small deviation, no bias; or none of it (`unfilled`)."""
+        """Initialise with normal weights of that deviation and zero bias, unless `unfilled`."""
         if _filled.get():
             nn.init.normal_(self.weight, std=deviation)
             if self.bias is not None:
                 nn.init.zeros_(self.bias)
 
     def start_at_zero(self) -> None:
-        """Weights and bias 0; or none of it."""
+        """Initialise weights and bias to zero, unless `unfilled`."""
         if _filled.get():
             nn.init.zeros_(self.weight)
             if self.bias is not None:
@@ -75,4 +75,4 @@ class Conv2d(nn.Conv2d, Typed[[Tensor], Tensor]):
 
 
 class Sequential(nn.Sequential, Typed[[Tensor], Tensor]):
-    """torch's, of modules that each take a tensor and give one."""
+    """torch's sequence, of modules that each map a tensor to a tensor."""

@@ -1,4 +1,4 @@
-"""An encoder of symbols that knows what they take by the tables."""
+"""A symbol encoder that also counts bits by the tables' probabilities."""
 
 from __future__ import annotations
 

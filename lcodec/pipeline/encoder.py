@@ -32,7 +32,7 @@ class Trial:
     Attributes:
         quality, effort: the levels.
         size: bytes of its file.
-        psnr, ssimulacra2: of what it decodes to here, the first in dB.
+        psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB.
     """
 
     quality: int
@@ -50,9 +50,9 @@ class Encoded:
         data: the file.
         quality: its quality level.
         estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
-        trials: levels that were tried to meet a target, in order; none without one.
-        psnr, ssimulacra2: of what it decodes to here, as far as they were computed on the way; the
-            first in dB.
+        trials: levels that were tried to meet a target, in order; empty without one.
+        psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB; None if not
+            computed on the way.
         timings: seconds by stage.
     """
 
@@ -76,7 +76,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Source:
-    """What is encoded: pixels (H, W) or (H, W, 3), and what the file has besides.
+    """What is encoded: pixels (H, W) or (H, W, 3), and whatever else goes into the file.
 
     ``header`` makes the file's header for a quality. ``alpha`` is a coded plane; ``visible``
     (H, W) is where it is not 0, or None for everywhere.
@@ -91,11 +91,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Assessment:
-    """How far what symbols decode to, on this machine, is from the source where it is visible.
+    """Distortion of what symbols decode to on this machine, where the source is visible.
 
     Attributes:
         psnr: in dB.
-        distance: of SSIMULACRA2, before it is stretched to its scale; None if not asked for.
+        distance: SSIMULACRA2 distance, not yet on its scale of points; None if not asked for.
         unrest: of smooth areas, see `lcodec.metrics.smooth`; None if not asked for.
     """
 
@@ -110,7 +110,7 @@ class Assessment:
 
     @property
     def ssimulacra2(self) -> float | None:
-        """The distance on its scale."""
+        """SSIMULACRA2 in points."""
         return None if self.distance is None else score(self.distance)
 
 
@@ -136,7 +136,7 @@ class Encoder:
         self._starts: AnalysisStarts | None = None
 
     def expect_several(self) -> None:
-        """From now on keep what several qualities have in common."""
+        """From now on, keep what several qualities have in common."""
         self._starts = AnalysisStarts()
 
     def labelled(self, task: str) -> Encoder:
@@ -146,7 +146,7 @@ class Encoder:
         return other
 
     def plain_symbols(self, quality: int) -> PictureSymbols:
-        """What is coded at ``quality`` and effort 0."""
+        """The symbols coded at ``quality`` and effort 0."""
         with self.watch.stage("analysis"):
             y = self._pixels.analyse(self.source.pixels, quality, self._starts, self._progress)
         return self._latents.quantise(self.source.header(quality), y, self.watch)
@@ -154,15 +154,15 @@ class Encoder:
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
-        Effort 0 rounds the latents. From 1 on they are changed so that file and error together
-        cost less (docs/effort.md); if that should fail, the file is that of effort 0.
+        Effort 0 rounds the latents. Higher efforts change them so that file and error together
+        cost less (docs/effort.md); if that fails, the file is that of effort 0.
         """
         if effort:
             return self.make_assessed_file(quality, effort)
         return self.write(quality, self.plain_symbols(quality))
 
     def make_assessed_file(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
-        """The file of `make_file`, with its PSNR; with its SSIMULACRA2 if it is to be ``seen``."""
+        """The file of `make_file` with its PSNR, and with its SSIMULACRA2 if ``seen``."""
         worth = worth_at(self.config, quality, self.source.pixels.shape[:2])
         seen = seen or (effort > 0 and worth.perceived > 0)
         plain = self.plain_symbols(quality)
@@ -196,11 +196,11 @@ class Encoder:
 
     @staticmethod
     def make_files(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
-        """The files of several pictures, the same as one by one.
+        """The files of several pictures, the same as if encoded one by one.
 
         Pictures of equal size, counted in patches of 16 pixels, go through the entropy network
         together, which saves most of the time of small ones. All encoders must come from the
-        same codec. The timings of coding are equal shares.
+        same codec. The time for coding is divided equally.
         """
         if not encoders:
             return []
@@ -219,7 +219,7 @@ class Encoder:
         return encoded
 
     def assess(self, quality: int, symbols: PictureSymbols, *, seen: bool = False) -> Assessment:
-        """How far what ``symbols`` decode to is from the source, to the eye too if ``seen``.
+        """The distortion of what ``symbols`` decode to, with SSIMULACRA2 if ``seen``.
 
         Raises:
             UsageError: the picture is too small for SSIMULACRA2, and ``seen``.

@@ -1,4 +1,4 @@
-"""Headers of the files that are made of pictures."""
+"""Headers of files from the pictures they are made of."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def header_of(
     picture: Picture | Rows, loaded: LoadedModel, tile_edge: int
 ) -> Callable[[int], Header]:
-    """What makes the header of a picture's file for a quality."""
+    """A function from the quality to the header of a picture's file."""
     return partial(
         Header,
         picture.width,
@@ -36,9 +36,9 @@ def header_of(
 
 
 def check_shape(header: Header) -> None:
-    """What nobody would decode is not encoded; how large it may be is for callers to say.
+    """Reject a picture of a shape that decoders reject; callers limit its size.
 
     Raises:
-        InputError: a picture too thin to be decoded within `DecoderLimits`.
+        InputError: the picture is too thin to be decoded within `DecoderLimits`.
     """
     DecoderLimits.for_pixels(max(header.pixels, DEFAULT_MAX_PIXELS)).check(header)

@@ -1,4 +1,4 @@
-"""Parts of a picture: a region, or all of it or a region reduced, from what they depend on."""
+"""Decode parts of a picture, regions or reduced versions, from only what they depend on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lcodec.region import Region
 from lcodec.timing import Stopwatch
 
 _HALF, _QUARTER = 2, 4
-# Of the channels, which the first ones have most of the energy of, the share that a scale takes.
+# By scale, the divisor of the channels used; the first channels have most of the energy.
 _SHARES = {2: _HALF, 4: _HALF, 8: _QUARTER, 16: _QUARTER}
 DEFAULT_KEPT = 1 << 26
 """Bytes of latents that a `PartDecoder` keeps for later calls."""
@@ -53,8 +53,8 @@ class PartDecoder:
     ) -> tuple[Samples, Samples | None]:
         """Pixels and alpha of a region, at 1/``scale``.
 
-        At scale 1 they are those of the whole picture. At others pixel (i, j) of the result is the
-        one of the whole reduced picture that is at ``top // scale + i``, ``left // scale + j``.
+        At scale 1 they are those of the whole picture. At others, pixel (i, j) of the result is the
+        one of the whole reduced picture at ``top // scale + i``, ``left // scale + j``.
 
         Raises:
             FormatError, UnsupportedError, MismatchError: as `lcodec.decode`, as far as was read.
@@ -93,7 +93,7 @@ class PartDecoder:
         return np.ascontiguousarray(inner)
 
     def extent(self, region: Region, scale: int) -> Header:
-        """The header of a picture of those tiles alone that a region at 1/``scale`` takes."""
+        """The header of a picture of just the tiles that a region at 1/``scale`` needs."""
         header = self.source.header
         halo = self._pixels.transforms.config.synthesis_halo if scale == 1 else 0
         area, edge = LatentArea.of_pixels(header, region.box, halo), header.tile_edge
@@ -143,7 +143,7 @@ class PartDecoder:
 
 
 def _common(tile: slice, wanted: LatentSpan) -> tuple[slice, slice]:
-    """What a tile and what is at hand have in common, counted from the start of each."""
+    """The intersection of a tile and of an outer span, counted from the start of each."""
     first = max(tile.start, wanted.outer_start)
     last = min(tile.stop, wanted.outer_stop)
     start = wanted.outer_start
@@ -184,7 +184,7 @@ def read_alpha(source: TileSource, region: Region, scale: int) -> Samples | None
 
 
 def _reduced(plane: Samples, scale: int) -> Samples:
-    """Means of squares; those at the right and lower edges are of what is there."""
+    """Means over squares of side ``scale``, cropped at the right and lower edges."""
     sums = np.add.reduceat(plane.astype(np.uint64), range(0, plane.shape[0], scale), axis=0)
     sums = np.add.reduceat(sums, range(0, plane.shape[1], scale), axis=1)
     high, wide = (

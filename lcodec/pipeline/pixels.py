@@ -23,7 +23,7 @@ BLOCK = 96  # latent positions per block side: 1536 pixels
 
 @dataclass(frozen=True)
 class LatentArea:
-    """A rectangle of latents: what is wanted, and around it what it depends on."""
+    """A rectangle of latents that is wanted, and around it the latents it depends on."""
 
     rows: LatentSpan
     columns: LatentSpan
@@ -35,7 +35,7 @@ class LatentArea:
 
     @classmethod
     def of_pixels(cls, header: Header, box: tuple[int, int, int, int], halo: int) -> LatentArea:
-        """What the pixels of (left, top, right, bottom) come from."""
+        """The latents behind the pixels of ``box`` (left, top, right, bottom), with a halo."""
         left, top, right, bottom = box
         return cls(
             LatentSpan.around(top // PATCH, -(-bottom // PATCH), -(-header.height // PATCH), halo),
@@ -56,7 +56,7 @@ class LatentArea:
 
 
 def empty_samples(header: Header, height: int, width: int) -> Samples:
-    """An array for pixels of the kind that a header states."""
+    """An uninitialised array for pixels of the type that a header states."""
     dtype = np.uint8 if header.bit_depth == 8 else np.uint16
     shape = (height, width, 3) if header.channels == 3 else (height, width)
     pixels: Samples = np.empty(shape, dtype=dtype)
@@ -64,9 +64,9 @@ def empty_samples(header: Header, height: int, width: int) -> Samples:
 
 
 class AnalysisStarts:
-    """The starts of the analysis of one picture's blocks, as far as they fit into ``limit`` bytes.
+    """A cache for the starts of the analysis of one picture's blocks, up to ``limit`` bytes.
 
-    At the released sizes they take 16 bytes a pixel.
+    At the released sizes they take 16 bytes per pixel.
     """
 
     def __init__(self, limit: int = 1 << 29) -> None:
@@ -74,11 +74,11 @@ class AnalysisStarts:
         self._kept: dict[tuple[int, int], AnalysisStart] = {}
 
     def get(self, block: tuple[int, int]) -> AnalysisStart | None:
-        """What was kept for a block, if it was."""
+        """The start kept for a block, if any."""
         return self._kept.get(block)
 
     def keep(self, block: tuple[int, int], start: AnalysisStart) -> None:
-        """Keep it if there is room."""
+        """Keep the start of a block if there is room."""
         size = sum(tensor.nbytes for tensor in start)
         if size <= self._room:
             self._room -= size
@@ -93,7 +93,7 @@ def patches(positions: slice) -> slice:
 class PixelTransform:
     """Runs analysis and synthesis block by block.
 
-    ``quality_of`` says which quality the networks are to be given at a level of a file.
+    ``quality_of`` maps a level of a file to the quality that the networks take.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class PixelTransform:
         return torch.tensor([self._quality_of(level)], device=self.device)
 
     def load(self, pixels: Samples, rows: slice, columns: slice) -> Tensor:
-        """Pixels of a block of latents, edges repeated beyond the picture: (1, 3, H, W) floats."""
+        """Pixels of a block (1, 3, H, W) in [0, 1], with edges repeated beyond the picture."""
         part = pixels[rows, columns]
         below = rows.stop - rows.start - part.shape[0]
         right = columns.stop - columns.start - part.shape[1]
@@ -134,10 +134,10 @@ class PixelTransform:
     ) -> NDArray[np.float32]:
         """y in steps, not rounded: (M, ceil(H / 16), ceil(W / 16)).
 
-        Of a part of a picture ``area`` says which: ``pixels`` are those of its outer part, y is
-        that of its inner part.
+        With ``area``, only that part of a picture is analysed: ``pixels`` are those of its outer
+        part, y is that of its inner part.
 
-        ``starts`` remembers, for the next quality of the same picture, what does not depend on it.
+        ``starts`` keeps what does not depend on the quality, for other qualities of the picture.
         """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
         area = area or LatentArea(LatentSpan(0, h, 0, h), LatentSpan(0, w, 0, w))
@@ -171,8 +171,8 @@ class PixelTransform:
     ) -> Samples:
         """Pixels (H, W) or (H, W, 3), uint8 or uint16, from integer latents (M, h, w).
 
-        Of a part of a picture ``area`` says which: ``y`` has the latents of its outer part, the
-        pixels are those of its inner part, up to the edges of the picture.
+        With ``area``, only that part of a picture is synthesised: ``y`` has the latents of its
+        outer part, the pixels are those of its inner part, up to the edges of the picture.
         """
         area = area or LatentArea.whole(header)
         pixels: Samples = empty_samples(header, *area.pixel_shape(header))

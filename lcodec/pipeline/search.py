@@ -1,4 +1,4 @@
-"""Encoding to a target: the level is searched for, with real files."""
+"""Encode to a target by searching for the level, with real files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from lcodec.pipeline.targets import (
     search,
 )
 
-_CAP = 1000.0  # in place of the infinite PSNR of a picture that came back exactly
+_CAP = 1000.0  # in place of the infinite PSNR of a picture that is reproduced exactly
 
 
 def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
-    """The file of the highest level within a size, or of the lowest that looks well enough.
+    """The file of the highest level within a size, or of the lowest that reaches a measure.
 
     With effort the search is made twice: with plain rounding, which is quick and comes close, then
-    with effort from where the first ended. Of both results the better one is kept.
+    with effort from where the first ended. The better of the two results is kept.
 
     Raises:
-        TargetError: no level meets the target; the message says what can be had.
+        TargetError: no level meets the target; the message says what is possible.
     """
     encoder.expect_several()
     plain = _make_search(encoder, target, 0)
@@ -62,7 +62,7 @@ class _Search:
         self.limit = 0.0
 
     def run(self, start: int) -> None:
-        """Search from ``start``; then ``best``, ``values`` and ``trials`` are known."""
+        """Search from ``start``, and set ``best``, ``values`` and ``trials``."""
 
         def measure(level: int) -> float:
             return self.measure(self.encoder.labelled(f"quality {level}"), level)
@@ -74,27 +74,27 @@ class _Search:
         return min(self.values, key=lambda level: abs(self.values[level] - self.limit))
 
     def measure(self, encoder: Encoder, level: int) -> float:
-        """Try a level, and note the trial."""
+        """Try a level, record the trial, and return the value to compare with the limit."""
         raise NotImplementedError
 
     def within(self, value: float) -> bool:
         raise NotImplementedError
 
     def assessed(self, encoded: Encoded) -> Encoded:
-        """A file with what `badness` needs to know of it."""
+        """The file, with the measure that `badness` needs."""
         return encoded
 
     def badness(self, encoded: Encoded) -> float:
-        """Of two files that meet the target, the one with less is better."""
+        """Sort key of files that meet the target: lower is better."""
         raise NotImplementedError
 
     def failure(self) -> str:
-        """What to say if no level meets the target."""
+        """The message if no level meets the target."""
         raise NotImplementedError
 
 
 class _SizeSearch(_Search):
-    """Logarithms of file sizes."""
+    """Search by the logarithm of the file size."""
 
     rise = SIZE_SLOPE
 
@@ -140,7 +140,7 @@ class _SizeSearch(_Search):
 
 
 class _LooksSearch(_Search):
-    """PSNRs in dB, or SSIMULACRA2."""
+    """Search by PSNR in dB, or by SSIMULACRA2."""
 
     def __init__(self, encoder: Encoder, target: Target, effort: int) -> None:
         super().__init__(encoder, target, effort)

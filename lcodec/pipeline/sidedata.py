@@ -1,4 +1,4 @@
-"""What a file holds beside the coded pixels: the alpha plane and metadata, to sections and back."""
+"""The alpha plane and metadata, which a file holds besides coded pixels, to sections and back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lcodec.picture import Metadata, Picture, Samples
 
 
 def alpha_kind(picture: Picture) -> Alpha:
-    """What the header says of the picture's alpha."""
+    """The kind of alpha that the header states for a picture."""
     if picture.alpha is None:
         return Alpha.NONE
     full = np.iinfo(picture.alpha.dtype).max
@@ -22,14 +22,14 @@ def alpha_kind(picture: Picture) -> Alpha:
 
 
 def alpha_payload(picture: Picture) -> bytes | None:
-    """The payload of the ALPHA section; None if there is to be none."""
+    """The payload of the ALPHA section; None if the file needs none."""
     if picture.alpha is None or alpha_kind(picture) is not Alpha.PLANE:
         return None
     return encode_alpha(picture.alpha)
 
 
 def metadata_sections(metadata: Metadata) -> tuple[Section, ...]:
-    """The sections that keep metadata, in as few bytes as they take."""
+    """The sections that hold metadata, in as few bytes as possible."""
     parts = ((ICC, metadata.icc), (EXIF, metadata.exif), (XMP, metadata.xmp))
     return container.pack(Section(code, payload) for code, payload in parts if payload)
 
@@ -58,7 +58,7 @@ def read_metadata(file: TileSource) -> Metadata:
 
 
 def metadata_of(extra: Iterable[Section]) -> Metadata:
-    """The same of the ancillary sections of a file."""
+    """`read_metadata` from the ancillary sections of a file."""
     found = container.payloads(extra)
     return Metadata(found.get(ICC), found.get(EXIF), found.get(XMP))
 
@@ -66,6 +66,6 @@ def metadata_of(extra: Iterable[Section]) -> Metadata:
 def assemble(pixels: Samples, alpha: Samples | None, metadata: Metadata) -> Picture:
     """The decoded picture; ``pixels`` is changed: invisible ones become 0."""
     if alpha is not None:
-        # What nobody sees is the same on every machine, and packs well.
+        # Invisible pixels are then the same on every machine, and compress well.
         pixels[alpha == 0] = 0
     return Picture(pixels, alpha=alpha, metadata=metadata)

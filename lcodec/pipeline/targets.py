@@ -1,8 +1,8 @@
-"""What a file shall come to instead of a quality level, and the search for the level.
+"""Targets, which replace a quality level, and the search for the level that meets one.
 
-Size, PSNR and SSIMULACRA2 rise with the level, nearly always: now and then a level gives a file a
+Size, PSNR and SSIMULACRA2 nearly always rise with the level: now and then a level gives a file a
 few bytes smaller than the level below it. The search relies on the rise only to save time. It ends
-when two neighbouring levels are measured with the target between them (or an end of the range),
+when two neighbouring levels are measured with the target between them (or at an end of the range),
 and its answer is the best of the levels it has measured, so a size is never overshot.
 
 Standard library only.
@@ -34,7 +34,7 @@ _SIZE = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(?:([kmg]?)(i?)b?|bytes)\s*", re.IGN
 
 
 class Quantity(StrEnum):
-    """What a target is about."""
+    """The quantity that a target sets."""
 
     SIZE = "size"
     BPP = "bpp"
@@ -43,13 +43,13 @@ class Quantity(StrEnum):
 
     @property
     def is_size(self) -> bool:
-        """Whether it limits the file, not its picture."""
+        """Whether it limits the file, rather than its picture."""
         return self in (Quantity.SIZE, Quantity.BPP)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Best file of at most a size, or smallest of at least a PSNR or SSIMULACRA2.
+    """The best file of at most a size, or the smallest of at least a PSNR or SSIMULACRA2.
 
     Attributes:
         quantity: what is asked for.
@@ -60,7 +60,7 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raises UsageError unless the value is positive and finite."""
+        """Raises UsageError unless the value is positive, finite and within its scale."""
         if not 0 < self.value < math.inf:
             raise UsageError(f"a target must be above 0 and finite, not {self.value:g}")
         if self.quantity is Quantity.SSIMULACRA2 and self.value > 100:
@@ -71,7 +71,7 @@ class Target:
         """A size in bytes, or text such as "200KB", "1.5MB", "64KiB".
 
         Raises:
-            UsageError: the text is no size.
+            UsageError: the text is not a size.
         """
         return cls(Quantity.SIZE, parse_size(size) if isinstance(size, str) else size)
 
@@ -102,14 +102,14 @@ class Target:
                 return f"SSIMULACRA2 {self.value:g}"
 
     def byte_limit(self, pixels: int) -> int:
-        """Most bytes that a file of so many pixels may have; for sizes alone."""
+        """Most bytes that a file of that many pixels may have; ValueError unless `is_size`."""
         if not self.quantity.is_size:
             raise ValueError(f"{self.quantity} is not a size")
         bits = self.value * pixels if self.quantity is Quantity.BPP else 8 * self.value
         return math.floor(bits / 8)
 
     def is_exceeded(self, size: int, pixels: int) -> bool:
-        """Whether a file of ``size`` bytes is too large; never for what pictures look like."""
+        """Whether a file of ``size`` bytes is too large; never for PSNR and SSIMULACRA2."""
         return self.quantity.is_size and size > self.byte_limit(pixels)
 
 
@@ -117,17 +117,17 @@ def parse_size(text: str) -> int:
     """Bytes of a size such as "1500", "200KB", "1.5M" (powers of 1000), "64KiB" (of 1024).
 
     Raises:
-        UsageError: the text is no size, or is less than a byte.
+        UsageError: the text is not a size, or is less than a byte.
     """
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is no size: give bytes, or a number with KB, MB, KiB or MiB")
+        raise UsageError(f"{text!r} is not a size: give bytes, or a number with KB, MB, KiB or MiB")
     number, unit, binary = match[1], (match[2] or "").lower(), match[3]
     if binary and not unit:
-        raise UsageError(f"{text!r} is no size: give bytes, or a number with KB, MB, KiB or MiB")
+        raise UsageError(f"{text!r} is not a size: give bytes, or a number with KB, MB, KiB or MiB")
     size = math.floor(float(number) * (_BINARY_UNITS if binary else _UNITS)[unit])
     if size < 1:
-        raise UsageError(f"a size of at least one byte is needed, not {text!r}")
+        raise UsageError(f"a size must be at least one byte, not {text!r}")
     return size
 
 
@@ -140,10 +140,10 @@ def search(
 ) -> dict[int, float]:
     """Measure levels until the highest one ``within`` the limit has a neighbour beyond it.
 
-    ``measure(level)`` rises with the level, nearly, and by about ``rise`` a level;
-    ``within(value)`` says on which side of ``limit`` a value lies. Returns all values measured by
-    level: every level is measured at most once, and usually four or five are. Afterwards some
-    level within has the next one measured beyond, or level 100 is within, or level 0 beyond.
+    ``measure(level)`` rises nearly always with the level, by about ``rise`` per level;
+    ``within(value)`` says on which side of ``limit`` a value lies. Returns the measured values by
+    level: no level is measured twice, and usually four or five are measured. At the end, some
+    level is within and the next one beyond, or level 100 is within, or level 0 beyond.
     """
     known: dict[int, float] = {}
     low, high = QUALITIES[0] - 1, QUALITIES[-1] + 1
@@ -163,7 +163,7 @@ def search(
 
 
 def _guess(known: dict[int, float], low: int, high: int, limit: float, rise: float) -> float:
-    """Where, between levels, the limit is expected, given the ends of the bracket so far."""
+    """The fractional level where the limit is expected, given the bracket so far."""
     if low in known and high in known and known[high] > known[low]:
         share = (limit - known[low]) / (known[high] - known[low])
         return low + share * (high - low)

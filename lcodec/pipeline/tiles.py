@@ -40,7 +40,7 @@ from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
 
 POSITIONS = (DEFAULT_TILE_EDGE // PATCH) ** 2
-"""Latent positions of a full tile."""
+"""Latent positions of a full tile of the default edge."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ def tile_areas(header: Header) -> list[TileArea]:
 
 @dataclass(frozen=True)
 class PictureSymbols:
-    """What is coded: y int16 (M, h, w), and z int16 (hyper, h/4, w/4) of every tile by number."""
+    """All symbols of a picture: y int16 (M, h, w), z int16 (hyper, h/4, w/4) by tile number."""
 
     y: NDArray[np.int16]
     z: list[NDArray[np.int16]] | dict[int, NDArray[np.int16]]
@@ -110,7 +110,7 @@ class LatentCoder:
         self.hyper = loaded.config.transforms.hyper_latent
 
     def _batches(self, headers: Sequence[Header]) -> Iterator[tuple[Extent, list[Part]]]:
-        """All tiles of some pictures, those of equal size together, as many as may run at once.
+        """The tiles of some pictures in batches of equal size, as large as may run at once.
 
         Several pictures share a pass as long as it takes no more memory than one full tile.
         """
@@ -149,7 +149,7 @@ class LatentCoder:
         watch: Stopwatch,
         tally: BitTally,
     ) -> TilePayload:
-        """The payload of one tile, of its y in steps (M, h, w), which is rounded."""
+        """The payload of one tile, from its unrounded y in steps (M, h, w)."""
         alone = TileArea(tile.number, slice(0, y.shape[1]), slice(0, y.shape[2]))
         padded = padded_tile(y, alone, self.loaded.device)
         with watch.stage("analysis"), torch.inference_mode():
@@ -269,8 +269,8 @@ class LatentCoder:
     ) -> NDArray[np.int16]:
         """The symbols y (M, h, w) of one tile, or (channels, h, w) of its first channels.
 
-        Of those no more is parsed than they need. What is left of the stream then, and the
-        checksum, which is over all symbols, are not looked at.
+        For those, no more is parsed than they need. The rest of the stream is then not checked,
+        nor is the checksum, which covers all symbols.
 
         Raises:
             FormatError: a stream is damaged.
@@ -282,7 +282,7 @@ class LatentCoder:
     def find_tile(
         self, header: Header, areas: Iterable[TileArea], payload: TilePayload, watch: Stopwatch
     ) -> tuple[TileArea, NDArray[np.int16]] | None:
-        """Which of some tiles a payload is, by its checksum, and its y (M, h, w); None if none."""
+        """The tile among ``areas`` that a payload's checksum fits, and its y (M, h, w), or None."""
         ordered = sorted(areas, key=lambda tile: (tile.extent.h, tile.extent.w, tile.number))
         for extent, same in groupby(ordered, key=lambda tile: tile.extent):
             tiles = list(same)

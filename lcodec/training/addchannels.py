@@ -1,7 +1,8 @@
-"""A codec of more latent channels that starts from the weights of one of fewer.
+"""Widen a codec: start one with more latent channels from the weights of one with fewer.
 
-The new channels begin like those of a codec without networks: as principal components of what the
-linear synthesis cannot show, with the gain of a good quantiser. The networks do not see them yet.
+The new channels start like those of a codec without networks: as principal components of what the
+linear synthesis cannot represent, with the gain of a good quantiser. The networks ignore them at
+first.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ Tensors = dict[str, Tensor]
 def add_channels(
     stored: Tensors, old: ModelConfig, new: ModelConfig, components: Tensor, deviation: Tensor
 ) -> Tensors:
-    """Weights of a float twin of ``old`` for one of ``new`` with more latent channels.
+    """Convert the weights of a float twin of ``old`` to one of ``new`` with more latent channels.
 
     ``components`` (new - old channels, 3 * 16^2) are orthonormal rows, ``deviation`` their
-    standard deviations. Every slice of a GroupedMixer with as many slices gets its share of the
-    new channels after its own; of other entropy models only what has the same sizes fits.
+    standard deviations. In a GroupedMixer with the same number of slices, every slice gets its
+    share of the new channels after its own; other entropy models are not converted.
     """
     slices = _slices(old, new)
     places = torch.arange(old.transforms.latent)
@@ -52,7 +53,7 @@ def add_channels(
 
 
 def _latent_axis(name: str) -> int | None:
-    """Which axis of a tensor of the transforms is that of the latent channels."""
+    """Axis of the latent channels in a tensor of the transforms; None if it has none."""
     makers = ("analysis.linear.weight", "analysis.leave.weight", "analysis.leave.bias")
     if name in (*makers, "gains.deviation"):
         return 0
@@ -63,7 +64,7 @@ def _latent_axis(name: str) -> int | None:
 def _slices(
     old: ModelConfig, new: ModelConfig
 ) -> tuple[GroupedMixerConfig, GroupedMixerConfig] | None:
-    """Both entropy models, if they are GroupedMixers that differ in channels and depth alone."""
+    """Both entropy models, if they are GroupedMixers that differ only in channels and depth."""
     before, after = old.entropy, new.entropy
     if not (isinstance(before, GroupedMixerConfig) and isinstance(after, GroupedMixerConfig)):
         return None
@@ -72,7 +73,7 @@ def _slices(
 
 
 def _entropy(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
-    """Embeddings and heads whose new channels say nothing and are expected as they are."""
+    """Embeddings and heads with zero weights for the new channels."""
     wide: Tensors = {}
     more = new.slice_width - old.slice_width
     for part in range(old.slices):

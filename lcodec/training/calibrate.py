@@ -1,13 +1,13 @@
-"""A quality scale that means something: where each level lies among the trained qualities.
+"""Calibrate the quality scale: which of the networks' qualities each level stands for.
 
-With the tune visual, level N is to give SSIMULACRA2 N on photographs. They differ: at equal quality
-of the networks those with much detail score lower, by 15 points and more at low levels. A level
-is a promise, so the half that scores lower makes the scale: its mean is measured at qualities
-evenly spread over those the networks know; what lies between is interpolated, monotonically.
-Levels beyond what is reached go on evenly to the ends.
+With the tune visual, level N is meant to give SSIMULACRA2 N on photographs. Photographs differ: at
+the same network quality, detailed ones score lower, by 15 points and more at low levels. A level
+is a promise, so the scale follows the lower-scoring half: its mean is measured at qualities evenly
+spread over the networks' range and interpolated monotonically. Levels beyond the measured scores
+are spaced evenly to the ends of the range.
 
-With the tune psnr, level N is the Lagrange multiplier of `lcodec.nets.quality`, except near the
-ends, from which all is reached that the networks know.
+With the tune psnr, level N has the Lagrange multiplier of `lcodec.nets.quality`, except near the
+ends, where the levels stretch to the ends of the networks' range.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from lcodec.twin.codec import TwinCodec
 
 PICTURES = 40
 STEPS = 17
-"""Qualities measured; what is between them is interpolated."""
+"""Number of qualities measured; the scale is interpolated between them."""
 
 _UNIT = PATCH * HYPER_STRIDE
 _KEPT = (20, 80)  # levels of the tune psnr that keep their meaning, whatever the reach
-_LEAST_RISE = 0.02  # of the quality from level to level, so that all levels differ
+_LEAST_RISE = 0.02  # of the quality from one level to the next, so that all levels differ
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -43,10 +43,11 @@ def calibrated(
     pictures: Sequence[Pixels],
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> TwinCodec:
-    """The model with a scale made from `PICTURES` of ``pictures`` (H, W, 3), evenly chosen.
+    """Set the model's scale from `PICTURES` of ``pictures`` (H, W, 3), evenly chosen; returns it.
 
     Raises:
-        UsageError: the model is not of the tune visual, or no picture has 64 pixels each way.
+        UsageError: the model is not of the tune visual, no picture has 64 pixels each way, or the
+            scores span fewer than two levels.
     """
     if model.config.tune != TuneName.VISUAL:
         raise UsageError(f"tune {model.config.tune} has no scale to calibrate")
@@ -67,9 +68,9 @@ def calibrated(
 
 @torch.no_grad()
 def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
-    """SSIMULACRA2 of a picture (H, W, 3) at one of the networks' qualities.
+    """SSIMULACRA2 of a picture (H, W, 3) coded at one of the networks' qualities.
 
-    Of the part from the top left that whole hyper-latents cover.
+    The picture is cropped, from the top left, to whole hyper-latents (multiples of 64 pixels).
     """
     h, w = (side // _UNIT * _UNIT for side in picture.shape[:2])
     pixels = torch.from_numpy(picture[:h, :w].copy()).permute(2, 0, 1)[None].float() / 255.0
@@ -81,15 +82,15 @@ def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
 
 
 def lower_mean(values: Sequence[float]) -> float:
-    """Mean of the lower half of the values, the one in the middle included."""
+    """Mean of the lower half of the values, including the middle one."""
     low = sorted(values)[: (len(values) + 1) // 2]
     return float(np.mean(low))
 
 
 def lagrangian_scale(reach: Reach) -> tuple[float, ...]:
-    """The quality of each level 0..100 of a model of the tune psnr of this reach.
+    """Quality of each level (101,) of a model of the tune psnr of this reach.
 
-    From 20 to 80 levels have the multiplier of `lcodec.nets.quality.quality_lambda`; beyond, steps
+    Levels 20 to 80 have the multiplier of `lcodec.nets.quality.quality_lambda`; beyond, steps
     grow evenly, so that 0 and 100 lie where the reach ends.
     """
     levels = np.arange(QUALITY_MAX + 1, dtype=np.float64)
@@ -102,9 +103,12 @@ def lagrangian_scale(reach: Reach) -> tuple[float, ...]:
 
 
 def scale_of(qualities: Floats, points: Floats) -> Floats:
-    """The quality of each level 0..100, from points measured at rising ``qualities``.
+    """Quality of each level (101,) from scores ``points`` (n,) at rising ``qualities`` (n,).
 
-    Where the points fall for once, the highest so far counts.
+    Where a score falls, the highest so far counts.
+
+    Raises:
+        UsageError: the scores span fewer than two levels.
     """
     from scipy.interpolate import PchipInterpolator
 

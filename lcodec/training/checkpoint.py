@@ -1,8 +1,8 @@
 """Run folders: tensors as safetensors, the rest as JSON.
 
-``run.json`` names the files that belong to it. They are written first and the old ones deleted
-last, so that a run which is cut off at any moment has a whole checkpoint. Folders of older runs,
-whose ``run.json`` names none, hold ``weights.safetensors`` and ``average.safetensors``.
+``run.json`` names the files of the checkpoint. New files are written before it and old ones
+deleted after it, so that a run interrupted at any moment has a complete checkpoint. Older runs,
+whose ``run.json`` names no files, hold ``weights.safetensors`` and ``average.safetensors``.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from lcodec.errors import InputError
 
 INFO_FILE = "run.json"
 PORTABLE_BYTES = 15_000_000
-"""The largest file of a `save_portable`."""
+"""Size limit of the files that `save_portable` writes."""
 
 Tensors = dict[str, Tensor]
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write safetensors, in place of what is there.
+    """Write a safetensors file, replacing what is there.
 
     Raises:
         OutputError: the file cannot be written.
@@ -51,13 +51,13 @@ def save_run(
     """Replace the checkpoint in ``folder``.
 
     Args:
-        kinds: tensors by kind: ``average`` for what is exported or started from, and whatever
-            else going on takes.
-        info: the JSON part; "steps" and "config" at least.
-        largest: bytes of the largest file of tensors; the kinds are split into several if need be.
+        kinds: tensors by kind: ``average`` is exported and started from, the others are needed to
+            resume.
+        info: the JSON part, with at least "steps" and "config".
+        largest: size limit of a file of tensors in bytes; larger kinds are split.
 
     Raises:
-        OutputError: it cannot be written; the old one is still whole.
+        OutputError: it cannot be written; the old one is still complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[str]] = {}
@@ -78,11 +78,11 @@ def save_run(
 
 
 def _parts(tensors: Mapping[str, Tensor], largest: int | None) -> list[Tensors]:
-    """The tensors in their order, in as many dictionaries as ``largest`` bytes each take."""
+    """Split tensors, in order, into dictionaries that each fit a file of ``largest`` bytes."""
     parts: list[Tensors] = [{}]
     size = 0
     for name, tensor in tensors.items():
-        own = tensor.numel() * tensor.element_size() + len(name) + 100  # of the file's header
+        own = tensor.numel() * tensor.element_size() + len(name) + 100  # in the file's header
         if largest is not None and parts[-1] and size + own > largest:
             parts.append({})
             size = 0
@@ -92,9 +92,12 @@ def _parts(tensors: Mapping[str, Tensor], largest: int | None) -> list[Tensors]:
 
 
 def save_portable(folder: Path, average: Mapping[str, Tensor], info: dict[str, Any]) -> None:
-    """A run folder of averaged weights alone, in half precision and files of `PORTABLE_BYTES`.
+    """Write a run folder of averaged weights alone, in float16 and files of `PORTABLE_BYTES`.
 
-    It can be measured, exported and started from, but not gone on with.
+    It can be measured, exported and started from, but not resumed.
+
+    Raises:
+        OutputError: it cannot be written.
     """
     half = {
         name: value.half() if value.is_floating_point() else value
@@ -104,7 +107,11 @@ def save_portable(folder: Path, average: Mapping[str, Tensor], info: dict[str, A
 
 
 def load_info(folder: Path) -> dict[str, Any]:
-    """The JSON part of a run folder."""
+    """The JSON part of a run folder.
+
+    Raises:
+        InputError: the folder is not a run.
+    """
     path = folder / INFO_FILE
     if not path.is_file():
         raise InputError(f"{folder} is not a run folder: {INFO_FILE} is missing")
@@ -112,10 +119,10 @@ def load_info(folder: Path) -> dict[str, Any]:
 
 
 def load_kind(folder: Path, kind: str) -> Tensors:
-    """The tensors of a kind of a run, half precision as float32.
+    """The tensors of one kind in a run folder; float16 becomes float32.
 
     Raises:
-        InputError: the folder is not a run, or lacks them.
+        InputError: the folder is not a run, or a file is missing.
     """
     names = load_info(folder).get("files", {}).get(kind, [f"{kind}.safetensors"])
     found: Tensors = {}
@@ -128,7 +135,7 @@ def load_kind(folder: Path, kind: str) -> Tensors:
 
 
 def take_tensors(model: nn.Module, stored: Tensors) -> list[str]:
-    """Load all tensors of equal name and shape; returns names in the model that stay fresh."""
+    """Load the tensors that match in name and shape; returns the names of those left as is."""
     own = model.state_dict()
     taken = {k: v for k, v in stored.items() if k in own and own[k].shape == v.shape}
     model.load_state_dict(taken, strict=False)

@@ -1,7 +1,7 @@
-"""Compiling what networks are made of, piece by piece.
+"""Compile the building blocks of networks one by one.
 
-A step compiled whole is faster still, but takes minutes to compile, and again for each size of
-crops. The pieces repeat: a dozen compilations serve them all.
+A whole compiled step is faster still, but takes minutes to compile, and again for each crop size.
+The blocks repeat: a dozen compilations serve them all.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lcodec.nets.transforms import Block
 
 PIECES = (Block, HyperBlock, FeedForward)
 SIZES = 64
-"""Different sizes, types and modes that one piece may be compiled for."""
+"""Limit on the combinations of size, type and mode that a block is compiled for."""
 
 
 def compile_blocks(model: nn.Module) -> int:
-    """Compile the pieces of a model at their first use; returns how many there are."""
+    """Mark the blocks of a model for compilation at first use; returns how many there are."""
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, SIZES)
     pieces = [module for module in model.modules() if isinstance(module, PIECES)]

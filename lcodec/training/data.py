@@ -16,13 +16,13 @@ from lcodec.training.pictures import Pixels, load_pictures
 
 SHRINK_MAX = 2.0
 SCREENS = 64
-"""How many screens a run has."""
+"""Number of generated screens in a run."""
 HELD_OUT = 1000
-"""Seeds of screens from here on are for measuring: no run draws them."""
+"""Screen seeds from here on are for evaluation; no run uses them."""
 
 
 def training_screens(photographs: Sequence[Pixels], seed: int) -> list[Pixels]:
-    """The screens of a run with that seed.
+    """The generated screens of a run, each (H, W, 3).
 
     Raises:
         UsageError: there are no fonts to draw them with.
@@ -33,33 +33,33 @@ def training_screens(photographs: Sequence[Pixels], seed: int) -> list[Pixels]:
 
 
 class Crops(Protocol):
-    """Where batches of training crops come from."""
+    """A source of batches of training crops."""
 
     def batch(self, count: int, size: int) -> Tensor:
-        """uint8 tensor (count, 3, size, size)."""
+        """The next random crops, uint8 (count, 3, size, size)."""
         ...
 
     @property
     def extent(self) -> tuple[int, int]:
-        """How many pictures there are, and their pixels."""
+        """Number of pictures, and their total number of pixels."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What the next crops depend on beside torch's random numbers; for JSON."""
+        """What the next crops depend on besides torch's random numbers; JSON-serialisable."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from a `state`."""
         ...
 
 
 class CropDataset:
-    """Random square crops of pictures held in memory, and of screens drawn by chance.
+    """Random square crops of pictures held in memory, and of generated screens.
 
     Pictures are drawn in proportion to the square root of their size, so that large ones are seen
-    more often without drowning the small ones. Half of the crops are shrunk, by up to
-    ``SHRINK_MAX``. Pictures smaller than the crop are mirrored. Screens stay upright and as large
-    as they are.
+    more often without drowning out the small ones. Half of the crops are shrunk, by up to
+    ``SHRINK_MAX``. Pictures smaller than the crop are mirrored. Screens are neither turned nor
+    shrunk.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CropDataset:
     ) -> None:
         """``source`` is a folder or a pack, see `lcodec.training.pictures`.
 
-        The share ``screens`` of the crops is of screens.
+        ``screens`` is the share of crops taken from screens.
         """
         self.pictures = load_pictures(source, limit)
         self._share = screens
@@ -94,7 +94,7 @@ class CropDataset:
             crop = crop[::-1]
         if draw & 4:
             crop = crop.transpose(1, 0, 2)
-        if draw == 15:  # now and then another order of colours
+        if draw == 15:  # occasionally permute the colours
             crop = crop[:, :, self._random.permutation(3)]
         return crop
 
@@ -102,8 +102,8 @@ class CropDataset:
         if self.screens and self._random.random() < self._share:
             return self._part(self.screens[self._random.integers(len(self.screens))], size)
         picture = self.pictures[self._random.choice(len(self.pictures), p=self._probability)]
-        # Half of the time shrink a larger part: more detail per pixel, fewer traces of JPEG, and
-        # never quite the same crop again.
+        # Half of the time, shrink a larger part: more detail per pixel, weaker JPEG artefacts, and
+        # never quite the same crop twice.
         span = size
         room = min(picture.shape[:2]) / size
         if room > 1 and self._random.random() < 0.5:
@@ -125,7 +125,6 @@ class CropDataset:
         return picture[top : top + span, left : left + span]
 
     def batch(self, count: int, size: int) -> Tensor:
-        """uint8 tensor (count, 3, size, size)."""
         crops = np.stack([self._crop(size) for _ in range(count)])
         return torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
 
@@ -139,9 +138,9 @@ def patch_components(
 ) -> tuple[Tensor, Tensor]:
     """Principal components of ``patch`` x ``patch`` RGB patches, in pixel_unshuffle order.
 
-    ``without`` (3 * patch^2, n): directions to which the components are to be orthogonal. Returns
-    components (count, 3 * patch^2), orthonormal rows by falling variance, and their standard
-    deviations (count,) for pixels in [0, 1].
+    ``without`` (3 * patch^2, n): directions that the components must be orthogonal to. Returns
+    components (count, 3 * patch^2), orthonormal rows in order of decreasing variance, and their
+    standard deviations (count,) for pixels in [0, 1].
     """
     total = torch.zeros(3 * patch * patch, 3 * patch * patch, dtype=torch.float64)
     seen = 0

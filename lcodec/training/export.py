@@ -42,9 +42,9 @@ def load_run(run: Path, average: bool = True) -> TwinCodec:
 
 
 def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> bytes:
-    """Write ``models/name`` and, where they differ, its transforms ``models/transforms``.
+    """Write ``models/name`` and, if they have changed, its transforms ``models/transforms``.
 
-    Residual streams that the integers would clamp are scaled, see `lcodec.twin.headroom`.
+    Residual streams that the integers would clamp are scaled down, see `lcodec.twin.headroom`.
     Returns the model id.
 
     Raises:
@@ -97,14 +97,15 @@ def export_run(
     replace: bool = False,
     calibrate: Path | None = None,
 ) -> tuple[LockedFile, ...]:
-    """Release the averaged weights of ``run`` as ``models/name`` and enter them into the lock.
+    """Release the averaged weights of ``run`` as ``models/name`` and add them to the lock.
 
-    With a folder of pictures to ``calibrate`` by, the quality scale is made from them; that of
-    the tune psnr needs none. See `lcodec.training.calibrate`.
+    If ``calibrate`` names a folder or pack of pictures, the quality scale is measured on them; the
+    scale of the tune psnr needs none. See `lcodec.training.calibrate`.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
-        OutputError: other models use the transforms, this run has other ones, and ``replace`` is
+        UsageError: ``name`` and ``transforms`` are the same.
+        OutputError: other models use the transforms, those of this run differ, and ``replace`` is
             false.
     """
     check_model_name(name)
@@ -122,8 +123,8 @@ def export_run(
     )
     if others and not same and not replace:
         raise OutputError(
-            f"{models / transforms}: are other transforms, of {', '.join(others)}; give these a"
-            f" name of their own with `--transforms {name}-transforms`, write to another folder"
+            f"{models / transforms}: holds other transforms, used by {', '.join(others)}; name the"
+            f" new ones differently with `--transforms {name}-transforms`, write to another folder"
             " with `--models DIR`, or replace them with `-f`"
         )
     write_model(model, models, name, transforms)

@@ -1,7 +1,7 @@
-"""The trained parameters of a model as one vector, equal matrices side by side.
+"""The trained parameters of a model as one vector, matrices of equal shape side by side.
 
-What an optimiser does to each parameter in turn, hundreds of small operations, becomes a few
-large ones: on a device that is waited for less than it is asked, that is most of the time.
+An optimiser's hundreds of small operations, parameter by parameter, become a few large ones. On a
+device where starting an operation takes longer than running it, that saves most of the time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 SLOW = ("analysis.linear", "synthesis.linear")
-"""Parameters that learn at `SLOW_FACTOR` of the rate: the linear branches start out good."""
+"""Parameters with `SLOW_FACTOR` times the learning rate: the linear branches start out good."""
 SLOW_FACTOR = 0.1
 
 
@@ -30,7 +30,13 @@ def is_matrix(name: str, parameter: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class Stack:
-    """Where ``shape[0]`` parameters that are treated alike lie; Muon's are (n, rows, columns)."""
+    """A part of the vector that is updated alike.
+
+    Attributes:
+        where: its place in the vector.
+        shape: (matrices, rows, columns) for Muon, else (values,).
+        factor: factor on the learning rate.
+    """
 
     where: slice
     shape: tuple[int, ...]
@@ -38,17 +44,17 @@ class Stack:
     muon: bool
 
     def of(self, vector: Tensor) -> Tensor:
-        """The stack in a vector like that of the parameters; shares its memory."""
+        """This part of a vector laid out like the parameters, as a view."""
         return vector[self.where].view(self.shape)
 
 
 class FlatParameters:
-    """Makes the parameters views of one vector.
+    """Turns the parameters into views of one vector.
 
     Attributes:
         values: all parameters (n,), float32.
-        gradient: theirs (n,).
-        stacks: what lies where, Muon's first.
+        gradient: their gradients (n,).
+        stacks: the parts of the vector, Muon's first.
     """
 
     def __init__(self, named: Iterable[tuple[str, nn.Parameter]]) -> None:
@@ -74,13 +80,13 @@ class FlatParameters:
 
     @property
     def matrices(self) -> int:
-        """How many of the values Muon updates: the first ones."""
+        """Number of values that Muon updates; they come first."""
         return sum(s.where.stop - s.where.start for s in self.stacks if s.muon)
 
     def views(self, vector: Tensor, matrices: bool = True) -> dict[str, Tensor]:
-        """Names and parts, shaped like the parameters, of a vector; they share its memory.
+        """Views of a vector by parameter name, shaped like the parameters.
 
-        The vector holds all parameters, or, without ``matrices``, those that Muon does not update.
+        The vector covers all parameters, or, without ``matrices``, those Muon does not update.
         """
         first = 0 if matrices else self.matrices
         views: dict[str, Tensor] = {}

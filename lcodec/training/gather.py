@@ -1,7 +1,7 @@
-"""Random crops gathered on the device: all pictures lie there as one tensor of bytes.
+"""Random crops cut on the device, which holds all pictures as one tensor of bytes.
 
-A batch is a few dozen small operations whatever its size, and nothing is asked of the host, which
-could not cut crops as fast as a large GPU learns from them.
+A batch takes a few dozen small operations whatever its size, and none on the host, which could not
+cut crops as fast as a large GPU trains on them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from torch import Tensor
 from lcodec.training.pictures import Pixels, on_all_cores
 
 SCALES = (1.0, 0.8, 0.67, 0.5)
-"""What every picture is kept at; falling."""
-WHOLE = 0.5  # of the crops are taken at full size
+"""Scales at which every picture is kept, in decreasing order."""
+WHOLE = 0.5  # share of the crops taken at full size
 
 
 class GatheredCrops:
-    """Like `CropDataset`, but for scales, of which there are a few only; drawn by torch.
+    """Like `CropDataset`, but at the few `SCALES` only, and with torch's random numbers.
 
-    Pictures smaller than a crop are mirrored at their edges. The share ``screens_share`` of the
-    crops is of ``screens``, upright and at full size.
+    Pictures smaller than a crop are mirrored at their edges. ``screens_share`` is the share of
+    crops taken from ``screens``, upright and at full size.
     """
 
     def __init__(
@@ -72,12 +72,11 @@ class GatheredCrops:
         pass
 
     def batch(self, count: int, size: int) -> Tensor:
-        """uint8 tensor (count, 3, size, size)."""
-        # A column for each crop: which picture, whole or not, which level, where, which way round.
+        # A column per crop: picture, full size or not, scale, position (2 rows), orientation.
         draws = torch.rand(6, count, device=self.device)
         picture = torch.searchsorted(self._share, draws[0]).clamp(max=len(self._share) - 1)
         shorter = torch.minimum(self._heights[1:, picture], self._widths[1:, picture])
-        smaller = (shorter >= size).sum(0)  # levels that are large enough
+        smaller = (shorter >= size).sum(0)  # scales at which it is large enough
         drawn = picture >= self._photographs
         smaller *= ~drawn
         level = torch.minimum((draws[2] * smaller).long() + 1, smaller) * (draws[1] >= WHOLE)
@@ -95,7 +94,7 @@ class GatheredCrops:
         return torch.take(self._data, place)
 
     def _oriented(self, way: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """Row and column in an upright crop of each pixel (count, size, size) of a turned one."""
+        """Rows and columns in an upright crop of the pixels (count, size, size) of a turned one."""
         if size not in self._axes:
             self._axes[size] = torch.arange(size, device=self.device)
         down, along = self._axes[size][:, None], self._axes[size][None]
@@ -106,7 +105,7 @@ class GatheredCrops:
         return rows, columns + _each(way & 1) * (last - 2 * columns)
 
     def _colours(self, way: Tensor) -> Tensor:
-        """Order of the colours (count, 3): now and then another one."""
+        """Order of the colours (count, 3), occasionally permuted."""
         other = torch.rand(len(way), 3, device=self.device).argsort(1)
         usual = torch.arange(3, device=self.device)
         return usual + (way == 15)[:, None] * (other - usual)
@@ -117,7 +116,7 @@ def _each(values: Tensor) -> Tensor:
 
 
 def _mirrored(index: Tensor, extent: Tensor) -> Tensor:
-    """Indices from 0 on, folded back into ``[0, extent)`` so that edges are seen twice."""
+    """Non-negative indices mirrored into ``[0, extent)``, edge pixels repeated."""
     index = index % (2 * extent)
     return torch.minimum(index, 2 * extent - 1 - index)
 

@@ -1,4 +1,4 @@
-"""Interrupts that wait for the end of a step, so that what is saved is whole."""
+"""Defer interrupts to the end of a step, so that a complete state is saved."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """While it is entered, the first signal is only noted; a second one acts at once.
+    """A context that only notes the first SIGINT or SIGTERM; a second one acts at once.
 
-    Leaving lets a noted signal act, whatever its handler does: raise, or end the process. Outside
-    the main thread, which gets no signals, nothing changes.
+    On leaving without an error, a noted signal is raised again for its own handler. Outside the
+    main thread, the only one to handle signals, nothing changes.
 
     Attributes:
         noted: the signal, or None.

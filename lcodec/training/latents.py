@@ -1,7 +1,7 @@
-"""Latents of many crops, computed once: what entropy models over frozen transforms train on.
+"""Latents of many crops, computed once, to train entropy models over frozen transforms.
 
-The latents are rounded as they will be coded, so the rate is that of the real symbols and no noise
-stands in for rounding.
+The latents are rounded as they will be coded, so the rate is that of the real symbols, without
+noise in place of rounding.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from lcodec.training import checkpoint
 from lcodec.training.data import Crops
 from lcodec.twin.integers import export_transforms
 
-HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels that one element of z stands for, each way
+HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels per position of z, each way
 HELD_OUT = 0.04  # share of the crops kept for validation
 
 
 @dataclass(frozen=True)
 class LatentCrops:
-    """``count`` crops: y int16 (count, M, h, w), z int16 (count, Z, h/4, w/4), quality (count,).
+    """Crops as latents: y int16 (count, M, h, w), z int16 (count, Z, h/4, w/4), quality (count,).
 
-    Quality is a whole level, as files have it. ``origin`` is the `fingerprint` of the transforms.
-    The last `HELD_OUT` of the crops are for validation.
+    Qualities are whole levels, as in files. ``origin`` is the `fingerprint` of the transforms.
+    The last share `HELD_OUT` of the crops is for validation.
     """
 
     y: Tensor
@@ -46,20 +46,20 @@ class LatentCrops:
 
     @property
     def training(self) -> int:
-        """How many crops there are to train on."""
+        """Number of crops to train on."""
         return len(self.quality) - self.held_out
 
     @property
     def held_out(self) -> int:
-        """How many crops are kept for validation; at least one."""
+        """Number of crops held out for validation; at least one."""
         return max(1, round(len(self.quality) * HELD_OUT))
 
     def pick(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """y and z of some crops as float, and their qualities."""
+        """y, z and quality of the crops ``rows``, as float."""
         return self.y[rows].float(), self.z[rows].float(), self.quality[rows].float()
 
     def draw(self, count: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `pick`: random training crops, cut to ``side`` pixels, at most its own, somewhere."""
+        """As `pick`, for random training crops, cut at random to ``side`` pixels."""
         device = self.z.device
         extent, span = self.z.shape[2], side // HYPER_PATCH
         rows = torch.randint(0, self.training, (count,), device=device)
@@ -68,11 +68,15 @@ class LatentCrops:
         return y, _squares(self.z, rows, corners, span), self.quality[rows].float()
 
     def to(self, device: torch.device) -> LatentCrops:
-        """The same on a device."""
+        """The same crops on a device."""
         return LatentCrops(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def save(self, path: Path) -> None:
-        """Write to a safetensors file."""
+        """Write to a safetensors file.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save_tensors({f.name: getattr(self, f.name) for f in fields(self)}, path)
 
@@ -90,7 +94,7 @@ class LatentCrops:
 
 
 def fingerprint(transforms: Transforms) -> Tensor:
-    """SHA-256 over the weights of the transforms as they are released, uint8 (32,)."""
+    """SHA-256 of the weights of the transforms as released, uint8 (32,)."""
     digest = hashlib.sha256()
     for name, value in sorted(export_transforms(transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())
@@ -98,9 +102,9 @@ def fingerprint(transforms: Transforms) -> Tensor:
 
 
 def _squares(planes: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor:
-    """Crops of some of the planes (n, C, h, w), float (B, C, side, side).
+    """Square crops of some of the planes (n, C, h, w), float (B, C, side, side).
 
-    ``rows`` (B,) says of which; ``corners`` (B, 2) row and column where they begin.
+    ``rows`` (B,) selects the planes; ``corners`` (B, 2) hold first row and first column.
     """
     axis = torch.arange(side, device=planes.device)
     down, along = (corner[:, None] + axis for corner in corners.unbind(1))

@@ -1,4 +1,4 @@
-"""What a step of training draws, and the loss it lowers."""
+"""Training objectives: the batches they draw and their losses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass
 class Losses:
-    """Loss of a batch; per picture (B,): bits per pixel of y and z, distortions.
+    """Loss of a batch (), and per picture (B,) the bits per pixel of y and z and the distortions.
 
-    ``error`` is the mean squared error, ``distance`` that of SSIMULACRA2, ``unrest`` that of
-    `lcodec.metrics.smooth`; 0 where unknown.
+    ``error`` is the mean squared error of pixels in [0, 1], ``distance`` the SSIMULACRA2 distance,
+    ``unrest`` is explained in `lcodec.metrics.smooth`; 0 where not computed.
     """
 
     loss: Tensor
@@ -49,9 +49,9 @@ def sample_loss(
     unrest: Tensor,
     balance: float = 0.5,
 ) -> Tensor:
-    """Mean loss of samples of a tune, see `lcodec.nets.tune`; all tensors (B,).
+    """Mean loss of a batch for a tune, see `lcodec.nets.tune`; all tensors (B,).
 
-    The cost of each is divided by its reference to the power ``balance``.
+    The cost of each picture is divided by its reference to the power ``balance``.
     """
     cost = bpp + tune.error.at(quality) * 255.0**2 * error
     if tune.perceived is not None:
@@ -62,7 +62,7 @@ def sample_loss(
 
 
 def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
-    """Mean squared error of each picture (B,)."""
+    """Mean squared error (B,) between pictures (B, 3, H, W)."""
     return (shown - pixels).square().flatten(1).mean(1)
 
 
@@ -70,8 +70,8 @@ class Objective(Protocol):
     """Batches and their loss.
 
     Attributes:
-        networks: all there are, for compiling.
-        gates: whether the gate of `TrainOptions.gate` is open; to be set before each step.
+        networks: all networks involved, for compilation.
+        gates: whether the gate of `TrainOptions.gate` is open; set before each step.
     """
 
     networks: tuple[nn.Module, ...]
@@ -86,7 +86,7 @@ class Objective(Protocol):
         ...
 
     def validate(self) -> float | None:
-        """Mean bits per pixel on crops that are not trained on; None where there are none."""
+        """Mean bits per pixel on held-out crops; None if there are none."""
         ...
 
 
@@ -94,8 +94,8 @@ class PictureObjective:
     """Rate and distortion of random crops of pictures.
 
     The rate sees additive noise in place of rounding; contexts and synthesis see the rounded
-    latents with straight-through gradients. That is noisy, but what seems better is not: see
-    `docs/log/generation-1.md`, "What the analysis learns from".
+    latents with straight-through gradients. These are noisy, but less noisy alternatives gave
+    worse results: see `docs/log/generation-1.md`, "What the analysis learns from".
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class PictureObjective:
         self.gates = True
         self.networks: tuple[nn.Module, ...] = (model,)
         if options.gate:
-            # Not the parameters detached in place: threads share them.
+            # A copy: threads share the parameters, so they cannot be detached in place.
             self.frozen = frozen_copy(model.transforms.synthesis)
             self.networks += (self.frozen,)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        # Spread over the range, one picture per stratum, so that no batch is all of one quality.
+        # Stratified, one picture per stratum, so that no batch is all of one quality.
         within, order = torch.rand(2, count, device=self.device)
         strata = (torch.arange(count, device=self.device) + within) / count
         quality = strata[order.argsort()] * QUALITY_MAX
@@ -145,9 +145,9 @@ class PictureObjective:
     def _show(
         self, y: Tensor, plain: Tensor, gains: Tensor, sigma: Tensor, quality: Tensor
     ) -> Tensor:
-        """What is decoded of y = plain * gains; the first pictures through the gate if it is open.
+        """Decoded pictures of y = plain * gains; the first ones through the gate if it is open.
 
-        Of those the analysis alone learns.
+        Only the analysis learns from those.
         """
         transforms = self.model.transforms
         count = round(self.options.gate * len(y)) if self.gates else 0
@@ -166,7 +166,7 @@ class PictureObjective:
 
 
 def frozen_copy(module: M) -> M:
-    """A module over the memory of another one's parameters, without gradients for them."""
+    """A copy of a module that shares its parameters' memory but computes no gradients for them."""
     copied = copy.deepcopy(module)
     for own, other in zip(copied.parameters(), module.parameters(), strict=True):
         own.data = other.data
@@ -175,7 +175,7 @@ def frozen_copy(module: M) -> M:
 
 
 class LatentObjective:
-    """Rate of latents computed beforehand, under frozen transforms."""
+    """Rate of precomputed latents under frozen transforms."""
 
     def __init__(
         self, model: TwinCodec, crops: LatentCrops, device: torch.device, balance: float = 0.5

@@ -1,8 +1,8 @@
 """Muon for matrices, Adam for the rest, in one optimiser over flat parameters.
 
 Muon (Jordan et al., 2024): momentum, then orthogonalisation of the update by a Newton-Schulz
-iteration; the update is scaled by ``0.2 * sqrt(larger side)`` so that its size matches Adam's.
-Matrices of equal shape are iterated together.
+iteration; the update is scaled by ``0.2 * sqrt(larger side)`` so that its size matches Adam's
+(Liu et al., arXiv 2502.16982). Matrices of equal shape are orthogonalised together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
-    """Approximate nearest semi-orthogonal matrices of a stack (n, rows, columns)."""
+    """Approximate the nearest semi-orthogonal matrix of each in a stack (n, rows, columns)."""
     a, b, c = _COEFFICIENTS
     x = update.bfloat16() if has_fast_bfloat16(update.device) else update.float()
     transposed = x.shape[1] > x.shape[2]
@@ -35,13 +35,13 @@ def orthogonalise(update: Tensor, steps: int = 4) -> Tensor:
 
 
 class MuonAdam:
-    """See the module. All that changes from step to step is in tensors on the device.
+    """Muon and Adam over flat parameters; all state is in tensors on the device.
 
     Attributes:
-        rate: learning rate (), to be set before each step.
+        rate: learning rate (), set before each step.
         first: mean gradients (n,): Muon's momentum, Adam's first moment.
-        second: mean squares of the gradients of Adam's parameters, the last ones.
-        applied: steps that counted ().
+        second: Adam's second moment, for its own parameters only, which come last.
+        applied: accepted steps ().
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class MuonAdam:
         """One update from `FlatParameters.gradient`.
 
         ``accept`` () is 1, or 0 for a step that changes nothing; then the gradient must be zero.
-        Muon's matrices move ``matrices`` times as far as in a usual step; with 0 they stay where
-        they are and only gather momentum.
+        Muon's matrices move ``matrices`` times as far as in a usual step; with 0 they do not move
+        and only accumulate momentum.
         """
         self.applied += accept
         count = self._streams.count
@@ -112,7 +112,7 @@ class MuonAdam:
         values.addcdiv_(first * rate, scale)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything but the rate, by name; shares memory."""
+        """All state but the learning rate, by name, as views."""
         first = self.flat.views(self.first)
         second = self.flat.views(self.second, matrices=False)
         return {
@@ -122,6 +122,10 @@ class MuonAdam:
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state` of an optimiser over equal parameters gave."""
+        """Restore the `state` of an optimiser over the same parameters.
+
+        Raises:
+            KeyError: a tensor is missing.
+        """
         for name, value in self.state().items():
             value.copy_(state[name])

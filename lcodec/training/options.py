@@ -1,4 +1,4 @@
-"""What a run of training does."""
+"""Options of a training run."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ CropSchedule = tuple[tuple[float, int, int], ...]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a run does; see ``docs/training.md`` for the recipe.
+    """Options of a run; see ``docs/training.md`` for the recipe.
 
-    ``data`` is a folder or a pack of pictures. ``crops`` is a schedule of (from this share of the
-    budget, pictures per step, crop side).
-    With ``fresh`` the entropy model takes nothing but its hyper-synthesis from ``start``; with
-    ``entropy`` the rest of it comes from the run or released model in that folder.
-    Stage ``entropy`` works on the latents of ``latent_crops`` crops of one side, which are kept in
-    the file ``latents``, or taken from it if it is there.
-    The rate warms up, stays, and falls linearly to zero over the last ``decay`` of the budget.
+    ``data`` is a folder or a pack of pictures. ``crops`` is a schedule of (share of the budget
+    from which the entry holds, pictures per step, crop side in pixels).
+    With ``fresh`` the entropy model takes only its hyper-synthesis from ``start``; with ``entropy``
+    the rest of it comes from the run or released model in that folder.
+    Stage ``entropy`` trains on the latents of ``latent_crops`` crops of one size, which are saved
+    to the file ``latents``, or read from it if it exists.
+    The learning rate warms up, stays constant, and falls linearly to zero over the last share
+    ``decay`` of the budget.
     From the share ``quantise_from`` of the budget on, the entropy model rounds as its integers
     will, which takes longer; in stage ``transforms`` it never does.
-    ``threads`` are torch's; ``streams`` of them compute parts of each batch.
-    With ``gather`` all pictures lie on the device and crops are cut there. ``compile`` compiles
-    the whole loss, for each kind of step; ``compile_blocks`` what networks are made of, which is
-    over sooner. ``graph`` plays steps back as CUDA graphs.
-    ``portable`` is a folder that gets the averaged weights in small files whenever the run is
+    ``threads`` are torch's; ``streams`` of them compute parts of each batch in parallel.
+    With ``gather`` the device holds all pictures and crops are cut there. ``compile`` compiles the
+    whole loss, once for each kind of step; ``compile_blocks`` only the networks' blocks, which
+    takes less time. ``graph`` replays steps as CUDA graphs.
+    ``portable`` is a folder that receives the averaged weights in small files whenever the run is
     saved.
-    Matrices are updated every ``muon_every`` steps only, that many times as far, by what all of
-    these steps say.
+    Matrices are updated only every ``muon_every`` steps, that many times as far, by the momentum
+    of all of these steps.
     For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`. The share
     ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
-    of the budget: of its distortion the analysis alone learns.
-    The share ``screens`` of the crops is of screens drawn by chance.
-    The cost of a picture is divided by the worth of its errors to the power ``balance``: the
-    larger it is, the less the highest levels count.
+    of the budget: only the analysis learns from its distortion.
+    ``screens`` is the share of crops taken from generated screens.
+    The cost of a picture is divided by its reference (`lcodec.nets.tune`) to the power ``balance``:
+    the larger it is, the less the highest levels count.
     """
 
     data: Path
@@ -81,7 +82,11 @@ class TrainOptions:
     balance: float = 0.5
 
     def check(self) -> None:
-        """Raises UsageError if a value makes no sense, whatever there is to train on."""
+        """Check the values that do not depend on the data.
+
+        Raises:
+            UsageError: a value is out of range, or lacks an option that it needs.
+        """
         above_zero = ("minutes", "save_minutes", "lr", "decay", "clip")
         for name in above_zero:
             value = getattr(self, name)
@@ -94,10 +99,10 @@ class TrainOptions:
         shares = ("quantise_from", "average", "momentum")
         for name in shares:
             value = getattr(self, name)
-            _demand(0 <= value < 1, name, value, "must lie from 0 to below 1")
+            _demand(0 <= value < 1, name, value, "must be at least 0 and below 1")
         for name in ("gate", "gate_until", "screens", "balance"):
             value = getattr(self, name)
-            _demand(0 <= value <= 1, name, value, "must lie from 0 to 1")
+            _demand(0 <= value <= 1, name, value, "must be between 0 and 1")
         bound = self.scale_bound
         _demand(0 <= bound < math.inf, "scale_bound", bound, "must be 0 or more")
         if bound and not self.split_rate:
@@ -113,21 +118,21 @@ def _demand(holds: bool, name: str, value: object, what: str) -> None:
 
 
 def parse_crops(text: str) -> CropSchedule:
-    """The schedule (share of the budget, crops a step, side in pixels) of "0:12x128,0.35:8x256".
+    """Parse "0:12x128,0.35:8x256": (share of the budget, crops per step, side in pixels) each.
 
     Raises:
-        UsageError: of another form, shares that do not rise from 0 to below 1, or a side that is
-            no multiple of 64.
+        UsageError: the text has another form, the shares do not rise from 0 to below 1, a count
+            is below 1, or a side is not a multiple of 64.
     """
     try:
         schedule = tuple(_crop(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--crops {text}: SHARE:COUNTxSIDE with commas is needed") from None
+        raise UsageError(f"--crops {text}: expected SHARE:COUNTxSIDE, comma-separated") from None
     shares = [share for share, _, _ in schedule]
     if shares[0] != 0 or shares != sorted(set(shares)) or not shares[-1] < 1:
         raise UsageError(f"--crops {text}: shares must rise from 0 and stay below 1")
     if any(count < 1 or side < 64 or side % 64 for _, count, side in schedule):
-        raise UsageError(f"--crops {text}: counts from 1 and sides in multiples of 64 are needed")
+        raise UsageError(f"--crops {text}: counts must be 1 or more, sides multiples of 64")
     return schedule
 
 
@@ -138,5 +143,5 @@ def _crop(text: str) -> tuple[float, int, int]:
 
 
 def format_crops(schedule: CropSchedule) -> str:
-    """What `parse_crops` makes the schedule of."""
+    """Inverse of `parse_crops`."""
     return ",".join(f"{share:g}:{count}x{side}" for share, count, side in schedule)

@@ -1,4 +1,4 @@
-"""Where training pictures come from: a folder, or a pack, which is a zip archive of them."""
+"""Load training pictures from a folder or from a pack, which is a zip archive of them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def on_all_cores(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Results in the order of the items; for work outside the interpreter, as Pillow's."""
+    """Map over all cores, results in order; for work that releases the GIL, such as Pillow's."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, items))
 
 
 def load_pictures(source: Path, limit: int | None = None) -> list[Pixels]:
-    """The first ``limit`` pictures of a folder or a pack, (height, width, 3) each, by name.
+    """The first ``limit`` pictures of a folder or a pack by name, each (height, width, 3).
 
     Raises:
         InputError: there is no picture, or one cannot be read.

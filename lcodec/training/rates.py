@@ -1,4 +1,4 @@
-"""The bits that training lowers, and what learns from them."""
+"""The rate terms of the training loss, and which parts of the model learn from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lcodec.twin.codec import TwinCodec, round_through
 
 
 class Rates(NamedTuple):
-    """Bits per picture (B,), and predicted deviations of y (B, M, h, w), without a gradient."""
+    """Bits per picture (B,), and predicted deviations of y (B, M, h, w), detached."""
 
     bits_y: Tensor
     bits_z: Tensor
@@ -21,7 +21,7 @@ class Rates(NamedTuple):
 
 
 def latents(model: TwinCodec, y: Tensor, options: TrainOptions) -> Tensor:
-    """z of y (B, M, h, w); with a split rate the analysis hears nothing through it."""
+    """z of y (B, M, h, w); with ``split_rate`` no gradient reaches the analysis through it."""
     z: Tensor = model.transforms.hyper_analysis(y.detach() if options.split_rate else y)
     return z
 
@@ -34,15 +34,15 @@ def picture_bits(
     quality: Tensor,
     options: TrainOptions,
 ) -> Rates:
-    """Bits of latents to be rounded.
+    """Bits of the unrounded latents y (B, M, h, w) and z (B, Z, h/4, w/4).
 
-    The distributions are asked for the bits of y and z with noise in place of rounding: of both
-    signs with ``noise_pairs``, which takes most of the noise out of the gradient.
+    They are the bits of y and z with noise in place of rounding; with ``noise_pairs``, the mean
+    over noise of both signs, which takes most of the noise out of the gradient.
 
-    With ``split_rate`` each part learns from what it can change. Distributions learn from the
-    rounded latents, whose bits they will be paid for; y and z from the noisy ones, with the
-    distributions as they are, or with deviations of at least ``scale_bound`` that keep a slope
-    where all is zero. The bits are then those of the rounded latents.
+    With ``split_rate`` each part learns from what it can change. The distributions learn from the
+    rounded latents, as they will be coded; y and z from the noisy ones, under fixed distributions
+    whose deviations are at least ``scale_bound``, to keep a slope where all is zero. The bits are
+    then those of the rounded latents.
     """
     y_hat, z_hat = round_through(y), round_through(z)
     context = y_hat.detach() if options.split_rate else y_hat
@@ -73,10 +73,11 @@ def _noisy(value: Tensor, noise: Tensor, mean: Tensor, sigma: Tensor, pairs: boo
 
 
 def gated(y: Tensor, sigma: Tensor) -> Tensor:
-    """y rounded as far as it is predicted to be near its mean, with the gradient of y.
+    """Round y where it is predicted to be near its mean, with the gradient of y.
 
-    Where the deviation ``sigma`` is 0.4 or less y is rounded, where it is 1 or more it is not. So
-    the analysis hears less of rounding errors, and still of what is lost by rounding to zero.
+    Where the deviation ``sigma`` is 0.4 or less, y is rounded; where it is 1 or more, it is not.
+    The analysis thus sees fewer rounding errors, but still what is lost by rounding to zero.
+    Both tensors (B, M, h, w).
     """
     weight = ((1.0 - sigma) / 0.6).clamp(0.0, 1.0)
     return y + (weight * (torch.round(y) - y)).detach()

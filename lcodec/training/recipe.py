@@ -1,4 +1,4 @@
-"""Recipes: the options of a run as a TOML file, and what a run that goes on keeps of them.
+"""Recipes: the options of a run as a TOML file, and which of them a resumed run keeps.
 
 Names are those of the command line's options without the leading dashes, and of the fields of
 `TrainOptions` that have no option of their own.
@@ -20,16 +20,16 @@ from lcodec.training.options import TrainOptions, format_crops, parse_crops
 Values = dict[str, Any]
 
 SIZES = {"model": str, "depth": int, "channels": int, "tune": str}
-"""What `lcodec.training.sizes.choose_sizes` makes of a recipe."""
+"""Options of a recipe for `lcodec.training.sizes.choose_sizes`, with their types."""
 
 _RENAMED = {"steps": "max_steps"}
 _NAMES = {field: name for name, field in _RENAMED.items()}
 _NOT_SAID = {"run", "resume", "streams"}
 _ONLY_KEPT = {"data", "device"}
-"""They belong to a machine: a run remembers them, a recipe does not say them."""
+"""Options of one machine: a run stores them, a recipe may not."""
 
 _KEPT = {"stage", "start", "fresh", "entropy", "latents", "latent_crops", "seed"}
-"""What cannot change within a run; nor can its sizes."""
+"""Options that cannot change within a run; nor can its sizes."""
 
 
 def _types() -> dict[str, type]:
@@ -45,17 +45,18 @@ def _types() -> dict[str, type]:
 
 
 def option_name(field: str) -> str:
-    """How a field of `TrainOptions` is called in recipes and on the command line."""
+    """Name of a field of `TrainOptions` in recipes and on the command line."""
     return _NAMES.get(field, field).replace("_", "-")
 
 
 def parse(values: Mapping[str, Any], where: str, kept: bool = False) -> Values:
-    """Values by field of `TrainOptions` or name of `SIZES`, of the right types.
+    """Checked values by field of `TrainOptions` or name of `SIZES`.
 
-    With ``kept`` they may be those that only a run remembers.
+    ``where`` is their source, for messages. With ``kept``, options that only runs store are
+    allowed, too.
 
     Raises:
-        UsageError: an unknown name, or a value of another type.
+        UsageError: an unknown name, or a value of the wrong type.
     """
     types = {**_types(), **SIZES}
     found: Values = {}
@@ -76,7 +77,7 @@ def _value(value: Any, kind: type, where: str) -> Any:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = {bool: "true or false", int: "a whole number", float: "a number"}
-        raise UsageError(f"{where}: {value!r} is not {names.get(kind, 'a text')}")
+        raise UsageError(f"{where}: {value!r} is not {names.get(kind, 'a string')}")
     return value
 
 
@@ -85,7 +86,7 @@ def read_recipe(path: Path) -> Values:
 
     Raises:
         InputError: it cannot be read.
-        UsageError: it is no TOML, or as for `parse`.
+        UsageError: it is not TOML, or as for `parse`.
     """
     try:
         return parse(tomllib.loads(path.read_text("utf-8")), str(path))
@@ -96,14 +97,14 @@ def read_recipe(path: Path) -> Values:
 
 
 def parse_setting(text: str) -> Values:
-    """One option of a recipe as ``NAME=VALUE``; texts need no quotes.
+    """Parse one option of a recipe, ``NAME=VALUE``; strings need no quotes.
 
     Raises:
-        UsageError: of another form, or as for `parse`.
+        UsageError: the text has another form, or as for `parse`.
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"--set {text}: NAME=VALUE is needed")
+        raise UsageError(f"--set {text}: expected NAME=VALUE")
     try:
         given = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -112,7 +113,7 @@ def parse_setting(text: str) -> Values:
 
 
 def to_recipe(options: TrainOptions) -> dict[str, Any]:
-    """What `parse` makes the same options of, for ``run.json``."""
+    """Inverse of `parse`: the options by name, for ``run.json``."""
     said: dict[str, Any] = {}
     for field in _types():
         value = getattr(options, field)
@@ -124,22 +125,24 @@ def to_recipe(options: TrainOptions) -> dict[str, Any]:
 
 
 def kept_options(run: Path) -> Values:
-    """The options of a run that is gone on with.
+    """The options of a run to be resumed.
 
     Raises:
-        InputError: the run is from a version that did not write down all that going on takes.
+        InputError: the run is from an older version that did not store all that resuming takes.
     """
     info = json.loads((run / "run.json").read_text())
     if "random" not in info:
-        raise InputError(f"{run}: of an older version, cannot be gone on with; --start can take it")
+        raise InputError(
+            f"{run}: is from an older version and cannot be resumed; use it with --start"
+        )
     return parse(info["options"], f"{run}/run.json", kept=True)
 
 
 def going_on(kept: Values, asked: Values) -> Values:
-    """The options of a run, ``kept``, with those ``asked`` for that may change in between.
+    """The options ``kept`` by a run, updated with those ``asked`` for when it is resumed.
 
     Raises:
-        UsageError: something else is asked for than the run has and keeps.
+        UsageError: an option that cannot change within a run is asked to change.
     """
     defaults = {field.name: field.default for field in fields(TrainOptions)}
     for field in _KEPT & asked.keys():

@@ -1,4 +1,4 @@
-"""Weights of one tune as the start of another: tables over the quality on the other's levels."""
+"""Start one tune from the weights of another: move the quality tables to its levels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Tensors = dict[str, Tensor]
 def on_levels_of(model: nn.Module, stored: Tensors, old: Tune, new: Tune) -> Tensors:
     """``stored`` with the rows of every quality table of ``model`` moved to the levels of ``new``.
 
-    Each row becomes that of the level of ``old`` with the same reference; beyond its ends tables
-    continue linearly.
+    Each row becomes that of the level of ``old`` with the same reference; tables are extrapolated
+    linearly beyond their ends.
     """
     moved = dict(stored)
     for name, module in model.named_modules():

@@ -1,4 +1,4 @@
-"""Which sizes of networks a run gets."""
+"""Choose the network sizes of a run."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def choose_sizes(
     tune: str | None = None,
     frozen: bool = False,
 ) -> ModelConfig:
-    """Sizes of the run gone on with or started from, else the default, with what is asked for.
+    """Sizes of the run resumed or started from, else the default, changed as asked for.
 
     The entropy model over these transforms is that of the run or released model in ``entropy``,
     or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
-    ``tune`` is what to train for. Unless the transforms are ``frozen``, a run that does not go on
-    gets the reach of qualities that new runs have.
+    ``tune`` is what to train for. Unless the transforms are ``frozen``, a run that is not resumed
+    gets the reach of new runs.
 
     Raises:
-        UsageError: something else is asked for than the run gone on with has, fewer channels than
-            there are, a size the model cannot have, ``depth`` of a model that has none, or
-            ``entropy`` is of another kind than ``model``.
+        UsageError: a resumed run has other sizes or another tune, there are more channels than
+            asked for, the model cannot have a size, it has no ``depth``, or ``entropy`` is of
+            another kind than ``model``.
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
-    config = replace(config, scale=())  # what is trained goes by the networks' own qualities
+    config = replace(config, scale=())  # training uses the networks' own qualities
     own = config.transforms.latent
     if earlier is not None and channels is not None and channels < own:
         raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
@@ -53,7 +53,7 @@ def choose_sizes(
         config = _changed(config, preset(model), own, keep, f"--model {model}")
     if depth is not None:
         if not hasattr(config.entropy, "depth"):
-            raise UsageError(f"--depth {depth}: {config.entropy.kind} has none")
+            raise UsageError(f"--depth {depth}: {config.entropy.kind} has no depth")
         deeper = replace(config.entropy, depth=depth)  # type: ignore[call-arg]
         config = _changed(config, deeper, own, keep, f"--depth {depth}")
     if channels is not None:

@@ -1,8 +1,8 @@
-"""A GroupedMixer of more slices that starts from the weights of one of fewer.
+"""Start a GroupedMixer with more slices from the weights of one with fewer.
 
 Each channel slice is split into equal parts. A part takes its share of the slice's embedding and
-head, and the whole of its features, its rows of the group table and its attention biases. Layers
-stay as they are; they now see more groups of fewer channels.
+head, and all of its features, rows of the group table and attention biases. The layers are
+unchanged; they now see more groups of fewer channels.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Tensors = dict[str, Tensor]
 
 
 def split_slices(stored: Tensors, old: EntropyConfig, new: EntropyConfig) -> Tensors:
-    """Weights of a float twin of ``old`` for one of ``new``.
+    """Convert the weights of a float twin of ``old`` to one of ``new``.
 
-    Slices are split where ``new`` is a GroupedMixer like ``old`` with a multiple of its slices
-    (the depth may differ, too); otherwise the weights are given back as they are.
+    Slices are split if ``new`` is a GroupedMixer like ``old`` with a multiple of its slices (the
+    depth may differ, too); otherwise the weights are returned unchanged.
     """
     if not (isinstance(old, GroupedMixerConfig) and isinstance(new, GroupedMixerConfig)):
         return stored
@@ -51,7 +51,7 @@ def _split(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) ->
             if kind == "weight":
                 embed = embed[:, channels]
             split[f"network.embed.{part}.linear.{kind}"] = embed
-    # For each group of the new order, the one it is a part of.
+    # For each new group, the old one that it is part of.
     whole_of = torch.arange(old.groups).view(old.slices, old.phases)
     whole_of = whole_of.repeat_interleave(times, 0).flatten()
     split["network.group_table.weight"] = stored["network.group_table.weight"][whole_of]

@@ -1,4 +1,4 @@
-"""What a run starts from: weights of another run or of a released model, as far as they fit."""
+"""Start a run from the weights of another run or of a released model, as far as they fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lcodec.weights.load import CONFIG_FILE, read_config
 Tensors = dict[str, Tensor]
 
 SHARED = ("transforms.", "prior.", "network.synthesis.")
-"""What every entropy model over the same latents takes from the same weights at the start."""
+"""Tensors that all entropy models over the same latents have in common."""
 
 
 def is_released(folder: Path) -> bool:
@@ -43,13 +43,16 @@ def load_start(
     fresh: bool = False,
     entropy: Path | None = None,
 ) -> list[str]:
-    """Take what fits from a run's averaged weights or from a released model.
+    """Load what fits from a run's averaged weights or from a released model.
 
-    From an entropy model of another kind only the hyper-synthesis is taken, and so from any if
-    ``fresh``. The rest can come from the model in ``entropy``, which may have other transforms and
-    fewer latent channels. Weights of another tune are moved to the levels of the model's. Slices
+    With ``fresh``, or if the entropy model is of another kind, only its hyper-synthesis is taken.
+    The rest can come from the model in ``entropy``, which may have other transforms and fewer
+    latent channels. Weights of another tune are moved to the levels of the model's tune. Slices
     of a GroupedMixer are split if the model has more of them. If it has more latent channels,
     components of ``pictures`` are added. Returns the names of the tensors that stay fresh.
+
+    Raises:
+        InputError: a folder is neither a complete run nor a released model.
     """
     stored, config = _read(folder, model)
     more = model.config.transforms.latent - config.transforms.latent
@@ -67,7 +70,7 @@ def load_start(
 
 
 def _read(folder: Path, model: TwinCodec) -> tuple[Tensors, ModelConfig]:
-    """Weights, on the levels of the model's tune, and sizes of a run or of a released model."""
+    """Weights, moved to the levels of the model's tune, and sizes of a run or released model."""
     if is_released(folder):
         source = restore_model(folder)
         stored, config = dict(source.state_dict()), source.config

@@ -1,8 +1,8 @@
-"""One step of training, without a question to the device; on CUDA recorded and played back.
+"""One training step without synchronising with the device; on CUDA, recorded and replayed.
 
-The rate, the averages' horizon and the figures for the log live in tensors on the device, and a
-step whose loss or gradient is not finite is multiplied away there. So the host may be ahead of
-the device, and the whole step can be a CUDA graph. A CPU runs the very same code.
+The learning rate, the weight of the running average and the figures for the log are tensors on
+the device, and a step whose loss or gradient is not finite is masked out there. So the host can
+run ahead of the device, and the whole step can be a CUDA graph. A CPU runs the very same code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lcodec.training.optim import MuonAdam
 from lcodec.training.streams import Batch, Streams
 
 FIGURES = ("loss", "norm", "bpp_y", "bpp_z", "psnr", "distance", "unrest")
-"""What is summed up over the steps that counted."""
+"""Figures summed over the accepted steps."""
 
 
 class Step:
@@ -27,8 +27,8 @@ class Step:
 
     Attributes:
         average: running average of the parameters (n,).
-        forget: share () of the average that each step replaces; to be set before it.
-        matrices: how far Muon's matrices move, see `MuonAdam.step`; to be set before it.
+        forget: share () of the average that a step replaces; set before each step.
+        matrices: how far Muon's matrices move, see `MuonAdam.step`; set before each step.
         taken, skipped: numbers of steps () since the last `read`.
     """
 
@@ -58,7 +58,7 @@ class Step:
             gradient = self.flat.gradient
             norm = gradient.norm()
             accept = (torch.isfinite(out.loss) & torch.isfinite(norm)).float()
-            # Zero times infinity is no number, hence the second operation.
+            # Zero times infinity is NaN, hence the second operation.
             gradient.mul_(accept * (self.clip / (norm + 1e-6)).clamp(max=1.0))
             gradient.nan_to_num_(0.0, 0.0, 0.0)
             self.optimiser.step(accept, self.matrices)
@@ -68,7 +68,10 @@ class Step:
             self._sums += (accept * _figures(out, norm)).nan_to_num_(0.0, 0.0, 0.0)
 
     def read(self) -> tuple[dict[str, float], int]:
-        """Mean figures of the steps since the last call, and how many were skipped; waits."""
+        """Mean figures of the steps since the last call, and how many were skipped.
+
+        Waits for the device.
+        """
         taken = float(self.taken)
         found = self._sums.double().cpu() / max(1.0, taken)
         figures = dict(zip(FIGURES, found.tolist(), strict=True)) if taken else {}
@@ -85,10 +88,10 @@ def _figures(out: Losses, norm: Tensor) -> Tensor:
 
 
 class GraphedStep:
-    """Records ``step`` as a CUDA graph for each kind of batch, and plays it back.
+    """Records ``step`` as a CUDA graph for each kind of batch, and replays it.
 
-    The first `WARMUP` steps of each kind run as they are: libraries choose algorithms and compile
-    then. All graphs are dropped when the ``phase`` changes, since it does not come back.
+    The first `WARMUP` steps of each kind run directly, while libraries choose algorithms and
+    compile. All graphs are dropped when the ``phase`` changes, since no phase recurs.
     """
 
     WARMUP = 3
@@ -101,7 +104,7 @@ class GraphedStep:
         self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def __call__(self, phase: Hashable, kind: Hashable, batch: Batch) -> None:
-        """A step of ``kind``; all that is not a tensor depends on it and ``phase`` alone."""
+        """Run a step; all that is not a tensor depends on ``phase`` and ``kind`` alone."""
         if phase != self._phase:
             self._graphs.clear()
             self._seen.clear()
@@ -121,7 +124,7 @@ class GraphedStep:
         graph.replay()
 
     def _warm(self, batch: Batch) -> None:
-        # Not on the default stream, which graphs must not meet.
+        # On a side stream, as CUDA graphs require for the warm-up.
         self._side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._side):
             self.step(batch)
@@ -129,9 +132,9 @@ class GraphedStep:
 
 
 class Pace:
-    """Keeps the host at most ``ahead`` steps ahead of a CUDA device, so that clocks tell the truth.
+    """Keeps the host at most ``ahead`` steps ahead of a CUDA device, so that measured times hold.
 
-    It waits for a step long gone, never for the present one. On a CPU it does nothing.
+    It waits for an earlier step, never for the current one. On a CPU it does nothing.
     """
 
     def __init__(self, device: torch.device, ahead: int = 8) -> None:
@@ -139,7 +142,7 @@ class Pace:
         self._events: deque[torch.cuda.Event] = deque()
 
     def step(self) -> None:
-        """To be called after each step."""
+        """Call after each step."""
         if not self._ahead:
             return
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""Parts of a step computed beside each other, one thread each.
+"""Compute parts of a batch in parallel, one thread each.
 
-Small networks keep several threads busy badly when they share every operation: they meet at its
-end each time, and what is not worth sharing leaves all but one idle. Whole parts of the batch
-need to meet once a step.
+Threads that share every operation of a small network are used badly: they synchronise after each
+one, and operations too small to share leave all but one idle. Threads that each take a part of the
+batch synchronise once per step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Batch = tuple[Tensor, ...]
 
 
 class Streams:
-    """So many threads, which share torch's own; none beside the caller's for ``count`` 1."""
+    """``count`` threads that divide torch's own between them; if 1, only the caller's thread."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -31,7 +31,7 @@ class Streams:
         self._pool: ThreadPoolExecutor | None = None
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """Results of all items, in their order."""
+        """Results of all items, in order."""
         if self.count == 1:
             return [function(item) for item in items]
         if self._pool is None:
@@ -39,7 +39,7 @@ class Streams:
         return list(self._pool.map(function, items))
 
     def _begin(self) -> None:
-        # Both are a thread's own. Denormal moments would slow each step down.
+        # Both settings are per thread. Denormal moments would slow every step down.
         torch.set_num_threads(self._inner)
         torch.set_flush_denormal(True)
 
@@ -52,8 +52,8 @@ class Streams:
     ) -> Losses:
         """Write the gradient of a batch's loss to ``into``; returns its losses, detached.
 
-        ``losses`` is called with parts of the batch; the loss is a mean over its pictures. The sum
-        of the parts has always the same order, so that equal seeds give equal weights.
+        ``losses`` is called with parts of the batch; the loss is a mean over its pictures. Parts
+        are always summed in the same order, so that equal seeds give equal weights.
         """
         size = len(batch[0])
         sizes = [len(part) for part in torch.arange(size).tensor_split(min(size, self.count))]

@@ -37,13 +37,13 @@ REPORT_SECONDS = 15.0
 
 
 class Trainer:
-    """Holds a model, its optimiser and data, and runs until its time is used up.
+    """Trains a model until its budget is used up.
 
     Attributes:
-        steps, elapsed: how far the run has come; ``elapsed`` in seconds.
-        skipped: steps that were not finite and changed nothing, as far as is known.
-        saved: steps that are in the run folder.
-        loss: mean of the last report, if there was one.
+        steps, elapsed: progress of the run, in steps and seconds.
+        skipped: non-finite steps, which changed nothing, up to the last report.
+        saved: steps of the checkpoint in the run folder.
+        loss: mean loss of the last report; None before the first.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
         if self.device.type == "cuda":
-            # What is float32 is so for a reason: SSIMULACRA2's variances, the embedding's 12 bits.
+            # What stays float32 needs to: SSIMULACRA2's variances, the embedding's 12 bits.
             torch.backends.cudnn.allow_tf32 = False
-            torch.backends.cudnn.benchmark = True  # there are few sizes
+            torch.backends.cudnn.benchmark = True  # crops have few sizes
         self.model = TwinCodec(config, rounding=False)
         self._data: Crops | None = None
         self.steps = 0
@@ -95,9 +95,9 @@ class Trainer:
         if path.is_file():
             crops = LatentCrops.load(path)
             if side > crops.side:
-                raise InputError(f"{path}: latents of {crops.side} pixels, {side} are asked for")
+                raise InputError(f"{path}: crops of {crops.side} pixels, {side} needed")
             if not torch.equal(crops.origin, fingerprint(self.model.transforms)):
-                raise InputError(f"{path}: latents of other transforms")
+                raise InputError(f"{path}: holds latents of other transforms")
         else:
             crops = compute_latents(
                 self.model.transforms, self._pictures(), o.latent_crops, side, self.device
@@ -115,7 +115,7 @@ class Trainer:
             config = self.model.config.transforms
             components, deviation = patch_components(self._pictures(), config.latent, PATCH)
             self.model.transforms.start_from_components(components, deviation)
-            # The tables begin on the levels of squared error.
+            # New tables are on the levels of the tune psnr.
             own, start = self.model.config.factors, find_tune("psnr")
             moved = on_levels_of(self.model, self.model.state_dict(), start, own)
             self.model.load_state_dict(moved)
@@ -144,19 +144,19 @@ class Trainer:
         )
         self._graphed = GraphedStep(self._step) if o.graph else None
         self._pace = Pace(self.device)
-        # All that is not trained stays what it is.
+        # Tensors that are not trained keep their values.
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
         self.average |= self.flat.views(self._step.average)
 
     def _restore(self) -> None:
-        """Take everything from the run folder: from here on the run is as if it had never ended."""
+        """Restore the complete state from the run folder, as if the run had never stopped."""
         run = self.options.run
         info = checkpoint.load_info(run)
         if "random" not in info:
-            raise InputError(f"{run}: of an older version, which cannot be gone on with")
+            raise InputError(f"{run}: is from an older version and cannot be resumed")
         extent = list(self._pictures().extent) if self._draws else None
         if info["random"]["pictures"] != extent:
-            raise InputError(f"{self.options.data}: other pictures than the run began with")
+            raise InputError(f"{self.options.data}: not the pictures that the run began with")
         self.steps, self.elapsed = info["steps"], info["elapsed"]
         self.skipped, self.saved = info["skipped"], info["steps"]
         self.optimiser.load(checkpoint.load_kind(run, "optimiser"))
@@ -175,7 +175,7 @@ class Trainer:
         return self.options.stage != "entropy"
 
     def progress(self) -> float:
-        """Share of the budget that is used, 0..1."""
+        """Share of the budget used so far, 0..1."""
         o = self.options
         share = self.elapsed / (60.0 * o.minutes)
         if o.max_steps:
@@ -198,7 +198,7 @@ class Trainer:
     def step(self) -> None:
         """One optimiser step; a step whose loss or gradient is not finite changes nothing.
 
-        The device is not waited for: the figures are in the next report.
+        It does not wait for the device: the figures are in the next report.
         """
         quantises, (count, side) = self._quantises(), self._schedule()
         gates = self.progress() < self.options.gate_until
@@ -220,9 +220,9 @@ class Trainer:
         self._pace.step()
 
     def validate(self) -> float | None:
-        """Bits per pixel of the averaged weights on crops kept apart (stage ``entropy``).
+        """Bits per pixel of the averaged weights on held-out crops (stage ``entropy``).
 
-        With rounding, whether training has come to it or not: it is what would be released.
+        Always with rounding, whether training uses it yet or not: that is what would be released.
         """
         self.model.kit.rounding.enabled = True
         current = self.flat.values.clone()
@@ -232,7 +232,11 @@ class Trainer:
         return value
 
     def save(self) -> None:
-        """Write the run folder, and the portable one."""
+        """Write the run folder, and the portable one if there is one.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
         o = self.options
         info = {
             "steps": self.steps,
@@ -261,7 +265,7 @@ class Trainer:
     def run(self) -> None:
         """Train until the budget is used, saving every few minutes and at the end.
 
-        An interrupt waits for the end of the step and is raised when the run is saved.
+        An interrupt waits for the end of the step and is raised once the run is saved.
         """
         o = self.options
         o.run.mkdir(parents=True, exist_ok=True)
@@ -304,12 +308,12 @@ class Trainer:
 
 @contextmanager
 def _no_denormals() -> Iterator[None]:
-    """Take denormal numbers for 0 in this thread: denormal moments would slow every step down."""
+    """Treat denormals as 0 in this thread: denormal moments would slow every step down."""
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)  # others may count on them
+        torch.set_flush_denormal(False)  # other code may rely on them
 
 
 def _write(log: TextIO, entry: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:

@@ -1,1 +1,1 @@
-"""The trainable copy of a released model, and the way to its integers and back."""
+"""The trainable float twin of a released model, and its conversion to integers and back."""

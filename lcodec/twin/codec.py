@@ -39,7 +39,7 @@ class HyperPrior(nn.Module):
 
 @dataclass
 class Estimate:
-    """What a picture costs and shows; bits summed per picture (B,)."""
+    """Bits of y and z summed per picture (B,), and decoded pixels (B, 3, H, W)."""
 
     bits_y: Tensor
     bits_z: Tensor
@@ -47,7 +47,7 @@ class Estimate:
 
 
 def round_through(x: Tensor) -> Tensor:
-    """Rounded, with the gradient of ``x``."""
+    """Round, with the gradient of ``x`` (straight-through)."""
     return x + (torch.round(x) - x).detach()
 
 
@@ -64,26 +64,26 @@ class TwinCodec(nn.Module):
         self.rescale(self.config.scale)
 
     def rescale(self, scale: tuple[float, ...]) -> None:
-        """Let the quality levels of files stand for the qualities of ``scale``; see the config."""
+        """Set the quality of each level of a file to ``scale``; see `ModelConfig`."""
         self.config = replace(self.config, scale=scale)
         for module in self.modules():
             if isinstance(module, QualityTable):
                 module.scale = torch.tensor(scale) if scale else None
 
     def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """y and z before rounding, in steps."""
+        """y (B, M, H/16, W/16) and z (B, Z, H/64, W/64) before rounding, in steps."""
         y = self.transforms.analyse(pixels, quality)
         return y, self.transforms.hyper_analysis(y)
 
     def forward(self, pixels: Tensor, quality: Tensor) -> Estimate:
-        """``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64; ``quality`` (B,)."""
+        """Code ``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64, at ``quality`` (B,)."""
         y, z = self.latents(pixels, quality)
         return self.code(y, z, quality)
 
     def draw_noise(
         self, count: int, side: int, device: torch.device | None = None
     ) -> tuple[Tensor, ...]:
-        """Noise of -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
+        """Uniform noise in -1/2..1/2 for y and for z of ``count`` pictures of ``side`` pixels."""
         config = self.config.transforms
         return tuple(
             torch.rand(count, channels, side // stride, side // stride, device=device) - 0.5
@@ -94,7 +94,11 @@ class TwinCodec(nn.Module):
         )
 
     def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of every latent in steps, from those before it."""
+        """Mean and standard deviation of every latent in steps, two (B, M, h, w).
+
+        ``y_hat`` (B, M, h, w), of which each latent sees those before it; ``z_hat`` (B, Z, h/4,
+        w/4); ``quality`` (B,).
+        """
         deviation = self.transforms.gains(quality) * self.transforms.gains.deviation
         normalised = self.kit.latent_input(y_hat, deviation)
         condition = Condition(quality, deviation=deviation)
@@ -102,7 +106,7 @@ class TwinCodec(nn.Module):
         return mean, index_to_sigma(index)
 
     def code(self, y: Tensor, z: Tensor, quality: Tensor, reconstruct: bool = True) -> Estimate:
-        """Rate of latents when rounded, and the picture they give back."""
+        """Bits of y and z when rounded, and the pictures decoded from y."""
         y_hat, z_hat = torch.round(y), torch.round(z)
         bits_y, bits_z = self.rate(y_hat, z_hat, y_hat, z_hat, quality)
         picture = self.transforms.synthesise(y_hat, quality) if reconstruct else None
@@ -113,8 +117,8 @@ class TwinCodec(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Bits per picture (B,) of y and z.
 
-        The entropy model sees ``y_hat`` (B, M, h, w) and ``z_hat`` (B, Z, h/4, w/4); its
-        distributions are asked for the bits of ``y_rate`` and ``z_rate``.
+        The entropy model sees ``y_hat`` (B, M, h, w) and ``z_hat`` (B, Z, h/4, w/4); the bits are
+        those of ``y_rate`` and ``z_rate`` under its distributions.
         """
         bits_y = logistic_bits(y_rate.float(), *self.predict(y_hat, z_hat, quality))
         bits_z = self.prior.bits(z_rate.float(), quality)

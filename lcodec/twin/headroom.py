@@ -1,13 +1,13 @@
-"""Room for the residual streams in 16 bits: they are scaled down where they would be clamped.
+"""Fit the residual streams into 16 bits: scale down those that would be clamped.
 
-Norms alone read a residual stream, so whatever writes into it can be multiplied by a constant and
-the network computes the same, but for the norms' epsilon and finer roundings. Training leaves that
+Only norms read a residual stream, so whatever writes into it can be multiplied by a constant and
+the network computes the same, except for the norms' epsilon and rounding. Training leaves that
 constant free, and streams do grow beyond ``RESIDUAL_LIMIT / RESIDUAL_SCALE``, where the integers
 clamp them; the export chooses it. Only streams that need it are scaled: a smaller stream has fewer
 steps. A model restored from integers has their scale, and clamps as they do.
 
-Training with the clamp would make this needless for new runs, but weights trained without it, all
-that are released among them, would be far off the moment they went on.
+Training with the clamp would make this unnecessary for new runs, but weights trained without it,
+including all released ones, would be far off as soon as training continued.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LIMIT = RESIDUAL.high / RESIDUAL.scale
 """Largest value of a stream in real units."""
 
 ROOM = 0.75
-"""Share of the limit that the largest value seen may take once a stream had to be scaled: other
-pictures go further, by a quarter in the weights where this was looked at."""
+"""Share of the limit to which the largest value on the probes is scaled: other pictures reach
+further, by a quarter in the weights examined."""
 
 SIDE = 128
 QUALITIES = (0.0, 50.0, 100.0)
@@ -37,7 +37,7 @@ SYNTHESIS = "synthesis."
 
 
 def probe_pictures() -> Tensor:
-    """Pictures of much contrast at several scales, (4, 3, SIDE, SIDE), always the same."""
+    """Fixed pictures of high contrast at several scales, (4, 3, SIDE, SIDE) in [0, 1]."""
     draw = torch.Generator().manual_seed(1)
     soft = torch.rand(3, SIDE, SIDE, generator=draw)
     hard = torch.rand(3, SIDE, SIDE, generator=draw).round()
@@ -58,7 +58,7 @@ def scale_streams(network: nn.Module, factor: float, synthesis: bool) -> None:
 
 @torch.no_grad()
 def stream_peaks(model: TwinCodec) -> tuple[float, float]:
-    """Largest size of a value in the streams on `probe_pictures`, in real units and unclamped.
+    """Largest magnitude in the residual streams on `probe_pictures`, in real units, unclamped.
 
     First in the context model, then in the hyper-synthesis; with the rounding of the integers.
     """

@@ -21,7 +21,7 @@ def export_entropy(model: TwinCodec) -> dict[str, Tensor]:
     """All integers of the parse path, named as in `lcodec.entropy.model`.
 
     Raises:
-        WeightsError: it cannot be proved of a layer that its sums are exact.
+        WeightsError: the sums of a layer cannot be proved to be exact.
     """
     deviation = released_deviation(model)
     out: dict[str, Tensor] = {}

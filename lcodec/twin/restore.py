@@ -1,7 +1,7 @@
 """From a released model back to trainable weights: the inverse of `lcodec.twin.integers`.
 
-The integers are a rounded copy of the float twin, so training goes on from them nearly where it
-stopped: exporting a restored model gives the released integers again.
+The integers are a rounded copy of the float twin, so training can continue from them almost where
+it stopped: exporting a restored model gives the released integers again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lcodec.weights.load import ENTROPY_FILE, TRANSFORMS_FILE, read_config
 
 
 def restore_entropy(model: TwinCodec, stored: dict[str, Tensor]) -> None:
-    """Take the weights of all entropy layers from released integers.
+    """Set the weights of all entropy layers from released integers.
 
     Raises:
         KeyError: a tensor is missing.

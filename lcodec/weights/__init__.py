@@ -1,4 +1,4 @@
-"""Pretrained models: found, checked against their lock, loaded. Here without torch."""
+"""Find pretrained models and check them against their lock. Imports no torch."""
 
 from lcodec.weights.find import (
     ENTROPY_NAME,

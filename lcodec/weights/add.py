@@ -1,7 +1,7 @@
-"""Released models into the user's data folder, from where they are found like all others.
+"""Install released models in the user's data folder, where they are found like all others.
 
-Each goes into a folder of its own, with its transforms and a lock. It is put together beside that
-and compared with the catalogue, file by file; all models asked for appear, or none.
+Each gets a folder of its own, with its transforms and a lock. It is assembled in a temporary folder
+and compared with the catalogue, file by file; either all models asked for appear, or none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lcodec.weights.sources import FolderSource, GitSource, Source, is_address, 
 from lcodec.weights.state import FileState, file_state
 
 Progress = Callable[[int, int], object]
-"""Is told bytes done, bytes in all."""
+"""Called with the bytes done and the bytes in all."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def add(source: Source, models: list[Released], progress: Progress) -> list[Adde
     """Install released models from a source.
 
     Raises:
-        WeightsError: the source lacks a file, or has another one than the catalogue lists.
+        WeightsError: the source lacks a file, or has one that differs from the catalogue.
         OutputError: the data folder cannot be written.
     """
     places = [added_place(one.generation, one.model_id) for one in models]
@@ -65,11 +65,10 @@ def add(source: Source, models: list[Released], progress: Progress) -> list[Adde
 
 
 def choose(source: Source, wanted: str | None) -> list[Released]:
-    """What to take from a source: one model, by id, by ``name@id`` or by name, or all it has.
+    """The models to take from a source: by id, by ``name@id``, by name, or all it has.
 
     Raises:
-        WeightsError: it has none, or one the catalogue does not know; or the name is that of none
-            of them, or of several.
+        WeightsError: it has none of them, or, if all are wanted, one the catalogue does not know.
     """
     entry = None if wanted is None else find_released(_id_in(wanted))
     if entry is not None:
@@ -101,7 +100,7 @@ def _id_in(text: str) -> str:
 
 
 def usual_source(wanted: str) -> Source:
-    """Where a model comes from if only its id is known: ``$LCODEC_WEIGHTS_FROM``, this checkout.
+    """The source if only a model's id is known: ``$LCODEC_WEIGHTS_FROM``, else this checkout.
 
     Raises:
         WeightsError: neither is there.
@@ -113,13 +112,13 @@ def usual_source(wanted: str) -> Source:
     if (checkout() / ".git").exists():
         return _with_history(str(checkout()), entry)
     raise WeightsError(
-        f"nothing tells where to get {entry.reference}: set {SOURCE_VARIABLE}, or run"
+        f"no source for {entry.reference} is known: set {SOURCE_VARIABLE}, or run"
         f" {shown_command(entry)}"
     )
 
 
 def _with_history(text: str, entry: Released) -> Source:
-    """A source; of a clone that has another model at present, the commit that released this one."""
+    """A source; for a clone that now has another model, the commit that released this one."""
     if is_address(text):
         return open_source(text)
     source = open_source(os.path.expanduser(text))
@@ -139,7 +138,7 @@ def _is_sound(released: Released, place: Place) -> bool:
 def _collect(
     source: Source, released: Released, folder: Path, moved: Callable[[int], None]
 ) -> None:
-    """Put a model together in ``folder``."""
+    """Assemble a model in ``folder``."""
     place = Place(folder / "models", "new")
     for file in released.files:
         target = file.located_in(place.folder)
@@ -156,7 +155,7 @@ def _collect(
 
 @contextmanager
 def _staging() -> Iterator[Path]:
-    """A folder beside the places of added models that is gone afterwards.
+    """A temporary folder beside the places of added models.
 
     Raises:
         OutputError: it cannot be written.

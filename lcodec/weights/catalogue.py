@@ -1,4 +1,4 @@
-"""Every model that was ever released, at hand or not: ``catalogue.toml``. Standard library only.
+"""``catalogue.toml``: every model ever released, at hand or not. Standard library only.
 
     [[model]]
     id = "528d9541"
@@ -14,9 +14,9 @@
 A *generation* is one set of transforms. Generations are numbered in the order in which they were
 first released, whatever they were trained for, so two of them can be current at once. The latents
 in a file are those of one generation; all entropy models of a generation can code them. Entries
-are never removed. ``commit`` is that of this project's history which released the model; it is
-missing only until the release is committed. ``files`` are all that loading the model takes, those
-of its transforms included, with paths as they were in that commit.
+are never removed. ``commit`` is the commit of this project that released the model; it is missing
+only until the release is committed. ``files`` are all files needed to load the model, those of its
+transforms included, with paths as they were in that commit.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _INTRODUCTION = """\
 
 @dataclass(frozen=True)
 class Released:
-    """A model that was released: what it is, when it came, and all files it needs.
+    """A released model: its identity, its origin, and all files it needs.
 
     ``model_id`` is in hexadecimal.
     """
@@ -62,7 +62,7 @@ class Released:
 
     @property
     def reference(self) -> str:
-        """The name that means this model and no other: ``name@id``."""
+        """The unambiguous name of the model: ``name@id``."""
         return f"{self.name}@{self.model_id}"
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[Released, ...]:
 
 
 def find_released(model_id: str) -> Released | None:
-    """The entry of an id, in hexadecimal.
+    """The entry of an id in hexadecimal, or None.
 
     Raises:
         WeightsError: as `read_catalogue`.
@@ -96,10 +96,10 @@ def find_released(model_id: str) -> Released | None:
 
 
 def parse_catalogue(text: str) -> tuple[Released, ...]:
-    """Inverse of `format_catalogue`; keys it does not know are left alone.
+    """Inverse of `format_catalogue`; unknown keys are ignored.
 
     Raises:
-        WeightsError: not TOML, an entry that lacks a field or has a bad one, or an id twice.
+        WeightsError: not TOML, an entry lacks a field or has a bad one, or an id is listed twice.
     """
     try:
         tables = tomllib.loads(text).get("model", [])
@@ -119,7 +119,7 @@ def _entry(table: Any, number: int) -> Released:
     kinds = {"id": str, "name": str, "generation": int, "version": str, "files": list}
     for key, kind in kinds.items():
         if not isinstance(table, dict) or not isinstance(table.get(key), kind):
-            raise WeightsError(f"model {number}: `{key}` is missing or not what it should be")
+            raise WeightsError(f"model {number}: `{key}` is missing or of the wrong type")
     if not isinstance(table.get("commit", ""), str):
         raise WeightsError(f"model {number}: `commit` is not a string")
     try:
@@ -137,7 +137,7 @@ def _entry(table: Any, number: int) -> Released:
 
 
 def _with_model(table: Any) -> dict[str, Any]:
-    """An entry as a lock has it: the model's name is in the path."""
+    """An entry in the form of a lock's, with the model's name from the path."""
     if not isinstance(table, dict):
         return {}
     _, _, inside = str(table.get("path", "")).partition("/")

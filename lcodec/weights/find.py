@@ -1,9 +1,8 @@
-"""Which model a name or an id means, and whether its files are the ones its lock names.
+"""Find the model that a name or an id means, and check its files against its lock.
 
 A model comes from the first place (`lcodec.weights.places`) whose lock lists it and which has all
-of its files; nothing is ever taken from a file whose size or SHA-256 differs. Of several models of
-one name the others are reached as ``name@id``, with the model id in hexadecimal. Standard library
-only.
+of its files; no file is used whose size or SHA-256 differs. If several models have one name, the
+others are reached as ``name@id``, with the model id in hexadecimal. Standard library only.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def list_models(*, damaged: bool = False) -> list[ModelInfo]:
     """All models listed in any lock, by name, whether or not their files are there.
 
     Models hidden behind another one of the same name are listed as ``name@id``. With ``damaged``,
-    locks that are do not matter.
+    damaged locks are ignored.
 
     Raises:
         WeightsError: a lock is damaged.
@@ -60,9 +59,9 @@ def list_models(*, damaged: bool = False) -> list[ModelInfo]:
 
 
 def coding_models() -> list[str]:
-    """Names of the models that files can be coded with: all of their files are there.
+    """Names of the models that files can be coded with, because all of their files are there.
 
-    Without those that only ``name@id`` reaches: they are there to decode what they have coded.
+    Models that only ``name@id`` reaches are left out: they are kept to decode their own files.
 
     Raises:
         WeightsError: a lock is damaged.
@@ -93,7 +92,7 @@ def comparable_models() -> list[str]:
 def find_model(name: str) -> ModelInfo:
     """The model ``name``, or ``name@id``, where it would be loaded from; its files are not read.
 
-    If no place has all of its files, the first place that lists it is given.
+    If no place has all of its files, it is that of the first place that lists it.
 
     Raises:
         UsageError: ``name`` cannot name a model.
@@ -114,7 +113,7 @@ def find_model(name: str) -> ModelInfo:
 
 
 def _choose(name: str, models: list[ModelInfo]) -> list[ModelInfo]:
-    """Those of ``models`` that ``name`` can mean, whole ones first."""
+    """Those of ``models`` that ``name`` can mean, complete ones first."""
     own, at, model_id = name.partition("@")
     found = [
         replace(model, name=name)
@@ -146,15 +145,15 @@ def _whole(model: ModelInfo) -> ModelInfo:
 def find_model_by_id(model_id: bytes) -> ModelInfo:
     """The model whose weights a ``.lic`` file with ``model_id`` in its header was made with.
 
-    The id is taken from the model's configuration and nothing else is read; whoever loads the
-    weights must check that they have it.
+    The id is taken from the model's configuration and nothing else is read; when the weights are
+    loaded they must be checked against it.
 
     Raises:
-        WeightsError: no model at hand has this id, or it lacks a file. Of a model that was ever
-            released the message has the command that gets it.
+        WeightsError: no model at hand has this id, or it lacks a file. For a model that was ever
+            released, the message has the command that gets it.
     """
     others = 0
-    # An id means one model and no other, so damage elsewhere can change nothing about it.
+    # An id means one model and no other, so damage elsewhere does not matter.
     for model in list_models(damaged=True):
         found = stated_id(model)
         if found == model_id.hex():
@@ -171,7 +170,7 @@ def find_model_by_id(model_id: bytes) -> ModelInfo:
 
 
 def _exact(model: ModelInfo, model_id: str) -> str:
-    """The name that means this model, whatever else there is."""
+    """The unambiguous name of a model."""
     return f"{model.files[0].model}@{model_id}"
 
 
@@ -189,19 +188,19 @@ def _damage() -> str:
 def at_hand(model_id: str) -> ModelInfo | None:
     """The model of an id in hexadecimal, if all its files are there.
 
-    Damaged locks count as none.
+    Damaged locks are ignored.
     """
     models = (model for model in list_models(damaged=True) if stated_id(model) == model_id)
     return next((model for model in models if not model.missing()), None)
 
 
 def read_model_files(model: str | ModelInfo) -> dict[str, bytes]:
-    """Contents of all files of a model by their names in its folder, of which the hash is right.
+    """Contents of all files of a model by their names in its folder, checked against the lock.
 
     Each is read once, so that what is hashed is what is used.
 
     Raises:
-        UsageError: what is to name a model cannot.
+        UsageError: ``model`` cannot name a model.
         WeightsError: the model or a file is missing, or a file has another size or SHA-256; the
             message names the model, the file and every place looked at.
     """
@@ -239,7 +238,7 @@ def _contents(model: ModelInfo) -> dict[str, bytes]:
 def verify(name: str | None = None) -> list[FileCheck]:
     """Check every file of every model, or of one, where it would be loaded from.
 
-    Of models that were added, the files of their transforms are checked, too.
+    For models that were added, the files of their transforms are checked, too.
 
     Raises:
         UsageError, WeightsError: as `find_model`. A bad file is a result, not an error.
@@ -260,10 +259,10 @@ def _check(model: ModelInfo, file: LockedFile) -> FileCheck:
 
 
 def _listed_models(damaged: bool = False) -> list[ModelInfo]:
-    """Every model of every place in order; of added ones only what was added, by its id.
+    """Every model of every place in order; from the place of an added model, only that one.
 
     Places with damaged locks are left out if they may be ``damaged``, and if they were made by
-    adding a model: that is there to be found by its id.
+    adding a model, which is only there to be found by its id.
     """
     models = []
     for place in search_places():

@@ -1,6 +1,6 @@
-"""The very first released model, id 35b5762a, which is laid out otherwise than all later ones.
+"""The layout of the very first released model, id 35b5762a, which differs from all later ones.
 
-Entropy models had no kinds then, and the transforms lay in the model's own folder.
+Entropy models had no kinds then, and the transforms were in the model's own folder.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _RENAMED = (
 
 
 def has_first_layout(config: dict[str, Any]) -> bool:
-    """Whether the content of a ``config.json`` is of that layout."""
+    """Whether the content of a ``config.json`` has that layout."""
     return "mixer" in config
 
 
 def as_today(config: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The content of ``config.json`` as later models have it; ``folder`` is the model's own."""
+    """Convert a ``config.json`` to the layout of later models; ``folder`` is the model's own."""
     own = {key: value for key, value in config.items() if key not in ("mixer", "transforms")}
     return {**own, "transforms": folder, "kind": "groupedmixer", "entropy": config["mixer"]}
 
 
 def with_names_of_today(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of an entropy model as they are called today; those of later models stay.
+    """Convert the tensors of an entropy model to today's names; later models are unchanged.
 
-    Biases of attention, (heads, queries, keys), have become (heads, queries * keys).
+    Biases of attention (heads, queries, keys) become (heads, queries * keys).
     """
     renamed = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""The command that gets a model which is not at hand. Standard library only."""
+"""The command that gets a model that is not at hand. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from lcodec.weights.catalogue import Released, find_released
 from lcodec.weights.places import checkout
 
 SOURCE_VARIABLE = "LCODEC_WEIGHTS_FROM"
-"""Names the source, anything ``lcodec weights add`` takes, for models asked for by id alone."""
+"""Holds the source (anything ``lcodec weights add`` takes) of models asked for by id alone."""
 
 _SHORT = 10
-"""Digits of a commit, enough to be no other one's."""
+"""Digits of a commit, enough to be unambiguous."""
 
 
 def how_to_get(model_id: str) -> str:
-    """The end of a message about a model that is not at hand, or nothing if none was released.
+    """The end of a message about a model that is not at hand; empty if it was never released.
 
     ``; made with `x` of generation 1 (lcodec 0.1.0), which is not at hand; get it: ...``
     """
@@ -26,15 +26,15 @@ def how_to_get(model_id: str) -> str:
 
 
 def shown_command(released: Released) -> str:
-    """The command line that gets a model, for a message: in backticks, words in it explained."""
+    """The command line that gets a model, for a message: in backticks, placeholders explained."""
     line, meaning = command(released)
     return f"`{line}`{f', where {meaning}' if meaning else ''}"
 
 
 def command(released: Released) -> tuple[str, str]:
-    """The command line that gets a model, and what its capital letters mean, if it has any.
+    """The command line that gets a model, and what its placeholder means, if it has one.
 
-    Where nothing tells a source, the user has to.
+    If no source is known, the user has to name it.
     """
     if os.environ.get(SOURCE_VARIABLE) or (checkout() / ".git").exists():
         return f"lcodec weights add {released.model_id}", ""

@@ -20,9 +20,9 @@ _ID = re.compile(r"[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model some lock lists: its files, and the place it is taken from.
+    """A model that a lock lists: its files, and the place it is taken from.
 
-    ``name`` is what it is asked for by: its own name, or ``name@id``.
+    ``name`` is how it is asked for: by its own name, or ``name@id``.
     """
 
     name: str
@@ -71,8 +71,8 @@ def stated_transforms(model: ModelInfo) -> str | None:
 def stated_tune(model: ModelInfo) -> str:
     """The tune that the transforms of a model were trained for, by their configuration.
 
-    A configuration that cannot be read is told of by whoever loads the model; here it counts as
-    one of the first, which did not say.
+    A configuration that cannot be read counts as one of the first, which state none; loading the
+    model reports it.
     """
     shared = stated_transforms(model)
     tune = _config_in(model.folder.parent / shared).get("tune") if shared else None

@@ -1,4 +1,4 @@
-"""From released files to networks ready to run."""
+"""Load released files into networks ready to run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENTROPY_FILE = weights.ENTROPY_NAME
 CONFIG_FILE = weights.CONFIG_NAME
 MODEL_ID_BYTES = 4
 
-# A forked process that would share its work among threads waits for those of its parent for ever.
+# A forked process with several threads would wait forever for those of its parent.
 in_forked_child(lambda: torch.set_num_threads(1))
 
 
@@ -42,7 +42,7 @@ in_forked_child(lambda: torch.set_num_threads(1))
 class LoadedModel:
     """Networks of one released model on one device.
 
-    ``model_id`` stands for all weights, ``transforms_id`` for those of the transforms.
+    ``model_id`` identifies all weights, ``transforms_id`` those of the transforms.
     """
 
     name: str
@@ -61,8 +61,8 @@ def canonical_id(
 
     Sizes and profile as JSON without spaces, keys sorted; then of each tensor name, type, shape,
     little-endian values. Independent of the file format and of the order of the tensors in it.
-    Sizes of a released model must be as its files state them: an earlier version may have known
-    fewer, and its ids are over those.
+    Sizes of a released model must be as its files state them: an earlier version may have had
+    fewer, and its ids cover only those.
     """
     match config:
         case ModelConfig():
@@ -83,7 +83,7 @@ def canonical_id(
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes CUDA where it is there.
+    """The device called ``name``; ``auto`` is CUDA if it is available, else the CPU.
 
     Raises:
         UsageError: unknown name, or CUDA asked for where there is none.
@@ -139,10 +139,10 @@ def _build(
 
 
 class StoredConfig(NamedTuple):
-    """What a released model says of itself.
+    """The configuration of a released model.
 
     ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal;
-    ``stated`` has the sizes word for word, for `canonical_id`.
+    ``stated`` has the sizes verbatim, for `canonical_id`.
     """
 
     sizes: ModelConfig
@@ -166,7 +166,7 @@ def read_config(folder: Path) -> StoredConfig:
 
 
 def _stored_config(name: str, read: Callable[[str], bytes]) -> StoredConfig:
-    """`read_config` of the model in the folder ``name``; ``read`` gives the text of a folder's."""
+    """`read_config` of the model in the folder ``name``; ``read`` reads that of a folder."""
     try:
         data = parse_object(read(name))
         profile, transforms = data["profile"], data["transforms"]
@@ -211,13 +211,13 @@ def _needed(files: dict[str, bytes], name: str, *needed: str) -> dict[str, bytes
     return files
 
 
-@torch.inference_mode(mode=False)  # whoever loads: others may want gradients
+@torch.inference_mode(mode=False)  # whatever the caller's mode: others may want gradients
 def load_model(
     name: str, device: str = "auto", carrier: str = "auto", cached: bool = True
 ) -> LoadedModel:
-    """Load a released model, checking the hash of every file, and what is in it.
+    """Load a released model, checking the hash and the contents of every file.
 
-    Every file is read once; nothing of it stays open or mapped.
+    Every file is read once; none stays open or mapped.
 
     Raises:
         WeightsError: files missing, damaged, not fitting together, or beyond the bounds that make
@@ -238,7 +238,7 @@ def load_model(
     config, transforms_name, model_id, stated = _stored_config(own, read)
     read(transforms_name)
     transform_files = _needed(beside[transforms_name], transforms_name, TRANSFORMS_FILE)
-    # The bytes go as soon as there are tensors, so that both are not there for long.
+    # The bytes are freed as soon as there are tensors, so that both are not held for long.
     stored_tensors = _tensors(files.pop(ENTROPY_FILE), name)
     transform_tensors = _tensors(transform_files.pop(TRANSFORMS_FILE), transforms_name)
     identity = canonical_id(stated, transform_tensors, stored_tensors)

@@ -65,7 +65,7 @@ class LockedFile:
         return str(PurePosixPath(*PurePosixPath(self.path).parts[2:]))
 
     def located_in(self, models: Path) -> Path:
-        """Where the file is if ``models`` is the folder of all models."""
+        """The path of the file if ``models`` is the folder of all models."""
         return models / self.model / self.name
 
 
@@ -86,10 +86,10 @@ def check_model_name(name: str) -> str:
 
 
 def parse_lock(text: str) -> tuple[LockedFile, ...]:
-    """The entries of a lock in file order; keys it does not know are left alone.
+    """The entries of a lock in file order; unknown keys are ignored.
 
     Raises:
-        WeightsError: not TOML, or an entry that lacks a field, has a bad one, or is there twice.
+        WeightsError: not TOML, or an entry lacks a field, has a bad one, or is listed twice.
     """
     try:
         tree = tomllib.loads(text)
@@ -101,7 +101,7 @@ def parse_lock(text: str) -> tuple[LockedFile, ...]:
 
 
 def parse_files(tables: Any) -> tuple[LockedFile, ...]:
-    """Entries from tables as TOML has them.
+    """Entries from parsed TOML tables.
 
     Raises:
         WeightsError: as `parse_lock`.
@@ -133,7 +133,7 @@ _KIND_WORDS: dict[type, str] = {str: "a string", int: "a whole number"}
 
 
 def format_lock(files: Iterable[LockedFile]) -> str:
-    """The text of a lock, sorted by model and path, so that it changes no more than it must."""
+    """The text of a lock, sorted by model and path, so that changes stay small."""
     blocks = [
         f"[[file]]\nmodel = {json.dumps(file.model)}\npath = {json.dumps(file.path)}\n"
         f'size = {file.size}\nsha256 = "{file.sha256}"\n'
@@ -160,10 +160,10 @@ def read_lock(path: Path) -> tuple[LockedFile, ...]:
 
 
 def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
-    """Enter all files of model ``name`` into the lock beside the folder ``models``.
+    """Add all files of model ``name`` to the lock beside the folder ``models``.
 
-    Entries of other models stay; earlier ones of this model go. Hidden files and the model card
-    are left out.
+    They replace earlier entries of this model; other models keep theirs. Hidden files and the
+    model card are left out.
 
     Returns:
         The entries of this model.

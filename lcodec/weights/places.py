@@ -23,7 +23,7 @@ _ADDED = re.compile(r"([0-9]{1,6})-([0-9a-f]{8})")
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that may hold models, and why it is looked at.
+    """A folder that may hold models, and why it is searched.
 
     ``added`` is the model id, in hexadecimal, for which the folder was made; None for places that
     were not made by adding a model.
@@ -77,14 +77,14 @@ def added_folder() -> Path:
     That is ``$XDG_DATA_HOME``, or ``~/.local/share``; on Windows ``%LOCALAPPDATA%``.
     """
     chosen = os.environ.get("XDG_DATA_HOME", "")
-    if not os.path.isabs(chosen):  # the specification has relative ones ignored
+    if not os.path.isabs(chosen):  # the specification says to ignore relative ones
         chosen = os.environ.get("LOCALAPPDATA", "") if sys.platform == "win32" else ""
     base = Path(chosen) if chosen else Path.home() / ".local" / "share"
     return base / "lcodec" / "weights"
 
 
 def added_place(generation: int, model_id: str) -> Place:
-    """The place of a model that is added, whether or not it is there."""
+    """The place of an added model, whether or not it exists."""
     folder = added_folder() / f"{generation}-{model_id}" / FOLDER_NAME
     return Place(folder, "added", model_id)
 

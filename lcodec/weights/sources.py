@@ -1,8 +1,8 @@
 """Where ``lcodec weights add`` takes models from: folders, wheels, clones, addresses.
 
-A source hands out files by their paths in a lock ("models/<model>/..."). Nobody trusts it:
-`lcodec.weights.add` compares what comes with the catalogue. Standard library only; an address
-brings in pooch.
+A source hands out files by their paths in a lock ("models/<model>/..."). It is not trusted:
+`lcodec.weights.add` compares what it gives with the catalogue. Standard library only, except for
+an address, which needs pooch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lcodec.weights.lock import FOLDER_NAME, LockedFile
 from lcodec.weights.stored import CONFIG_LIMIT, parse_object
 
 Moved = Callable[[int], object]
-"""Is told how many more bytes have come."""
+"""Called with how many more bytes have come."""
 
 _CONFIG = re.compile(rf"{FOLDER_NAME}/[^/]+/config\.json")
 _BLOCK = 1 << 18
@@ -41,7 +41,7 @@ class Source(ABC):
         """Ids, in hexadecimal, of all models in it.
 
         Raises:
-            WeightsError: it cannot be read, or cannot tell.
+            WeightsError: it cannot be read, or cannot list them.
         """
 
     @abstractmethod
@@ -56,11 +56,11 @@ class Source(ABC):
         """
 
     def close(self) -> None:  # noqa: B027
-        """Let go of what it holds; nothing can be taken from it afterwards."""
+        """Release its resources; nothing can be taken from it afterwards."""
 
 
 def is_address(text: str) -> bool:
-    """Whether a source is to be fetched."""
+    """Whether a source is an http(s) address."""
     return bool(re.match(r"https?://", text, re.IGNORECASE))
 
 
@@ -69,7 +69,7 @@ def open_source(text: str, revision: str | None = None) -> Source:
 
     Raises:
         UsageError: a revision of something that is not a folder.
-        WeightsError: nothing that models could be taken from.
+        WeightsError: models cannot be taken from it.
     """
     if revision is not None:
         if not os.path.isdir(text):
@@ -172,7 +172,7 @@ class WheelSource(_Readable):
 
 
 class GitSource(_Readable):
-    """The folder ``models`` as a revision of a local clone had it."""
+    """The folder ``models`` at a revision of a local clone."""
 
     def __init__(self, folder: Path, revision: str) -> None:
         self.name = f"{folder} at {revision}"

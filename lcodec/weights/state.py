@@ -27,7 +27,7 @@ def file_state(path: Path, file: LockedFile) -> FileState:
 
 
 def read_file(path: Path, file: LockedFile) -> tuple[FileState, bytes]:
-    """The file at ``path`` if it is the one that a lock lists."""
+    """The contents of the file at ``path`` if it is the one that a lock lists, else none."""
     try:
         with open_regular(path) as stream:
             if os.fstat(stream.fileno()).st_size != file.size:

@@ -1,4 +1,4 @@
-"""Small files beside weights, which may be damaged or made to cost much. Standard library only."""
+"""Read small files beside weights, which may be damaged or hostile. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 CONFIG_LIMIT = 1 << 16
-"""Bytes of a configuration; those released have about a thousand."""
+"""Most bytes of a configuration; released ones have about a thousand."""
 LOCK_LIMIT = 1 << 20
-"""Bytes of a lock; an entry has about 200."""
+"""Most bytes of a lock; an entry has about 200."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file that is one, opened for reading: a pipe would never answer, a device never end.
+    """Open a regular file for reading: a pipe might never answer, a device never end.
 
     Raises:
         OSError: it cannot be opened, or is something else.
@@ -48,10 +48,11 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object.
+    """Parse a JSON object.
 
     Raises:
-        ValueError: anything else, or nested too deeply, or with numbers that JSON does not have.
+        ValueError: ``data`` is anything else, too long, nested too deeply, or has numbers that JSON
+            does not have.
     """
     if len(data) > CONFIG_LIMIT:
         raise ValueError(f"more than {CONFIG_LIMIT} bytes")

@@ -266,7 +266,7 @@ def test_a_recipe_and_options_over_it(base: list[str], tmp_path: Path) -> None:
         ("depth = 1.5", "depth: 1.5 is not a whole number"),
         ("seed = true", "seed: True is not a whole number"),
         ("fresh = 1", "fresh: 1 is not true or false"),
-        ("crops = '8x64'", "--crops 8x64: SHARE:COUNTxSIDE"),
+        ("crops = '8x64'", "--crops 8x64: expected SHARE:COUNTxSIDE"),
         ("stage = 'all'", "--stage all: must be one of"),
         ("lr = 0", "--lr 0.0: must be above 0"),
         ("a", "recipe.toml: "),
@@ -284,7 +284,7 @@ def test_settings() -> None:
     assert parse_setting("crops=0:8x64") == {"crops": ((0.0, 8, 64),)}
     assert parse_setting("minutes = 3") == {"minutes": 3.0}
     assert parse_setting("stage='joint'") == parse_setting("stage=joint") == {"stage": "joint"}
-    with pytest.raises(UsageError, match="NAME=VALUE is needed"):
+    with pytest.raises(UsageError, match="expected NAME=VALUE"):
         parse_setting("minutes")
 
 
@@ -313,7 +313,7 @@ def test_resuming_keeps_the_options(base: list[str], tmp_path: Path, capsys: Cap
         assert "and keeps it" in capsys.readouterr().err
     (tmp_path / "run" / "run.json").write_text('{"options": {}}')
     assert run(alone) == 3
-    assert "cannot be gone on with; --start can take it" in capsys.readouterr().err
+    assert "cannot be resumed; use it with --start" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: path.stem)

@@ -25,7 +25,7 @@ MISTAKES = [
     (["encode", "a", "--device", "abacus"], "--device"),
     (["encode", "a", "-q", "5", "--target-size", "9KB"], "--quality and --target-size exclude"),
     (["encode", "a", "--target-bpp", "1", "--target-psnr", "30"], "exclude each other"),
-    (["encode", "a", "--target-size", "large"], "'large' is no size"),
+    (["encode", "a", "--target-size", "large"], "'large' is not a size"),
     (["encode", "a", "--target-size", "0"], "at least one byte"),
     (["encode", "a", "--target-bpp", "-1"], "above 0"),
     (["encode", "a", "--target-psnr", "nan"], "above 0"),

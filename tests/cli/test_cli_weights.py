@@ -84,8 +84,8 @@ def test_export_over_transforms_of_others_says_what_to_do(
     arguments = ["weights", "export", str(tmp_path / "run"), "mine", "--models", str(models)]
     assert run(arguments) == 8
     assert capsys.readouterr().err == (
-        f"lcodec: {models / 'transforms'}: are other transforms, of groupedmixer; give these a name"
-        " of their own with `--transforms mine-transforms`, write to another folder with"
+        f"lcodec: {models / 'transforms'}: holds other transforms, used by groupedmixer; name the"
+        " new ones differently with `--transforms mine-transforms`, write to another folder with"
         " `--models DIR`, or replace them with `-f`\n"
     )
     assert run([*arguments, "--transforms", "mine-transforms"]) == 0

@@ -143,7 +143,7 @@ def test_only_one_of_both_ways_to_set_them() -> None:
     assert chosen(5, None).pixels == 5
     with pytest.raises(UsageError, match="exclude each other"):
         chosen(5, DecoderLimits())
-    with pytest.raises(UsageError, match="DecoderLimits are needed"):
+    with pytest.raises(UsageError, match=r"limits must be lcodec\.DecoderLimits"):
         chosen(None, 3)  # type: ignore[arg-type]
     for field in fields(DecoderLimits):
         for value in (0, 1.5, True, None, "9"):

@@ -85,7 +85,7 @@ def test_other_pictures_are_refused(pictures: Path, tmp_path: Path) -> None:
     Trainer(o, CONFIG).run()
     (tmp_path / "other").mkdir()
     Image.fromarray(picture(150, 200)).save(tmp_path / "other" / "a.png")
-    with pytest.raises(InputError, match="other pictures than the run began with"):
+    with pytest.raises(InputError, match="not the pictures that the run began with"):
         Trainer(replace(o, data=tmp_path / "other", resume=True), CONFIG)
 
 

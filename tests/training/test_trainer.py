@@ -169,7 +169,7 @@ def test_latents_serve_the_whole_schedule(pictures: Path, tmp_path: Path) -> Non
     assert LatentCrops.load(tmp_path / "b" / "latents.safetensors").side == 128
     larger = replace(later, run=tmp_path / "c", latents=tmp_path / "b" / "latents.safetensors")
     larger = replace(larger, crops=((0.0, 1, 64), (0.9, 1, 192)))
-    with pytest.raises(InputError, match="latents of 128 pixels, 192 are asked for"):
+    with pytest.raises(InputError, match="crops of 128 pixels, 192 needed"):
         Trainer(larger, CONFIG)
 
 

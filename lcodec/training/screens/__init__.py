@@ -1,4 +1,4 @@
-"""Screens drawn by chance: what screenshots consist of, for training beside photographs."""
+"""Randomly generated screens: synthetic screenshots, for training alongside photographs."""
 
 from lcodec.training.screens.desktop import SIDES, draw_screen, draw_screens
 

@@ -1,4 +1,4 @@
-"""A picture to draw on, with a theme and a way to smooth text."""
+"""A picture to draw on, with a theme and a kind of text smoothing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Smoothing = Literal["none", "gray", "subpixel"]
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours and faces that belong together.
+    """Colours and text style of a screen or window.
 
     Attributes:
-        back, panel, line, ink, faint, accent: of pages, of bars and buttons, of borders, of text,
-            of lesser text, and of what stands out.
-        marks: for code, plots and icons.
-        smoothing: of text.
-        size: of running text, in pixels to the em.
+        back, panel, line, ink, faint, accent: colours of pages, of bars and buttons, of borders,
+            of text, of secondary text, and of highlights.
+        marks: colours for code, plots and icons.
+        smoothing: antialiasing of text.
+        size: size of running text, in pixels per em.
     """
 
     back: Colour
@@ -39,7 +39,7 @@ class Theme:
 
 
 def draw_theme(random: np.random.Generator) -> Theme:
-    """A light or a dark theme."""
+    """A random light or dark theme."""
     tint = random.integers(-6, 7, 3)
 
     def gray(level: float) -> Colour:
@@ -72,7 +72,7 @@ def draw_theme(random: np.random.Generator) -> Theme:
 
 
 def vivid(random: np.random.Generator, dark: bool = False) -> Colour:
-    """A saturated colour, bright enough for a dark ground."""
+    """A random saturated colour; with ``dark``, bright enough for a dark background."""
     colour = random.integers(0, 256, 3).astype(float)
     colour = (colour - colour.min()) * (255.0 / max(1.0, float(np.ptp(colour))))
     low, high = (90, 255) if dark else (0, 200)
@@ -85,7 +85,7 @@ def _colour(values: np.ndarray) -> Colour:
 
 
 class Canvas:
-    """Draws on ``image`` in a theme; everything outside of it is cut off."""
+    """Draws on ``image`` in a theme; everything outside it is clipped."""
 
     def __init__(self, random: np.random.Generator, theme: Theme, sides: tuple[int, int]) -> None:
         """``sides`` are width and height."""
@@ -110,11 +110,11 @@ class Canvas:
         return other
 
     def paste(self, other: Canvas, x: int, y: int) -> None:
-        """Put another canvas here."""
+        """Paste another canvas with its top left at (x, y)."""
         self.image.paste(other.image, (x, y))
 
     def face(self, look: Look, size: int, bold: bool = False) -> Face:
-        """A font by chance."""
+        """A random font."""
         group = [face for face in faces()[look] if face.bold == bold] or list(faces()[look])
         return Face(load(group[self.random.integers(len(group))].path, size), size)
 
@@ -134,7 +134,7 @@ class Canvas:
         return end
 
     def _subpixels(self, x: int, y: int, words: str, face: Face, ink: Colour) -> None:
-        """Red, green and blue lie side by side: each samples the outline a third of a pixel on."""
+        """Write text with subpixel smoothing: red, green and blue are a third of a pixel apart."""
         width = min(int(face.font.getlength(words)) + 4, self.width - x)
         height = min(int(1.5 * face.size) + 2, self.height - y)
         if width < 1 or height < 1:
@@ -155,12 +155,12 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Face:
-    """A font at its size."""
+    """A font at a size, in pixels per em."""
 
     font: ImageFont.FreeTypeFont
     size: int
 
     @property
     def line(self) -> int:
-        """Distance of lines, in pixels."""
+        """Line spacing, in pixels."""
         return round(1.35 * self.size)

@@ -1,4 +1,4 @@
-"""What windows show: editors, terminals, documents, tables, forms, plots, icons, photographs."""
+"""Contents of windows: editors, terminals, documents, tables, forms, plots, icons, photographs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def editor(canvas: Canvas) -> None:
 
 
 def terminal(canvas: Canvas) -> None:
-    """Commands and what they answer, down to a cursor."""
+    """Commands and their output, down to a cursor."""
     theme, random = canvas.theme, canvas.random
     face = canvas.face("mono", theme.size)
     prompt = f"{canvas.writer.word()}@{canvas.writer.word()}:~$ "
@@ -57,7 +57,7 @@ def terminal(canvas: Canvas) -> None:
 
 
 def document(canvas: Canvas) -> None:
-    """Headings, paragraphs, links and rules; now and then a picture's place."""
+    """Headings, paragraphs, links and rules."""
     theme, random = canvas.theme, canvas.random
     look: Look = "serif" if random.random() < 0.4 else "sans"
     body, heading = canvas.face(look, theme.size), canvas.face(look, round(1.7 * theme.size), True)
@@ -88,7 +88,7 @@ def document(canvas: Canvas) -> None:
 
 
 def table(canvas: Canvas) -> None:
-    """Rows of words and figures, headed, ruled or banded."""
+    """Rows of words and numbers with a header, ruled or banded."""
     theme, random = canvas.theme, canvas.random
     face, bold = canvas.face("sans", theme.size), canvas.face("sans", theme.size, True)
     widths = random.integers(4 * theme.size, 12 * theme.size, 12)
@@ -112,7 +112,7 @@ def table(canvas: Canvas) -> None:
 
 
 def form(canvas: Canvas) -> None:
-    """Labels, fields, buttons, check marks and sliders."""
+    """Labels, fields, buttons, check boxes and sliders."""
     theme, random, pen = canvas.theme, canvas.random, canvas.pen
     face = canvas.face("sans", theme.size)
     pen.rectangle((0, 0, canvas.width, canvas.height), fill=theme.panel)
@@ -186,7 +186,7 @@ def plot(canvas: Canvas) -> None:
 
 
 def icons(canvas: Canvas) -> None:
-    """A grid of simple shapes with names below."""
+    """A grid of simple shapes with captions."""
     theme, random, pen = canvas.theme, canvas.random, canvas.pen
     face = canvas.face("sans", max(9, theme.size - 2))
     size = int(random.choice([24, 32, 48, 64]))
@@ -223,7 +223,7 @@ def _star(
 
 
 def gradient(canvas: Canvas) -> None:
-    """A run from one colour to another, sometimes with large words on it."""
+    """A linear gradient between two colours, sometimes with a large title on it."""
     random = canvas.random
     ends = random.integers(0, 256, (2, 3)).astype(np.float32)
     h, w = canvas.height, canvas.width
@@ -233,7 +233,7 @@ def gradient(canvas: Canvas) -> None:
     )
     share = ((run - run.min()) / max(1e-6, float(np.ptp(run))))[..., None]
     mixed = ends[0] + share * (ends[1] - ends[0])
-    if random.random() < 0.5:  # dithered as graphics cards do it, or in steps
+    if random.random() < 0.5:  # dithered as graphics cards do it, or banded
         mixed = mixed + random.uniform(-0.5, 0.5, mixed.shape)
     canvas.image.paste(Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8)))
     if random.random() < 0.5:
@@ -242,7 +242,7 @@ def gradient(canvas: Canvas) -> None:
 
 
 def photograph(pictures: Sequence[Pixels]) -> Content:
-    """A part of one of ``pictures``, at its own size or made smaller."""
+    """A part of one of ``pictures``, shrunk, or enlarged if it is smaller than the canvas."""
 
     def show(canvas: Canvas) -> None:
         random = canvas.random
@@ -266,4 +266,4 @@ CONTENTS: tuple[Content, ...] = (
     plot,
     icons,
 )
-"""As often as they are met."""
+"""Contents, repeated by how often they occur."""

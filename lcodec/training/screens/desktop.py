@@ -1,4 +1,4 @@
-"""Whole screens: windows with bars and borders over a background, or one window alone."""
+"""Whole screens: windows with bars and borders over a background, or a single window."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from lcodec.training.screens.canvas import Canvas, draw_theme, vivid
 from lcodec.training.screens.contents import CONTENTS, Content, gradient, photograph
 
 SIDES = (1024, 768)
-"""Width and height of the screens that are trained on."""
+"""Width and height of the screens used for training, in pixels."""
 
 
 def draw_screen(
     seed: int, sides: tuple[int, int] = SIDES, photographs: Sequence[Pixels] = ()
 ) -> Pixels:
-    """A screen (H, W, 3) of ``sides`` width and height; equal seeds and fonts, equal screens.
+    """A screen (H, W, 3), ``sides`` = (W, H); equal seeds and fonts give equal screens.
 
-    Photographs show now and then in windows and behind them.
+    Photographs appear now and then in windows and behind them.
 
     Raises:
         UsageError: there are no fonts.
@@ -56,7 +56,7 @@ def draw_screen(
 def draw_screens(
     count: int, seed: int, sides: tuple[int, int] = SIDES, photographs: Sequence[Pixels] = ()
 ) -> list[Pixels]:
-    """So many screens, drawn by all cores."""
+    """``count`` screens, as `draw_screen`, drawn on all cores."""
     seeds = [1000 * seed + number for number in range(count)]
     return on_all_cores(lambda one: draw_screen(one, sides, photographs), seeds)
 
@@ -68,7 +68,7 @@ def _plain(canvas: Canvas) -> None:
 def _window(
     canvas: Canvas, contents: Sequence[Content], place: tuple[int, int, int, int], framed: bool
 ) -> None:
-    """A window at x, y of a width and a height; its own bar, and perhaps two contents."""
+    """A window, ``place`` = (x, y, width, height), with one or two contents."""
     random, theme = canvas.random, canvas.theme
     x, y, w, h = place
     bar = round(1.9 * theme.size) if framed else 0
@@ -115,7 +115,7 @@ def _shadow(canvas: Canvas, place: tuple[int, int, int, int]) -> None:
 
 
 def _bar(canvas: Canvas) -> None:
-    """A task bar at the top or the bottom."""
+    """A task bar at the top or bottom."""
     random, theme = canvas.random, canvas.theme
     height = round(2.4 * theme.size)
     y = 0 if random.random() < 0.5 else canvas.height - height

@@ -1,4 +1,4 @@
-"""Fonts that come with Python packages, by what they look like."""
+"""Fonts that come with Python packages, by look."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lcodec.errors import UsageError
 Look = Literal["sans", "mono", "serif"]
 
 _PLACES = {
-    # Package: where its fonts lie in it.
+    # Package: its folder of fonts.
     "matplotlib": "mpl-data/fonts/ttf",
     "font_hanken_grotesk": "files",
     "font_manrope": "files",
@@ -38,10 +38,10 @@ class Face(NamedTuple):
 
 @lru_cache(maxsize=1)
 def faces() -> dict[Look, tuple[Face, ...]]:
-    """The faces found, by look; at least one each.
+    """The faces found, by look; at least one regular face each.
 
     Raises:
-        UsageError: there are none.
+        UsageError: a look has none.
     """
     found: dict[Look, list[Face]] = {look: [] for look in _LOOKS}
     for package, place in _PLACES.items():
@@ -60,5 +60,5 @@ def faces() -> dict[Look, tuple[Face, ...]]:
 
 @lru_cache(maxsize=256)
 def load(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """The font at ``size`` pixels to the em."""
+    """The font at ``size`` pixels per em."""
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)

@@ -1,4 +1,4 @@
-"""Texts that look like something: prose, code, commands, figures."""
+"""Random text that looks like prose, code, commands or numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Piece(NamedTuple):
 
 
 class Writer:
-    """Writes by chance, in one script."""
+    """Writes random text in one script: mostly Latin, sometimes Greek or Cyrillic."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
@@ -40,7 +40,7 @@ class Writer:
         return choices[int(self._random.integers(len(choices)))]
 
     def word(self) -> str:
-        """One word in small letters."""
+        """One word in lower case."""
         if self._alphabet is not None:
             return "".join(self._one(self._alphabet) for _ in range(self._random.integers(2, 10)))
         if self._random.random() < 0.35:
@@ -55,14 +55,14 @@ class Writer:
         return " ".join(self.word() for _ in range(self._random.integers(1, 5))).capitalize()
 
     def sentence(self) -> str:
-        """Some words and an end."""
+        """Some words and a final mark."""
         words = [self.word() for _ in range(self._random.integers(4, 16))]
         if len(words) > 8:
             words[self._random.integers(2, 7)] += ","
         return " ".join(words).capitalize() + self._one([".", ".", ".", "?", ":"])
 
     def number(self) -> str:
-        """A figure as tables have them."""
+        """A number, percentage or date, as in tables."""
         random = self._random
         kind = random.integers(0, 5)
         if kind == 0:
@@ -80,7 +80,7 @@ class Writer:
         return ("_" if self._random.random() < 0.8 else "").join(parts)
 
     def code(self) -> list[Piece]:
-        """A line of code in pieces."""
+        """A line of code, as pieces."""
         random = self._random
         indent = Piece("plain", "    " * int(random.integers(0, 4)))
         one, other = self.name(), self.name()
@@ -111,13 +111,13 @@ class Writer:
                 return [indent, Piece("plain", f"{one} = {other}("), text, Piece("plain", ")")]
 
     def command(self) -> str:
-        """What one types at a prompt."""
+        """A command line."""
         marks = ("-", "--", "", "", "./")
         rest = [self._one(marks) + self.name() for _ in range(self._random.integers(0, 4))]
         return " ".join([self._one(_COMMANDS), *rest])
 
     def output(self) -> str:
-        """What a program answers."""
+        """A line of a program's output."""
         random = self._random
         if random.random() < 0.4:
             size = int(10 ** random.uniform(1, 7))
