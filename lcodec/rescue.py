@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,8 @@ from lcodec.errors import FormatError, LcodecError
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
+from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.pixels import LatentArea, empty_samples
-from lcodec.pipeline.tiles import tile_areas
 from lcodec.progress import Progress, no_progress
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
@@ -33,16 +33,25 @@ class Salvaged:
         decoded: the picture; lost tiles are mid-gray.
         lost: numbers of the tiles that are lost.
         faults: what was found to be wrong; empty for a sound file.
+        partial: number of the tile in which a truncated file ends, and the share of its latents
+            that has arrived; the others are the likeliest. Empty if there is no such tile.
     """
 
     decoded: Decoded
     lost: tuple[int, ...]
     faults: tuple[str, ...]
+    partial: dict[int, float] = field(default_factory=dict)
 
     @property
     def boxes(self) -> list[dict[str, int]]:
         """The lost tiles: ``index``, ``left``, ``top``, ``width``, ``height`` in pixels."""
         return container.boxes(self.decoded.header, self.lost)
+
+    @property
+    def partial_boxes(self) -> list[dict[str, float]]:
+        """The tiles of ``partial``, as `boxes`, with ``arrived``, 0 to 1."""
+        places = container.boxes(self.decoded.header, self.partial)
+        return [{**box, "arrived": self.partial[box["index"]]} for box in places]
 
 
 def salvage(
@@ -57,7 +66,9 @@ def salvage(
     """Decode what is sound in a file; lost tiles become mid-gray, lost alpha opaque.
 
     Tiles whose symbols are not those that were encoded count as lost. Up to some 180 pixels
-    beside a lost tile are decoded without its latents and may differ a little.
+    beside a lost tile are decoded without its latents and may differ a little. Of the tile in which
+    a truncated file ends, the groups of latents that have arrived are decoded and the others
+    predicted from them: it is blurred rather than gray.
 
     Raises:
         FormatError: not a ``.lic`` file, or its header is lost.
@@ -84,6 +95,7 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
         (codec.loaded.config.transforms.latent, area.rows.stop, area.columns.stop), np.int16
     )
     lost = _decode_tiles(codec, found, y, faults, watch, progress)
+    partial = _decode_cut(codec, found, y, lost, faults, watch)
     with watch.stage("synthesis"):
         pixels = codec._pixels.synthesise(y, header, progress)
     for number in lost:
@@ -91,7 +103,7 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
         pixels[top:bottom, left:right] = (np.iinfo(pixels.dtype).max + 1) // 2
     alpha = _alpha(found, faults)
     picture = sidedata.assemble(pixels, alpha, _metadata(found.extra, faults))
-    return Salvaged(Decoded(picture, header, watch.seconds), tuple(lost), tuple(faults))
+    return Salvaged(Decoded(picture, header, watch.seconds), tuple(lost), tuple(faults), partial)
 
 
 def _decode_tiles(
@@ -127,6 +139,29 @@ def _decode_tiles(
         del areas[match[0].number]
     progress("decoding", len(tiles), len(tiles))
     return sorted(areas)
+
+
+def _decode_cut(
+    codec: Codec,
+    found: Survey,
+    y: NDArray[np.int16],
+    lost: list[int],
+    faults: list[str],
+    watch: Stopwatch,
+) -> dict[int, float]:
+    """Put what there is of the tile that the file ends in into y; it is not ``lost`` then."""
+    if found.cut is None or found.cut.number not in lost:
+        return {}
+    number = found.cut.number
+    tile = tile_areas(found.header)[number]
+    try:
+        part, share = codec._latents.decode_cut_tile(found.header, tile, found.cut.payload, watch)
+    except FormatError:
+        return {}  # its hyper stream is damaged
+    y[:, tile.rows, tile.columns] = part
+    lost.remove(number)
+    faults.append(f"tile {number} is cut off: {100 * share:.0f} % of its latents have arrived")
+    return {number: share}
 
 
 def _alpha(found: Survey, faults: list[str]) -> Samples | None:

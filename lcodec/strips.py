@@ -26,8 +26,9 @@ from lcodec.picture import Samples
 from lcodec.picture.rowfiles import Written
 from lcodec.picture.rows import Rows
 from lcodec.pipeline import sidedata
+from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.pixels import LatentArea
-from lcodec.pipeline.tiles import BitTally, tile_areas
+from lcodec.pipeline.tiles import BitTally
 from lcodec.progress import Progress, no_progress
 from lcodec.region import Region
 from lcodec.startup import suit_threads

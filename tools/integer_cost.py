@@ -17,7 +17,7 @@ import torch
 
 from lcodec.codec import Codec
 from lcodec.picture import Picture, load
-from lcodec.pipeline.tiles import tile_areas
+from lcodec.pipeline.areas import tile_areas
 from lcodec.training.export import export_run, load_run
 from lcodec.twin.codec import TwinCodec
 

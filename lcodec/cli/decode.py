@@ -151,6 +151,7 @@ class _Work:
         status = Exit.SUCCESS
         if salvaged is not None:
             record |= {"lost_tiles": salvaged.boxes, "faults": list(salvaged.faults)}
+            record |= {"partial_tiles": salvaged.partial_boxes}
             messages.warn(shown, losses(salvaged))
             status = Exit.SALVAGED if salvaged.faults else status
         messages.record(record | {"notes": list(notes), "seconds": seconds, "stages": stages})

@@ -87,6 +87,7 @@ def _survey(name: str) -> dict[str, Any] | None:
         "tiles": found.header.tile_count,
         "sound_tiles": len(found.tiles),
         "lost_tiles": boxes(found.header, found.lost),
+        "cut_tile": None if found.cut is None else found.cut.number,
         "faults": found.faults,
     }
 
@@ -105,6 +106,8 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
         lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
     if len(lost) > _LISTED:
         lines.append(f"    and {len(lost) - _LISTED} more; `--json` lists all")
+    if left["cut_tile"] is not None:
+        lines.append(f"  tile {left['cut_tile']} is cut off; what has arrived of it can be decoded")
     return "\n".join(lines)
 
 

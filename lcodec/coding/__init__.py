@@ -6,7 +6,7 @@ entries, `rangecoder` codes them, `ports` joins the coder to the coding loop.
 """
 
 from lcodec.coding.checksum import symbol_checksum
-from lcodec.coding.ports import DecodePort, EncodePort, SymbolPort, SymbolSink
+from lcodec.coding.ports import CutPort, DecodePort, EncodePort, SymbolPort, SymbolSink
 from lcodec.coding.rangecoder import BitCounter, SymbolDecoder, SymbolEncoder, symbol_bits
 from lcodec.coding.tables import scale_levels
 from lcodec.integer.profile import SCALE_LEVELS, SYMBOL_LIMIT
@@ -15,6 +15,7 @@ __all__ = [
     "SCALE_LEVELS",
     "SYMBOL_LIMIT",
     "BitCounter",
+    "CutPort",
     "DecodePort",
     "EncodePort",
     "SymbolDecoder",

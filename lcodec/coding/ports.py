@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from lcodec.coding.rangecoder import SymbolDecoder
 from lcodec.coding.residual import IntArray
+from lcodec.errors import FormatError
+from lcodec.integer.profile import SYMBOL_LIMIT
 
 
 class SymbolSink(Protocol):
@@ -58,3 +60,31 @@ class DecodePort:
     def exchange(self, group: int, mean: IntArray, index: IntArray) -> NDArray[np.int32]:
         """See SymbolPort. Raises FormatError if the stream is damaged."""
         return self._decoder.get(mean, index)
+
+
+class CutPort:
+    """Decodes the symbols from a stream that is cut off; missing ones are the likeliest.
+
+    A group counts as missing if any of it may depend on bytes that are not there, and so do all
+    groups after it. ``arrived`` and ``asked`` count symbols.
+    """
+
+    def __init__(self, decoder: SymbolDecoder) -> None:
+        self.arrived = self.asked = 0
+        self._decoder: SymbolDecoder | None = decoder
+
+    def exchange(self, group: int, mean: IntArray, index: IntArray) -> NDArray[np.int32]:
+        """See SymbolPort."""
+        self.asked += mean.size
+        if self._decoder is not None:
+            try:
+                symbols = self._decoder.get(mean, index)
+            except FormatError:
+                self._decoder = None
+            else:
+                if self._decoder.certain:
+                    self.arrived += mean.size
+                    return symbols
+                self._decoder = None
+        likeliest = (np.asarray(mean, np.int32) + 8) >> 4
+        return likeliest.clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)

@@ -95,6 +95,15 @@ class SymbolDecoder:
             raise FormatError("a coded stream is damaged: a symbol is out of range")
         return symbols.reshape(np.shape(mean))
 
+    @property
+    def certain(self) -> bool:
+        """Whether everything decoded so far came from words that are there.
+
+        The decoder looks two words ahead of those that are settled; the encoder counts one of
+        them.
+        """
+        return 4 * (self._echo.word_count() + 1) <= len(self._data)
+
     def finish(self) -> None:
         """Raises FormatError unless the decoded symbols make up the stream exactly."""
         if not self._coder.maybe_exhausted():

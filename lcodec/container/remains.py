@@ -13,7 +13,7 @@ from lcodec.container.reader import Buffer, as_view
 from lcodec.container.sections import ALPHA, END, EXIF, ICC, PACKED, TILE, XMP, Section
 from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
 from lcodec.container.varint import Cursor
-from lcodec.errors import FormatError
+from lcodec.errors import FormatError, UsageError
 from lcodec.limits import Ancillary, DecoderLimits, chosen
 
 _KNOWN = frozenset((TILE, ALPHA, ICC, EXIF, XMP, PACKED))
@@ -44,6 +44,8 @@ class Survey:
         tiles: sound tiles in file order.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
+        cut: the tile that the file ends in, with a complete hyper stream and the beginning of its
+            latent stream; nothing tells whether these are damaged.
         faults: what is wrong, in file order; empty if the file is sound.
     """
 
@@ -52,6 +54,7 @@ class Survey:
     tiles: list[FoundTile] = field(default_factory=list)
     alpha: bytes | None = None
     extra: list[Section] = field(default_factory=list)
+    cut: FoundTile | None = None
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -83,7 +86,7 @@ def survey(
     for piece in _pieces(view, first.end):
         if isinstance(piece, _Gap):
             found.faults.append(piece.fault)
-            runs.append(_Run(tiles_before=piece.tiles))
+            runs.append(_Run(tiles_before=piece.tiles, cut=piece.cut))
         elif piece.type == TILE:
             try:
                 runs[-1].tiles.append(decode_tile(Cursor(piece.payload)).copy())
@@ -100,6 +103,7 @@ def survey(
     if not ended and not found.faults:
         found.faults.append("truncated")
     found.tiles = list(_numbered(runs, found.header.tile_count, ended))
+    found.cut = _cut(found, runs)
     return found
 
 
@@ -109,12 +113,14 @@ class _Run:
 
     tiles_before: int | None = 0
     tiles: list[TilePayload] = field(default_factory=list)
+    cut: TilePayload | None = None  # the beginning of a tile that the file ends in, before the run
 
 
 @dataclass(frozen=True)
 class _Gap:
     fault: str
     tiles: int | None
+    cut: TilePayload | None = None
 
 
 @dataclass(frozen=True)
@@ -169,10 +175,47 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
             continue
         after = next(_search(view, start + 1, budget), None)
         if after is None:
-            yield _Gap(f"damaged or truncated from byte {start} on", None)
+            yield _Gap(f"damaged or truncated from byte {start} on", None, _beginning(view, start))
             return
         yield _Gap(f"damaged: bytes {start} to {after - 1}", None)
         start = after
+
+
+def _beginning(view: memoryview, start: int) -> TilePayload | None:
+    """What there is of a TILE section at ``start`` that reaches beyond the end of the file.
+
+    None if there is no such section, or its hyper stream is not complete.
+    """
+    cursor = Cursor(view, start)
+    try:
+        if cursor.u8("type") != TILE:
+            return None
+        end = cursor.uvarint("length", _LARGEST_TILE) + cursor.pos
+        if end + 4 <= len(view):
+            return None  # all of it is there, so it is damaged in some other way
+        payload = Cursor(view, cursor.pos, min(end, len(view)))
+        checksum = payload.u32("symbol checksum")
+        hyper = payload.take(payload.uvarint("hyper stream length", _LARGEST_TILE), "hyper stream")
+        latent = payload.take(payload.remaining // WORD_SIZE * WORD_SIZE, "latent stream")
+        return TilePayload(checksum, bytes(hyper), bytes(latent))
+    except (FormatError, UsageError):
+        return None
+
+
+def _cut(found: Survey, runs: list[_Run]) -> FoundTile | None:
+    """The tile that the file ends in, if its number is known."""
+    payload = runs[-1].cut
+    if payload is None:
+        return None
+    number: int | None = 0
+    if runs[-2].tiles:
+        last = found.tiles[-1].number
+        number = None if last is None else last + 1
+    elif len(runs) > 2:
+        number = None
+    if number is None or number >= found.header.tile_count:
+        return None
+    return FoundTile(number, payload)
 
 
 def _stated(view: memoryview, start: int) -> tuple[str, int | None]:

@@ -13,8 +13,9 @@ from lcodec.container import Alpha, Header, TileSource
 from lcodec.nets.blockwise import LatentSpan
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
+from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, empty_samples
-from lcodec.pipeline.tiles import LatentCoder, TileArea, tile_areas
+from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, no_progress
 from lcodec.region import Region
 from lcodec.timing import Stopwatch

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.coding import (
+    CutPort,
     DecodePort,
     EncodePort,
     SymbolDecoder,
@@ -34,6 +35,7 @@ from lcodec.errors import FormatError, MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.counting import CountingEncoder
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
@@ -49,32 +51,6 @@ class BitTally:
 
     bits_y: float = 0.0
     bits_z: float = 0.0
-
-
-@dataclass(frozen=True)
-class TileArea:
-    """Position of one tile on the latent grid."""
-
-    number: int
-    rows: slice
-    columns: slice
-
-    @property
-    def extent(self) -> Extent:
-        h, w = self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
-        s = HYPER_STRIDE
-        return Extent(h, w, -(-h // s) * s, -(-w // s) * s)
-
-
-def tile_areas(header: Header) -> list[TileArea]:
-    """All tiles in the order of the file."""
-    areas = []
-    for number in range(header.tile_count):
-        left, top, right, bottom = header.tile_box(number)
-        rows = slice(top // PATCH, -(-bottom // PATCH))
-        columns = slice(left // PATCH, -(-right // PATCH))
-        areas.append(TileArea(number, rows, columns))
-    return areas
 
 
 @dataclass(frozen=True)
@@ -295,6 +271,20 @@ class LatentCoder:
                     return tile, y[0, :, : extent.h, : extent.w].astype(np.int16)
         return None
 
+    def decode_cut_tile(
+        self, header: Header, tile: TileArea, payload: TilePayload, watch: Stopwatch
+    ) -> tuple[NDArray[np.int16], float]:
+        """y (M, h, w) of a tile whose latent stream ends early, and the share of it that is known.
+
+        The rest is the likeliest, given what is known. Nothing is checked but the hyper stream.
+
+        Raises:
+            FormatError: the hyper stream is damaged.
+        """
+        port = CutPort(SymbolDecoder(payload.latent))
+        y, _ = self._decode_batch(header, [tile], [payload], watch, cut=port)
+        return y[0, :, : tile.extent.h, : tile.extent.w].astype(np.int16), port.arrived / port.asked
+
     def _decode_batch(
         self,
         header: Header,
@@ -303,6 +293,7 @@ class LatentCoder:
         watch: Stopwatch,
         channels: int | None = None,
         checked: bool = True,
+        cut: CutPort | None = None,
     ) -> tuple[Symbols, Symbols]:
         """y (tiles, M, h, w) and z (tiles, hyper, h/4, w/4) of tiles of one extent."""
         model, extent = self.loaded.entropy, tiles[0].extent
@@ -315,7 +306,7 @@ class LatentCoder:
             decoder.finish()
         z = np.stack(z_parts)
         decoders = [SymbolDecoder(payload.latent) for payload in payloads]
-        ports: list[SymbolPort] = [DecodePort(decoder) for decoder in decoders]
+        ports: list[SymbolPort] = [cut or DecodePort(decoder) for decoder in decoders]
         stop = len(mask)
         if channels is not None:
             stop = groups_of(model, self.latent, channels, extent)
@@ -323,7 +314,7 @@ class LatentCoder:
             z_hat = torch.from_numpy(z).to(self.loaded.device)
             coded = code_latents(model, z_hat, header.quality, ports, mask, watch, stop)
             symbols = coded.cpu().numpy()
-        if stop < len(mask):
+        if stop < len(mask) or cut is not None:
             return symbols, z
         for decoder in decoders:
             decoder.finish()
