@@ -113,5 +113,5 @@ def published_curve(name: str) -> Curve:
     """
     curves = published_curves()
     if name not in curves:
-        raise UsageError(f"unknown curve `{name}`, known are: {' '.join(curves)}")
+        raise UsageError(f"unknown curve `{name}`; known curves: {' '.join(curves)}")
     return curves[name]

@@ -349,7 +349,7 @@ def test_archive_as_source(folder: Path, capsys: Capture) -> None:
     expected = lcodec.encode(folder / "in" / "c.jpg", 30)
     assert (folder / "out" / "deep" / "c.lic").read_bytes() == expected
     assert run(["batch", str(folder / "in"), f"zip://out::{path}"]) == 8
-    assert "zip:// cannot be written to" in capsys.readouterr().err
+    assert "zip:// is read-only" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("tiny_model")
@@ -369,12 +369,12 @@ def test_memory_is_of_one_process(folder: Path, capsys: Capture) -> None:
     [
         (["nostore://x", "out"], 2, "nostore://x: Protocol not known: nostore"),
         (["in", "s3://pictures/x", "-p"], 2, "`--preserve`"),
-        (["in", "https://host/x"], 8, "https:// cannot be written to"),
+        (["in", "https://host/x"], 8, "https:// is read-only"),
         (["in", "out", "--address", "auto"], 2, "need `--engine ray`"),
         (["in", "out", "--actor-cpus", "2"], 2, "need `--engine ray`"),
         (["in", "out", "--engine", "spark"], 2, "--engine"),
-        (["in", "out-{0..3}.tar"], 2, "shards are made of shards"),
-        (["in", "a.tar", "out"], 2, "shards and other sources in one batch"),
+        (["in", "out-{0..3}.tar"], 2, "shards can only be made from shards"),
+        (["in", "a.tar", "out"], 2, "shards and other sources cannot be mixed"),
         (["a.tar", "out", "--base", "in"], 2, "`--base` is for files"),
         (["in", "out", "--engine", "ray", "--threads", "2"], 2, "`--threads`"),
         (

@@ -203,7 +203,7 @@ def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:
         {"step": 7, "loss": 2.5},
     ]
     assert printed.err.splitlines() == [
-        "lcodec: warning: 2 steps up to 5 not finite: changed nothing",
+        "lcodec: warning: 2 steps up to 5 not finite: skipped",
         f"{tmp_path / 'run'}: 7 steps, 1 skipped, loss 2.5432",
         f"next: lcodec weights export {tmp_path / 'run'} run --transforms run-transforms",
     ]
