@@ -97,7 +97,7 @@ def test_strips_of_several(tmp_path: Path, tiny_model: Path, capsys: Capture) ->
         (["decode", "a.lic", "--region", "0,0,1x1", "--salvage"], "no `--region` and no `--scale`"),
         (["encode", "b.png", "-", "--strips"], "standard streams"),
         (["encode", "b.png", "--strips", "-e", "1"], "cannot be combined"),
-        (["encode", "b.png", "b.npy"], "a .lic file is written"),
+        (["encode", "b.png", "b.npy"], "the output is a .lic file"),
     ],
 )
 def test_what_does_not_go_together(

@@ -192,7 +192,7 @@ def test_an_entropy_model_from_elsewhere(base: list[str], tmp_path: Path, capsys
     assert run([*base, *words, "memplusplus"]) == 2
     assert "groupedmixer has nothing for --model memplusplus" in capsys.readouterr().err
     assert run([*base, "--start", start, "--entropy", str(tmp_path)]) == 3
-    assert "not the folder of a run or of a released model" in capsys.readouterr().err
+    assert "not the folder of a run or a released model" in capsys.readouterr().err
 
 
 def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:

@@ -223,7 +223,7 @@ def test_unsuitable_arrays() -> None:
         with pytest.raises(UsageError):
             from_array(bad)  # type: ignore[arg-type]
     for alpha in (np.zeros((4, 5), np.uint8), np.zeros((4, 6), np.uint16)):
-        with pytest.raises(UsageError, match="does not go with"):
+        with pytest.raises(UsageError, match="does not match"):
             Picture(RGB, alpha=alpha)
     big_endian = from_array(DEEP.astype(">u2"))
     assert big_endian.pixels.dtype == np.uint16 and np.array_equal(channels(big_endian), DEEP)

@@ -201,7 +201,7 @@ def test_in_the_viewer_of_the_system(
         (["-"], 2, "standard input cannot"),
         (["nowhere.lic"], 3, "no such file or folder"),
         (["a.png", "--browser"], 4, "not a .lic file but a PNG picture"),
-        (["empty", "--browser"], 3, "there are no .lic files"),
+        (["empty", "--browser"], 3, "contains no .lic files"),
     ],
 )
 def test_mistakes(
