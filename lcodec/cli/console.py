@@ -91,7 +91,7 @@ def refuse_terminal_output() -> None:
         UsageError: standard output is a terminal.
     """
     if sys.stdout.isatty():
-        raise UsageError("standard output is a terminal, not written to: name a file or use a pipe")
+        raise UsageError("standard output is a terminal: name a file or use a pipe")
 
 
 def refuse_terminal_input() -> None:

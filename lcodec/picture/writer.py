@@ -169,7 +169,7 @@ def _fit_metadata(data: Metadata, target: _Format) -> tuple[Metadata, list[str]]
 
 def _save_stdout(picture: Picture, suffix: str) -> None:
     if sys.stdout.isatty():
-        raise UsageError("standard output is a terminal, not written to: name a file or use a pipe")
+        raise UsageError("standard output is a terminal: name a file or use a pipe")
     buffer = io.BytesIO()
     _encode(picture, suffix, buffer, "standard output")
     try:
