@@ -1,1 +1,1 @@
-"""Measurements of speed: stages, against another commit, several processes at once, peers."""
+"""Speed measurements: stages, against another commit, several processes at once, other codecs."""

@@ -1,10 +1,10 @@
-"""Several processes at once beside one alone: how much longer each takes.
+"""How much longer each of several processes takes at once than one alone.
 
     python -m benchmarks.fairness [--processes 1,2,4]
 
-All in one run, in turn: with what lcodec sets where it starts the process (`lcodec.startup`), and,
-with `--bare`, as torch is by itself. Fair is a ratio little above the number of processes; the exit
-status is 1 if it is not.
+All are measured in one run, in turn: with the settings that lcodec makes at start-up
+(`lcodec.startup`), and with `--bare` also with torch's own. A ratio little above the number of
+processes is fair; otherwise the exit status is 1.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--processes", default="1,2,4", help="how many at once")
-    parser.add_argument("--rounds", type=int, default=5, help="times that everything is done")
-    parser.add_argument("--size", default="768x512", metavar="WxH", help="of the picture")
+    parser.add_argument("--rounds", type=int, default=5, help="number of repetitions")
+    parser.add_argument("--size", default="768x512", metavar="WxH", help="size of the picture")
     parser.add_argument("--model", default="groupedmixer-visual")
-    parser.add_argument("--bare", action="store_true", help="torch by itself, too")
+    parser.add_argument("--bare", action="store_true", help="also measure torch's own settings")
     options = parser.parse_args()
     counts = sorted({1, *map(int, options.processes.split(","))})
     width, _, height = options.size.partition("x")
@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def is_fair(count: int, ratio: float) -> bool:
-    """Whether so many processes at once may take ``ratio`` times as long as one alone."""
+    """Whether ``count`` processes at once may take ``ratio`` times as long as one alone."""
     return count == 1 or ratio <= FAIR * count
 
 
 def measure(
     way: str, counts: list[int], picture: Path, options: argparse.Namespace
 ) -> dict[int, float]:
-    """Median seconds to encode and decode, of each process, by how many run at once."""
+    """Median seconds to encode and decode of each process, by the number running at once."""
     added = settings({}) if way == OURS else {}
     found: dict[int, list[float]] = {count: [] for count in counts}
     with ExitStack() as stack:
@@ -85,7 +85,7 @@ def measure(
 
 
 def at_once(workers: list[Worker]) -> list[float]:
-    """Seconds that each takes to encode and decode while the others do the same."""
+    """Seconds that each worker takes to encode and decode while the others do the same."""
     for worker in workers:
         worker.ask("both")
     return [worker.answer()["total"] for worker in workers]

@@ -4,9 +4,9 @@
     python -m benchmarks.peers --json peers.json --plot peers.svg
 
 Every codec codes the same picture in a fresh process, once cold and then warm; the codecs take
-turns, so that what else the machine does falls on all of them. What is not installed is left out
-and said to be. The plot sets the time to decode against BD-rate over VTM, in PSNR on Kodak, of
-those whose curves are known: published ones, and that of a file of `lcodec bench --json`.
+turns, so that other load on the machine affects all of them. Codecs that are not installed are left
+out, with a message. The plot shows decoding time against BD-rate over VTM, in PSNR on Kodak, for
+codecs with known curves: published ones, and that in a file of `lcodec bench --json`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lcodec.startup import settings
 
 
 class Entry(NamedTuple):
-    """A codec: what `benchmarks.peerworker` calls it, its title, its published curve."""
+    """A codec: its name in `benchmarks.peerworker`, its title, its published curve."""
 
     name: str
     title: str
@@ -67,9 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--codecs", help="names, separated by commas; all if not given")
     parser.add_argument("--threads", default="1,2", help="numbers of threads")
-    parser.add_argument("--rounds", type=int, default=3, help="times warm, in each process")
-    parser.add_argument("--turns", type=int, default=2, help="processes of each codec")
-    parser.add_argument("--size", default="768x512", metavar="WxH", help="of the picture")
+    parser.add_argument("--rounds", type=int, default=3, help="warm repetitions in each process")
+    parser.add_argument("--turns", type=int, default=2, help="number of processes per codec")
+    parser.add_argument("--size", default="768x512", metavar="WxH", help="size of the picture")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE")
     parser.add_argument("--bench", type=Path, metavar="FILE", help="curve of lcodec in the plot")
@@ -99,7 +99,7 @@ def main() -> None:
 def measure(
     entries: Sequence[Entry], picture: Path, threads: int, rounds: int, turns: int
 ) -> dict[str, Figures]:
-    """Medians over the turns, by codec; a codec that does not run is not there."""
+    """Medians over the turns, by codec; codecs that do not run are left out."""
     found: dict[str, list[Figures]] = {}
     missing: set[str] = set()
     for _ in range(turns):
@@ -120,7 +120,7 @@ def measure(
 
 
 def run(name: str, picture: Path, threads: int, rounds: int) -> Figures:
-    """What one process says: seconds, bytes of memory, "start" in seconds.
+    """The report of one process: seconds, bytes of memory, "start" in seconds.
 
     Raises:
         RuntimeError: it fails; the message is its last line.
@@ -145,7 +145,7 @@ def run(name: str, picture: Path, threads: int, rounds: int) -> Figures:
 
 
 def table(entries: Sequence[Entry], found: dict[str, Figures], megapixels: float) -> list[str]:
-    """Markdown: seconds a megapixel, ratios to lcodec's `OWN` if that is there."""
+    """Markdown: seconds per megapixel, with ratios to lcodec's `OWN` if measured."""
     heads = ("codec", "encode s/MP", "decode s/MP", "encode x", "decode x", "start s", "peak MB")
     lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     own = found.get(OWN)
@@ -161,7 +161,7 @@ def table(entries: Sequence[Entry], found: dict[str, Figures], megapixels: float
 
 
 def rates(entries: Sequence[Entry], bench: Path | None) -> dict[str, float]:
-    """BD-rate over the anchor in percent, of the codecs whose curve is known."""
+    """BD-rate over the anchor in percent, for codecs with known curves."""
     anchor = published_curve(ANCHOR)
     curves: dict[str, Any] = {}
     for entry in entries:
@@ -193,7 +193,7 @@ def plot(
             axes.plot(*point, "o", color="C0" if entry.name.startswith("lcodec") else "C7")
             axes.annotate(entry.title, point, xytext=(5, 4), textcoords="offset points", size=8)
     axes.set_xscale("log")
-    axes.set_xlabel("seconds a megapixel to decode")
+    axes.set_xlabel("decoding time (seconds per megapixel)")
     axes.set_ylabel("BD-rate over VTM, % (PSNR, Kodak)")
     axes.grid(alpha=0.3)
     figure.savefig(path)

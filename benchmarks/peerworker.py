@@ -1,6 +1,6 @@
-"""A process that starts one codec, codes one picture with it and says how long that took.
+"""A process that starts one codec, codes a picture with it and reports how long that took.
 
-Started by `benchmarks.peers`, which measures when it has started. Prints "ready", then JSON.
+Started by `benchmarks.peers`, which measures the start-up time. Prints "ready", then JSON.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Pixels = NDArray[np.uint8]
 
 
 class Coder(NamedTuple):
-    """A codec that is ready: what it makes of pixels, and back; a file is whatever it likes."""
+    """A loaded codec: functions from pixels to a file and back; a file can be any object."""
 
     encode: Callable[[Pixels], Any]
     decode: Callable[[Any], Any]
 
 
 def lcodec(model: str) -> Coder:
-    """A released model at quality 75 of the visual tune, 50 of the other."""
+    """A released model, at quality 75 for the visual tune, 50 for the other."""
     from lcodec.codec import Codec
 
     codec = Codec(model)
@@ -59,7 +59,7 @@ def compressai(name: str) -> Coder:
 
 
 def pillow(kind: str, **options: Any) -> Coder:
-    """A codec of Pillow's."""
+    """A codec of Pillow."""
     from PIL import Image
 
     def encode(pixels: Pixels) -> bytes:

@@ -1,4 +1,4 @@
-"""The picture that speed is measured on: made, so that every machine has it."""
+"""The picture for speed measurements: generated, so that every machine has it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONTRAST = 45.0
-"""Standard deviation of the luma, of 255."""
+"""Standard deviation of the luma, in levels of 255."""
 
 
 def natural(width: int, height: int, seed: int = 1) -> NDArray[np.uint8]:
-    """A colour picture (height, width, 3) with the spectrum of photographs: power by 1 / f^2."""
+    """A colour picture (height, width, 3) with the power spectrum of photographs, 1 / f^2."""
     random = np.random.default_rng(seed)
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     frequency = np.hypot(rows, columns)

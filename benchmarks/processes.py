@@ -1,4 +1,4 @@
-"""Processes that are measured: workers over one tree or another, and whole commands."""
+"""Measured processes: workers on one tree or another, and whole commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def environment(tree: Path, threads: int = 0) -> dict[str, str]:
-    """Variables for a process that is to use the lcodec of ``tree`` and its models."""
+    """Environment of a process that uses the lcodec in ``tree`` and its models."""
     variables = os.environ | {"PYTHONPATH": str(tree)}
     variables.pop("LCODEC_MODELS", None)
     if threads:
@@ -26,10 +26,10 @@ def environment(tree: Path, threads: int = 0) -> dict[str, str]:
 
 
 class Worker:
-    """A process of `benchmarks.worker` over the lcodec in ``tree``.
+    """A process of `benchmarks.worker` on the lcodec in ``tree``.
 
-    ``picture`` is a file of NumPy's; ``threads`` 0 leaves them to torch; with ``cpu`` seconds are
-    those of the processor; ``variables`` are added to its environment.
+    ``picture`` is a NumPy file; ``threads`` 0 leaves the number to torch; with ``cpu`` seconds are
+    CPU time; ``variables`` are added to its environment.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Worker:
         self.facts = self._answer()
 
     def ask(self, what: str) -> None:
-        """Have it "encode", "decode" or do "both"; `answer` has the result."""
+        """Start "encode", "decode" or "both"; `answer` returns the result."""
         assert self._process.stdin is not None
         self._process.stdin.write(what + "\n")
         self._process.stdin.flush()
 
     def answer(self) -> dict[str, float]:
-        """Seconds by stage, "total" among them, of what was asked for last."""
+        """Seconds by stage, including "total", of the last request."""
         return self._answer()
 
     def time(self, what: str) -> dict[str, float]:
@@ -95,7 +95,7 @@ class Worker:
 
 
 def cpu_seconds(command: Sequence[str | Path], tree: Path, folder: Path) -> float:
-    """Seconds of processor time, user and system, of a command with one thread."""
+    """CPU seconds, user and system, of a command with one thread."""
     import resource
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,11 +1,11 @@
-"""How long the stages of coding take, of this tree alone or against another commit.
+"""Time the stages of coding, in this tree alone or against another commit.
 
-    python -m benchmarks.speed --json docs/figures/speed.json    # for `tools/results.py --speed`
+    python -m benchmarks.speed --json docs/figures/speed.json    # for `tools/results.py --figures`
     python -m benchmarks.speed --against main                    # what `make speed` does
 
-Seconds are those of the processor, of one thread, so that other work on the machine changes little.
-Against another commit both trees do the same in turn, and a stage is compared by the median of the
-pairs' ratios; the exit status is 1 if a stage takes more than 10 % longer.
+Seconds are CPU time with one thread, so that other work on the machine has little effect. Against
+another commit, both trees run in turn, and a stage is compared by the median of the ratios of the
+pairs; the exit status is 1 if a stage takes more than 10 % longer.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from benchmarks.processes import ROOT, Worker, checkout, cpu_seconds
 from lcodec import __version__
 
 LOSS = 1.10
-"""A stage that takes so many times as long has lost."""
+"""A stage that takes more than this many times as long is a failure."""
 SMALLEST = 0.03
-"""Stages below this share of their task are not judged: too short to be measured."""
+"""Stages below this share of their task are too short to judge."""
 TASKS = ("encode", "decode")
 START, TORCH = "start", "import torch"
 STARTS = 3
-"""Fewer of these than of pairs: they vary less and take longer."""
+"""Number of starts, fewer than pairs because they vary less and take longer."""
 
 Samples = dict[str, dict[str, list[float]]]
 """Seconds by task and stage; each task has a stage "total"."""
@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--against", metavar="REV", help="commit to compare with")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
-    parser.add_argument("--pairs", type=int, default=7, help="times that everything is done")
-    parser.add_argument("--size", default="768x512", metavar="WxH", help="of the picture")
+    parser.add_argument("--pairs", type=int, default=7, help="number of repetitions")
+    parser.add_argument("--size", default="768x512", metavar="WxH", help="size of the picture")
     parser.add_argument("--model", default="groupedmixer-visual")
     parser.add_argument("--quality", type=int, default=75)
     return parser
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def measure(
     trees: Sequence[Path], folder: Path, options: argparse.Namespace
 ) -> tuple[list[Samples], dict[str, Any]]:
-    """Samples of each tree, taken in turn, and what the times depend on."""
+    """Samples of each tree, taken in turn, and facts that the times depend on."""
     samples: list[Samples] = [{} for _ in trees]
     with ExitStack() as stack:
         workers = [
@@ -116,13 +116,13 @@ def measure(
 
 
 def in_turn(count: int, turn: int) -> list[int]:
-    """Forwards and backwards, so that none is always the first."""
+    """Alternating order, so that none is always first."""
     order = list(range(count))
     return order[::-1] if turn % 2 else order
 
 
 def processor() -> str:
-    """Name of the processor, as far as the system tells it."""
+    """Name of the processor, as far as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -132,7 +132,7 @@ def processor() -> str:
 
 
 def summary(samples: Samples, megapixels: float) -> dict[str, dict[str, float]]:
-    """Medians: of coding in seconds a megapixel, of the start in seconds."""
+    """Medians: seconds per megapixel for coding, seconds for the start."""
     return {
         task: {
             stage: round(statistics.median(values) / (1 if task == START else megapixels), 4)
@@ -158,7 +158,7 @@ class Row:
 
 
 def compared(before: Samples, now: Samples) -> list[Row]:
-    """Stages that both have, those too short to be judged marked."""
+    """The common stages, marking those too short to judge."""
     rows = []
     for task, stages in now.items():
         whole = statistics.median(before[task]["total"])

@@ -1,7 +1,7 @@
-"""A process that codes one picture again and again, and says how long each stage took.
+"""A process that codes one picture again and again, and reports how long each stage took.
 
-Started by `benchmarks.processes` with another commit's `lcodec` in its path, so it uses no more of
-the library than every version has. Takes lines of JSON, answers with lines of JSON.
+May be started by `benchmarks.processes` with the `lcodec` of another commit, so it uses only what
+every version of the library has. Reads lines of JSON, answers with lines of JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
     from lcodec import timing
     from lcodec.codec import Codec
 
-    import torch  # isort: skip  # as the program does: after the codec
+    import torch  # isort: skip  # after the codec, as in the program
 
     if options["threads"]:
         torch.set_num_threads(options["threads"])
@@ -36,7 +36,7 @@ def main() -> None:
     pixels = np.load(options["picture"])
     codec = Codec(model=options["model"])
     data = codec.encode_detailed(pixels, options["quality"]).data
-    codec.decode(data)  # one-time work is done
+    codec.decode(data)  # gets one-time work done
     answer: dict[str, Any] = {"torch": torch.__version__, "bytes": len(data)}
     answer["instructions"] = torch.backends.cpu.get_cpu_capability()
     print(json.dumps(answer), flush=True)

@@ -1,10 +1,10 @@
-"""Enter the models that were released since into lcodec/weights/catalogue.toml.
+"""Enter newly released models into lcodec/weights/catalogue.toml.
 
     python tools/catalogue.py [--check]
 
-Goes through the history of this repository, and through the models that lie in it but are not
-committed yet: those are entered without a commit, which another run adds after the commit. Entries
-stay as they are; with --check nothing is written, and the status is 1 if anything would be.
+Searches the history of this repository, and the models in it that are not committed yet: those are
+entered without a commit, which another run adds after the commit. Existing entries are not
+changed; with --check nothing is written, and the status is 1 if anything would be.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 TRANSFORMS_FILE = "transforms.safetensors"
 
 Read = Callable[[str], str]
-"""Gives the text of a file of the repository, by its path there."""
+"""Returns the text of a file of the repository, given its path."""
 
 
 def git(*arguments: str) -> str:
-    """What git prints."""
+    """The output of git."""
     done = subprocess.run(
         ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
     )
@@ -46,7 +46,7 @@ def releases() -> Iterator[tuple[str, Read]]:
 
 
 def models_in(read: Read) -> Iterator[tuple[str, str, str, tuple[LockedFile, ...]]]:
-    """Id, name, SHA-256 of the transforms and all files of every model that a lock lists."""
+    """Id, name, SHA-256 of the transforms, and all files of every model listed in a lock."""
     locked = parse_lock(read(LOCK_NAME))
     for name in dict.fromkeys(file.model for file in locked):
         config = json.loads(read(f"{FOLDER_NAME}/{name}/config.json"))
@@ -59,10 +59,10 @@ def models_in(read: Read) -> Iterator[tuple[str, str, str, tuple[LockedFile, ...
 
 
 def completed(known: tuple[Released, ...]) -> list[Released]:
-    """The catalogue with what the history and the working tree have more.
+    """The catalogue with the additional models of the history and the working tree.
 
     Raises:
-        ValueError: an id that is known stands for other files.
+        ValueError: a known id stands for different files.
     """
     entries = {entry.model_id: entry for entry in known}
     generations = {transforms_of(entry): entry.generation for entry in known}
@@ -73,7 +73,7 @@ def completed(known: tuple[Released, ...]) -> list[Released]:
             new = Released(model_id, name, generation, version, commit, files)
             entry = entries.setdefault(model_id, new)
             if entry.files != files:
-                raise ValueError(f"{model_id}: other files than the catalogue has")
+                raise ValueError(f"{model_id}: files differ from those in the catalogue")
             if entry.commit is None:
                 entries[model_id] = replace(entry, commit=commit)
 

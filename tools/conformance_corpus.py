@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Make the files that other readers of the format can be held to: tests/conformance/corpus.
+"""Make the files for testing other readers of the format: tests/conformance/corpus.
 
     python -m tools.conformance_corpus [FOLDER]
 
-Small models of every kind come along, so that nothing else is needed. `corpus.json` has for every
-sound file the SHA-256 of its symbols and of its metadata, beside it lies the picture that it
-decodes to; of every other file it says how it is to be refused, by lcodec's exit status. Files that
-are there stay: they are what versions of their time made.
+Small models of every kind are included, so nothing else is needed. For every sound file,
+`corpus.json` has the SHA-256 of its symbols and of its metadata, and the picture that it decodes to
+is next to it; for every other file it has lcodec's exit status. Existing files are kept, because
+they were made by earlier versions.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def symbols_digest(symbols: PictureSymbols) -> str:
 
 
 def metadata_digests(metadata: Metadata) -> dict[str, str]:
-    """Of what there is of profile, EXIF and XMP."""
+    """SHA-256 of profile, EXIF and XMP, where present."""
     found = {"icc": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     return {name: digest(data) for name, data in found.items() if data}
 
@@ -97,7 +97,7 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
 
 
 def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[bytes, int]]:
-    """Name: (file, exit status) of what has to be refused, made of three sound files."""
+    """Name: (file, exit status) of the files to refuse, made from three sound files."""
     preamble, parts = split(sound)
     other = bytes(preamble[:8])
 
@@ -165,7 +165,7 @@ def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[byt
 
 
 def make(folder: Path) -> None:
-    """Make what ``folder`` lacks."""
+    """Make the files missing in ``folder``."""
     models = folder / "models"
     if not models.exists():
         for kind in KINDS:
@@ -196,7 +196,7 @@ def make(folder: Path) -> None:
 
 
 def entry(codec: Codec, path: Path) -> dict[str, Any]:
-    """What the index says of a sound file; writes the picture that it decodes to."""
+    """The index entry of a sound file; also writes the picture that it decodes to."""
     data = path.read_bytes()
     decoded: Decoded = codec.decode(data)
     shown = replace(decoded.picture, metadata=Metadata())

@@ -3,7 +3,7 @@
     python tools/data_statement.py MANIFEST.csv
 
 The list has a line for each picture, with the columns source_repo, licence_as_stated,
-licence_basis, kind and final_size. No picture and no path of one gets into the document.
+licence_basis, kind and final_size. The document contains no pictures and no paths of them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ FAMILIES = {
     "GPL": r"A?GPL",
     "CDLA": r"CDLA",
 }
-"""What a licence as stated belongs to is what it names first."""
+"""Patterns of licence families; a stated licence belongs to the family it names first."""
 
 Rows = list[dict[str, str]]
 
 
 def family(licence: str) -> str:
-    """The family of a licence as it is stated."""
+    """The family of a stated licence."""
     places = {
         name: found.start()
         for name, pattern in FAMILIES.items()
@@ -89,7 +89,7 @@ def table(rows: Iterable[dict[str, str]]) -> list[str]:
 
 
 def kinds(rows: Rows) -> str:
-    """What they show, with how many there are of each kind."""
+    """The kinds of pictures, with the number of each."""
     counts = Counter(_KINDS.get(row["kind"], row["kind"]) for row in rows)
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Draw screens that no run has trained on, to measure codecs by.
+"""Draw screens that no run has trained on, for measuring codecs.
 
     python tools/draw_screens.py screens [--count 12] [--pictures photographs]
     lcodec bench --set screens --against avif444
 
-Equal fonts give equal screens. Photographs, where given, show in windows now and then.
+The same fonts give the same screens. Photographs, if given, appear in some windows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lcodec.training.screens import SIDES, draw_screens
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Draw, and write them as PNG."""
+    """Draw the screens and write them as PNG."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=12)

@@ -1,9 +1,9 @@
-"""Pack, train for two minutes, export and measure: everything that making weights takes, once.
+"""Pack, train for two minutes, export and measure: all steps of making weights, once.
 
     python tools/dry_run.py pictures --start models/groupedmixer --folder dry --set kodak
 
-The folder gets ``pack.zip``, the run, its portable weights, and the exported models. Options after
-``--`` go to `lcodec train`, such as ``-- --device cuda --minutes 1``.
+``pack.zip``, the run, its portable weights, and the exported models go into the folder. Options
+after ``--`` go to `lcodec train`, such as ``-- --device cuda --minutes 1``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "dry"
-PICTURES = 4  # of the set are measured
+PICTURES = 4  # measured pictures of the set
 
 
 def commands(options: argparse.Namespace) -> list[list[str]]:
-    """The command lines, in their order."""
+    """The command lines, in order."""
     folder: Path = options.folder
     pack, run, small = folder / "pack.zip", folder / "run", folder / "small"
     lcodec, tools = [sys.executable, "-m", "lcodec"], ROOT / "tools"
@@ -39,11 +39,11 @@ def commands(options: argparse.Namespace) -> list[list[str]]:
 
 
 def main(words: Sequence[str]) -> None:
-    """Run everything, saying what."""
+    """Run all commands, printing each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--start", type=Path, required=True, help="run or released model")
-    parser.add_argument("--folder", type=Path, required=True, help="for all that is made")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for all outputs")
     parser.add_argument("--set", type=Path, required=True, help="folder of pictures to measure")
     end = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:end])

@@ -1,14 +1,14 @@
-"""Rate and distortion of runs in training, from their networks alone: nothing is exported or coded.
+"""Estimate rate and distortion of training runs from their networks, without export or coding.
 
     python tools/estimate.py runs/a [runs/b ...] --set kodak [--quality 5,25,50,75,95]
 
-A run may also be a released model. Of each are printed: mean rates, PSNRs and SSIMULACRA2,
+A run may also be a released model. For each, this prints mean rates, PSNR and SSIMULACRA2,
 blockiness and drift of smooth areas (`lcodec.metrics.smooth`); the BD-rate against VTM 9.1 (a
-published curve of the 24 Kodak pictures: over other pictures the figure only serves to compare
-runs); and from the second run on those against the first, in PSNR and SSIMULACRA2, all of it and
-from 30 to 85. Rates are those of the rounded latents under the float networks; `--integers` adds
-the rounding of the parse path. Qualities are those of the networks, without the scale of a
-release. Sides are cut to multiples of 64. Real files (`lcodec bench`) come out about 1 % larger.
+published curve for the 24 Kodak pictures: over other pictures the figure only serves to compare
+runs); and from the second run on, BD-rates against the first in PSNR and SSIMULACRA2, the latter
+also from 30 to 85. Rates are those of the rounded latents under the float networks; `--integers`
+adds the rounding of the parse path. Qualities are those of the networks, without the scale of a
+release. Sides are cropped to multiples of 64. Real files (`lcodec bench`) are about 1 % larger.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def whole(pixels: Samples) -> Samples:
 
 
 class Point(NamedTuple):
-    """Bits per pixel, PSNR in dB and SSIMULACRA2; what smooth areas show, if there are any."""
+    """Bits per pixel, PSNR in dB and SSIMULACRA2; measures of smooth areas, if there are any."""
 
     bpp: float
     psnr: float
@@ -60,7 +60,7 @@ class Point(NamedTuple):
 
 @torch.no_grad()
 def point(model: TwinCodec, pixels: Samples, quality: int) -> Point:
-    """What is expected of one 8-bit colour picture (H, W, 3) of whole hyper-latents."""
+    """The estimate for one 8-bit colour picture (H, W, 3) of whole hyper-latents."""
     picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
     with reduced_precision(picture.device):
         out = model(picture, torch.tensor([float(quality)]))
@@ -72,7 +72,7 @@ def point(model: TwinCodec, pixels: Samples, quality: int) -> Point:
 
 
 def mean(points: Sequence[Point]) -> Point:
-    """Means of what is known."""
+    """Means of the known values."""
     means = []
     for values in zip(*points, strict=True):
         known = [value for value in values if value is not None]
@@ -81,7 +81,7 @@ def mean(points: Sequence[Point]) -> Point:
 
 
 def line(found: Point) -> str:
-    """The figures of a quality."""
+    """The figures of a quality as a line."""
     text = f"{found.bpp:.4f} bpp, {found.psnr:.3f} dB, SSIMULACRA2 {found.ssimulacra2:.2f}"
     if found.blockiness is not None and found.drift is not None:
         text += f", blockiness {found.blockiness:.3f}, drift {found.drift:.3f}"
@@ -89,17 +89,17 @@ def line(found: Point) -> str:
 
 
 def curve(name: str, points: Sequence[Point]) -> Curve:
-    """The curve of means at several qualities."""
+    """The curve of the means at several qualities."""
     return Curve.from_points(name, [(p.bpp, p.psnr, None, p.ssimulacra2) for p in points])
 
 
 def comparison(first: Curve, found: Curve) -> str:
-    """BD-rates in both measures; in the seen one also between medium and high quality."""
+    """BD-rates in both measures; in SSIMULACRA2 also between medium and high quality."""
     parts = [f"{bd_rate(first, found).percent:+.2f} % in PSNR"]
     for within in (None, (30.0, 85.0)):
         try:
             seen = bd_rate(first, found, metric="ssimulacra2", within=within)
-        except UsageError:  # nothing in common there
+        except UsageError:  # no common range
             continue
         place = "" if within is None else " from 30 to 85"
         parts.append(f"{seen.percent:+.2f} % in SSIMULACRA2{place}")
@@ -111,7 +111,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--set", type=Path, required=True, help="folder of pictures")
-    parser.add_argument("--only", help="names of pictures without ending, separated by commas")
+    parser.add_argument("--only", help="names of pictures without suffix, separated by commas")
     parser.add_argument("--quality", default="5,25,50,75,95")
     parser.add_argument("--integers", action="store_true", help="round like the parse path")
     parser.add_argument("--threads", type=int, help="CPU threads; all if not given")

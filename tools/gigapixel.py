@@ -1,8 +1,8 @@
-"""Memory and time of a generated picture of any size, encoded and decoded strip by strip.
+"""Measure memory and time for a generated picture of any size, coded strip by strip.
 
     python -m tools.gigapixel --width 60000 --height 40000 --out large.lic
 
-Prints a line of JSON: seconds and bytes, and the peak of the process's memory in bytes.
+Prints a line of JSON: seconds and bytes, and the peak memory of the process in bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BAND = 64
 
 
 def bands(height: int, width: int) -> Iterator[Samples]:
-    """A landscape of waves with a little noise, made as it is asked for."""
+    """A landscape of waves with a little noise, generated on demand."""
     random = np.random.default_rng(0)
     across = np.sin(np.arange(width) / 97.0)[None, :, None]
     colours = np.array([0.0, 0.7, 1.9])
@@ -40,7 +40,7 @@ def bands(height: int, width: int) -> Iterator[Samples]:
 
 
 def peak() -> int:
-    """The most memory that this process has had so far, in bytes."""
+    """The peak memory of this process so far, in bytes."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 

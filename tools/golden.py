@@ -3,7 +3,7 @@
     python tools/golden.py
 
 They go to tests/weights/golden: a small file coded with the model, and for new transforms the
-picture that it decodes to. Files that are there stay: they are what versions of their time made.
+picture that it decodes to. Existing files are kept, because they were made by earlier versions.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ QUALITY = 40
 
 
 def original() -> NDArray[np.uint8]:
-    """The picture that all golden files are made of, uint8 (80, 112, 3)."""
+    """The picture in all golden files, uint8 (80, 112, 3)."""
     return picture(80, 112, seed=21)
 
 
 def make(folder: Path) -> list[Path]:
-    """Make the files that ``folder`` lacks, and return their paths."""
+    """Make the files missing in ``folder``, and return their paths."""
     made = []
     for entry in read_catalogue():
         path = folder / f"{entry.model_id}.lic"

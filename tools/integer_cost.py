@@ -1,9 +1,9 @@
-"""What the integers of the parse path cost: bits of the float twin against bits of the integers.
+"""The cost of integers in the parse path: bits of the float twin against bits of the integers.
 
     python tools/integer_cost.py RUN PICTURES... [--quality 5,50,95]
 
 Both code the same latents. The float twin is the network of RUN without any quantisation; the
-integers are what its export gives.
+integers are those of its export.
 """
 
 from __future__ import annotations

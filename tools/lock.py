@@ -1,8 +1,8 @@
-"""Pin in constraints.txt what development needs: the versions in this environment.
+"""Pin the versions of this environment in constraints.txt, for everything development needs.
 
     make lock
 
-Lines above the mark are kept as they are: versions held back for a reason. The rest is replaced.
+Lines above the mark are kept: versions held back for a reason. The rest is replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXTRAS = ("dev", "docs")
 
 
 def needed(name: str, extras: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Name and version of what a package needs here, directly or not."""
+    """Name and version of every direct or indirect dependency of a package here."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     waiting = [(canonicalize_name(name), extras)]
     while waiting:
@@ -41,7 +41,7 @@ def needed(name: str, extras: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Versions by name in the text of a file of constraints."""
+    """Versions by name in the text of a constraints file."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     pairs = (line.split("==") for line in lines if line)
     return {canonicalize_name(name): version for name, version in pairs}

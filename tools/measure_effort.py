@@ -1,9 +1,9 @@
-"""What encoding effort brings and costs: BD-rate against effort 0 and seconds, as JSON.
+"""Gain and cost of encoding effort: BD-rate against effort 0 and seconds, as JSON.
 
     python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > effort.json
     python tools/results.py --effort effort.json
 
-Real files, encoded and decoded, on all pictures of a folder; RGB PSNR; BD-rate of the mean curves.
+Encodes and decodes real files of all pictures in a folder; RGB PSNR; BD-rate of the mean curves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lcodec.tunes import default_model
 
 
 class AtEffort:
-    """A codec that always encodes with one effort."""
+    """A codec that always encodes with the same effort."""
 
     def __init__(self, codec: Codec, effort: int) -> None:
         self.codec = codec
@@ -50,7 +50,7 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
 
 
 def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
-    """Figures of one level."""
+    """The figures of one effort level."""
     means = result.means()
     return {
         "effort": effort,

@@ -1,12 +1,12 @@
-"""Pack training pictures into one small file, to take them where the bytes are counted.
+"""Pack training pictures into one small file, for transfers that must be small.
 
     python tools/pack_pictures.py pictures pack.zip [--scale 0.65] [--megabytes 36]
 
-Every picture of the folder is shrunk to ``--scale`` of its sides, but its shorter side to no less
-than ``--side`` pixels, the largest crops of a usual run, and is never enlarged. It is encoded
-again (AVIF 4:4:4 by default), all at one quality: the highest one up to 95 for which the pack has
-at most ``--megabytes`` (of 10^6 bytes). The pack is a zip archive that `lcodec train --data` takes
-in place of a folder.
+Every picture in the folder is shrunk to ``--scale`` of its sides, but its shorter side to no less
+than ``--side`` pixels, the size of the largest crops in a usual run; none is enlarged. All are
+encoded again (AVIF 4:4:4 by default) at one quality: the highest one up to 95 for which the pack
+has at most ``--megabytes`` (of 10^6 bytes). The pack is a zip archive that `lcodec train --data`
+accepts instead of a folder.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ FORMATS: dict[str, dict[str, Any]] = {
     "jpeg": {"format": "JPEG", "subsampling": 0, "optimize": True},
 }
 QUALITY_MAX, QUALITY_MIN = 95, 10
-SAMPLE = 32  # pictures that quality is chosen by, before all are encoded
-ENTRY_BYTES = 200  # of the archive's own for each picture; names are short
+SAMPLE = 32  # pictures used to choose the quality, before all are encoded
+ENTRY_BYTES = 200  # overhead of the archive per picture; names are short
 
 
 def shrunk(path: Path, scale: float, side: int) -> Image.Image:
-    """The picture as RGB at ``scale``, its shorter side at least ``side`` if it was before."""
+    """The picture as RGB at ``scale``, with the shorter side at least ``side`` if it was before."""
     with Image.open(path) as image:
         picture = image.convert("RGB")
     scale = min(1.0, max(scale, side / min(picture.size)))
@@ -56,7 +56,7 @@ def choose_quality(pictures: Sequence[Image.Image], kind: str, limit: float) -> 
     """The highest quality at which the pictures have at most ``limit`` bytes each on average.
 
     Raises:
-        UsageError: even the lowest one needs more.
+        UsageError: even the lowest quality needs more.
     """
 
     def fits(quality: int) -> bool:
@@ -67,7 +67,7 @@ def choose_quality(pictures: Sequence[Image.Image], kind: str, limit: float) -> 
         return QUALITY_MAX
     low, high = QUALITY_MIN, QUALITY_MAX
     if not fits(low):
-        raise UsageError(f"{limit:.0f} bytes a picture: too few")
+        raise UsageError(f"{limit:.0f} bytes per picture: too few")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
@@ -100,9 +100,9 @@ def pack(folder: Path, target: Path, scale: float, side: int, kind: str, limit: 
     sample = [small(path) for path in paths[:: max(1, len(paths) // SAMPLE)]]
     quality = choose_quality(sample, kind, share)
     archive = made(quality)
-    while len(archive) > limit:  # the sample was kinder than the rest
+    while len(archive) > limit:  # the sample was easier than the rest
         if quality <= QUALITY_MIN:
-            raise UsageError(f"{share:.0f} bytes a picture: too few")
+            raise UsageError(f"{share:.0f} bytes per picture: too few")
         share *= limit / len(archive)
         quality = min(quality - 1, choose_quality(sample, kind, share))
         archive = made(quality)
@@ -115,19 +115,21 @@ def _archive(names: Sequence[Path], files: Sequence[bytes], kind: str) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, data in zip(names, files, strict=True):
-            # The old suffix stays: two pictures may differ by it alone. Equal input, equal pack.
+            # The old suffix is kept: names may differ only by it. Equal inputs give equal packs.
             entry = zipfile.ZipInfo(f"{name.as_posix()}.{kind}")
             archive.writestr(entry, data)
     return stream.getvalue()
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Pack, and say what came of it."""
+    """Pack, and report the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("pack", type=Path)
-    parser.add_argument("--scale", type=float, default=0.65, help="of the sides, up to 1")
-    parser.add_argument("--side", type=int, default=384, help="least pixels of the shorter side")
+    parser.add_argument("--scale", type=float, default=0.65, help="scale of the sides, up to 1")
+    parser.add_argument(
+        "--side", type=int, default=384, help="least length of the shorter side in pixels"
+    )
     parser.add_argument("--megabytes", type=float, default=36.0)
     parser.add_argument("--format", choices=FORMATS, default="avif")
     options = parser.parse_args(words)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Draw crops of photographs as files of lcodec and of other codecs of one size show them.
+"""Draw crops of photographs from files of lcodec and other codecs of equal size.
 
     python tools/picture_comparison.py              # docs/comparison.webp: one crop, all codecs
     python tools/picture_comparison.py --gallery    # docs/crops.webp: ten crops beside AVIF
 
-lcodec gets the best file of at most the size asked for, every other codec the smallest of at least
-as many bytes as lcodec's, so that lcodec never has more. A crop is where the decoded pictures, all
-together, differ most from the original. The pictures are photographs that come with scikit-image.
+lcodec makes the best file of at most the size asked for, every other codec the smallest with at
+least as many bytes, so that lcodec never has more. A crop is where the decoded pictures, summed
+over all codecs, differ most from the original. The photographs come with scikit-image.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 OUT = DOCS / "comparison.webp"
 GALLERY = DOCS / "crops.webp"
 LARGEST = {OUT: 250_000, GALLERY: 1_200_000}
-"""Bytes that a drawing may have."""
+"""Most bytes of a drawing."""
 
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 CROPS = 2
-"""Crops of each of them in the gallery."""
+"""Crops of each photograph in the gallery."""
 
 NAMES = {"avif444": "AVIF", "jxl": "JPEG XL", "webp": "WebP", "jpeg": "JPEG"}
 
@@ -59,7 +59,7 @@ class Shown:
 
     @property
     def caption(self) -> str:
-        """Figures under the name."""
+        """The figures under the name."""
         if self.bytes is None or self.points is None:
             height, width = self.pixels.shape[:2]
             return f"{width} x {height} pixels"
@@ -67,7 +67,7 @@ class Shown:
 
 
 def smallest_file(peer: Peer, pixels: Samples, least: int) -> bytes:
-    """The smallest file of a codec with at least so many bytes, as its settings rise.
+    """The smallest file of a codec with at least ``least`` bytes, trying rising settings.
 
     Raises:
         SystemExit: none is as large.
@@ -92,7 +92,7 @@ def smallest_file(peer: Peer, pixels: Samples, least: int) -> bytes:
 def code(
     picture: Picture, codec: Codec, bpp: float, effort: int, peers: Sequence[str] = tuple(NAMES)
 ) -> list[Shown]:
-    """The original, and what each codec makes of it."""
+    """The original, and each codec's version of it."""
     limit = int(bpp * picture.width * picture.height / 8)
     own = codec.encode(picture, target=Target.size(limit), effort=effort, strip=True)
     decoded = {"lcodec": (own, codec.decode(own).pixels)}
@@ -107,7 +107,7 @@ def code(
 
 
 def worst_crops(shown: Sequence[Shown], side: int, count: int = 1) -> list[Region]:
-    """The squares in which the decoded pictures, all together, differ most from the original."""
+    """The squares where the decoded pictures, in total, differ most from the original."""
     original = shown[0].pixels
     height, width = original.shape[:2]
     total = np.sum([error_cells(original, other.pixels) for other in shown[1:]], axis=0)
@@ -118,7 +118,7 @@ def worst_crops(shown: Sequence[Shown], side: int, count: int = 1) -> list[Regio
 
 
 def draw(shown: Sequence[Shown], crop: Region, scale: int) -> Image.Image:
-    """The crop of all pictures in a row, each pixel ``scale`` times as large, with captions."""
+    """The crop of all pictures in a row, enlarged ``scale`` times, with captions."""
     width, height = crop.width * scale, crop.height * scale
     size = (len(shown) * (width + _GAP) - _GAP, height + 2 * _LINE + 6)
     drawing = Image.new("RGB", size, _BACK)
@@ -148,10 +148,10 @@ def stacked(drawings: Sequence[Image.Image]) -> Image.Image:
 
 
 def save(drawing: Image.Image, path: Path, largest: int) -> int:
-    """Write the drawing as a lossless WebP file; its size.
+    """Write the drawing as a lossless WebP file; returns its size.
 
     Raises:
-        SystemExit: it has more than ``largest`` bytes.
+        SystemExit: the file has more than ``largest`` bytes.
     """
     stream = io.BytesIO()
     drawing.save(stream, "WEBP", lossless=True, method=6, quality=100)
@@ -186,9 +186,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gallery", action="store_true", help="ten crops beside AVIF")
     parser.add_argument("--picture", type=Path, help="another picture")
-    parser.add_argument("--bpp", type=float, default=0.3, help="bits per pixel, about")
+    parser.add_argument("--bpp", type=float, default=0.3, help="approximate bits per pixel")
     parser.add_argument("--side", type=int, default=128, help="side of a crop in pixels")
-    parser.add_argument("--scale", type=int, default=2, help="how much a pixel is enlarged")
+    parser.add_argument("--scale", type=int, default=2, help="enlargement of the crops")
     parser.add_argument("-e", "--effort", type=int, default=0)
     parser.add_argument("--model", default=default_model())
     parser.add_argument("--out", type=Path)

@@ -1,12 +1,12 @@
-"""Whether what lies here can be released: built, installed into an empty environment, tried.
+"""Check that this tree can be released: build, install into an empty environment, try.
 
     python tools/release_check.py [--folder DIR] [--index URL] [--cuda] [--json FILE]
 
-Checks that the catalogue has all models with their commits, that version, changelog, citation and
-tag agree, that sdist and wheel build and have sound metadata, that the wheel holds what it should,
+Checks that the catalogue has all models with their commits; that version, changelog, citation and
+tag agree; that sdist and wheel build and have sound metadata; that the wheel has the right content;
 that an empty virtual environment with the wheel passes `tools/smoke.py` and has the size that the
-README states. Stops at the first thing that is wrong. With `--json`, the sizes are written there
-for `tools/results.py`; with `--cuda`, that of an installation with CUDA is measured, too.
+README states. Stops at the first fault. With `--json`, the sizes are written to a file for
+`tools/results.py`; with `--cuda`, an installation with CUDA is also measured.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STATED_SIZE = re.compile(r"([0-9.]+) GB installed without CUDA")
 
 
 def run(*command: str | Path, folder: Path = ROOT) -> None:
-    """Run a command; if it fails, that is the end."""
+    """Run a command; exit if it fails."""
     print("+", *command, flush=True)
     status = subprocess.run([str(word) for word in command], cwd=folder, check=False).returncode
     if status:
@@ -44,7 +44,7 @@ def catalogue_complaints() -> list[str]:
 
 
 def version_complaints(root: Path, tags: list[str]) -> list[str]:
-    """Where another version is stated than the package has; ``tags`` are those of the commit."""
+    """Places with a version other than the package's; ``tags`` are those of the commit."""
     complaints = []
     changelog = (root / "CHANGELOG.md").read_text("utf-8")
     if not re.search(rf"^## \[{re.escape(__version__)}\]", changelog, re.MULTILINE):
@@ -59,7 +59,7 @@ def version_complaints(root: Path, tags: list[str]) -> list[str]:
 
 
 def wheel_complaints(wheel: Path, root: Path) -> list[str]:
-    """What the wheel lacks or should not have."""
+    """Files that the wheel lacks or should not have."""
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
     wanted = {
@@ -76,7 +76,7 @@ def wheel_complaints(wheel: Path, root: Path) -> list[str]:
 
 
 def size_complaints(readme: str, size: float) -> list[str]:
-    """Whether the README states the size, in bytes, of an installation without CUDA."""
+    """Complaints if the README does not state this size (bytes) of an installation without CUDA."""
     stated = STATED_SIZE.search(readme)
     if stated is None:
         return ["README.md states no size of an installation"]
@@ -86,7 +86,7 @@ def size_complaints(readme: str, size: float) -> list[str]:
 
 
 def insist(complaints: list[str]) -> None:
-    """End with the complaints, if there are any."""
+    """Exit with the complaints, if there are any."""
     if complaints:
         raise SystemExit("\n".join(complaints))
 
@@ -98,11 +98,13 @@ def folder_size(folder: Path) -> int:
 
 
 def main() -> None:
-    """All checks in the order of what they cost."""
+    """Run all checks, the cheapest first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "release", metavar="DIR")
-    parser.add_argument("--index", default=CPU_INDEX, help="where torch without CUDA is; may be ''")
-    parser.add_argument("--cuda", action="store_true", help="install the torch with CUDA as well")
+    parser.add_argument(
+        "--index", default=CPU_INDEX, help="package index of torch without CUDA; may be ''"
+    )
+    parser.add_argument("--cuda", action="store_true", help="also install torch with CUDA")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the sizes there")
     options = parser.parse_args()
     folder = options.folder.resolve()
@@ -135,7 +137,7 @@ def main() -> None:
 
 
 def installed_size(folder: Path, wheel: Path, *options: str | Path, smoke: bool = False) -> int:
-    """Bytes that the wheel and all it needs take in an empty environment, which is then deleted."""
+    """Bytes of the wheel and its dependencies in an empty environment, which is then deleted."""
     environment = folder / "environment"
     run(sys.executable, "-m", "venv", environment)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
@@ -149,7 +151,7 @@ def installed_size(folder: Path, wheel: Path, *options: str | Path, smoke: bool 
 
 
 def write_sizes(path: Path, sizes: dict[str, int]) -> None:
-    """Put the sizes into a file, those not measured this time as they were."""
+    """Write the sizes to a file, keeping those not measured this time."""
     before = json.loads(path.read_text("utf-8")) if path.exists() else {}
     found = before | sizes | {"version": __version__}
     path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

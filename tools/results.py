@@ -14,14 +14,14 @@
     python tools/release_check.py --cuda --json docs/figures/size.json
     python tools/results.py --figures
 
-Each option replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
-results in README.md and in the card of groupedmixer, and docs/rd.svg; `--figures` what README.md
-says of speed and size, from the files in docs/figures, to which a test holds it;
-`--models` the tables in docs/models.md and README.md (a few columns), and docs/models.svg;
-`--ablations`, a comparison too, another table in docs/models.md; `--effort` the table in
-docs/effort.md; `--targets` what `tools/target_check.py` prints, in docs/targets.md. With `--runs`,
-the folders of `tools/train_entropy.py` in the order in which one went on from the other, the cards
-of all compared models that have a run of their name are written as well.
+Each option replaces the text between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
+results in README.md and in the card of groupedmixer, and docs/rd.svg; `--figures` the speed and
+size in README.md, from the files in docs/figures (a test compares them); `--models` the tables in
+docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, also a comparison,
+another table in docs/models.md; `--effort` the table in docs/effort.md; `--targets` the output of
+`tools/target_check.py` in docs/targets.md. With `--runs`, the folders of `tools/train_entropy.py`
+in the order in which one continued from the other, the cards of all compared models with a run of
+their name are also written.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def bench_tables(result: BenchResult) -> str:
 
 
 def speed(figures: Mapping[str, Any]) -> str:
-    """Seconds of a core a megapixel, and what starting costs, from `benchmarks.speed`."""
+    """Seconds of one core per megapixel, and the start-up time, from `benchmarks.speed`."""
     start = figures["start"]
     return (
-        f"*Speed*: {figures['encode']['total']:.1f} s of one core a megapixel to encode,"
+        f"*Speed*: {figures['encode']['total']:.1f} s of one core per megapixel to encode,"
         f" {figures['decode']['total']:.1f} s to decode ({machine(figures)}, quality"
         f" {figures['quality']}); starting takes {start['total'] / start['import torch']:.1f} times"
         " as long as importing torch."
@@ -105,14 +105,14 @@ def machine(figures: Mapping[str, Any]) -> str:
 
 
 def stages(figures: Mapping[str, Any]) -> str:
-    """Shares of the stages of decoding, and the start beside them."""
+    """Shares of the stages of decoding, and the start-up time."""
     decode = dict(figures["decode"])
     whole = decode.pop("total")
     shares = sorted(decode.items(), key=lambda entry: -entry[1])
     told = [f"{name} {100 * part / whole:.0f} %" for name, part in shares if part >= 0.01 * whole]
     start = figures["start"]["total"] / (whole * KODAK_MEGAPIXELS)
     return textwrap.fill(
-        f"Of the time to decode, {', '.join(told)} ({machine(figures)}, `{figures['model']}`,"
+        f"Decoding time: {', '.join(told)} ({machine(figures)}, `{figures['model']}`,"
         f" quality {figures['quality']}). Loading torch and the weights takes {start:.1f} times as"
         " long as decoding a picture of 768 x 512.",
         width=100,
@@ -121,7 +121,7 @@ def stages(figures: Mapping[str, Any]) -> str:
 
 
 def size(figures: Mapping[str, Any]) -> str:
-    """What an installation takes, from `tools/release_check.py`."""
+    """The size of an installation, from `tools/release_check.py`."""
     return (
         f"*Size*: {figures['installed'] / 1e9:.1f} GB installed without CUDA,"
         f" {figures['installed_with_cuda'] / 1e9:.1f} GB with it; nearly all of that is PyTorch."
@@ -129,13 +129,13 @@ def size(figures: Mapping[str, Any]) -> str:
 
 
 def readme_figures(folder: Path = FIGURES) -> dict[str, str]:
-    """What stands between the marks in README.md that is made of the files in docs/figures."""
+    """The marked parts of README.md made from the files in docs/figures, by mark."""
     fast, large = (json.loads((folder / name).read_text("utf-8")) for name in FIGURE_FILES)
     return {"speed": speed(fast), "stages": stages(fast), "size": size(large)}
 
 
 def visual_tables(result: BenchResult) -> str:
-    """BD-rates against the codecs on the same pictures, and means by level, as Markdown."""
+    """BD-rates against codecs on the same pictures, and means by level, as Markdown."""
     summary = summarize(result)
     lines = [
         "| against | SSIMULACRA2 | from 30 to 85 | MS-SSIM | PSNR |",
@@ -165,13 +165,13 @@ def visual_tables(result: BenchResult) -> str:
 
 
 def short_table(comparison: Comparison) -> str:
-    """A few columns, by falling bytes."""
+    """A few columns, by decreasing bytes."""
     models = sorted(comparison.models, key=lambda model: -model.bytes)
     return markdown_table(comparison, SHORT, models)
 
 
 def ablation_table(comparison: Comparison) -> str:
-    """What does not depend on the machine."""
+    """The columns that do not depend on the machine."""
     columns = [n for n in headings(comparison) if n not in MEASURED_HERE and "MiB" not in n]
     return markdown_table(comparison, columns)
 
@@ -200,7 +200,7 @@ def replaced(text: str, mark: str, part: str) -> str:
 
 
 def put(mark: str, part: str, only: str | None = None) -> None:
-    """Replace what stands between the marks in all documents that have them, or in one."""
+    """Replace the text between the marks in all documents that have them, or in one."""
     for name in (document for found, document in PLACES if found == mark):
         if only in (None, name):
             path = ROOT / name
@@ -216,7 +216,7 @@ def read_comparison(path: Path) -> Comparison:
 
 
 def origin(name: str, kind: str, options: dict[str, Any]) -> str:
-    """What a model had learnt before its first run, which had these options."""
+    """What a model started from, given the options of its first run."""
     if options.get("entropy") and Path(options["entropy"]).name == name:
         return "It went on from its own weights over earlier transforms, where they fit."
     taken = "what fits of its entropy model"
@@ -228,7 +228,7 @@ def origin(name: str, kind: str, options: dict[str, Any]) -> str:
 def card(
     comparison: Comparison, model: ModelFigures, sizes: dict[str, Any], runs: list[Any]
 ) -> str:
-    """A model's card: what it is, what it was trained with, how it does."""
+    """A model's card: what it is, how it was trained, how it performs."""
     steps, seconds = (sum(run[key] for run in runs) for key in ("steps", "elapsed"))
     amount = f"{steps} steps, {seconds / 60:.0f} minutes of one processor core"
     listed = ", ".join(f"{name} {value}" for name, value in sizes.items())
@@ -262,7 +262,7 @@ share. Latents, and so pictures, are the same with all of them; see
 
 
 def write_cards(comparison: Comparison, folders: list[Path], models: Path) -> list[str]:
-    """Cards of the models that have a run; their names."""
+    """Write the cards of the models that have a run; returns their names."""
     done = []
     for model in comparison.models:
         files = [folder / model.name / "run.json" for folder in folders]

@@ -1,8 +1,8 @@
-"""What `make site` adds to docs/: documents from elsewhere in the repository, the API reference.
+"""Additions of `make site` to docs/: documents from elsewhere in the repository, the API reference.
 
-MkDocs calls the functions named ``on_...``. Links between documents are those that hold in the
-repository; here they are pointed to where the documents lie in the site. What is not in the site,
-such as a folder of recipes, is named without a link.
+MkDocs calls the functions named ``on_...``. Links between documents are written for the repository;
+here they are changed to the places of the documents in the site. Whatever is not in the site, such
+as a folder of recipes, is named without a link.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def documents(root: Path = ROOT) -> list[str]:
 
 
 def place(path: str, root: Path = ROOT) -> str | None:
-    """Where a file of the repository is in the site; None if it is not."""
+    """The path in the site of a file of the repository; None if it is not in the site."""
     if path.startswith("docs/"):
         return path.removeprefix("docs/") if (root / path).is_file() else None
     return f"{ELSEWHERE}/{path}" if path in documents(root) else None
 
 
 def origin(page: str) -> str:
-    """The file of the repository that a page of the site is."""
+    """The file of the repository behind a page of the site."""
     inside = page.removeprefix(f"{ELSEWHERE}/")
     return inside if inside != page else f"docs/{page}"
 
 
 def relinked(text: str, page: str, root: Path = ROOT) -> str:
-    """The text of a page with its links to files as they are in the site."""
+    """The text of a page with links to files changed to their places in the site."""
     own = origin(page)
 
     def changed(match: re.Match[str]) -> str:
@@ -93,7 +93,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
-    """Point links to where things are; the index leads to the reference, too."""
+    """Adapt links; the index also links to the reference."""
     text = relinked(markdown, page.file.src_uri)
     if page.file.src_uri == "README.md":
         text += f"\n- [API reference]({REFERENCE}): every public name\n"

@@ -2,8 +2,8 @@
 
     python smoke.py
 
-Standard library only, so that any Python can run it; it runs `lcodec` as the Python that runs it
-has it installed.
+Standard library only, so that any Python can run it; it runs the `lcodec` installed for that
+Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 160, 112
 
 
 def lcodec(*arguments: str | Path) -> str:
-    """What a command prints; the test is over if it fails."""
+    """The output of a command; the test ends if the command fails."""
     command = [sys.executable, "-I", "-m", "lcodec", *map(str, arguments)]
     print("$ lcodec", *arguments, flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -1,12 +1,12 @@
-"""How well targets are met: every picture of a folder at five targets, as a table.
+"""Check how well targets are met: every picture in a folder at five targets, as a table.
 
     python tools/target_check.py FOLDER [--limit N] [--effort E] [--json FILE] > targets.txt
     python tools/results.py --targets targets.txt
 
-The targets are a size and a bpp that ask for a small file, a bpp and a size for a large one, and a
-PSNR; real files. A size is met by a file that is not larger, a PSNR by a picture that is not worse
-when it is decoded again. The distance is how far the file stays on the right side, in percent of
-the target. Exit status 1 if a target that can be had is missed.
+The targets are a size and a bpp for a small file, a bpp and a size for a large one, and a PSNR, all
+with real files. A size is met by a file that is not larger, a PSNR by a picture that is not worse
+after decoding. The distance is how far the result is on the right side, in percent of the target.
+The exit status is 1 if a target that is possible is missed.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Check:
     """One picture at one target.
 
     Attributes:
-        met: the file is on the right side of the target; None if no file can be.
+        met: whether the file is on the right side of the target; None if no file can be.
         reached: bytes, bpp or dB of the file; None without one.
-        distance: percent of the target between it and what was reached.
-        evaluations: levels that were tried.
+        distance: distance between target and result, in percent of the target.
+        evaluations: number of levels tried.
     """
 
     picture: str
@@ -63,7 +63,7 @@ def targets(picture: Picture) -> list[Target]:
 
 
 def check(codec: Codec, name: str, picture: Picture, target: Target, effort: int = 0) -> Check:
-    """Encode to the target, and measure what the file itself comes to."""
+    """Encode to the target, and measure the file itself."""
     try:
         encoded = codec.encode_detailed(picture, target=target, effort=effort)
     except TargetError:
@@ -83,7 +83,7 @@ def check(codec: Codec, name: str, picture: Picture, target: Target, effort: int
 
 
 def table(checks: list[Check]) -> str:
-    """All checks as Markdown, below the sums."""
+    """All checks as Markdown, below the summary."""
     lines = [
         summary(checks),
         "",
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="first pictures only")
     parser.add_argument("--effort", type=int, default=0)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="write the checks there, too")
+    parser.add_argument("--json", type=Path, help="also write the checks to this file")
     arguments = parser.parse_args()
     codec = Codec(device=arguments.device)
     checks = []

@@ -1,13 +1,13 @@
-"""Train entropy models one after the other on the same latents, and show their rates.
+"""Train entropy models one after another on the same latents, and show their rates.
 
     python tools/train_entropy.py --data pictures --start models/groupedmixer --runs runs/entropy \\
         --minutes 12 checkerboard groupedmixer groupedmixer-inner:8 [-- OPTIONS OF lcodec train]
 
-``NAME:DEPTH`` takes another number of layers. With ``--steps`` in place of ``--minutes`` all get
-the same number of steps, however long these take. With ``--from models`` those that are in that
-folder go on from what they have learnt there, over whatever transforms. Finished runs are kept, so
-that the same command goes on where it was stopped. Rates are bits per pixel of crops that nothing
-was trained on, with the rounding of the integers.
+``NAME:DEPTH`` sets another number of layers. With ``--steps`` instead of ``--minutes`` all get the
+same number of steps, however long these take. With ``--from models``, models in that folder start
+from their weights there, whatever their transforms. Finished runs are kept, so the same command
+resumes where it was stopped. Rates are bits per pixel of held-out crops, with the rounding of the
+integers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REFERENCE = "checkerboard"
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is over: its rates in bits per pixel by time, the last one last."""
+    """A finished run: its rates in bits per pixel over time, the last one last."""
 
     name: str
     steps: int
@@ -33,7 +33,7 @@ class Run:
 
 
 def is_over(folder: Path, minutes: float | None, steps: int | None) -> bool:
-    """Whether a run has used its budget, one of the two."""
+    """Whether a run has used up its budget of minutes or steps."""
     if not (folder / "run.json").is_file():
         return False
     info = json.loads((folder / "run.json").read_text())
@@ -43,7 +43,7 @@ def is_over(folder: Path, minutes: float | None, steps: int | None) -> bool:
 
 
 def train(name: str, options: argparse.Namespace) -> None:
-    """Train one model, or go on with it, as `lcodec train` does."""
+    """Train one model, or resume it, with `lcodec train`."""
     model, _, depth = name.partition(":")
     folder = options.runs / name.replace(":", "-")
     if is_over(folder, options.minutes, options.steps):
@@ -73,7 +73,7 @@ def read_run(folder: Path, name: str) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Markdown: rates at the end, against the reference, and what the last quarter brought."""
+    """Markdown: final rates, relative to the reference, and the gain in the last quarter."""
     reference = next((run.rates[-1] for run in runs if run.name == REFERENCE), None)
     lines = ["| model | steps | minutes | bpp | against checkerboard | last quarter |"]
     lines.append("|---|---:|---:|---:|---:|---:|")
@@ -88,16 +88,18 @@ def table(runs: list[Run]) -> str:
 
 
 def main(words: list[str]) -> None:
-    """Train what is asked for, then print the table."""
+    """Train the models, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", metavar="NAME[:DEPTH]")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--start", type=Path, required=True, help="whose transforms to take")
+    parser.add_argument(
+        "--start", type=Path, required=True, help="run or model whose transforms to use"
+    )
     parser.add_argument("--from", dest="earlier", type=Path, help="folder of earlier releases")
     parser.add_argument("--runs", type=Path, required=True, help="folder for runs and latents")
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--minutes", type=float, help="for each model")
-    budget.add_argument("--steps", type=int, help="for each model")
+    budget.add_argument("--minutes", type=float, help="budget of each model")
+    budget.add_argument("--steps", type=int, help="budget of each model")
     end = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:end])
     options.rest = words[end + 1 :]

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What measures say of the visual tune that nothing was trained on, and of its smooth areas.
+"""Measure the visual tune by measures that nothing was trained on, and in smooth areas.
 
     python -m tools.visual_check kodak
 
 At a few levels, every picture is encoded with the tune visual; the tune psnr gets the same size,
 AVIF (4:4:4, speed 6) the smallest file that is not smaller. Means over the pictures go into
 docs/visual.md: HaarPSI, VIF (pixel domain), DSS and MS-SSIM of both tunes, blockiness and drift of
-smooth areas beside AVIF. The first three need piq, which wants a torchvision that fits its torch:
-install it into an environment of its own.
+smooth areas compared with AVIF. The first three need piq, which needs a torchvision that matches
+its torch: install it into a separate environment.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def unseen(reference: Samples, decoded: Samples) -> Row:
 
 
 def smooth(reference: Samples, decoded: Samples) -> Row:
-    """Blockiness and drift; not a number where the picture has no smooth area."""
+    """Blockiness and drift; NaN if the picture has no smooth area."""
     values = {"blockiness": blockiness(reference, decoded), "drift": drift(reference, decoded)}
     return {name: math.nan if value is None else value for name, value in values.items()}
 
@@ -121,7 +121,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pictures", type=Path, help="folder of 8-bit colour pictures")
-    parser.add_argument("--every", type=int, default=1, help="every so many pictures only")
+    parser.add_argument("--every", type=int, default=1, help="use only every Nth picture")
     options = parser.parse_args()
     pictures = find_pictures(options.pictures)[:: options.every]
     visual, psnr = Codec(tune="visual"), Codec(tune="psnr")

@@ -1,4 +1,4 @@
-"""What runs on the nodes of a Ray cluster, and what it takes of them."""
+"""The actor that runs on the nodes of a Ray cluster, and the resources it claims."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lcodec.startup import own_process
 
 @dataclass(frozen=True)
 class Claim:
-    """What an actor takes of its node: processor cores, GPUs (or a part of one), bytes."""
+    """The resources of a node that an actor takes: cores, GPUs (or a fraction), bytes."""
 
     cpus: float = 1
     gpus: float = 0
@@ -28,7 +28,7 @@ class Claim:
         return f"{self.cpus:g} cores{gpus} and {self.memory / 1e9:.1f} GB of memory"
 
     def fits(self, node: dict[str, Any]) -> int:
-        """How many such actors a node of Ray's list has room for."""
+        """How many such actors fit on a node from Ray's list."""
         if not node["Alive"]:
             return 0
         there = node["Resources"]
@@ -40,7 +40,7 @@ class Claim:
 
 
 class Serving:
-    """The actor: makes files in a process of its own, on whichever node."""
+    """The actor: makes files in its own process on some node."""
 
     def __init__(
         self, recipe: Recipe, version: str, threads: int, settings: dict[str, str]
@@ -65,5 +65,5 @@ class Serving:
         return attempt(self._worker, bundle)
 
     def stop(self) -> None:
-        """Leave nothing unfinished; runs beside `make`, and is followed by the end."""
+        """Delete unfinished files; runs concurrently with `make`, just before the actor ends."""
         stop_writing()

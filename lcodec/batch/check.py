@@ -1,4 +1,4 @@
-"""What has to be done for a file: whether its output is there and is the one asked for."""
+"""Deciding what to do for a file: whether its output exists and is the one asked for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Size = tuple[int, int]
 
 
 class Action(StrEnum):
-    """What is to be done for a job."""
+    """What to do for a job."""
 
     MAKE = "make"
     SKIP = "skip"
@@ -45,10 +45,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done for a job, and why.
+    """What to do for a job, and why.
 
-    ``width``, ``height``: size of the picture, None if not known; ``bytes``: size of the ``.lic``
-    file of a job that is skipped. ``replace`` says that the output exists.
+    ``width``, ``height``: size of the picture, None if unknown; ``bytes``: size of the ``.lic``
+    file of a skipped job. ``replace`` says that the output exists.
     """
 
     job: Job
@@ -61,21 +61,21 @@ class Decision:
 
     @property
     def pixels(self) -> int:
-        """Pixels of the picture, 0 if its size is not known."""
+        """Pixels of the picture, 0 if its size is unknown."""
         return (self.width or 0) * (self.height or 0)
 
     @property
     def expected_pixels(self) -> int:
-        """Those to count on where nobody has looked yet."""
+        """Pixels of the picture, or a typical number if its size is unknown."""
         return self.pixels or (0 if self.reason == UNREADABLE else TYPICAL_PIXELS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What stands in the place of an output: ``action`` if its source has not changed since.
+    """What exists in place of an output; ``action`` is for an unchanged source.
 
-    ``bytes`` is the size of the ``.lic`` file if a batch can have made this output, with whatever
-    options; None if it is something else.
+    ``bytes`` is the size of the ``.lic`` file if a batch may have made this output, with any
+    options; None otherwise.
     """
 
     action: Action
@@ -87,14 +87,14 @@ class Direction(Protocol):
     """What differs between encoding and decoding when outputs are checked."""
 
     def size(self, source: Location) -> Size | None:
-        """Width and height of the picture in a source, None if it is not a single one.
+        """Width and height of the picture in a source, None if it holds several.
 
         Raises:
-            InputError, FormatError, UnsupportedError: it has none.
+            InputError, FormatError, UnsupportedError: it holds none.
         """
 
     def find(self, job: Job, size: Size | None) -> Finding:
-        """What an output that is a file is worth, given the size of the picture.
+        """Judge an existing output file, given the size of the picture.
 
         Raises:
             OSError: it cannot be read.
@@ -102,21 +102,20 @@ class Direction(Protocol):
 
 
 class _Unreadable(Exception):
-    """A source that fails when it is worked on."""
+    """A source that will fail when it is processed."""
 
 
 class Check:
-    """Decides job by job. What is there is replaced only by force, or if it is
+    """Decides job by job. An existing file is replaced only by force, or if it is
 
-    - an output that is damaged or empty, as a failing disk or a power cut leaves it, or
-    - one whose source has changed: it is newer, or not the one the manifest knows.
+    - an output that is damaged or empty, as after a disk failure or a power cut, or
+    - one whose source has changed: it is newer, or differs from the one in the manifest.
 
-    An output that is sound and made with the options asked for is skipped. Everything else that
-    stands in the place of an output is a refusal: a file of another kind, a folder, a picture of
-    another size, other options.
+    A sound output made with the options asked for is skipped. Anything else in place of an output
+    is refused: a file of another kind, a folder, a picture of another size, other options.
 
-    Of a picture in a store no more is asked than its stamp while there is no output to compare it
-    with. An output in a store that the manifest knows by its version is not read again.
+    A picture in a store is asked only for its stamp as long as there is no output to compare it
+    with. An output in a store whose version is in the manifest is not read again.
     """
 
     def __init__(
@@ -128,10 +127,10 @@ class Check:
         listing: Listing | None = None,
         direction: Direction | None = None,
     ) -> None:
-        """Prepare to check; the ``direction`` is that of the options if it is not given.
+        """Prepare to check; if not given, ``direction`` follows from the options.
 
         Raises:
-            WeightsError: the model to encode with is not there.
+            WeightsError: the model to encode with is missing.
         """
         self._direction = direction or direction_of(options)
         self._settings = settings(options)
@@ -143,11 +142,11 @@ class Check:
         """The decision on one job."""
         listed = self._listing.take(job.source, job.output)
         try:
-            # What is no file is not opened: a pipe never answers.
+            # Only regular files are opened: a pipe may never answer.
             stamp = listed.stamp or Stamp.of(job.source)
             size = None if isinstance(job.source, Url) else self._direction.size(job.source)
         except LcodecError:
-            # It fails when it is worked on, like everything that looks sound at first.
+            # It will fail when it is processed, like any source that only looks sound.
             return Decision(job, Action.MAKE, UNREADABLE, replace=self._force)
         decision = self._decide(job, stamp, size, listed)
         return replace(decision, width=size[0], height=size[1]) if size else decision
@@ -158,7 +157,7 @@ class Check:
             state = listed.output or (None if listed.is_new else _state(output))
             if state is None:
                 if isinstance(output, Path) and output.is_symlink() and not self._force:
-                    reason = f"{output}: is a link to nothing; `-f` writes what it points to"
+                    reason = f"{output}: is a link to a missing file; `-f` creates that file"
                     return Decision(job, Action.REFUSE, reason)
                 return Decision(job, Action.MAKE, "new")
             if state.is_dir:
@@ -203,14 +202,14 @@ class Check:
         return known is not None and known.differs(source)
 
     def _known_version(self, job: Job, state: State) -> Finding | None:
-        """That an output in a store is sound, if the manifest knows it as it is."""
+        """A finding that an output in a store is sound, if the manifest has its version."""
         known = self._manifest.known(job.output) if self._manifest else None
         if known is None or state.etag is None or known.get("output_etag") != state.etag:
             return None
         return Finding(Action.SKIP, "", known.get("bytes"))
 
     def _other_settings(self, output: Location) -> str:
-        """How the options in the manifest differ from those asked for, "" if they do not."""
+        """How the options in the manifest differ from those asked for, "" if they are the same."""
         known: Any = self._manifest.known(output) if self._manifest else None
         made: dict[str, Any] = (known or {}).get("settings", {})
         for name, old in made.items():
@@ -221,14 +220,14 @@ class Check:
 
 
 def direction_of(options: Options) -> Encoding | Decoding:
-    """How outputs are checked that are made with these options."""
+    """How to check outputs made with these options."""
     if isinstance(options, EncodeOptions):
         return Encoding(options)
     return Decoding(options)
 
 
 def _state(output: Location) -> State | None:
-    """What is in the place of an output, None if nothing is."""
+    """The state of whatever exists in place of an output, None if nothing does."""
     if isinstance(output, Url):
         try:
             return output.stat()
@@ -265,7 +264,7 @@ class Encoding:
             return self.judge(stream, size)
 
     def judge(self, stream: BinaryIO, size: Size | None) -> Finding:
-        """What stands in the place of a ``.lic`` file is worth."""
+        """Judge what exists in place of a ``.lic`` file."""
         start = stream.read(len(container.SIGNATURE))
         if not container.SIGNATURE.startswith(start):
             return Finding(Action.REFUSE, "not a .lic file")
@@ -309,7 +308,7 @@ class Decoding:
             raise unreadable(source, error) from error
 
     def size_of(self, stream: BinaryIO) -> Size:
-        """Width and height of the picture in a ``.lic`` file, of which every byte is checked."""
+        """Width and height of the picture in a ``.lic`` file, whose every byte is checked."""
         header = _read(stream)[0].header
         return header.width, header.height
 
@@ -320,7 +319,7 @@ class Decoding:
             return self.judge(stream, coded, size)
 
     def judge(self, stream: BinaryIO, coded: int | None, size: Size | None) -> Finding:
-        """What stands in the place of a picture is worth, made of a file of ``coded`` bytes."""
+        """Judge what exists in place of a picture decoded from a file of ``coded`` bytes."""
         if not stream.read(1):
             return Finding(Action.MAKE, "empty")
         try:
@@ -338,7 +337,7 @@ class Decoding:
 
 
 def _read(stream: BinaryIO, start: bytes = b"") -> tuple[LicFile, int]:
-    """A file of which every byte has been checked, however large the picture; and its size."""
+    """A file, with every byte checked whatever the picture size, and its size in bytes."""
     with own_errors("reading"):
         data = container.load(stream, UNDECODED, start)
         return container.read(data, limits=UNDECODED), len(data)

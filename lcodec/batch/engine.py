@@ -1,4 +1,4 @@
-"""Going through a batch: check everything, make what is missing, try failures once more."""
+"""Running a batch: check everything, make what is missing, retry failures once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OnOutcome = Callable[[Outcome], None]
 
 
 def tidy(jobs: Iterable[Job]) -> int:
-    """Delete the temporary files of batches that were killed, below the outputs; their number."""
+    """Delete temporary files left below the outputs by killed batches; returns their number."""
     folders = {job.output.parent for job in jobs if isinstance(job.output, Path)}
     return sum(delete_stale(folder) for folder in folders)
 
@@ -26,9 +26,9 @@ def tidy(jobs: Iterable[Job]) -> int:
 def survey(
     jobs: Iterable[Job], check: Checker, on_outcome: OnOutcome, *, dry_run: bool = False
 ) -> list[Decision]:
-    """Check all jobs and return those to make; the others are outcomes at once.
+    """Check all jobs and return those to make; the others become outcomes at once.
 
-    In a dry run those to make are outcomes too, of status planned.
+    In a dry run those to make also become outcomes, with status planned.
     """
     todo = []
     for job in jobs:
@@ -51,18 +51,18 @@ def work(
     *,
     together: int = TOGETHER,
 ) -> None:
-    """Make all files, each an outcome as soon as it is finished.
+    """Make all files; each becomes an outcome as soon as it is finished.
 
-    Up to ``together`` small pictures of equal size are one bundle (see `Bundle`).
-    What fails is tried once more at the end, after it has been checked again: first what may run
-    beside others, then, one at a time, what ended its process or lacked memory.
+    Up to ``together`` small pictures of equal size form one bundle (see `Bundle`).
+    Failures are checked again and retried once at the end: first those that may run in parallel,
+    then, one at a time, those that killed their process or ran out of memory.
 
     Raises:
-        LcodecError: what would befall every file, such as damaged weights.
+        LcodecError: what would affect every file, such as damaged weights.
     """
     decisions = {decision.job: decision for decision in todo}
     first: dict[Job, Failed] = {}
-    # Bundles that are too large for the work at hand would leave some workers without any.
+    # Bundles that are too large would leave some workers without work.
     together = min(together, max(1, len(decisions) // (4 * executor.jobs)))
     for job, result in _results(bundles(decisions.values(), together), executor):
         if isinstance(result, Made):
@@ -71,7 +71,7 @@ def work(
             first[job] = result
     for alone in (False, True):
         again = {}
-        # In the order of the jobs, whatever the order of the failures was.
+        # In the order of the jobs, not of the failures.
         for job in (job for job in decisions if job in first and first[job].alone is alone):
             decision = check(job)
             if decision.action is Action.MAKE:
@@ -90,9 +90,9 @@ def work(
 
 
 def bundles(decisions: Iterable[Decision], together: int) -> Iterator[Bundle]:
-    """Tasks for decisions: those of small pictures of equal size together, others alone.
+    """Tasks for decisions: small pictures of equal size together, others alone.
 
-    Sizes are counted in patches of 16 pixels, as the networks see them.
+    Sizes are in patches of 16 x 16 pixels, the positions of the networks.
     """
     waiting: dict[tuple[int, int], list[Task]] = {}
     for decision in decisions:

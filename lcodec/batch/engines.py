@@ -1,10 +1,10 @@
-"""What a batch can run on. No imports of weight."""
+"""What a batch can run on. Imports nothing heavy."""
 
 from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """Processes of this machine, or actors of a Ray cluster."""
+    """Processes on this machine, or actors on a Ray cluster."""
 
     LOCAL = "local"
     RAY = "ray"

@@ -1,4 +1,4 @@
-"""What a listing of a store told of all the files of a batch, so that none is asked for alone."""
+"""The listing of a store for all files of a batch, so that none is asked for individually."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lcodec.batch.url import State, Url
 
 @dataclass(frozen=True)
 class Listed:
-    """What is known of a source and its output: None where nothing is; ``is_new``: no output."""
+    """The known states of a source and its output, None if unknown; ``is_new``: no output."""
 
     stamp: Stamp | None = None
     output: State | None = None
@@ -21,9 +21,9 @@ class Listed:
 
 @dataclass
 class Listing:
-    """Sources and, if the destination was listed, the outputs that are there.
+    """Sources and, if the destination was listed, existing outputs.
 
-    It tells of every output once: who asks again wants to know what has happened since.
+    Each output is reported once: a second query is about what has happened since.
     """
 
     sources: Mapping[Url, State] = field(default_factory=dict)
@@ -31,13 +31,13 @@ class Listing:
     _told: set[Location] = field(default_factory=set)
 
     def take(self, source: Location, output: Location) -> Listed:
-        """What was listed, nothing at the second time."""
+        """What was listed; nothing the second time."""
         local = not isinstance(source, Url) and not isinstance(output, Url)
         if local or output in self._told:
             return Listed()
         self._told.add(output)
         state = self.sources.get(source) if isinstance(source, Url) else None
-        # Some list names alone, as web servers do.
+        # Some stores, such as web servers, list names only.
         stamp = None if state is None or state.st_size is None else Stamp.of_state(state)
         if self.outputs is None or not isinstance(output, Url):
             return Listed(stamp)

@@ -1,4 +1,4 @@
-"""Where the files of a batch are: in folders of this machine, or in stores."""
+"""The locations of the files of a batch: on this machine, or in stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def parse_location(text: str) -> Location:
     """A path or URL as named by the user; ``file://`` is a path.
 
     Raises:
-        UsageError: a local file in the form of a URL that is no absolute path.
+        UsageError: a ``file://`` URL whose path is not absolute.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -32,13 +32,13 @@ def parse_location(text: str) -> Location:
     scheme, path, rest = match[1].lower(), match[2], match[3] or ""
     if scheme in _HERE and not rest:
         if not path.startswith("/"):
-            raise UsageError(f"{text}: a local file is file:///folder/name")
+            raise UsageError(f"{text}: a local file must be given as file:///folder/name")
         return Path(path)
     return Url(scheme, path.rstrip("/"), rest)
 
 
 def write(output: Location, *, overwrite: bool) -> AbstractContextManager[BinaryIO]:
-    """A binary file that becomes ``output`` when the block ends; its folder is made if missing.
+    """A binary file that becomes ``output`` when the block ends; its folder is created if missing.
 
     Raises:
         OutputError: it exists and ``overwrite`` is false, or cannot be written.
@@ -50,20 +50,20 @@ def write(output: Location, *, overwrite: bool) -> AbstractContextManager[Binary
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, unless they are there.
+    """Create a folder and its parents, unless they exist.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
 
 
 @contextmanager
 def open_at(location: Location) -> Iterator[BinaryIO]:
-    """Open a file for reading here and there. Raises OSError."""
+    """Open a file for random-access reading. Raises OSError."""
     if isinstance(location, Url):
         with location.open() as stream:
             yield stream
@@ -73,7 +73,7 @@ def open_at(location: Location) -> Iterator[BinaryIO]:
 
 
 def start_of(stream: BinaryIO, most: int) -> bytes:
-    """Up to so many bytes from here on; fewer only at the end of the file."""
+    """Read up to ``most`` bytes; fewer only at the end of the file."""
     data = bytearray()
     while len(data) < most and (block := stream.read(most - len(data))):
         data += block
@@ -82,7 +82,7 @@ def start_of(stream: BinaryIO, most: int) -> bytes:
 
 @contextmanager
 def at_hand(location: Location) -> Iterator[BinaryIO]:
-    """Open a file for reading all of it, in any order: one of a store is fetched first.
+    """Open a file for reading all of it in any order; one in a store is fetched first.
 
     Raises:
         InputError: it cannot be read.

@@ -1,4 +1,4 @@
-"""The manifest of a batch: a line of JSON for each file, written as the file is finished."""
+"""The manifest of a batch: a line of JSON for each file, written when the file is finished."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from lcodec.errors import OutputError
 
 Record = dict[str, Any]
 _START = b'{"source": '
-_LONGEST = 1 << 20  # bytes of a line; names of files are far shorter
+_LONGEST = 1 << 20  # bytes of a line; file names are far shorter
 _STAMP = [field.name for field in fields(Stamp)]
 
 
 class Manifest:
-    """A manifest that is being continued, or begun if there is none yet.
+    """A manifest, continued or new.
 
-    What an earlier run wrote is read first, to tell which outputs are known. Of several lines for
-    one output the last one counts. Every line goes to the file at once and in one piece.
+    The lines of earlier runs are read first, to learn which outputs are known. Of several lines
+    for one output the last one counts. Every line is written at once and in one piece.
 
-    Damaged lines tell nothing; ``notes`` has a word on them. What a kill or a power cut left
-    behind the last line is taken off when writing begins.
+    Damaged lines are ignored, and mentioned in ``notes``. A partial last line, left by a kill or a
+    power cut, is cut off when writing begins.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Read what is there already, and open it for writing unless ``read_only``.
+        """Read the existing file, and open it for writing unless ``read_only``.
 
         Raises:
-            OutputError: the file cannot be read or written, or is something else than a manifest.
+            OutputError: the file cannot be read or written, or is not a manifest.
         """
         self.path = path
         self._known: dict[str, Record] = {}
-        self._cut: int | None = None  # where a line begins that was cut off
+        self._cut: int | None = None  # start of a partial last line
         self._damaged = 0
         self._stream: BinaryIO | None = None
         try:
@@ -53,7 +53,7 @@ class Manifest:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What there is to warn about."""
+        """Warnings about the file."""
         if not self._damaged:
             return ()
         lines = "1 damaged line" if self._damaged == 1 else f"{self._damaged} damaged lines"
@@ -69,7 +69,7 @@ class Manifest:
                 self._learn(record)
             elif not line.endswith(b"\n") and len(line) < _LONGEST:
                 self._cut = start
-                # A kill leaves the beginning of a line, which is nothing to warn about.
+                # A kill may leave a partial line, which needs no warning.
                 self._damaged += not line.startswith(_START)
             else:
                 self._damaged += 1
@@ -86,17 +86,17 @@ class Manifest:
             self._known.pop(_key(output), None)
 
     def known(self, output: Location) -> Record | None:
-        """The record of an output that is finished as far as the manifest knows."""
+        """The record of an output that is finished according to the manifest."""
         return self._known.get(_key(output))
 
     def known_stamp(self, output: Location) -> Stamp | None:
-        """The source of a finished output as it was read."""
+        """The stamp of the source of a finished output when it was read."""
         record = self.known(output)
         told = [] if record is None else [record.get(name) for name in _STAMP]
         return None if all(value is None for value in told) else Stamp(*told)
 
     def write(self, outcome: Outcome) -> None:
-        """Append a line, except for what was finished before and is known.
+        """Append a line, unless the file was finished before and is known.
 
         Raises:
             OutputError: it cannot be written.
@@ -114,7 +114,7 @@ class Manifest:
         try:
             if self._cut is not None:
                 os.truncate(self.path, self._cut)
-            # Unbuffered: a line is one call of the operating system.
+            # Unbuffered: a line is one system call.
             self._stream = self.path.open("ab", buffering=0)
         except OSError as error:
             raise self._not_written(error) from error
@@ -146,7 +146,7 @@ def _parse(line: bytes) -> Record | None:
 
 
 def _is_sound(record: Record) -> bool:
-    """Whether all that is used of a record is of its type."""
+    """Whether all used fields of a record have the right type."""
     figures = [record.get(name, 0) for name in ("source_bytes", "source_mtime_ns", "bytes")]
     versions = [record.get(name, "") for name in ("source_etag", "output_etag")]
     return (
@@ -160,7 +160,7 @@ def _is_sound(record: Record) -> bool:
 
 
 def _key(output: str | Location) -> str:
-    # A line has a URL as text; no path that a batch writes to has "://" in it, as they are cleaned.
+    # URLs are text; no path that a batch writes to contains "://", because paths are normalised.
     if isinstance(output, Url) or "://" in str(output):
         return str(output)
     return os.path.abspath(output)

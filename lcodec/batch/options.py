@@ -1,4 +1,4 @@
-"""What a batch is asked to make of its files: the one place for options of the codec."""
+"""The codec options of a batch, all in one place."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.pipeline.targets import Target
 
 PLACEMENT = ("device", "preserve", "max_pixels")
-"""Options that change nothing about what is in an output."""
+"""Options that do not change the content of an output."""
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
     """How pictures are encoded; fields as the options of ``lcodec encode``.
 
-    With a ``target`` the quality is None.
+    With a ``target``, the quality is None.
     """
 
     model: str
@@ -47,7 +47,7 @@ Options = EncodeOptions | DecodeOptions
 
 
 def settings(options: Options) -> dict[str, Any]:
-    """The options on which the result depends, for the manifest and for comparing with it."""
+    """The options that determine the result, for the manifest and for comparison with it."""
     made = {field.name: getattr(options, field.name) for field in fields(options)}
     if made.get("target") is not None:
         made["target"] = str(made["target"])

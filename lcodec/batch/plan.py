@@ -1,4 +1,4 @@
-"""From a folder or a list of paths to the list of files to make."""
+"""From folders or a list of paths to the list of files to make."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """A file and the one to make of it."""
+    """A source file and its output."""
 
     source: Location
     output: Location
@@ -28,9 +28,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs sorted by source, and what cannot become one, as failed outcomes.
+    """Jobs sorted by source, and failed outcomes for sources that cannot become jobs.
 
-    ``states`` is what a store told of the sources when they were listed.
+    ``states`` has the states of the sources in a store's listing.
     """
 
     jobs: tuple[Job, ...]
@@ -46,12 +46,12 @@ def plan_tree(
     Their outputs mirror its tree below ``destination``, with the suffix ``output``. Hidden files
     and folders are left out, links to folders are not followed. Nothing is read or written yet.
 
-    ``a.png`` becomes ``a.lic``; where two files would meet in one output (``a.png``, ``a.jpg``)
+    ``a.png`` becomes ``a.lic``; if two files would get the same output (``a.png``, ``a.jpg``),
     both keep their suffix (``a.png.lic``, ``a.jpg.lic``).
 
     Raises:
         InputError: ``source`` is not a folder.
-        OutputError: ``destination`` is something else than a folder.
+        OutputError: ``destination`` exists and is not a folder.
     """
     if isinstance(source, Url):
         return _plan_store(source, destination, inputs, output)
@@ -76,7 +76,7 @@ def _plan_store(source: Url, destination: Location, inputs: Collection[str], out
 def _find_stored(
     source: Url, inputs: Collection[str]
 ) -> tuple[dict[PurePosixPath, State], list[Outcome]]:
-    """Files below a folder in a store, relative to it, and those that lead out of it."""
+    """Files below a folder in a store, relative to it, and failures for those outside of it."""
     try:
         listed = source.find()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -90,7 +90,7 @@ def _find_stored(
             continue
         if path.suffix.lower() not in inputs:
             continue
-        if ".." in path.parts:  # archives and stores may have such names
+        if ".." in path.parts:  # archives and stores may contain such names
             reason = InputError(f"{source / path}: leads out of its folder")
             problems.append(failure(source / path, None, reason))
         else:
@@ -105,28 +105,27 @@ def plan_list(
     base: Location | None = None,
     output: str = LIC,
 ) -> Plan:
-    """Outputs of the files named, whatever their suffix, as `plan_tree` gives them.
+    """Outputs of the files named, whatever their suffix, as in `plan_tree`.
 
-    They mirror the tree below ``base``. If that is None, it is the current folder where all paths
-    are relative and stay inside, else the deepest folder that holds all files. A file that is
-    named twice counts once; one outside ``base``, or whose output would be one of the sources,
-    is a problem. URLs are all of one store, and mirror the tree below the deepest folder that
-    holds all of them.
+    They mirror the tree below ``base``. If that is None, it is the current folder if all paths
+    are relative and stay inside it, else the deepest folder that holds all files. A file named
+    twice counts once; one outside ``base``, or whose output would be one of the sources, fails.
+    URLs must all be of one store, and mirror the tree below the deepest folder that holds them.
 
     Raises:
-        OutputError: ``destination`` is something else than a folder.
-        UsageError: the files have no folder in common (other drives or stores).
+        OutputError: ``destination`` exists and is not a folder.
+        UsageError: the files have no common folder (different drives or stores).
     """
     check_destination(destination)
     listed = list(sources)
     paths = [source for source in listed if isinstance(source, Path)]
     urls = [source for source in listed if isinstance(source, Url)]
     if urls and paths:
-        raise UsageError("paths and URLs in one list; run a batch for each")
+        raise UsageError("the list mixes paths and URLs; run a batch for each")
     if urls:
         return _plan_urls(urls, destination, base, output)
     if isinstance(base, Url):
-        raise UsageError(f"{base}: the files of the list are no URLs")
+        raise UsageError(f"{base}: the files in the list are not URLs")
     full = {_absolute(source): source for source in reversed(paths)}
     root = _absolute(base) if base is not None else _common(full)
     outside = [path for path in full if not path.is_relative_to(root)]
@@ -141,7 +140,7 @@ def plan_list(
     for path, origin in relative.items():
         job = Job(full[origin], destination / outputs[path])
         if isinstance(job.output, Path) and os.path.realpath(job.output) in real:
-            reason = UsageError(f"{job.output}: is an input and an output")
+            reason = UsageError(f"{job.output}: is both an input and an output")
             problems.append(failure(job.source, job.output, reason))
         else:
             jobs.append(job)
@@ -151,14 +150,14 @@ def plan_list(
 def _plan_urls(urls: list[Url], destination: Location, base: Location | None, output: str) -> Plan:
     roots = {(url.scheme, url.rest) for url in urls}
     if len(roots) > 1:
-        raise UsageError("URLs of several stores in one list; run a batch for each")
+        raise UsageError("the list has URLs of several stores; run a batch for each")
     full = {PurePosixPath(url.path): url for url in urls}
     if base is None:
         common = os.path.commonpath([path.parent for path in full])
     elif isinstance(base, Url) and (base.scheme, base.rest) in roots:
         common = base.path
     else:
-        raise UsageError(f"{base}: is not in the store of the list")
+        raise UsageError(f"{base}: is not in the same store as the list")
     inside = {
         path.relative_to(common): url for path, url in full.items() if path.is_relative_to(common)
     }
@@ -167,7 +166,7 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
         for path, url in full.items()
         if not path.is_relative_to(common)
     ]
-    # The query of a web address is no part of a name.
+    # The query of a web address is not part of the name.
     names = {path.with_name(url.name): url for path, url in inside.items()}
     outputs = outputs_of(names, output)
     jobs = []
@@ -177,7 +176,7 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
             reason = UsageError(f"{url}: leads out of its folder")
             problems.append(failure(url, None, reason))
         elif job.output in urls:
-            reason = UsageError(f"{job.output}: is an input and an output")
+            reason = UsageError(f"{job.output}: is both an input and an output")
             problems.append(failure(url, job.output, reason))
         else:
             jobs.append(job)
@@ -187,9 +186,9 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
 def files_below(
     sources: Iterable[Path], inputs: Collection[str]
 ) -> tuple[list[Path], list[Outcome]]:
-    """Files as they are named, and those below the folders among ``sources``, as `plan_tree` does.
+    """The files among ``sources``, and those below the folders among them, as in `plan_tree`.
 
-    Folders that cannot be listed come as failed outcomes.
+    Folders that cannot be listed become failed outcomes.
     """
     found: list[Path] = []
     problems: list[Outcome] = []
@@ -211,9 +210,10 @@ def plan_several(
     base: Location | None = None,
     output: str = LIC,
 ) -> Plan:
-    """Outputs of files and of those below folders, as `plan_list` gives them.
+    """Outputs of files and of those below folders, as in `plan_list`.
 
-    Files that are named alone and lie in one folder go to the destination itself.
+    If only files are named and all are in one folder, their outputs go directly into the
+    destination.
 
     Raises:
         InputError: a folder in a store cannot be listed.
@@ -248,8 +248,8 @@ def plan_several(
 def is_folder(source: Location, inputs: Collection[str]) -> bool:
     """Whether a source stands for the files below it.
 
-    Web servers know no folders, only pages that list files: what ends like one of ``inputs`` is a
-    file. What is not there in a store is a folder without files.
+    Web servers have no folders, only pages that list files: a name with a suffix of ``inputs`` is
+    a file. What does not exist in a store counts as an empty folder.
     """
     if isinstance(source, Path):
         return source.is_dir()
@@ -258,25 +258,25 @@ def is_folder(source: Location, inputs: Collection[str]) -> bool:
     try:
         return source.stat().is_dir
     except OSError:
-        return True  # why it cannot be read is told when it is listed
+        return True  # the error is reported when it is listed
 
 
 def parse_list(data: bytes, *, null: bool = False) -> list[Location]:
-    """Paths or URLs from a list: one a line, or with NUL after each; empty ones are left out."""
+    """Paths or URLs from a list, one per line or each ended by NUL; empty ones are left out."""
     parts = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     return [parse_location(os.fsdecode(part)) for part in parts if part]
 
 
 def check_destination(destination: Location) -> None:
-    """Make sure, as far as can be said, that there can be outputs below it.
+    """Make sure, as far as can be told, that outputs can be written below it.
 
     Raises:
-        OutputError: it is something else than a folder, or its store is for reading only.
+        OutputError: it exists and is not a folder, or its store is read-only.
     """
     if isinstance(destination, Url):
         if destination.is_read_only:
-            raise OutputError(f"{destination}: {destination.scheme}:// cannot be written to")
-        return  # a store has no folders, or makes them
+            raise OutputError(f"{destination}: {destination.scheme}:// is read-only")
+        return  # stores have no folders, or create them
     if destination.exists() and not destination.is_dir():
         raise OutputError(f"{destination}: is not a folder")
 
@@ -292,11 +292,11 @@ def _common(full: Mapping[Path, Path]) -> Path:
     try:
         return Path(os.path.commonpath([path.parent for path in full]))
     except ValueError:
-        raise UsageError("the files have no folder in common; run a batch for each drive") from None
+        raise UsageError("the files have no common folder; run a batch for each drive") from None
 
 
 def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outcome]]:
-    """Files below ``root``, relative to it, and the folders that cannot be listed."""
+    """Files below ``root``, relative to it, and failures for folders that cannot be listed."""
     problems: list[Outcome] = []
 
     def note(error: OSError) -> None:
@@ -320,9 +320,9 @@ def outputs_of(
 ) -> dict[AnyPath, AnyPath]:
     """The output of each source, relative to the destination; no two are the same.
 
-    None is one of those ``taken`` either, unless there is no way around.
+    Nor is any of them in ``taken``, unless that cannot be avoided.
 
-    Names that differ in case alone count as the same, because some file systems think so.
+    Names that differ only in case count as the same, as on some file systems.
     """
     outputs = {path: path.with_suffix(suffix) for path in sources}
     while True:
@@ -334,7 +334,7 @@ def outputs_of(
         ]
         if not short:
             return outputs
-        # One that already kept its suffix may be met by another: go on until nothing changes.
+        # A name that keeps its suffix may collide with another: repeat until nothing changes.
         outputs.update((path, _long(path, suffix)) for path in short)
 
 

@@ -1,4 +1,4 @@
-"""Running workers: in this process, or in several others of which any may die."""
+"""Running workers: in this process, or in several others, any of which may die."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from lcodec.startup import own_process
 Results = Iterator[tuple[Task, Result]]
 
 PATIENCE = 10.0
-"""Seconds a worker has to delete its unfinished file when it is told to stop."""
+"""Seconds that a stopped worker has to delete its unfinished file."""
 _OF_THE_TERMINAL = [
     getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 ]
 DEATHS_IN_A_ROW = 3
-"""So many deaths per worker without any result between them end the batch."""
+"""Deaths per worker, without any result between them, that end the batch."""
 
 
 class Executor(Protocol):
-    """Something that has tasks done; ``jobs`` is how many bundles of them at a time."""
+    """Runs tasks; ``jobs`` is the number of bundles at a time."""
 
     @property
     def jobs(self) -> int: ...
 
     def run(self, bundles: Iterable[Bundle], *, alone: bool = False) -> Results:
-        """Results as they come; ``alone`` means one bundle at a time.
+        """Results as they arrive; ``alone`` means one bundle at a time.
 
-        ``bundles`` is drawn from only when a worker is free.
+        A bundle is drawn from ``bundles`` only when a worker is free.
         """
 
     def __enter__(self) -> Self: ...
@@ -56,7 +56,7 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Does all tasks here, one after the other."""
+    """Runs all tasks in this process, one after another."""
 
     jobs = 1
 
@@ -65,7 +65,7 @@ class InProcess:
         self._worker: Worker | None = None
 
     def run(self, bundles: Iterable[Bundle], *, alone: bool = False) -> Results:
-        """See `Executor`; here tasks are always alone."""
+        """See `Executor`; here tasks always run alone."""
         for bundle in bundles:
             self._worker = self._worker or self._recipe.open()
             yield from zip(bundle, attempt(self._worker, bundle), strict=True)
@@ -80,8 +80,8 @@ class InProcess:
 class Processes:
     """Up to ``jobs`` processes, started when there is work for them, each with its own worker.
 
-    A process gets one bundle at a time, so nothing piles up on either side. One that dies is
-    replaced and its tasks fail. Leaving the block by an exception stops all of them at once and
+    A process gets one bundle at a time, so nothing queues up on either side. A process that dies is
+    replaced, and its tasks fail. Leaving the block by an exception stops all processes at once and
     lets them delete their unfinished files.
     """
 
@@ -97,7 +97,7 @@ class Processes:
         """See `Executor`.
 
         Raises:
-            LcodecError: the processes die one after the other before they finish anything.
+            LcodecError: the processes keep dying before they finish anything.
         """
         width = 1 if alone else self.jobs
         if alone:
@@ -120,7 +120,7 @@ class Processes:
             process.stop()
         else:
             process = _Process(self._recipe, self._threads)
-            process.send(bundle)  # if it has died already, reading from it will tell
+            process.send(bundle)  # if it has died already, receiving will show it
         self._busy[process.connection] = process, bundle
 
     def _collect(self, ready: Connection) -> list[tuple[Task, Result]]:
@@ -134,12 +134,14 @@ class Processes:
         sweep(process.token, bundle)
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
-            raise LcodecError(f"the worker processes die before they finish anything: {ending}")
+            raise LcodecError(
+                f"the worker processes keep dying before they finish anything: {ending}"
+            )
         failed = Failed(f"its worker process ended: {ending}", LcodecError.exit_code, True)
         return [(task, failed) for task in bundle]
 
     def _keep(self, count: int) -> None:
-        """Stop idle processes but ``count``, to give their memory back."""
+        """Stop all idle processes but ``count``, to free their memory."""
         for process in self._idle[count:]:
             process.stop()
         del self._idle[count:]
@@ -157,10 +159,10 @@ class Processes:
 
 
 class _Process:
-    """One process and the connection to it."""
+    """A process and the connection to it."""
 
     def __init__(self, recipe: Recipe, threads: int) -> None:
-        # "spawn": a copy of a process in which torch has threads is not safe to use.
+        # "spawn": a fork of a process in which torch has threads is not safe to use.
         context = multiprocessing.get_context("spawn")
         self.token = secrets.token_hex(6)
         self.connection, theirs = context.Pipe()
@@ -169,11 +171,11 @@ class _Process:
         )
         with _interrupts_blocked():
             self._process.start()
-        # Now the other side is theirs alone, and its end shows here as the end of the data.
+        # Now only the child holds the other end, so its death shows here as the end of the data.
         theirs.close()
 
     def send(self, bundle: Bundle) -> bool:
-        """Hand over tasks; False if nobody is there any more."""
+        """Hand over tasks; False if the process has gone."""
         try:
             self.connection.send(bundle)
         except OSError:
@@ -194,7 +196,7 @@ class _Process:
             self._process.terminate()
 
     def stop(self) -> str:
-        """Wait for its end, which closing the connection brings about, and say how it ended."""
+        """Close the connection, which ends the process, wait, and say how it ended."""
         self.connection.close()
         self._process.join(PATIENCE)
         if self._process.exitcode is None:
@@ -206,7 +208,7 @@ class _Process:
 
 
 def sweep(token: str, bundle: Bundle) -> None:
-    """Delete what a process of this token, that is no more, has left unfinished of its tasks."""
+    """Delete the unfinished files of a dead process, which had this token and these tasks."""
     for folder in {task.output.parent for task in bundle if isinstance(task.output, Path)}:
         delete_left_behind(folder, token)
 
@@ -223,12 +225,11 @@ def _ending(code: int) -> str:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Start processes with signals of the terminal blocked: they reach them too, but this process
-    decides."""
+    """Start processes with terminal signals blocked: only this process acts on them."""
     if sys.platform == "win32":
         yield
         return
-    # It is started with the first process, and would unblock the signal in between.
+    # The resource tracker starts with the first process, and would unblock the signal meanwhile.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
     try:
@@ -238,7 +239,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _serve(tasks: Connection, recipe: Recipe, threads: int, token: str) -> None:
-    """Main function of a process: results for tasks until the connection ends."""
+    """Main function of a process: returns results for tasks until the connection closes."""
     for number in _OF_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
@@ -263,6 +264,6 @@ def _serve(tasks: Connection, recipe: Recipe, threads: int, token: str) -> None:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    # Not by an exception: where the signal comes in a callback, Python prints it and goes on.
+    # Not by an exception: if the signal arrives in a callback, Python prints it and goes on.
     delete_unfinished()
     os._exit(Exit.TERMINATED)

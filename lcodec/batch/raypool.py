@@ -1,4 +1,4 @@
-"""Running workers as actors of a Ray cluster, of which any process or node may be lost."""
+"""Running workers as actors on a Ray cluster, any process or node of which may be lost."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, failed
 from lcodec.errors import LcodecError, UsageError
 
 LOSSES = 3
-"""So many nodes may be lost under one bundle before it counts as failed."""
+"""Nodes that may be lost while working on a bundle before it counts as failed."""
 _INHERITED = ("LCODEC_MODELS", "XDG_DATA_HOME")
 _OBJECT_STORE = 80 << 20
-"""Bytes, about the least that Ray takes: only names and figures are handed around."""
+"""Bytes, about the least that Ray accepts: only names and figures are passed around."""
 _PAUSE = 0.5
 
 
@@ -35,8 +35,8 @@ class Actors:
     """Up to ``jobs`` actors, each with its own worker and one bundle at a time.
 
     An actor whose process ends is replaced and its tasks fail, as with
-    `lcodec.batch.pool.Processes`. If its whole node is lost, its tasks go to other actors; as an
-    output is replaced by the same bytes, it does not matter how far they had come. Leaving the
+    `lcodec.batch.pool.Processes`. If its whole node is lost, its tasks go to other actors; it does
+    not matter how far they had got, because an output is replaced by the same bytes. Leaving the
     block stops all actors, lets them delete their unfinished files, and disconnects.
     """
 
@@ -49,8 +49,8 @@ class Actors:
         jobs: int | None = None,
         address: str | None = None,
     ) -> None:
-        """Prepare; ``most`` actors have work to do, ``jobs`` None means as many as there is room
-        for, ``address`` None the cluster of RAY_ADDRESS or else one of this machine alone.
+        """Prepare. ``most`` limits the actors to those with work; ``jobs`` None means as many as
+        fit; ``address`` None means the cluster of RAY_ADDRESS, else one of this machine alone.
         """
         self._recipe = recipe
         self._claim = claim
@@ -72,8 +72,7 @@ class Actors:
         """See `lcodec.batch.pool.Executor`.
 
         Raises:
-            LcodecError: the actors die one after the other before they finish anything, or cannot
-                start.
+            LcodecError: the actors keep dying before they finish anything, or cannot start.
         """
         width = 1 if alone else self.jobs
         if alone:
@@ -124,7 +123,7 @@ class Actors:
         try:
             results = self._ray.get(ready)
         except errors.ActorUnavailableError:
-            # It may be dead, or out of reach for a moment: the cluster will know.
+            # It may be dead, or briefly unreachable: the cluster will know.
             time.sleep(_PAUSE)
             self._asked[actor.handle.hello.remote()] = actor, bundle
             return []
@@ -135,7 +134,7 @@ class Actors:
             return [(task, failed(error)) for task in bundle]
         self._deaths = 0
         self._idle.append(actor)
-        if asked:  # it is there, but its answer was lost
+        if asked:  # it is alive, but its answer was lost
             feed.put(_again(bundle))
             return []
         return list(zip(bundle, results, strict=True))
@@ -167,18 +166,18 @@ class Actors:
     def _count_death(self, ending: str) -> None:
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
-            raise LcodecError(f"the actors die before they finish anything: {ending}")
+            raise LcodecError(f"the actors keep dying before they finish anything: {ending}")
 
     def _is_alive(self, node: str) -> bool:
         return any(one["NodeID"] == node and one["Alive"] for one in self._ray.nodes())
 
     def _keep(self, count: int) -> None:
-        """Stop idle actors but ``count``, to give their memory back."""
+        """Stop all idle actors but ``count``, to free their memory."""
         self._stop(self._idle[count:])
         del self._idle[count:]
 
     def _stop(self, actors: list[_Actor]) -> None:
-        """Let actors delete what they have not finished, and end them."""
+        """Let actors delete their unfinished files, and end them."""
         ended = [
             actor.handle.stop.options(concurrency_group="control").remote()
             for actor in actors
@@ -221,7 +220,7 @@ class Actors:
             raise UsageError("`--engine ray` needs Ray: pip install 'lcodec[ray]'") from error
         self._ray = ray
         if ray.is_initialized():
-            return  # by whoever uses this from Python
+            return  # by the caller, from Python
         options: dict[str, Any] = {}
         if self._address == "local":
             options = {
@@ -255,7 +254,7 @@ class Actors:
 
 @dataclass
 class _Actor:
-    """An actor here, and of its process the node and the token; "" until it has started."""
+    """A handle of an actor, with the node and token of its process, "" until it has started."""
 
     handle: Any
     node: str = ""
@@ -263,7 +262,7 @@ class _Actor:
 
 
 class _WithoutRay:
-    """Standard output, which is for results: threads of Ray print there of every death."""
+    """Standard output without the messages that Ray's threads print there about every death."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -278,7 +277,7 @@ class _WithoutRay:
 
 
 class _Feed:
-    """Bundles that come back first, then those that are still to be drawn, one ahead at most."""
+    """Returned bundles first, then new ones, drawn at most one ahead."""
 
     def __init__(self, bundles: Iterable[Bundle]) -> None:
         self._waiting = iter(bundles)
@@ -297,7 +296,7 @@ class _Feed:
 
 
 def _knock(address: str) -> None:
-    """Make sure that somebody answers at a HOST:PORT, for which Ray itself would wait a minute."""
+    """Make sure that HOST:PORT answers; Ray itself would wait a minute for it."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or "/" in host:
         return
@@ -308,7 +307,7 @@ def _knock(address: str) -> None:
 
 
 def _again(bundle: Bundle) -> Bundle:
-    """The same tasks; what is there by now can only be what was lost, with the same bytes."""
+    """The same tasks, replacing: existing outputs can only be those of the lost actor."""
     return tuple(replace(task, replace=True) for task in bundle)
 
 
@@ -319,7 +318,7 @@ def _line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Ray puts handlers of its own in the place of ours."""
+    """Keep our signal handlers, which Ray replaces by its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What became of each file of a batch, and the sums over all of them."""
+"""The outcome of each file of a batch, and totals over all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lcodec.errors import InputError, LcodecError
 
 
 class Status(StrEnum):
-    """What became of one file, or in a dry run would become of it."""
+    """What happened to a file, or in a dry run would happen."""
 
     DONE = "done"
     SKIPPED = "skipped"
@@ -23,9 +23,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Stamp:
-    """Size in bytes and time of change of a source: when they differ, it was changed.
+    """Size in bytes and modification time of a source; a different stamp means it has changed.
 
-    A store may know no time, or a version beside it (``source_etag``), or not even the size.
+    A store may know no time, or also a version (``source_etag``), or not even the size.
     """
 
     source_bytes: int | None
@@ -37,7 +37,7 @@ class Stamp:
         """The stamp of a file as it is now.
 
         Raises:
-            InputError: it cannot be read, or is no file, such as a folder or a pipe.
+            InputError: it cannot be read, or is not a file but a folder or a pipe, say.
         """
         try:
             state = location.stat()
@@ -55,9 +55,9 @@ class Stamp:
         return cls(state.st_size, state.st_mtime_ns)
 
     def differs(self, other: Stamp) -> bool:
-        """Whether a file was changed between two stamps, by what both of them tell.
+        """Whether a file changed between two stamps, by what both of them have.
 
-        Equal versions are equal files; without them the size and the time have to be the same.
+        Equal versions mean equal files; without versions, size and time must be equal.
         """
         if None not in (self.source_etag, other.source_etag):
             return self.source_etag != other.source_etag
@@ -76,7 +76,7 @@ class Stamp:
 
 
 def version(output: Location) -> str | None:
-    """What a store calls the version of an output, None if it does not say or is a folder."""
+    """The version of an output in a store; None if the store has none, or on this machine."""
     if not isinstance(output, Url):
         return None
     try:
@@ -87,26 +87,26 @@ def version(output: Location) -> str | None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One file after its turn.
+    """The outcome of one file.
 
     Attributes:
         source: the file or shard, or a folder that could not be read.
-        output: what is made of it, None for a folder.
+        output: its output, None for a folder.
         status: done, skipped (finished before), failed, or planned (in a dry run).
-        error: why it failed, one line; ``code`` is the exit status the command for a single file
-            would give.
+        error: why it failed, one line; ``code`` is the exit status that the single-file command
+            would have.
         reason: why a planned file has to be made.
         width, height: size of the picture in pixels.
         bytes: size of the ``.lic`` file, or of all those in a shard.
-        pictures: how many of a shard were encoded or decoded, None if it is a single one.
-        total_pixels: of all of them, None if it is a single one.
-        spoilt: why some pictures of a shard are as they were; the command then ends with status 1.
-        seconds: time the work took.
-        attempts: how often it was tried; 0 for what was skipped.
-        notes: what of the source the output does not hold.
-        stamp: the source as it was read.
+        pictures: number of pictures of a shard that were encoded or decoded, None for a file.
+        total_pixels: pixels of all of them, None for a file.
+        spoilt: why pictures of a shard were left unchanged; the command then ends with status 1.
+        seconds: time taken.
+        attempts: number of attempts; 0 if skipped.
+        notes: what the output does not hold of the source.
+        stamp: the stamp of the source when it was read.
         settings: options the output was made with (`lcodec.batch.options.settings`).
-        output_etag: the version of the output, where a store tells one.
+        output_etag: the version of the output, if a store has one.
     """
 
     source: Location
@@ -130,18 +130,18 @@ class Outcome:
 
     @property
     def pixels(self) -> int:
-        """Pixels of the picture or of all of a shard, 0 if not known."""
+        """Pixels of the picture, or of all pictures of a shard; 0 if unknown."""
         if self.total_pixels is not None:
             return self.total_pixels
         return (self.width or 0) * (self.height or 0)
 
     @property
     def bpp(self) -> float | None:
-        """Bits of the ``.lic`` file per pixel, None if a size is not known."""
+        """Bits per pixel of the ``.lic`` file, None if a size is unknown."""
         return 8 * self.bytes / self.pixels if self.bytes is not None and self.pixels else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; what is not known is left out."""
+        """Plain values for JSON; unknown ones are left out."""
         record: dict[str, Any] = asdict(self) | {
             "source": str(self.source),
             "output": None if self.output is None else str(self.output),
@@ -163,7 +163,7 @@ def failure(
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """One line for an exception, and the exit status that belongs to it."""
+    """One line for an exception, and its exit status."""
     if isinstance(error, LcodecError):
         message, code = str(error), error.exit_code
     else:
@@ -173,7 +173,7 @@ def explain(error: Exception) -> tuple[str, int]:
 
 @dataclass
 class Report:
-    """Sums over all outcomes so far; only what failed is kept one by one."""
+    """Totals over all outcomes so far; only failures are kept individually."""
 
     done: int = 0
     skipped: int = 0
@@ -186,7 +186,7 @@ class Report:
     source_bytes: int | None = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Count an outcome; bytes, pixels and pictures are of what was made now."""
+        """Count an outcome; bytes, pixels and pictures only of what this run made."""
         if outcome.spoilt:
             self.spoilt.append(outcome)
         match outcome.status:
@@ -204,7 +204,7 @@ class Report:
                 self.failures.append(outcome)
 
     def _count_source(self, outcome: Outcome) -> None:
-        """Of shards and of what has no known size there is nothing to compare with the sum."""
+        """Add the size of a source; shards and unknown sizes have nothing to compare with."""
         size = outcome.stamp.source_bytes if outcome.stamp else None
         known = None if outcome.pictures is not None else size
         self.source_bytes = (

@@ -16,7 +16,7 @@ BYTES_PER_AREA_PIXEL = 1500  # with float32; a little less where bfloat16 is fas
 MEMORY_SHARE = 0.8
 
 WORTHWHILE_PIXELS = 4 << 20
-"""A worker with less to do than this spends most of its time on loading the networks."""
+"""A worker with less work than this spends most of its time loading the networks."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -29,7 +29,7 @@ def cores() -> int:
 
 
 def worker_bytes(pixels: int, *, effort: int = 0) -> int:
-    """Estimated memory of a worker on a picture of so many pixels."""
+    """Estimated memory in bytes of a worker on a picture of ``pixels`` pixels."""
     work = BYTES_PER_BLOCK_PIXEL * min(pixels, BLOCK_PIXELS)
     if effort:
         work = max(work, BYTES_PER_AREA_PIXEL * min(pixels, AREA_PIXELS))
@@ -37,9 +37,9 @@ def worker_bytes(pixels: int, *, effort: int = 0) -> int:
 
 
 def default_jobs(pixels: Iterable[int], *, effort: int = 0, threads: int = 1) -> int:
-    """Workers for pictures of these sizes: as many as cores, memory and work suffice for.
+    """Number of workers for pictures of these sizes, limited by cores, memory and work.
 
-    ``threads`` is how many cores a worker is to have.
+    ``threads`` is the number of cores per worker.
     """
     sizes = list(pixels)
     if not sizes:
@@ -53,7 +53,7 @@ def default_jobs(pixels: Iterable[int], *, effort: int = 0, threads: int = 1) ->
 
 
 def available_bytes() -> int | None:
-    """Memory that can be used without swapping, None where that cannot be found out."""
+    """Bytes of memory that can be used without swapping, None if unknown."""
     known = [value for value in (_from_meminfo(), _from_cgroup()) if value is not None]
     return min(known, default=None)
 
@@ -70,7 +70,7 @@ def _from_meminfo(path: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def _from_cgroup() -> int | None:
-    """What the limit of a container leaves (control groups, version 2 or 1)."""
+    """Bytes left within the limit of a container (control groups, version 2 or 1)."""
     for limit, used in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

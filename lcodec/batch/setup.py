@@ -1,4 +1,4 @@
-"""From what a command line names to the plan, the check and the executor of a batch."""
+"""From a command line to the plan, the check and the executor of a batch."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ LIST = "-"
 
 @dataclass(frozen=True)
 class Setup:
-    """A batch as its user describes it.
+    """A batch as described by the user.
 
     Attributes:
         sources: folders, files, or paths or URLs of shards; or "-" alone for a list.
         destination: a folder, or shards.
         options: of the codec.
-        engine: "local" for processes of this machine, "ray" for a cluster.
-        jobs: workers, None for as many as there is room and work for.
-        threads: of each worker of this machine, None for what suits.
+        engine: "local" for processes on this machine, "ray" for a cluster.
+        jobs: number of workers, None for as many as there is room and work for.
+        threads: of each worker on this machine, None to choose automatically.
         address: of the Ray cluster, None as in `lcodec.batch.raypool.Actors`.
-        cpus, gpus: what Ray gives each actor; ``gpus`` None is one with the device "cuda".
+        cpus, gpus: of each actor; ``gpus`` None means 1 with the device "cuda", else none.
     """
 
     sources: tuple[str, ...]
@@ -52,12 +52,12 @@ class Setup:
 
     @property
     def are_shards(self) -> bool:
-        """Whether shards are worked on."""
+        """Whether the batch works on shards."""
         return any(map(names_shards, self.sources))
 
     @property
     def is_tree(self) -> bool:
-        """Whether the files of a single folder are worked on, whose tree is mirrored."""
+        """Whether the source is a single folder, whose tree is mirrored."""
         if len(self.sources) > 1 or self.are_shards or self.sources[0] == LIST:
             return False
         return is_folder(parse_location(self.sources[0]), self._inputs)
@@ -67,22 +67,24 @@ class Setup:
         return {LIC} if isinstance(self.options, DecodeOptions) else READ_SUFFIXES
 
     def check(self) -> None:
-        """Refuse what cannot be done.
+        """Check the settings.
 
         Raises:
-            UsageError: settings that do not go together.
+            UsageError: incompatible settings.
         """
         ends = [*map(parse_location, self.sources), parse_location(self.destination)]
         if self.options.preserve and isinstance(ends[-1], Url):
-            raise UsageError("`--preserve` is for files of this machine; a store has its own times")
+            raise UsageError(
+                "`--preserve` is for files on this machine; a store sets its own times"
+            )
         several = self.engine is Engine.RAY or (self.jobs or 1) > 1
         for end in ends:
             if isinstance(end, Url) and end.is_of_this_process and several:
-                raise UsageError(f"{end}: is in this process alone, which `--jobs 1` works in")
+                raise UsageError(f"{end}: exists only in this process; use `--jobs 1`")
         if self.are_shards and not all(map(names_shards, self.sources)):
-            raise UsageError("shards and other sources in one batch; run a batch for each")
+            raise UsageError("shards and other sources cannot be mixed; run a batch for each")
         if names_shards(self.destination) and not self.are_shards:
-            raise UsageError(f"{self.destination}: shards are made of shards")
+            raise UsageError(f"{self.destination}: shards can only be made from shards")
         if self.engine is Engine.RAY and self.threads is not None:
             raise UsageError("`--threads` is for this machine; Ray has `--actor-cpus`")
         ray_only = self.address is not None or self.gpus is not None or self.cpus != 1
@@ -90,10 +92,10 @@ class Setup:
             raise UsageError("`--address`, `--actor-cpus` and `--actor-gpus` need `--engine ray`")
 
     def plan(self, listed: bytes = b"", *, null: bool = False, base: str | None = None) -> Plan:
-        """What is to be made; ``listed`` is the list of files.
+        """The outputs to make; ``listed`` is the content of a list of files.
 
         Raises:
-            InputError, OutputError, UsageError: as those of `lcodec.batch.plan`.
+            InputError, OutputError, UsageError: as in `lcodec.batch.plan`.
         """
         destination = parse_location(self.destination)
         output = self.options.suffix if isinstance(self.options, DecodeOptions) else LIC
@@ -102,7 +104,7 @@ class Setup:
             return plan_list(parse_list(listed, null=null), destination, base=root, output=output)
         sources = [parse_location(source) for source in self.sources]
         if root is not None and (self.are_shards or self.is_tree):
-            raise UsageError("`--base` is for files; of a folder SRC, its own tree is mirrored")
+            raise UsageError("`--base` is for files; a folder SRC has its own tree mirrored")
         if self.are_shards:
             return plan_shards(self.sources, self.destination)
         inputs = self._inputs
@@ -111,10 +113,10 @@ class Setup:
         return plan_several(sources, destination, inputs=inputs, base=root, output=output)
 
     def checker(self, plan: Plan, *, force: bool, manifest: Manifest | None) -> Check:
-        """What decides on the jobs of the plan; the destination is listed for it if that is a URL.
+        """The check for the jobs of the plan; a destination that is a URL is listed for it.
 
         Raises:
-            WeightsError: the model to encode with is not there.
+            WeightsError: the model to encode with is missing.
             InputError: the destination cannot be listed.
         """
         direction = None
@@ -135,7 +137,7 @@ class Setup:
         )
 
     def executor(self, todo: list[Decision]) -> Executor:
-        """What has the work done: one local worker is this process itself."""
+        """The executor for the work; a single local worker is this process itself."""
         effort = self.options.effort if isinstance(self.options, EncodeOptions) else 0
         pixels = [decision.expected_pixels for decision in todo]
         if self.engine is Engine.RAY:
@@ -146,7 +148,7 @@ class Setup:
             from lcodec.weights.load import choose_device
 
             if choose_device(self.options.device).type == "cuda":
-                count = 1  # several would share one GPU and its memory
+                count = 1  # several would share the GPU and its memory
         if any(_is_of_this_process(decision) for decision in todo):
             count = 1
         recipe = self._recipe(self.options)
@@ -165,7 +167,7 @@ class Setup:
             gpus = 1 if self.options.device == "cuda" else 0
         options = self.options
         if isinstance(options, EncodeOptions) and "@" not in options.model:
-            # A node may have other weights of that name.
+            # A node may have different weights under that name.
             model_id = stated_id(require_model(options.model))
             options = replace(options, model=f"{options.model}@{model_id}")
         claim = Claim(self.cpus, gpus, memory)

@@ -1,4 +1,4 @@
-"""Whether the shard in the place of an output is the one asked for."""
+"""Whether an existing shard is the output asked for."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _BLOCK = 1 << 20
 
 
 class ShardCheck:
-    """Compares every member of an output with the one it was made of."""
+    """Compares every member of an output with its source."""
 
     def __init__(self, options: Options) -> None:
         """Prepare to check.
 
         Raises:
-            WeightsError: the model to encode with is not there.
+            WeightsError: the model to encode with is missing.
         """
         self._layout = layout(options)
         self._pictures = direction_of(options)
@@ -56,7 +56,7 @@ class ShardCheck:
                             wanted = members_of(tar, stream, source, *self._layout)
                             return self._compare(tar, wanted, there, found)
                     except (LcodecError, tarfile.TarError, KeyError):
-                        return Finding(Action.MAKE, UNREADABLE)  # and fails when it is made
+                        return Finding(Action.MAKE, UNREADABLE)  # making it will fail
             except InputError:
                 return Finding(Action.REFUSE, "not a tar file")
 
@@ -81,7 +81,7 @@ class ShardCheck:
                     return Finding(finding.action, reason, finding.bytes)
                 total += finding.bytes or 0
             elif member.name != made.name or not _are_equal(source, stream):
-                return Finding(Action.REFUSE, f"{made.name} is not that of its source", total)
+                return Finding(Action.REFUSE, f"{made.name} does not match its source", total)
         return Finding(Action.SKIP, "", total)
 
     def _judge(self, source: BinaryIO, made: BinaryIO) -> Finding:

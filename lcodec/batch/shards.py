@@ -1,4 +1,4 @@
-"""Shards: tar files of pictures and what belongs to them, in the layout of WebDataset."""
+"""Shards: tar files of pictures and their data, in the layout of WebDataset."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from lcodec.errors import InputError, UsageError
 
 SUFFIX = ".tar"
 MOST = 1_000_000
-"""Shards that one command line may name."""
+"""Most shards that one command line may name."""
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _BLOCK = 512
 
 
 def names_shards(text: str) -> bool:
-    """Whether a command line means shards by this path or URL."""
+    """Whether a path or URL on the command line names shards."""
     return text.partition("::")[0].lower().endswith(SUFFIX)
 
 
 def expand(text: str) -> list[str]:
-    """All names that a pattern such as ``photos-{000..099}.tar`` stands for.
+    """All names that match a pattern such as ``photos-{000..099}.tar``.
 
     Raises:
         UsageError: a range that counts down, or too many names.
@@ -44,17 +44,17 @@ def expand(text: str) -> list[str]:
         low, high = int(first), int(last)
         count *= max(0, high - low + 1)
         if not 0 < count <= MOST:
-            raise UsageError(f"{text}: a range of 1 to {MOST} shards is needed")
+            raise UsageError(f"{text}: must be a range of 1 to {MOST} shards")
         width = len(first) if first.startswith("0") or len(first) == len(last) else 0
         choices += [[f"{number:0{width}}" for number in range(low, high + 1)], [tail]]
     return ["".join(words) for words in itertools.product(*choices)]
 
 
 def plan_shards(patterns: Sequence[str], destination: str) -> Plan:
-    """The shards that patterns name; to the same names in a folder, or to those of a pattern.
+    """The shards that patterns name, with outputs of the same names in a folder, or of a pattern.
 
     Raises:
-        UsageError: the patterns stand for different numbers of shards, or two shards would meet.
+        UsageError: the patterns name different numbers of shards, or outputs would collide.
         OutputError: the destination cannot be written to.
     """
     sources = [parse_location(text) for pattern in patterns for text in expand(pattern)]
@@ -68,12 +68,12 @@ def plan_shards(patterns: Sequence[str], destination: str) -> Plan:
         check_destination(target)
         outputs = [target / shard.name for shard in sources]
     if len(set(outputs)) < len(outputs):
-        raise UsageError(f"{destination}: several shards would have the same name there")
+        raise UsageError(f"{destination}: several shards would get the same name there")
     inputs = {_where(shard) for shard in sources}
     jobs, problems = [], []
     for shard, output in zip(sources, outputs, strict=True):
         if _where(output) in inputs:
-            reason = UsageError(f"{output}: is an input and an output")
+            reason = UsageError(f"{output}: is both an input and an output")
             problems.append(failure(shard, output, reason))
         else:
             jobs.append(Job(shard, output))
@@ -86,23 +86,23 @@ def _where(location: Location) -> str:
 
 @dataclass(frozen=True)
 class Member:
-    """A file in a shard, and the name of what is made of it, None if it is carried over."""
+    """A file in a shard, and the name of its output, None if it is copied unchanged."""
 
     info: tarfile.TarInfo
     output: str | None
 
     @property
     def name(self) -> str:
-        """The name it has now."""
+        """Its name in the source."""
         return self.info.name
 
 
 @contextmanager
 def opened(stream: BinaryIO, name: str) -> Iterator[tarfile.TarFile]:
-    """A shard at hand.
+    """Open a shard.
 
     Raises:
-        InputError: it is no tar file.
+        InputError: it is not a tar file.
     """
     try:
         tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed below
@@ -115,7 +115,7 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tarfile.TarFile]:
 def members_of(
     tar: tarfile.TarFile, stream: BinaryIO, name: str, inputs: Collection[str], suffix: str
 ) -> list[Member]:
-    """All members of a shard, to the end of it; those with a suffix of ``inputs`` have an output.
+    """All members of a shard; those with a suffix of ``inputs`` have an output.
 
     Raises:
         InputError: it is truncated or damaged, or two members would get the same name.
@@ -131,7 +131,7 @@ def members_of(
     outputs: dict[str, str] = {}
     for path, output in outputs_of(paths, suffix, carried).items():
         if str(output) in carried:
-            raise InputError(f"{name}: {path} cannot become {output}, which is there")
+            raise InputError(f"{name}: {path} cannot become {output}, which exists already")
         folder, slash, _ = paths[path].rpartition("/")
         outputs[paths[path]] = folder + slash + output.name
     return [
@@ -153,10 +153,10 @@ def content(tar: tarfile.TarFile, member: Member, name: str) -> bytes:
 
 
 def stream_of(tar: tarfile.TarFile, member: Member) -> BinaryIO:
-    """A member as a file; one that is none, such as a folder, is empty.
+    """A member as a file; a member that is not a file, such as a folder, is empty.
 
     Raises:
-        tarfile.TarError, OSError, KeyError: when it is read, too, and it is damaged.
+        tarfile.TarError, OSError, KeyError: it is damaged; also raised when it is read.
     """
     stream = tar.extractfile(member.info)
     return io.BytesIO() if stream is None else cast("BinaryIO", stream)
@@ -169,7 +169,7 @@ def _is_picture(info: tarfile.TarInfo, inputs: Collection[str]) -> bool:
 
 
 def _check_end(infos: list[tarfile.TarInfo], stream: BinaryIO) -> None:
-    """Make sure that nothing is missing at the end, nor anything hidden behind it."""
+    """Make sure that the end is not missing and nothing follows it."""
     end = 0
     if infos:
         last = infos[-1]
@@ -180,4 +180,4 @@ def _check_end(infos: list[tarfile.TarInfo], stream: BinaryIO) -> None:
         raise tarfile.ReadError("the end is missing")
     while chunk := stream.read(1 << 20):
         if chunk.count(0) != len(chunk):
-            raise tarfile.ReadError("there is data behind its end")
+            raise tarfile.ReadError("there is data after its end")

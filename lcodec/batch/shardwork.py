@@ -1,4 +1,4 @@
-"""Workers for which a shard is one file: every picture in it, and all else carried over."""
+"""Workers that process shards: every picture is coded, everything else copied."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class ShardRecipe:
     options: Options
 
     def open(self) -> Worker:
-        """A worker whose model is loaded with its first picture."""
+        """A worker that loads its model for the first picture."""
         if isinstance(self.options, EncodeOptions):
             return ShardWorker(self.options, ShardEncoder(self.options))
         return ShardWorker(self.options, ShardDecoder(self.options))
 
 
 def layout(options: Options) -> tuple[Collection[str], str]:
-    """Suffixes of the members that are worked on, and that of what is made of them."""
+    """Suffixes of the members to process, and the suffix of their outputs."""
     if isinstance(options, EncodeOptions):
         return READ_SUFFIXES, LIC
     return (LIC,), options.suffix
@@ -59,7 +59,7 @@ def layout(options: Options) -> tuple[Collection[str], str]:
 
 @dataclass(frozen=True)
 class Coded:
-    """What became of a member: its data, bytes of the ``.lic`` file, pixels, and notes."""
+    """The result for a member: its data, bytes of the ``.lic`` file, pixels, and notes."""
 
     data: bytes
     lic_bytes: int
@@ -78,7 +78,7 @@ class ShardEncoder:
         self.worker = EncodeWorker(options)
 
     def code(self, files: Iterable[tuple[str, bytes]]) -> list[Become]:
-        """What becomes of files, small ones of equal size together; an exception is of one."""
+        """Code files, small ones of equal size together; a file that fails gives an exception."""
         out: list[Become | None] = []
         small: dict[tuple[int, int], list[tuple[int, Picture]]] = {}
         for name, data in files:
@@ -122,7 +122,7 @@ class ShardDecoder:
         self.worker = DecodeWorker(options)
 
     def code(self, files: Iterable[tuple[str, bytes]]) -> list[Become]:
-        """What becomes of files; an exception is of one."""
+        """Code files; a file that fails gives an exception."""
         return [self._code_one(name, data) for name, data in files]
 
     def _code_one(self, name: str, data: bytes) -> Become:
@@ -138,7 +138,7 @@ class ShardDecoder:
 
 @dataclass
 class _Tally:
-    """Sums over a shard."""
+    """Totals over a shard."""
 
     pictures: int = 0
     pixels: int = 0
@@ -162,8 +162,8 @@ class _Tally:
 class ShardWorker:
     """Shards to shards.
 
-    A picture that cannot be coded stays in the shard as it is, and is named in ``spoilt``; the
-    rest of the shard is not worse for it.
+    A picture that cannot be coded stays in the shard unchanged and is named in ``spoilt``; the
+    rest of the shard is not affected.
     """
 
     def __init__(self, options: Options, coder: ShardEncoder | ShardDecoder) -> None:
@@ -175,8 +175,8 @@ class ShardWorker:
 
         Raises:
             Unusable: a model cannot be loaded.
-            InputError: the shard cannot be read, is damaged, or changed meanwhile.
-            OutputError: the other one cannot be written.
+            InputError: the shard cannot be read, is damaged, or changed while being read.
+            OutputError: the output cannot be written.
         """
         stamp, name = Stamp.of(task.source), str(task.source)
         inputs, suffix = layout(self._options)
@@ -214,7 +214,7 @@ class ShardWorker:
     ) -> None:
         with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as made:
             for window in _windows(members):
-                # One after the other, so that few of them are in memory as pixels.
+                # One window at a time, so that few pictures are in memory as pixels.
                 files = ((m.name, content(tar, m, name)) for m in window if m.output is not None)
                 became = iter(self.coder.code(files))
                 for member in window:
@@ -232,7 +232,7 @@ class ShardWorker:
 
 
 def _windows(members: list[Member]) -> Iterator[list[Member]]:
-    """Members in order, with as many pictures at a time as are encoded together."""
+    """Members in order, in groups with as many pictures as are encoded together."""
     window: list[Member] = []
     pictures = 0
     for member in members:
@@ -246,7 +246,7 @@ def _windows(members: list[Member]) -> Iterator[list[Member]]:
 
 
 def _add(made: tarfile.TarFile, like: tarfile.TarInfo, name: str, data: bytes) -> None:
-    """Add a file with the times and owners of another."""
+    """Add a file with the times and owner of another."""
     info = copy.copy(like)
     info.name, info.size, info.type, info.linkname = name, len(data), tarfile.REGTYPE, ""
     info.pax_headers = {k: v for k, v in like.pax_headers.items() if k not in _OWN}
@@ -254,7 +254,7 @@ def _add(made: tarfile.TarFile, like: tarfile.TarInfo, name: str, data: bytes) -
 
 
 _OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
-"""Headers that tarfile makes itself where they are needed."""
+"""Headers that tarfile creates itself where needed."""
 
 
 def _coded(picture: Picture, data: bytes) -> Coded:
@@ -262,7 +262,7 @@ def _coded(picture: Picture, data: bytes) -> Coded:
 
 
 def _of_one(error: Exception) -> Exception:
-    """An error, unless it is none of the picture that it came with."""
+    """The error if it concerns a single picture; others are raised."""
     if isinstance(error, Unusable) or lacks_memory(error):
         raise error
     return error

@@ -1,4 +1,4 @@
-"""Files in stores that fsspec knows: S3, Google Cloud Storage, web servers, archives, ..."""
+"""Files in stores supported by fsspec: S3, Google Cloud Storage, web servers, archives, ..."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lcodec.atomic import scratch_file
 from lcodec.errors import LcodecError, OutputError, UsageError
 
 _READ_ONLY = ("http", "https", "zip", "tar", "data", "git", "github")
-"""Stores that fsspec cannot write to, or not so that a file appears whole or not at all."""
+"""Stores that fsspec cannot write to, or not atomically."""
 _WHOLE_OBJECTS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
-"""Stores where an upload is visible only when it is complete; elsewhere files are renamed."""
+"""Stores where an upload becomes visible only when complete; elsewhere files are renamed."""
 HELD = 256 << 20
-"""Bytes of a file that a server sends as a whole alone."""
+"""Most bytes of a file that its server can only send whole."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("mtime", "LastModified", "last_modified", "Last-Modified", "updated", "modified")
 _VERSIONS = ("ETag", "etag", "content_md5", "Content-MD5", "md5Hash")
@@ -28,7 +28,7 @@ _VERSIONS = ("ETag", "etag", "content_md5", "Content-MD5", "md5Hash")
 
 @dataclass(frozen=True)
 class State:
-    """What a store says of a file: bytes, time of change and version, as far as it says them."""
+    """What a store reports about a file: bytes, modification time, version; None if unknown."""
 
     st_size: int | None
     st_mtime_ns: int | None
@@ -38,12 +38,12 @@ class State:
 
 @dataclass(frozen=True, order=True)
 class Url:
-    """A file or folder in a store; with the methods of `pathlib.Path` that a batch needs.
+    """A file or folder in a store, with the methods of `pathlib.Path` that a batch needs.
 
-    ``path`` is what stands behind ``scheme://`` and has no slash at its end, ``rest`` what the
-    store lies in itself, as in ``zip://photos::s3://bucket/all.zip`` (see fsspec on chaining).
+    ``path`` is what follows ``scheme://``, without a trailing slash; ``rest`` is where the store
+    itself is, as in ``zip://photos::s3://bucket/all.zip`` (see fsspec on URL chaining).
 
-    Whatever goes wrong in a store is an OSError, and a store that is not installed a UsageError.
+    Every failure in a store is an OSError; a store that is not installed is a UsageError.
     """
 
     scheme: str
@@ -68,30 +68,30 @@ class Url:
 
     @property
     def suffix(self) -> str:
-        """The end of the name, with its dot."""
+        """The suffix of the name, with its dot."""
         return self._pure.suffix
 
     @property
     def is_read_only(self) -> bool:
-        """Whether nothing can be written to the store."""
+        """Whether the store is read-only."""
         return self.scheme in _READ_ONLY or bool(self.rest)
 
     @property
     def is_of_this_process(self) -> bool:
-        """Whether other processes would find another store there."""
+        """Whether the store exists in this process only."""
         return self.scheme == "memory" or self.rest.startswith("::memory:")
 
     def stat(self) -> State:
         """Size, time and version of the file.
 
         Raises:
-            OSError: FileNotFoundError where there is none.
+            OSError: FileNotFoundError if there is none.
         """
         with self._store() as (store, path):
             return _state(store.info(path))
 
     def exists(self) -> bool:
-        """Whether there is a file or folder."""
+        """Whether a file or folder exists there."""
         try:
             self.stat()
         except FileNotFoundError:
@@ -99,29 +99,29 @@ class Url:
         return True
 
     def is_dir(self) -> bool:
-        """Whether there is a folder."""
+        """Whether a folder exists there."""
         with contextlib.suppress(FileNotFoundError):
             return self.stat().is_dir
         return False
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Open the file for reading here and there; only the parts that are read are fetched.
+        """Open the file for random-access reading; only the parts that are read are fetched.
 
-        What a web server gives as a whole alone is held in memory, up to `HELD` bytes.
+        A file that a web server can only send whole is held in memory, up to `HELD` bytes.
         """
         with self._store() as (store, path), store.open(path, "rb") as stream:
             yield _held(stream) if self._is_stream(stream) else stream
 
     def _is_stream(self, stream: Any) -> bool:
-        # fsspec has such files seekable, and fails when they are to go back.
+        # fsspec says that such files can seek, but fails when they seek back.
         return "http" in self.scheme and getattr(stream, "size", None) is None
 
     def find(self) -> dict[PurePosixPath, State]:
-        """All files below this folder, by their paths in it.
+        """All files below this folder, by their paths relative to it.
 
         Raises:
-            OSError: FileNotFoundError where there is nothing, NotADirectoryError for a file.
+            OSError: FileNotFoundError if it does not exist, NotADirectoryError for a file.
         """
         with self._store() as (store, path):
             root = str(store._strip_protocol(path)).rstrip("/")
@@ -140,14 +140,14 @@ class Url:
     def write(self, *, overwrite: bool) -> Iterator[BinaryIO]:
         """Yield a binary file that becomes this one when the block ends without an exception.
 
-        It is made on this machine first. Where the store shows uploads only when they are complete
-        it is then uploaded, elsewhere uploaded under another name and renamed.
+        It is first written on this machine, then uploaded; unless the store shows uploads only when
+        complete, it is uploaded under another name and renamed.
 
         Raises:
             OutputError: it exists and ``overwrite`` is false, or it cannot be written.
         """
         if self.is_read_only:
-            raise OutputError(f"{self}: {self.scheme}:// cannot be written to")
+            raise OutputError(f"{self}: {self.scheme}:// is read-only")
         with scratch_file() as (stream, local):
             yield stream
             stream.flush()
@@ -163,7 +163,7 @@ class Url:
             if not overwrite and store.exists(path):
                 raise FileExistsError
             if self.scheme in _WHOLE_OBJECTS:
-                # Where a store can, it refuses by itself what another has made meanwhile.
+                # Stores that can, refuse by themselves if the file has been created meanwhile.
                 store.put_file(str(local), path, mode="overwrite" if overwrite else "create")
                 return
             folder, _, _ = path.rpartition("/")
@@ -180,11 +180,11 @@ class Url:
 
     @contextmanager
     def _store(self) -> Iterator[tuple[Any, str]]:
-        """The store and the path in it; its errors become OSError, with a reason of one line."""
+        """The store and the path in it; its errors become OSError with a one-line reason."""
         try:
             from fsspec.core import url_to_fs
 
-            # What has been listed is not remembered: others write there, too.
+            # Listings are not cached: others write to the store, too.
             store, path = url_to_fs(str(self), use_listings_cache=False)
         except ImportError as error:
             hint = "`pip install 'lcodec[remote]'` brings S3, Google Cloud Storage and the web"
@@ -195,7 +195,7 @@ class Url:
             yield store, path
         except (OSError, LcodecError):
             raise
-        except Exception as error:  # of many kinds, each library its own
+        except Exception as error:  # of many kinds, different for each library
             raise OSError(f"{type(error).__name__}: {_reason(error)}") from error
 
 
@@ -204,7 +204,7 @@ def _held(stream: Any) -> BinaryIO:
     while block := stream.read(1 << 20):
         data += block
         if len(data) > HELD:
-            raise OSError(f"it is larger than {HELD >> 20} MiB, and its server sends no parts")
+            raise OSError(f"it is larger than {HELD >> 20} MiB, and its server cannot send parts")
     return io.BytesIO(data)
 
 
@@ -221,7 +221,7 @@ def _state(info: Mapping[str, Any]) -> State:
 
 
 def _nanoseconds(value: object) -> int | None:
-    """A time in whichever form a store gives it, in nanoseconds since 1970."""
+    """A time, in any form a store may give it, in nanoseconds since 1970."""
     if isinstance(value, int | float):
         return int(value * 10**9)
     if isinstance(value, str):

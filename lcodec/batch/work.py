@@ -1,4 +1,4 @@
-"""What workers are given and what they give back, in whatever process they are."""
+"""The tasks and results of workers, in whatever process they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lcodec.errors import LcodecError
 
 @dataclass(frozen=True)
 class Task:
-    """A file to make; ``replace`` allows that it exists."""
+    """A file to make; ``replace`` allows it to exist."""
 
     source: Location
     output: Location
@@ -23,7 +23,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """A file that was made; fields as those of `lcodec.batch.report.Outcome`."""
+    """A file that was made; fields as in `lcodec.batch.report.Outcome`."""
 
     width: int | None
     height: int | None
@@ -42,9 +42,9 @@ class Failed:
     """Why a file was not made.
 
     Attributes:
-        error, code: as those of `lcodec.batch.report.Outcome`.
-        alone: it may go well when nothing else takes memory.
-        fatal: set if no other file would fare better; it ends the batch.
+        error, code: as in `lcodec.batch.report.Outcome`.
+        alone: it may succeed when nothing else uses memory.
+        fatal: every other file would fail, too; the batch ends.
     """
 
     error: str
@@ -54,9 +54,9 @@ class Failed:
 
 
 SMALL_PIXELS = 256 * 256
-"""Pictures up to this size gain by being encoded together."""
+"""Pictures up to this size are encoded faster together."""
 TOGETHER = 16
-"""So many at most: what a bundle has done is lost if its process dies."""
+"""Most tasks in a bundle: its results are lost if its process dies."""
 
 Result = Made | Failed
 Bundle = tuple[Task, ...]
@@ -64,30 +64,30 @@ Bundle = tuple[Task, ...]
 
 
 class Worker(Protocol):
-    """Makes one file after the other."""
+    """Makes one file after another."""
 
     def make(self, task: Task) -> Made:
-        """Make a file; any exception concerns this file alone, but `Unusable`."""
+        """Make a file; any exception except `Unusable` concerns this file alone."""
 
     def make_many(self, tasks: Bundle) -> list[Result]:
-        """Make several files at once; an exception means that none has been made."""
+        """Make several files at once; an exception means that none was made."""
 
 
 class Recipe(Protocol):
-    """How to get a `Worker` in any process; has to be picklable."""
+    """How to create a `Worker` in any process; must be picklable."""
 
     def open(self) -> Worker:
         """A new worker."""
 
 
 class Unusable(Exception):
-    """The worker can make nothing at all; the cause says why."""
+    """The worker cannot make anything; the cause says why."""
 
 
 def attempt(worker: Worker, tasks: Bundle) -> list[Result]:
-    """Let a worker make files; what goes wrong becomes a result.
+    """Let a worker make files; failures become results.
 
-    If making them together goes wrong altogether, they are made one by one.
+    If making them together fails, they are made one by one.
     """
     if len(tasks) > 1:
         with contextlib.suppress(Exception):
@@ -100,7 +100,7 @@ def attempt_one(worker: Worker, task: Task) -> Result:
     start = time.perf_counter()
     try:
         made = worker.make(task)
-    except Exception as error:  # a file must not take the rest of the batch with it
+    except Exception as error:  # one file must not end the batch
         return failed(error)
     return replace(made, seconds=time.perf_counter() - start)
 
@@ -115,6 +115,6 @@ def failed(error: Exception) -> Failed:
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Whether an error says that memory is short."""
+    """Whether an error says that memory ran out."""
     # torch raises a RuntimeError on the CPU and a class of its own on a GPU.
     return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from lcodec.codec import Codec, Decoded
 
 FETCHED = 64 << 20
-"""Bytes of a store that are taken into memory to find a picture in them."""
+"""Most bytes of a file in a store that are fetched whole to read a picture."""
 
 
 @dataclass(frozen=True)
 class CodecRecipe:
-    """Workers for pictures and ``.lic`` files, each a file of its own."""
+    """Workers for single pictures and ``.lic`` files."""
 
     options: Options
 
     def open(self) -> Worker:
-        """A worker whose model is loaded with its first file."""
+        """A worker that loads its model for the first file."""
         if isinstance(self.options, EncodeOptions):
             return EncodeWorker(self.options)
         return DecodeWorker(self.options)
@@ -86,10 +86,10 @@ def read_picture(stream: BinaryIO, name: str, options: EncodeOptions) -> Picture
     """The picture in a file that can seek.
 
     Raises:
-        InputError: there is none, or it is a ``.lic`` file.
+        InputError: it is not a picture, or it is a ``.lic`` file.
     """
     if stream.read(len(container.SIGNATURE)) == container.SIGNATURE:
-        raise InputError(f"{name}: is a .lic file already; `--decode` gives the picture")
+        raise InputError(f"{name}: is a .lic file already; use `--decode`")
     stream.seek(0)
     return load(stream, metadata=not options.strip, max_pixels=options.max_pixels, name=name)
 
@@ -106,13 +106,13 @@ class EncodeWorker:
 
         Raises:
             Unusable: the model cannot be loaded.
-            InputError, OutputError: as `lcodec.picture`, or the picture changed meanwhile.
+            InputError, OutputError: as `lcodec.picture`, or the picture changed while being read.
         """
         source = _Source.read(task, self.options)
         return source.write(self.encode(source.picture), preserve=self.options.preserve)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
-        """Encode pictures together; seconds are equal shares. Raises what befalls all of them."""
+        """Encode pictures together; seconds are equal shares. Raises errors that affect all."""
         if not self.is_quicker_together:
             return [attempt_one(self, task) for task in tasks]
         start = time.perf_counter()
@@ -137,7 +137,7 @@ class EncodeWorker:
 
     @property
     def is_quicker_together(self) -> bool:
-        """Whether small pictures gain; targets and effort are for each picture alone."""
+        """Whether small pictures are faster together; targets and effort are per picture."""
         return self.options.target is None and not self.options.effort
 
     def encode(self, picture: Picture) -> bytes:
@@ -148,7 +148,7 @@ class EncodeWorker:
         )
 
     def encode_many(self, pictures: Sequence[Picture]) -> list[bytes]:
-        """The same files as `encode` makes, where that `is_quicker_together`."""
+        """The same files as by `encode`; only if `is_quicker_together`."""
         if not pictures:
             return []
         return [one.data for one in self._loaded().encode_many(pictures, self.options.quality)]
@@ -172,7 +172,7 @@ class DecodeWorker:
         """Decode one file.
 
         Raises:
-            Unusable: a model that is there cannot be loaded.
+            Unusable: an existing model cannot be loaded.
             InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
                 `lcodec.codec.Codec.decode` and `lcodec.picture.save`.
         """
@@ -199,7 +199,7 @@ class DecodeWorker:
         return [attempt_one(self, task) for task in tasks]
 
     def decode(self, data: bytes | bytearray, name: str) -> Decoded:
-        """The picture in a ``.lic`` file; errors are as those of `make` and start with its name."""
+        """The picture in a ``.lic`` file; raises as `make`, with its name in the messages."""
         try:
             file = container.read(data, limits=self._limits)
             return self._loaded(find_model_by_id(file.header.model_id).name).decode(file)
@@ -208,7 +208,7 @@ class DecodeWorker:
 
     def _loaded(self, model: str) -> Codec:
         if self._codec is None or model != self._model:
-            self._codec = None  # two at once would take twice the memory
+            self._codec = None  # two would take twice the memory
             self._codec = _load(model, self.options.device)
             self._model = model
         return self._codec
@@ -216,7 +216,7 @@ class DecodeWorker:
 
 def _load(model: str, device: str) -> Codec:
     try:
-        from lcodec.codec import Codec  # only now: batches without work need no torch
+        from lcodec.codec import Codec  # imported only now: batches without work need no torch
 
         return Codec(model=model, device=device)
     except LcodecError as error:
@@ -230,7 +230,7 @@ def _load(model: str, device: str) -> Codec:
 
 @contextmanager
 def _readable(source: Location) -> Iterator[BinaryIO]:
-    """A picture that can be read in any order; an ordinary one of a store is fetched at once."""
+    """A picture opened for reading in any order; one in a store is fetched whole unless large."""
     try:
         with open_at(source) as stream:
             if isinstance(source, Url) and len(data := start_of(stream, FETCHED)) < FETCHED:
@@ -243,10 +243,10 @@ def _readable(source: Location) -> Iterator[BinaryIO]:
 
 
 def refuse_change(source: Location, stamp: Stamp) -> None:
-    """Make sure that a source is as it was.
+    """Make sure that a source has not changed.
 
     Raises:
-        InputError: it is not.
+        InputError: it has.
     """
     if Stamp.of(source) != stamp:
         raise InputError(f"{source}: changed while it was being read")
@@ -256,14 +256,14 @@ def keep_time(output: Location, stamp: Stamp) -> None:
     """Give an output the time of its source.
 
     Raises:
-        OutputError: a store knows no such thing, or no time of the source.
+        OutputError: the source, in a store, has no time, or the time cannot be set.
     """
     time_ns = stamp.source_mtime_ns
     if isinstance(output, Url) or time_ns is None:
-        raise OutputError(f"{output}: cannot get the time of its source, which a store has")
+        raise OutputError(
+            f"{output}: cannot be given the time of its source: one of them is in a store"
+        )
     try:
         os.utime(output, ns=(time_ns, time_ns))
     except OSError as error:
-        raise OutputError(
-            f"{output}: cannot get another time: {error.strerror or error}"
-        ) from error
+        raise OutputError(f"{output}: its time cannot be set: {error.strerror or error}") from error

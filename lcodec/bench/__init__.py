@@ -1,6 +1,6 @@
 """Benchmarks: real files, several measures, BD-rate against other codecs, reports, plots.
 
-BD-rate needs scipy, plots need matplotlib and pages jinja2, all of the extra ``lcodec[bench]``.
+BD-rate needs scipy, plots matplotlib and pages jinja2, all in the extra ``lcodec[bench]``.
 """
 
 from lcodec.bench.bdrate import BdRate, bd_rate

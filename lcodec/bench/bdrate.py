@@ -15,7 +15,7 @@ NAMES: dict[Metric, str] = {"psnr": "PSNR", "ms_ssim": "MS-SSIM", "ssimulacra2":
 
 @dataclass(frozen=True)
 class BdRate:
-    """``percent``: rate of the tested codec over that of the anchor, less 100; below 0 is better.
+    """``percent``: rate of the tested codec relative to the anchor's; below 0 is better.
 
     ``low`` and ``high`` bound the range of the measure over which it was averaged.
     """
@@ -32,7 +32,7 @@ def bd_rate(
     metric: Metric = "psnr",
     within: tuple[float, float] | None = None,
 ) -> BdRate:
-    """BD-rate of ``test`` against ``anchor`` over the range of ``metric`` that they share.
+    """BD-rate of ``test`` against ``anchor`` over their common range of ``metric``.
 
     The natural logarithm of the rate is interpolated over the measure by piecewise cubic Hermite
     polynomials (PCHIP) and integrated exactly; ``within`` narrows the range further.

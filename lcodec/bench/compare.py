@@ -1,4 +1,4 @@
-"""Figures of pictures against a reference, whatever their modes: size, rate, PSNR and more."""
+"""Size, rate, PSNR and other measures of pictures against a reference, whatever their modes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class PictureFile:
     """A picture and the file it comes from.
 
     Attributes:
-        name: what to call it.
-        kind: words for the format, such as "PNG" or "LIC, quality 50".
+        name: its name in reports.
+        kind: the format as text, such as "PNG" or "LIC, quality 50".
         bytes: size of the file.
     """
 
@@ -42,7 +42,7 @@ class Figures:
     """Distance of one picture from the reference.
 
     ``psnr`` in dB, infinite if all samples are equal; ``ms_ssim`` in 0..1 and ``ssimulacra2`` in
-    points, None if the picture is too small for them; ``notes`` say what the figures leave out.
+    points, None if the picture is too small; ``notes`` say what the figures leave out.
     """
 
     psnr: float
@@ -66,7 +66,7 @@ class Aligned:
 
 @dataclass(frozen=True, eq=False)
 class PictureComparison:
-    """Pictures of one size and the figures of each against ``reference``, in the same order."""
+    """Pictures of one size, and the figures of each against ``reference`` in the same order."""
 
     reference: PictureFile
     files: tuple[PictureFile, ...]
@@ -74,10 +74,10 @@ class PictureComparison:
 
 
 def check_sizes(sizes: Sequence[tuple[str, int, int]]) -> None:
-    """Make sure that pictures, given as name, width and height, are of the size of the first.
+    """Make sure that all pictures, given as name, width and height, have the same size.
 
     Raises:
-        UsageError: one is not.
+        UsageError: they do not.
     """
     first, *others = sizes
     for other in others:
@@ -102,7 +102,7 @@ def compare_pictures(reference: PictureFile, files: Sequence[PictureFile]) -> Pi
 def figures_of(reference: Picture, other: Picture) -> Figures:
     """Distances of the colours of two pictures of one size, as `aligned` gives them.
 
-    Pixels that are invisible in the reference do not count for PSNR and are equal for the others.
+    Pixels invisible in the reference do not count for PSNR, and count as equal for the others.
 
     Raises:
         UsageError: pictures of different sizes.
@@ -116,9 +116,10 @@ def figures_of(reference: Picture, other: Picture) -> Figures:
 
 
 def aligned(reference: Picture, other: Picture) -> Aligned:
-    """Both pictures in colour if one is, and with 16 bits if one has them.
+    """Both pictures in colour if one is, and with 16 bits if one has 16.
 
-    Both are exact: gray becomes three equal channels, and 8-bit samples are multiplied by 257.
+    Both conversions are exact: gray becomes three equal channels, 8-bit samples are multiplied by
+    257.
 
     Raises:
         UsageError: pictures of different sizes.
@@ -144,7 +145,7 @@ def _samples(picture: Picture, colour: bool, deep: bool) -> Samples:
 
 
 def to_16_bits(samples: Samples) -> Samples:
-    """8-bit samples with 16 bits; 16-bit ones as they are."""
+    """8-bit samples scaled to 16 bits; 16-bit ones unchanged."""
     return samples if samples.dtype == np.uint16 else samples.astype(np.uint16) * np.uint16(257)
 
 

@@ -1,4 +1,4 @@
-"""Entropy models side by side: the same latents of the same pictures, real streams."""
+"""Comparing entropy models on the same latents of the same pictures, with real streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lcodec.pipeline.tiles import BitTally, PictureSymbols
 
 SCHEMA = 1
 REFERENCE = "checkerboard"
-"""The model that rates and times are given relative to."""
+"""The model to which rates and times are relative."""
 
 
 @dataclass
@@ -35,9 +35,9 @@ class ModelFigures:
         bytes: whole files. ``hyper_bytes``: the streams of z in them.
         estimated_bits: by the model's probabilities.
         encode_seconds, decode_seconds: the parse path alone (networks and range coder).
-        uncached_seconds: decoding without the context cache, of the files that
-            ``cached_seconds`` is for with it.
-        peak_mib: peak memory of a process that decodes, by megapixels.
+        cached_seconds, uncached_seconds: decoding of the same files with the context cache, and
+            without it.
+        peak_mib: peak memory of a decoding process, by megapixels.
     """
 
     name: str
@@ -62,12 +62,12 @@ class ModelFigures:
 
     @property
     def hyper_share(self) -> float:
-        """Share of z in the bytes."""
+        """Share of z in the file bytes."""
         return self.hyper_bytes / self.bytes if self.bytes else math.nan
 
     @property
     def cache_gain(self) -> float:
-        """How many times faster decoding is with the context cache."""
+        """Speed-up of decoding by the context cache."""
         return self.uncached_seconds / self.cached_seconds if self.cached_seconds else math.nan
 
 
@@ -86,7 +86,7 @@ class Comparison:
         return next(model for model in self.models if model.name == name)
 
     def relative_bytes(self, name: str, quality: int | None = None) -> float:
-        """Percent by which the files, or those of one quality, exceed the reference's."""
+        """Percent by which the files, or those of one quality, exceed those of the reference."""
         own, other = self.of(name), self.of(self.reference)
         if quality is None:
             return 100.0 * (own.bytes / other.bytes - 1.0)
@@ -98,7 +98,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, text: str) -> Comparison:
-        """What `to_json` wrote.
+        """Parse the output of `to_json`.
 
         Raises:
             InputError: the text is something else.
@@ -106,7 +106,7 @@ class Comparison:
         try:
             tree = json.loads(text)
             if tree.pop("schema") != SCHEMA:
-                raise InputError("a comparison of another version")
+                raise InputError("a comparison of an incompatible version")
             models = [_model_figures(model) for model in tree.pop("models")]
             qualities, pictures = tuple(tree.pop("qualities")), tuple(tree.pop("pictures"))
             return cls(models=models, qualities=qualities, pictures=pictures, **tree)
@@ -115,7 +115,7 @@ class Comparison:
 
 
 def _model_figures(tree: dict[str, Any]) -> ModelFigures:
-    numbered: dict[str, Any] = {  # JSON has no numbers as keys
+    numbered: dict[str, Any] = {  # JSON keys cannot be numbers
         name: {int(key): value for key, value in tree.pop(name).items()}
         for name in ("bytes_by_quality", "peak_mib")
     }
@@ -134,22 +134,24 @@ def compare(
 ) -> Comparison:
     """Code the latents of every picture at every quality with every model.
 
-    Every stream is decoded again and its symbols are compared. ``uncached`` pictures are decoded
-    without the context cache, too; ``megapixels`` are sizes at which the memory is measured.
+    Every stream is decoded again and its symbols are compared. ``uncached`` pictures are also
+    decoded without the context cache; ``megapixels`` are the sizes at which memory is measured.
 
     Raises:
         UsageError: fewer than two models, or models over different transforms.
-        LcodecError: a model does not give back the symbols.
+        LcodecError: a model does not return the same symbols.
     """
     if len(set(names)) < 2 or len(set(names)) != len(names):
-        raise UsageError("at least two different models are needed")
+        raise UsageError("give at least two different models")
     codecs = {name: Codec(name, device) for name in names}
     plain = {name: Codec(name, device, cached=False) for name in names} if uncached else {}
     if len({codec.loaded.transforms_id for codec in codecs.values()}) > 1:
         raise UsageError("the models are over different transforms")
     figures = {name: _figures(codec) for name, codec in codecs.items()}
     first = codecs[names[0]]
-    first.decode(first.encode(np.zeros((64, 64, 3), np.uint8)))  # one-time work is not counted
+    first.decode(
+        first.encode(np.zeros((64, 64, 3), np.uint8))
+    )  # so that one-time work is not counted
     done, total = 0, len(pictures) * len(qualities) * len(names)
     for number, path in enumerate(pictures):
         picture = load(path)
@@ -213,7 +215,7 @@ def _without_cache(
         raise LcodecError(f"{cached.loaded.name}: other symbols without the cache")
 
 
-# VmHWM, not getrusage: the latter begins with what the process had that started this one.
+# VmHWM, not getrusage: the latter starts from the memory of the parent process.
 _PEAK = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rate-distortion curves: the type, and the published ones that results are compared with."""
+"""Rate-distortion curves: the type, and published curves to compare with."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from lcodec.errors import UsageError
 Metric = Literal["psnr", "ms_ssim", "ssimulacra2"]
 
 ANCHOR = "vtm"
-"""Name of the curve that BD-rates are given against: VTM-9.1, RGB 4:4:4, as published."""
+"""Name of the anchor for BD-rates: VTM-9.1, RGB 4:4:4, as published."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean rate and quality of one codec over a set of pictures, by rising PSNR.
+    """Mean rate and quality of one codec over a set of pictures, by increasing PSNR.
 
     ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB, ``ms_ssim`` in 0..1 and
-    ``ssimulacra2`` in points where known; one entry a setting. ``source`` says where the figures
+    ``ssimulacra2`` in points if known; one entry per setting. ``source`` says where the figures
     come from, ``kind`` is "classical", "learned" or "measured".
     """
 
@@ -46,10 +46,10 @@ class Curve:
         source: str = "",
         kind: str = "measured",
     ) -> Curve:
-        """A curve of points (bpp, psnr[, ms_ssim or None[, ssimulacra2 or None]]) in any order.
+        """A curve from points (bpp, psnr[, ms_ssim or None[, ssimulacra2 or None]]) in any order.
 
-        A point without a place on the curve (infinite PSNR: every picture came back exactly) is
-        left out. A measure is kept if all points have it.
+        Points with infinite PSNR (every picture came back exactly) are left out. A measure is kept
+        if all points have it.
 
         Raises:
             UsageError: a rate that is not positive.
@@ -68,7 +68,7 @@ class Curve:
         )
 
     def values(self, metric: Metric) -> tuple[float, ...]:
-        """One measure at every point; none if the curve does not have it."""
+        """One measure at every point; empty if the curve does not have it."""
         known: tuple[float, ...] | None = getattr(self, metric)
         return known or ()
 
@@ -113,5 +113,5 @@ def published_curve(name: str) -> Curve:
     """
     curves = published_curves()
     if name not in curves:
-        raise UsageError(f"unknown curve `{name}`, known are: {' '.join(curves)}")
+        raise UsageError(f"unknown curve `{name}`; known curves: {' '.join(curves)}")
     return curves[name]

@@ -13,7 +13,7 @@ class MissingExtraError(UsageError):
 
 
 def require(module: str, purpose: str) -> ModuleType:
-    """Import ``module`` for ``purpose`` (words for the message).
+    """Import ``module``; ``purpose`` says in the message what needs it.
 
     Raises:
         MissingExtraError: its package is not installed.

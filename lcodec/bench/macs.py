@@ -16,7 +16,7 @@ from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
 
 class MacCounter:
-    """Multiply-accumulates of the layers of a network while they run."""
+    """Counts multiply-accumulates of the layers of a network while they run."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -37,7 +37,7 @@ class MacCounter:
 
 
 def parameters(model: IntegerEntropyModel) -> int:
-    """Stored integer weights and biases of the network, those by quality counted once."""
+    """Number of stored integer weights and biases, with those per quality counted once."""
     total = 0
     for layer in model.network.modules():
         if isinstance(layer, Layer):
@@ -49,7 +49,7 @@ def parameters(model: IntegerEntropyModel) -> int:
 
 
 def steps_and_macs(model: IntegerEntropyModel, side: int = 32) -> tuple[int, float]:
-    """Sequential coding steps of a tile of ``side`` latent positions, and its MAC per pixel."""
+    """Sequential coding steps of a tile of ``side`` x ``side`` latents, and MACs per pixel."""
     counter = MacCounter()
     device = model.prior_mean.device
     z = torch.zeros(

@@ -34,12 +34,12 @@ def headings(comparison: Comparison) -> list[str]:
 
 
 def _apart(comparison: Comparison) -> tuple[int, ...]:
-    """Qualities that have a column of their own: all, unless there is but one."""
+    """Qualities that have a column of their own: all, unless there is only one."""
     return comparison.qualities if len(comparison.qualities) > 1 else ()
 
 
 def rows(comparison: Comparison) -> list[list[str]]:
-    """Cells of one row a model; bytes and times are relative to the reference."""
+    """The cells of the table, a row per model; bytes and times are relative to the reference."""
     return [_row(comparison, model) for model in comparison.models]
 
 
@@ -71,7 +71,7 @@ def describe(comparison: Comparison) -> str:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the table: as many columns as the screen is wide enough for."""
+    """Print the table, with as many columns as fit on the screen."""
     cells = [headings(comparison), *rows(comparison)]
     widths = [max(len(cell) for cell in column) + 3 for column in zip(*cells, strict=True)]
     shown = sum(total < console.width for total in accumulate(widths))
@@ -82,7 +82,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_row(*row[:shown])
     console.print(table)
     if shown < len(widths):
-        console.print(f"{len(widths) - shown} columns more in the files of --markdown and --json")
+        console.print(f"{len(widths) - shown} more columns in the files of --markdown and --json")
 
 
 def markdown_table(
@@ -90,7 +90,7 @@ def markdown_table(
     columns: Sequence[str] | None = None,
     models: Sequence[ModelFigures] | None = None,
 ) -> str:
-    """The table for a Markdown document; some of its columns and models, where they are given."""
+    """The table in Markdown, with only the given columns and models, if given."""
     names = headings(comparison)
     chosen = [number for number, name in enumerate(names) if columns is None or name in columns]
     cells = [names, ["---", *["---:"] * (len(names) - 1)]]
@@ -99,14 +99,14 @@ def markdown_table(
 
 
 def markdown(comparison: Comparison) -> str:
-    """The table for a Markdown document, and a line about what it shows."""
+    """The table in Markdown, with a line about what it shows."""
     return f"{markdown_table(comparison)}\n\n{describe(comparison)}.\n"
 
 
 def plot_comparison(
     comparison: Comparison, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> None:
-    """Bytes against decoding time, one point a model (.png, .svg, .pdf).
+    """Plot bytes against decoding time, a point per model (.png, .svg, .pdf).
 
     Raises:
         MissingExtraError: matplotlib is not installed.

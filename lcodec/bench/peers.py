@@ -1,6 +1,6 @@
-"""Other codecs on the same pictures: JPEG, WebP and AVIF of Pillow, JPEG XL of imagecodecs.
+"""Other codecs on the same pictures: JPEG, WebP and AVIF by Pillow, JPEG XL by imagecodecs.
 
-Files carry no metadata. Each codec has settings that its users would choose for small files, and
+Files carry no metadata. Each codec has settings that its users would choose for small files, with
 its own default tuning.
 """
 
@@ -28,11 +28,11 @@ class Peer:
     """Another codec.
 
     Attributes:
-        name, title: what to call it in options, and in reports.
-        settings: what is measured, by rising quality; "quality" but for JPEG XL, whose is the
+        name, title: its names in options and in reports.
+        settings: the settings to measure, by increasing quality: "quality", or for JPEG XL the
             distance, 1 for visually lossless.
-        encode: the file of 8-bit pixels (H, W) or (H, W, 3) at a setting.
-        decode: the pixels of a file, gray or colour.
+        encode: encodes 8-bit pixels (H, W) or (H, W, 3) at a setting.
+        decode: decodes a file to pixels, gray or colour.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Peer:
 
 
 def _pillow(name: str, title: str, settings: tuple[float, ...], kind: str, **options: Any) -> Peer:
-    """A codec of Pillow's."""
+    """A codec of Pillow."""
 
     def encode(pixels: Samples, setting: float) -> bytes:
         stream = io.BytesIO()
@@ -90,14 +90,14 @@ PEERS = {
         _jpeg_xl(),
     )
 }
-"""The codecs that can be compared with, by name."""
+"""The available codecs, by name."""
 
 
 def find_peers(names: Sequence[str]) -> tuple[Peer, ...]:
-    """The codecs of these names.
+    """The codecs with these names.
 
     Raises:
-        UsageError: there is no codec of a name.
+        UsageError: unknown name.
     """
     unknown = [name for name in names if name not in PEERS]
     if unknown:
@@ -110,7 +110,7 @@ def measure(
     pictures: Sequence[Path],
     on_picture: Callable[[], None] = lambda: None,
 ) -> Curve:
-    """The mean curve of a codec over pictures, 16-bit ones reduced to 8.
+    """The mean curve of a codec over pictures, with 16-bit ones reduced to 8 bits.
 
     Raises:
         InputError: a picture cannot be read.

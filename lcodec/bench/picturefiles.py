@@ -1,4 +1,4 @@
-"""Pictures to be compared, from picture files and from ``.lic`` files."""
+"""Reading pictures to compare, from picture files and ``.lic`` files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lcodec.picture import Picture, load, probe
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file of which the size is known; a ``.lic`` file is checked, but not yet decoded."""
+    """A file whose picture size is known; a ``.lic`` file is checked, but not yet decoded."""
 
     name: str
     size: int
@@ -33,7 +33,7 @@ class _Opened:
 def read_files(
     names: Sequence[str | os.PathLike[str]], *, device: str = "auto"
 ) -> list[PictureFile]:
-    """The pictures of files that must be of one size; ``.lic`` files are decoded.
+    """The pictures in files, which must be of the same size; ``.lic`` files are decoded.
 
     Sizes are compared before any networks run.
 

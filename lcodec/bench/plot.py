@@ -1,4 +1,4 @@
-"""Rate-distortion plots (matplotlib, of the extra ``lcodec[bench]``)."""
+"""Rate-distortion plots (with matplotlib, in the extra ``lcodec[bench]``)."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ def plot_rd(
     """
     suffix = Path(path).suffix.lower()
     if suffix not in PLOT_SUFFIXES:
-        raise UsageError(f"{path}: a plot is one of {' '.join(sorted(PLOT_SUFFIXES))}")
+        raise UsageError(
+            f"{path}: unknown plot suffix; use one of {' '.join(sorted(PLOT_SUFFIXES))}"
+        )
     drawn = [(curve, metric_values(curve, metric)) for curve in curves]
     drawn = [(curve, values) for curve, values in drawn if values]
     if not drawn:
-        raise UsageError(f"no curve has points of {METRIC_LABELS[metric]}")
+        raise UsageError(f"no curve has points in {METRIC_LABELS[metric]}")
     # A Figure of its own, not pyplot: no window system, no global state.
     figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot(xlabel="bits per pixel", ylabel=METRIC_LABELS[metric], title=title)
@@ -71,13 +73,13 @@ def plot_rd(
 
 
 def metric_values(curve: Curve, metric: Metric) -> list[float]:
-    """Quality of each point of a curve as it is drawn; none if the curve lacks that metric."""
+    """Quality of each point of a curve as drawn; empty if the curve lacks that metric."""
     values = curve.values(metric)
     return [ms_ssim_db(value) for value in values] if metric == "ms_ssim" else list(values)
 
 
 def quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:
-    """Ends of the quality axis: all points with rates up to ``limit``, and a margin."""
+    """Ends of the quality axis: the points with rates up to ``limit``, with a margin."""
     inside = [
         value
         for curve, values in drawn

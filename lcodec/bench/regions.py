@@ -15,7 +15,7 @@ CELL = 8
 """Side in pixels of the squares over which errors are summed."""
 
 Cells: TypeAlias = NDArray[np.int64]
-_WIDE = 257  # an 8-bit sample as one of 16 bits
+_WIDE = 257  # scales 8-bit samples to 16 bits
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Region:
 class WorstRegion:
     """A region, the number of the picture that differs most there, and its mean squared error.
 
-    The error is that of samples of 0..255.
+    The error is for samples in 0..255.
     """
 
     region: Region
@@ -43,14 +43,15 @@ class WorstRegion:
 def error_cells(reference: Samples, other: Samples) -> Cells:
     """Sums of squared differences over squares of `CELL` pixels: (ceil(H / 8), ceil(W / 8)).
 
-    Of two pictures of one shape and type. Gray ones count as RGB and 8-bit samples as 16-bit ones,
-    so that the sums of all kinds compare. Squares at the right and lower edges may be cut off.
+    The pictures must have the same shape and type. Gray counts as RGB and 8-bit samples as 16-bit
+    ones, so that sums of all kinds are comparable. Squares at the right and lower edges may be
+    smaller.
     """
     width = reference.shape[1]
     unit = (3 if reference.ndim == 2 else 1) * (1 if reference.dtype == np.uint16 else _WIDE**2)
     starts = np.arange(0, width, CELL)
     rows = []
-    # By rows of squares: no second picture in wide samples.
+    # By rows of squares, to avoid a second picture in wide samples.
     for top in range(0, len(reference), CELL):
         band = reference[top : top + CELL].astype(np.int64) - other[top : top + CELL]
         columns = (band * band).reshape(band.shape[0], width, -1).sum(axis=(0, 2))
@@ -61,11 +62,11 @@ def error_cells(reference: Samples, other: Samples) -> Cells:
 def worst_regions(
     cells: Sequence[Cells], width: int, height: int, *, side: int, count: int
 ) -> list[WorstRegion]:
-    """At most ``count`` regions that do not overlap, by falling error.
+    """At most ``count`` non-overlapping regions, by decreasing error.
 
     ``cells`` are the `error_cells` of each picture. Regions are squares of ``side`` pixels, rounded
-    to squares of `CELL`, or less where the picture ends; the error of a place is that of the worst
-    picture there. Places without any error are none.
+    to squares of `CELL`, and cut off at the edges; the error of a place is that of the worst
+    picture there. Places without any error are left out.
     """
     edge = max(1, round(side / CELL))
     rows, columns = (min(edge, n) for n in cells[0].shape)

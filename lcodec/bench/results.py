@@ -21,7 +21,7 @@ class PictureResult:
     """One picture at one quality. Times in seconds; stages by name.
 
     ``sha256`` is that of the file, ``pixels_sha256`` that of the source (`lcodec.bench.kodak`), ""
-    in the figures of versions that did not say.
+    in figures of versions that did not store it.
 
     ``ms_ssim`` and ``ssimulacra2`` are None if the picture is too small for them.
 
@@ -72,7 +72,7 @@ class QualityMean:
 
     @property
     def rate_difference(self) -> float:
-        """Percent by which the files' mean rate exceeds the estimated one; nan if that is 0."""
+        """Percent by which the mean rate of the files exceeds the estimate; nan if that is 0."""
         if self.estimated_bpp <= 0.0:
             return math.nan
         return 100.0 * (self.bpp / self.estimated_bpp - 1.0)
@@ -94,15 +94,15 @@ class BenchResult:
     peers: tuple[Curve, ...] = ()
 
     def is_kodak(self) -> bool:
-        """Whether the pictures are the 24 of the published curves, by their pixels."""
+        """Whether the pictures are the 24 Kodak pictures, by their pixels."""
         return is_kodak({row.picture: row.pixels_sha256 for row in self.results}.values())
 
     def means(self) -> list[QualityMean]:
-        """Means over the pictures, one entry a quality, by rising quality."""
+        """Means over the pictures, one entry per quality, by increasing quality."""
         return [self._mean(quality) for quality in sorted(self.qualities)]
 
     def curve(self) -> Curve:
-        """The mean rate-distortion curve: one point a quality, mean bpp against mean PSNR."""
+        """The mean rate-distortion curve, a point per quality: mean bpp and mean PSNR."""
         points = [(m.bpp, m.psnr, m.ms_ssim, m.ssimulacra2) for m in self.means()]
         return Curve.from_points(self.name, points, source="measured with real files")
 
@@ -131,7 +131,7 @@ def mean_of_all(values: list[float | None]) -> float | None:
 
 
 def result_to_json(result: BenchResult) -> str:
-    """Strict JSON of all figures, with each picture's bpp beside its size."""
+    """Strict JSON of all figures, including each picture's bpp."""
     tree = {"schema": SCHEMA, **asdict(result)}
     tree["results"] = [{**asdict(row), "bpp": row.bpp} for row in result.results]
     return json.dumps(without_infinities(tree), indent=1, allow_nan=False) + "\n"
@@ -141,12 +141,12 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
     """Read back what `result_to_json` wrote.
 
     Raises:
-        InputError: missing, or not such a file.
+        InputError: the file is missing, or of another kind.
     """
     try:
         tree = json.loads(Path(path).read_text("utf-8"))
         if tree["schema"] != SCHEMA:
-            raise InputError(f"{path}: benchmark results of another version")
+            raise InputError(f"{path}: benchmark results of an incompatible version")
         result = BenchResult(
             name=str(tree["name"]),
             qualities=tuple(int(quality) for quality in tree["qualities"]),
@@ -166,7 +166,7 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
 
 
 def _picture_result(row: dict[str, Any]) -> PictureResult:
-    """One of the rows; raises the errors that `load_result` expects."""
+    """Parse a row; raises the errors that `load_result` expects."""
     psnr = _number(row["psnr"])
     result = PictureResult(
         picture=str(row["picture"]),
@@ -204,7 +204,7 @@ def _number(value: Any) -> float | None:
 
 
 def without_infinities(tree: Any) -> Any:
-    """The same tree with every infinite or undefined number replaced by None, for strict JSON."""
+    """The tree with every infinite or NaN number replaced by None, for strict JSON."""
     if isinstance(tree, dict):
         return {key: without_infinities(value) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):

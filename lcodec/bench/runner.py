@@ -23,7 +23,7 @@ from lcodec.metrics.measures import measure
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
-"""Eight levels evenly spread, the least the protocol asks for."""
+"""Eight evenly spread levels, the minimum of the protocol."""
 
 _WARMUP_SIDE = 256
 
@@ -32,7 +32,7 @@ _Made = TypeVar("_Made")
 
 
 class EncodedFile(Protocol):
-    """What an encoder gives: the bytes of the file, and figures about their making."""
+    """The result of an encoder: the bytes of the file, and figures about encoding."""
 
     @property
     def data(self) -> bytes:
@@ -44,7 +44,7 @@ class EncodedFile(Protocol):
 
     @property
     def estimated_bits_z(self) -> float:
-        """Bits of the hyper-latents likewise."""
+        """Bits of the hyper-latents by their probabilities."""
 
     @property
     def timings(self) -> Mapping[str, float]:
@@ -52,7 +52,7 @@ class EncodedFile(Protocol):
 
 
 class DecodedPicture(Protocol):
-    """What a decoder gives: pixels (H, W) or (H, W, 3) of the source's type."""
+    """The result of a decoder: pixels (H, W) or (H, W, 3) of the source's type."""
 
     @property
     def pixels(self) -> Samples:
@@ -74,9 +74,9 @@ class BenchCodec(Protocol):
 
 
 def timed_startup(make: Callable[[], _Made]) -> tuple[_Made, float]:
-    """Make a codec and say how many seconds that took.
+    """Make a codec, and return it with the seconds that took.
 
-    To count all of the start-up, ``make`` should do the heavy imports itself.
+    To include all of the start-up, ``make`` should do the heavy imports itself.
     """
     start = time.perf_counter()
     made = make()
@@ -84,10 +84,10 @@ def timed_startup(make: Callable[[], _Made]) -> tuple[_Made, float]:
 
 
 def find_pictures(source: _Source | Sequence[_Source]) -> list[Path]:
-    """The pictures of a folder (by suffix, sorted by name, without subfolders), or those named.
+    """The pictures in a folder (by suffix, sorted by name, without subfolders), or those named.
 
     Raises:
-        InputError: the folder or a picture is missing, or there is none.
+        InputError: the folder or a picture is missing, or there are no pictures.
     """
     listed = [source] if isinstance(source, (str, os.PathLike)) else list(source)
     found: list[Path] = []
@@ -118,17 +118,17 @@ def run(
     """Encode and decode every picture at every quality, through files on the disk.
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
-    give PSNR, MS-SSIM and SSIMULACRA2. One small untimed encode and decode goes first, so that
-    one-time work does not count for the first picture. Files are kept in folder ``keep`` if one
-    is given. ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)``
-    are called after each; the pixels are kept by nobody else.
+    give PSNR, MS-SSIM and SSIMULACRA2. A small untimed encode and decode goes first, so that
+    one-time work does not count for the first picture. Files are kept in folder ``keep`` if
+    given. ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)``
+    are called after each; the pixels are not kept otherwise.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
-        UsageError: qualities that are none, repeated or outside 0..100, or two pictures of one
-            name.
+        UsageError: no qualities, repeated ones or ones outside 0..100, or two pictures with the
+            same name.
         OutputError: a file cannot be written.
-        LcodecError: the codec gives back a picture of another shape, or fails.
+        LcodecError: the codec returns a picture of another shape, or fails.
     """
     _check_qualities(qualities)
     pictures = find_pictures(source)
@@ -163,7 +163,7 @@ def run(
 
 @contextmanager
 def _folder(keep: _Source | None) -> Iterator[Path]:
-    """The folder for the files: ``keep``, made if needed, or a temporary one."""
+    """The folder for the files: ``keep``, created if needed, or a temporary one."""
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="lcodec-bench-") as scratch:
             yield Path(scratch)
@@ -172,14 +172,14 @@ def _folder(keep: _Source | None) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror or error}") from error
+        raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
     yield folder
 
 
 def _measure(
     codec: BenchCodec, picture: Picture, name: str, quality: int, file: Path
 ) -> tuple[PictureResult, Samples]:
-    """The figures of one picture at one quality, and what it was decoded to."""
+    """The figures of one picture at one quality, and the decoded pixels."""
     start = time.perf_counter()
     encoded = codec.encode_detailed(picture.pixels, quality)
     encode_seconds = time.perf_counter() - start
@@ -232,7 +232,7 @@ def _check_qualities(qualities: Sequence[int]) -> None:
 
 
 def machine_facts() -> dict[str, str]:
-    """What the times depend on, as far as it is known without looking further."""
+    """Facts that the times depend on, as far as they are readily known."""
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "processors": str(os.cpu_count() or "unknown"),

@@ -1,4 +1,4 @@
-"""What a benchmark says, as plain data: means, BD-rates, where the time goes, what is amiss."""
+"""The summary of a benchmark as plain data: means, BD-rates, times by stage, and problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lcodec.bench.results import (
 from lcodec.errors import UsageError
 
 STAGES = ("analysis", "entropy network", "range coder", "synthesis")
-"""Stages that a codec times itself; what is left of its time is shown as ``other``."""
+"""Stages that a codec times itself; the rest of its time is shown as ``other``."""
 START_UP = "start-up"
 OTHER = "other"
 
@@ -28,18 +28,18 @@ COMPARED = (
     *(ANCHOR, "hpcm-large", "mlic++", "elic", "cheng2020-anchor", "mbt2018", "av1", "bpg"),
     *("hyperprior", "avif444_10b_s6_psnr", "avif420_s6", "heic444", "jp2k", "webp", "jpeg420"),
 )
-"""Names of the published curves compared with by default."""
+"""Names of the published curves to compare with by default."""
 
 RATE_TOLERANCE = 1.0
-"""Percent by which real and estimated rate may differ; more is a fault of the codec."""
+"""Percent by which real and estimated rate may differ; more indicates a fault in the codec."""
 
 MIN_LEVELS = 8
-"""Quality levels that a rate-distortion figure is to rest on."""
+"""Least number of quality levels for a rate-distortion figure."""
 
 
 @dataclass(frozen=True)
 class BdRow:
-    """BD-rate of the measured codec against one curve, or the reason why there is none."""
+    """BD-rate of the measured codec against one curve, or why there is none."""
 
     against: str
     title: str
@@ -53,7 +53,7 @@ class BdRow:
 class PeerRow:
     """BD-rates in percent against another codec on the same pictures, by measure.
 
-    None where the curves share no range of the measure.
+    None if the curves share no range of the measure.
     """
 
     against: str
@@ -93,11 +93,11 @@ class Summary:
 
 
 def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Summary:
-    """Everything worth saying about ``result``, compared with the curves ``against``.
+    """The summary of ``result``, compared with the curves ``against``.
 
-    By default these are the published ones of `COMPARED`, which are for the 24 Kodak pictures and
-    compare nothing elsewhere: with other pictures there are none. Codecs measured on the same
-    pictures, which ``result`` may have beside its own figures, are always compared with.
+    By default these are the published ones of `COMPARED`, which are for the 24 Kodak pictures; with
+    other pictures there are none. Codecs measured on the same pictures, if ``result`` has them, are
+    always included.
 
     Raises:
         MissingExtraError: scipy is not installed.
@@ -120,7 +120,7 @@ def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Su
 
 
 def report_to_json(result: BenchResult, summary: Summary) -> str:
-    """The JSON of `result_to_json` with the summary beside it, under the key ``summary``."""
+    """The JSON of `result_to_json` with the summary added under the key ``summary``."""
     tree = json.loads(result_to_json(result))
     tree["summary"] = without_infinities(asdict(summary))
     means = zip(tree["summary"]["means"], summary.means, strict=True)
@@ -187,12 +187,12 @@ def _notes(result: BenchResult) -> list[str]:
     notes = []
     if not result.is_kodak() and not result.peers:
         notes.append(
-            "the published curves are means over the 24 Kodak pictures, and these are others;"
+            "the published curves are for the 24 Kodak pictures, and these are others;"
             " `--against jpeg,avif` compares with codecs on these pictures"
         )
     if len(result.qualities) < MIN_LEVELS:
         notes.append(
-            f"{len(result.qualities)} quality levels; a BD-rate to report needs {MIN_LEVELS}"
+            f"only {len(result.qualities)} quality levels; a reportable BD-rate needs {MIN_LEVELS}"
         )
     off = [m for m in result.means() if abs(m.rate_difference) > RATE_TOLERANCE]
     for mean in off:
@@ -202,7 +202,7 @@ def _notes(result: BenchResult) -> list[str]:
         )
     small = sum(row.ms_ssim is None for row in _once_each(result.results))
     if small:
-        notes.append(f"{small} pictures are too small for MS-SSIM, so there is no mean of it")
+        notes.append(f"{small} pictures are too small for MS-SSIM, so it has no mean")
     if any(math.isinf(mean.psnr) for mean in result.means()):
-        notes.append("levels with infinite PSNR have no place on the curve and are left out")
+        notes.append("levels with infinite PSNR are not on the curve")
     return notes

@@ -1,4 +1,4 @@
-"""The command ``lcodec``: a thin skin over the library, one module a command.
+"""The command ``lcodec``: a thin layer over the library, one module per command.
 
-Modules here import nothing heavy at the top, so that help and errors come at once.
+Modules here import nothing heavy at the top, so that help and errors appear at once.
 """

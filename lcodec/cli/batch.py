@@ -35,7 +35,7 @@ ENCODING = (
     *("quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2"),
     *("tune", "effort", "model", "strip"),
 )
-"""Options that make no sense when decoding."""
+"""Options that are meaningless when decoding."""
 
 WORK = "What is done"
 LISTS = "Lists of files (SRC `-`)"
@@ -49,8 +49,8 @@ def batch(
         list[str],
         typer.Argument(
             metavar="SRC... DST",
-            help="Folders or files, their URLs, tar shards, or `-` for a list on standard input; "
-            "then the folder, URL or tar shards for the results.",
+            help="Folders, files, URLs, tar shards, or `-` for a list on standard input; then the "
+            "folder, URL or tar shards to write to.",
         ),
     ],
     rate: Rate,
@@ -69,7 +69,7 @@ def batch(
         typer.Option(
             "-n",
             "--dry-run",
-            help="Say what would be done and do nothing.",
+            help="Show what would be done, without doing it.",
             rich_help_panel=WORK,
         ),
     ] = False,
@@ -80,7 +80,7 @@ def batch(
             "--jobs",
             metavar="N",
             parser=whole(1),
-            help="Processes that work at the same time; by cores, memory and work if not given.",
+            help="Number of parallel processes; if not given, by cores, memory and work.",
             rich_help_panel=WORK,
         ),
     ] = None,
@@ -89,14 +89,14 @@ def batch(
         typer.Option(
             "-r",
             "--recursive",
-            help="Accepted; folders are always gone through.",
+            help="Accepted for compatibility; folders are always recursed into.",
             rich_help_panel=WORK,
         ),
     ] = False,
     null: Annotated[
         bool,
         typer.Option(
-            "-0", "--null", help="Paths end with NUL, not a newline.", rich_help_panel=LISTS
+            "-0", "--null", help="Paths end with NUL, not newline.", rich_help_panel=LISTS
         ),
     ] = False,
     base: Annotated[
@@ -104,7 +104,7 @@ def batch(
         typer.Option(
             "--base",
             metavar="DIR",
-            help="Folder whose tree is mirrored; also for files SRC.",
+            help="Folder whose tree is mirrored; also when SRC are files.",
             rich_help_panel=LISTS,
         ),
     ] = None,
@@ -112,7 +112,7 @@ def batch(
         Engine,
         typer.Option(
             "--engine",
-            help="`local`: processes of this machine; `ray`: actors of a Ray cluster.",
+            help="`local`: processes on this machine; `ray`: actors on a Ray cluster.",
             rich_help_panel=RAY,
         ),
     ] = Engine.LOCAL,
@@ -121,7 +121,7 @@ def batch(
         typer.Option(
             "--address",
             metavar="ADDR",
-            help="The cluster; RAY_ADDRESS, or one of this machine alone, if not given.",
+            help="The cluster; if not given, RAY_ADDRESS or a cluster of this machine alone.",
             rich_help_panel=RAY,
         ),
     ] = None,
@@ -131,7 +131,7 @@ def batch(
             "--actor-cpus",
             metavar="N",
             parser=number(0.01),
-            help="Processor cores for each actor; 1 if not given.",
+            help="Processor cores per actor.",
             rich_help_panel=RAY,
         ),
     ] = 1,
@@ -141,7 +141,7 @@ def batch(
             "--actor-gpus",
             metavar="N",
             parser=number(0),
-            help="GPUs for each actor, such as 0.5; 1 with `--device cuda`, else none.",
+            help="GPUs per actor, such as 0.25; if not given, 1 with `--device cuda`, else none.",
             rich_help_panel=RAY,
         ),
     ] = None,
@@ -155,7 +155,7 @@ def batch(
         typer.Option(
             "--manifest",
             metavar="FILE",
-            help="Append a line of JSON for each file as it is done.",
+            help="Append a line of JSON for each file as soon as it is done.",
             rich_help_panel=FILES,
         ),
     ] = None,
@@ -163,10 +163,10 @@ def batch(
 ) -> None:
     """Encode or decode many files.
 
-    All pictures below a folder SRC are encoded into the same tree of folders below DST; files SRC
-    go there too, and of tar shards all pictures inside are encoded. What is finished is checked
-    and skipped, so the same command takes up a batch that was stopped. What fails is tried twice,
-    does not stop the rest, and is listed at the end.
+    All pictures below folder SRC are encoded into the same tree of folders below DST. SRC can also
+    be files, or tar shards, whose pictures are all encoded. Finished files are checked and skipped,
+    so running the same command again resumes a stopped batch. A file that fails is tried once
+    more, does not stop the rest, and is listed at the end.
     """
     target, name = rate.target(), rate.model(model)
     quality = rate.quality
@@ -176,7 +176,7 @@ def batch(
         require_model(name)
     sources, destination = _split(files, output, decode)
     _check_usage(context, sources, decode, picture_format, null, base)
-    # Only now: a wrong command line is told of at once.
+    # Imported only now, so that usage errors are reported at once.
     from lcodec.batch.engine import survey, tidy, work
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
@@ -243,13 +243,13 @@ def batch(
 
 
 def _split(files: list[str], output: str | None, decode: bool) -> tuple[list[str], str]:
-    """The sources, and the folder for the results."""
+    """The sources and the destination folder."""
     if output is not None:
         return files, output
     *sources, last = files
     if not sources:
         form = f"{PROGRAM} batch {'--decode ' if decode else ''}{last} DST"
-        raise UsageError(f"a folder for the results is missing, as in `{form}`")
+        raise UsageError(f"no DST given; usage: `{form}`")
     return sources, last
 
 
@@ -261,7 +261,7 @@ def _check_usage(
     null: bool,
     base: str | None,
 ) -> None:
-    """Refuse options that do not go together, and a source that is not there."""
+    """Reject incompatible options and missing sources."""
     given = {
         name
         for name in ENCODING
@@ -269,18 +269,18 @@ def _check_usage(
     }
     if decode and given:
         option = min(given).replace("_", "-")
-        raise UsageError(f"`--{option}` is for encoding and excludes `--decode`")
+        raise UsageError(f"`--{option}` is for encoding and cannot be combined with `--decode`")
     if picture_format is not None and not decode:
         raise UsageError("`--format` needs `--decode`")
     if STANDARD in sources:
         if len(sources) > 1:
-            raise UsageError("`-` as SRC is a list on standard input and excludes other sources")
+            raise UsageError("SRC `-` is a list on standard input and must be the only source")
         console.refuse_terminal_input()
         return
     if null:
-        raise UsageError("`--null` needs `-` as SRC")
+        raise UsageError("`--null` needs SRC `-`")
     if base is not None and _one_tree(sources):
-        raise UsageError("`--base` is for files; of a folder SRC, its own tree is mirrored")
+        raise UsageError("`--base` is for files; a folder SRC has its own tree mirrored")
     from lcodec.batch.location import parse_location
     from lcodec.batch.shards import names_shards
 
@@ -291,7 +291,7 @@ def _check_usage(
 
 
 def _order(context: typer.Context, source: str) -> str:
-    """What to add where a folder is missing that was perhaps to be made."""
+    """A hint if the missing source may have been meant as DST."""
     files = context.params["files"]
     swapped = len(files) == 2 and source == files[0] and Path(files[1]).is_dir()
     return "; SRC comes before DST" if swapped else ""
@@ -302,17 +302,17 @@ def _one_tree(sources: list[str]) -> bool:
 
 
 def _name(sources: list[str]) -> str:
-    """What lines call the batch."""
+    """The name of the batch in messages."""
     if sources == [STANDARD]:
         return "list"
     return sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
 
 
 def _other_kind(sources: list[str], decode: bool) -> str:
-    """What to add where nothing was found, if there is something for the other direction."""
+    """A hint if nothing was found, but there are files for the other direction."""
     if not _one_tree(sources):
         return ""
     wanted = READ_SUFFIXES if decode else {LIC}
     if not any(path.suffix.lower() in wanted for path in Path(sources[0]).rglob("*")):
         return ""
-    return "; there are pictures to encode" if decode else "; `--decode` is for its .lic files"
+    return "; there are pictures to encode" if decode else "; `--decode` decodes its .lic files"

@@ -1,4 +1,4 @@
-"""What ``lcodec batch`` shows: lines, records, progress and the sums at the end."""
+"""The output of ``lcodec batch``: lines, records, progress and the totals at the end."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from lcodec.cli.waiting import Bar, waiting
 from lcodec.errors import Exit
 
 FILE_COST = 1 << 15
-"""Pixels that take about as long as all that a file costs whatever its size."""
+"""Pixels that take about as long as the fixed cost of a file."""
 
 Item = TypeVar("Item")
 
 
 class View:
-    """Takes outcomes one by one.
+    """Shows outcomes one by one.
 
-    ``name`` is what the lines call the batch, ``verb`` what it does with a file ("encode");
-    ``hint`` follows the line that says that nothing was found.
+    ``name`` is the name of the batch in messages, ``verb`` what it does with a file ("encode");
+    ``hint`` is appended to the message that nothing was found.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class View:
         self._advance(outcome)
 
     def detail(self, text: str) -> None:
-        """What only those want to know who asked for details."""
+        """Show a detail, if ``--verbose`` asked for it."""
         self._details.say("batch", text)
 
     def _detail(self, outcome: Outcome) -> None:
@@ -76,19 +76,19 @@ class View:
             if outcome.attempts > 1:
                 parts.append(f"attempt {outcome.attempts}")
             text = f"{outcome.source} -> {text}: {', '.join(parts)}"
-        if outcome.status is not Status.PLANNED:  # those are listed anyway
+        if outcome.status is not Status.PLANNED:  # always listed
             self._details.say(outcome.status.value, text)
 
     @contextmanager
     def checking(self, jobs: Iterable[Item]) -> Iterator[Iterable[Item]]:
-        """The jobs, with progress shown while they are gone through."""
+        """The jobs, with progress shown while they are checked."""
         total = len(jobs) if isinstance(jobs, Sized) else 0
         with waiting(shown=not self._messages.quiet) as progress:
             yield _counted(jobs, total, progress)
 
     @contextmanager
     def working(self, todo: list[Decision]) -> Iterator[None]:
-        """Show progress while these are worked on: by pixels, as pictures differ in size."""
+        """Show progress on these files, by pixels because pictures differ in size."""
         costs = {decision.job.source: decision.pixels + FILE_COST for decision in todo}
         start, total = time.perf_counter(), sum(costs.values())
         done = pixels = spent = 0
@@ -112,10 +112,12 @@ class View:
                 self._advance = lambda outcome: None
 
     def stopped(self, total: int) -> None:
-        """Say how far a batch came that was told to stop."""
+        """Say how far an interrupted batch got."""
         left = total - self.report.total
         done = f"{self.report.done} {self._verb}d"
-        self._messages.say(f"{self._name}: stopped; {done}, {left} left for the same command")
+        self._messages.say(
+            f"{self._name}: stopped; {done}, {left} left; run the same command to go on"
+        )
 
     def conclude(self) -> None:
         """List the failures, sum up, and exit with the status if it is not 0."""
@@ -125,7 +127,7 @@ class View:
             console.fail(message if named else f"{outcome.source}: {message}")
         for outcome in self.report.spoilt:
             for message in outcome.spoilt:
-                console.fail(f"{outcome.source}: {message}; left in the shard as it is")
+                console.fail(f"{outcome.source}: {message}; kept in the shard unchanged")
         self._messages.say(self._summary())
         if self.report.failures or self.report.spoilt:
             raise typer.Exit(Exit.FAILURE)
@@ -149,7 +151,7 @@ class View:
         return f"{self._name}: {', '.join(parts)}{self._sums()}"
 
     def _sums(self) -> str:
-        """Sizes of all that was done."""
+        """Total sizes of the finished files."""
         report = self.report
         pictures = f"; {report.pictures} pictures" if report.pictures else ""
         if not report.pixels:

@@ -37,7 +37,9 @@ def bench(
     results: Annotated[
         Path | None,
         typer.Option(
-            "--results", metavar="FILE", help="Report on figures that --json wrote; no new run."
+            "--results",
+            metavar="FILE",
+            help="Report on figures saved with --json, without a new run.",
         ),
     ] = None,
     levels: Annotated[
@@ -83,28 +85,30 @@ def bench(
             metavar="N",
             min=0,
             max=100,
-            help="Level whose worst pictures the page shows; the one nearest to 50 if not given.",
+            help="Level whose worst pictures are shown; the one nearest to 50 if not given.",
         ),
     ] = None,
     html_pictures: Annotated[
         int,
-        typer.Option("--html-pictures", metavar="N", min=0, help="How many of them; 0 for none."),
+        typer.Option(
+            "--html-pictures", metavar="N", min=0, help="Number of worst pictures; 0 for none."
+        ),
     ] = 3,
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure rate, distortion and time.
 
-    All pictures of a folder are encoded and decoded at several qualities. Real files are
-    written and read back. The report has rate, SSIMULACRA2, PSNR, MS-SSIM, times, on the Kodak
-    pictures the BD-rate against published codecs, and with --against on any pictures that against
-    other codecs. Needs `pip install 'lcodec[bench]'`.
+    All pictures in a folder are encoded to real files at several qualities, read back and decoded.
+    The report has rate, SSIMULACRA2, PSNR, MS-SSIM and times; for the Kodak pictures also
+    BD-rates against published codecs, and with --against BD-rates against other codecs on any
+    pictures. Needs `pip install 'lcodec[bench]'`.
     """
     if (folder is None) == (results is None):
-        raise UsageError("`--set DIR` or `--results FILE` is needed, one of them")
+        raise UsageError("give either `--set DIR` or `--results FILE`")
     if results is not None and (levels, limit, against) != (None, None, None):
         raise UsageError(
-            "`--results` is of a run that is over: no `--quality`, no `--limit`, no `--against`"
+            "`--results` makes no new run: `--quality`, `--limit` and `--against` do not apply"
         )
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -185,31 +189,31 @@ def _measure(
 
 
 def parse_levels(text: str) -> tuple[int, ...]:
-    """Quality levels of a list such as "20,50,80".
+    """Quality levels in a list such as "20,50,80".
 
     Raises:
-        UsageError: not whole numbers with commas, outside 0..100, or one twice.
+        UsageError: not comma-separated whole numbers, outside 0..100, or repeated.
     """
     try:
         levels = tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--quality {text}: whole numbers with commas are needed") from None
+        raise UsageError(f"--quality {text}: must be whole numbers separated by commas") from None
     if any(not 0 <= level <= 100 for level in levels) or len(set(levels)) != len(levels):
-        raise UsageError(f"--quality {text}: levels from 0 to 100 are needed, each only once")
+        raise UsageError(f"--quality {text}: levels must be from 0 to 100, each given once")
     return levels
 
 
 def check_plot(plot: str, force: bool) -> None:
-    """Refuse a plot of another suffix, or one that cannot be written."""
+    """Reject a plot with an unknown suffix, or one that cannot be written."""
     suffixes = (".pdf", ".png", ".svg")
     if Path(plot).suffix.lower() not in suffixes:
-        raise UsageError(f"{plot}: a plot is one of {' '.join(suffixes)}")
+        raise UsageError(f"{plot}: unknown plot suffix; use one of {' '.join(suffixes)}")
     paths.check_output(plot, force=force)
 
 
 @dataclass(frozen=True)
 class _Outputs:
-    """What a benchmark leaves behind besides, or in place of, its tables."""
+    """The outputs of a benchmark besides, or instead of, its tables."""
 
     json: str | None
     plot: str | None
@@ -217,7 +221,7 @@ class _Outputs:
     force: bool
 
     def check(self, results: Path | None) -> None:
-        """Refuse what cannot be written, or would replace the figures it is made of."""
+        """Reject outputs that cannot be written or would replace the results they are made from."""
         if self.json not in (None, paths.STANDARD):
             paths.check_output(self.json, force=self.force)
         if self.plot is not None:

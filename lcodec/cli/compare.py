@@ -27,7 +27,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Pictures or .lic files, of one size.",
+            help="Pictures or .lic files, all of the same size.",
             autocompletion=complete.pictures_and_lic_files,
         ),
     ],
@@ -37,12 +37,12 @@ def compare(
             "--reference",
             metavar="ORIGINAL",
             autocompletion=complete.pictures_and_lic_files,
-            help="Picture that all are measured against; the first FILE if not given.",
+            help="Picture to measure against; the first FILE if not given.",
         ),
     ] = None,
     html: Annotated[
         str | None,
-        typer.Option("--html", metavar="OUT", help="Write a page to look at the pictures with."),
+        typer.Option("--html", metavar="OUT", help="Write a page to view the pictures with."),
     ] = None,
     *,
     networks: Networks,
@@ -51,7 +51,7 @@ def compare(
         bool,
         typer.Option(
             "--json",
-            help="Print the figures as JSON in place of the table.",
+            help="Print the figures as JSON instead of a table.",
             rich_help_panel=MESSAGES,
         ),
     ] = False,
@@ -59,14 +59,14 @@ def compare(
 ) -> None:
     """Compare pictures with a reference.
 
-    Size, bits per pixel, PSNR, MS-SSIM and SSIMULACRA2 of each. The page of --html shows them side
-    by side, one over the other, and their differences; it is a single file.
+    Shows size, bits per pixel, PSNR, MS-SSIM and SSIMULACRA2 of each. With --html, a page shows
+    them side by side, overlaid, and their differences; it is a single file.
     """
     names = files if reference is None else [reference, *files]
     if len(names) < 2:
-        raise UsageError("two pictures are needed, or one and `--reference`")
+        raise UsageError("give at least two pictures, or one and `--reference`")
     if paths.STANDARD in names:
-        raise UsageError("`-`: pictures to compare are files, not standard input")
+        raise UsageError("`-`: pictures to compare must be files, not standard input")
     for name in names:
         paths.check_input(name)
     if html is not None:
@@ -92,13 +92,14 @@ def compare(
 
 
 def check_page(html: str, force: bool, inputs: list[str]) -> None:
-    """Refuse a page that cannot be written, or would replace one of the inputs.
+    """Reject a page that cannot be written or would replace one of the inputs.
 
     Raises:
-        UsageError, OutputError: as it says.
+        UsageError: it is standard output or one of the inputs.
+        OutputError: it cannot be written.
     """
     if html == paths.STANDARD:
-        raise UsageError("`--html -`: a page is a file, not standard output")
+        raise UsageError("`--html -`: the page must be a file, not standard output")
     for name in inputs:
         paths.refuse_same_file(name, html)
     paths.check_output(html, force=force)

@@ -26,7 +26,7 @@ def compare_models(
             "--models",
             metavar="LIST",
             autocompletion=complete.model_lists,
-            help="Models, with commas; if not given, all over the same transforms.",
+            help="Models, separated by commas; if not given, all over the same transforms.",
         ),
     ] = None,
     levels: Annotated[
@@ -38,7 +38,7 @@ def compare_models(
     uncached: Annotated[
         int,
         typer.Option(
-            "--uncached", metavar="N", min=0, help="Decode N pictures without the cache, too."
+            "--uncached", metavar="N", min=0, help="Also decode N pictures without the cache."
         ),
     ] = 1,
     memory: Annotated[
@@ -63,11 +63,11 @@ def compare_models(
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Compare the entropy models at equal latents.
+    """Compare the entropy models on equal latents.
 
-    The latents of every picture are coded with every model over the same transforms and decoded
-    again: bytes, time, parameters, operations. Bytes and times are relative to `checkerboard`, or
-    to the first model where that is not among them.
+    The latents of every picture are coded and decoded with every model over the same transforms.
+    The table has bytes, time, parameters and operations; bytes and times are relative to
+    `checkerboard`, or to the first model if that is not among them.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -118,5 +118,7 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     except ValueError:
         sizes = (0,)
     if any(size < 1 for size in sizes):
-        raise UsageError(f"--memory {text}: whole numbers of megapixels with commas are needed")
+        raise UsageError(
+            f"--memory {text}: must be whole numbers of megapixels separated by commas"
+        )
     return sizes

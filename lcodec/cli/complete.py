@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed; nothing here may fail or take long."""
+"""Shell completion; nothing here may fail or take long."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lcodec.errors import LcodecError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
 
 VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
-"""How a shell asks for completions, or for the script that makes it ask."""
+"""The variable by which a shell asks for completions, or for the completion script."""
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _SHOW, _INSTALL = "--show-completion", "--install-completion"
 
-# Others would have to be quoted, which the script for bash does not do.
+# Other characters would need quoting, which the bash script does not do.
 _PLAIN = re.compile(r"[\w.,/+@%~-]+")
 
 
 def models(incomplete: str) -> list[str]:
-    """Models that files can be coded with."""
+    """Models to code files with."""
     return _beginning(_models(), incomplete)
 
 
@@ -38,7 +38,7 @@ def all_models(incomplete: str) -> list[str]:
 
 
 def model_lists(incomplete: str) -> list[str]:
-    """Models with commas between them, one more than so far."""
+    """Comma-separated models, with one more than typed so far."""
     before, comma, last = incomplete.rpartition(",")
     given = before.split(",")
     return [before + comma + name for name in models(last) if name not in given]
@@ -60,7 +60,7 @@ def pictures(incomplete: str) -> list[str]:
 
 
 def pictures_and_lic_files(incomplete: str) -> list[str]:
-    """Files that show a picture of whatever kind, and folders."""
+    """Files of any kind of picture, and folders."""
     return _files(incomplete, {LIC, *READ_SUFFIXES})
 
 
@@ -78,7 +78,7 @@ def _beginning(words: Iterable[str], start: str) -> list[str]:
 
 
 def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
-    """Paths that begin as typed. With none, the shell falls back to all files."""
+    """Paths that begin as typed. If there are none, the shell falls back to all files."""
     head, name = os.path.split(incomplete)
     folders, files = [], []
     try:
@@ -94,7 +94,7 @@ def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
     except OSError:
         return []
     if len(folders) == 1 and not files:
-        # Of a single answer shells think that the word is complete; so offer what is inside.
+        # Shells take a single answer for a complete word, so offer the folder's content instead.
         return _files(folders[0], suffixes)
     return sorted([*folders, *files])
 
@@ -108,16 +108,16 @@ def _fits(name: str, start: str) -> bool:
 def asked_script(arguments: Sequence[str], detect: Callable[[], bool] | None = None) -> str | None:
     """The shell whose script is asked for by name; None leaves the arguments to typer.
 
-    Typer takes no shell, and fails without a clear word where it cannot find out which one runs.
+    Typer accepts no shell name, and fails without a clear message if it cannot detect the shell.
 
     Raises:
-        UsageError: the shell is not known, or not to be found out.
+        UsageError: the shell is unknown or cannot be detected.
     """
     if not arguments or arguments[0] not in (_SHOW, _INSTALL):
         return None
     if arguments[0] == _SHOW and len(arguments) > 1:
         if arguments[1] not in SHELLS:
-            raise UsageError(f"{_SHOW} {arguments[1]}: known shells are {', '.join(SHELLS)}")
+            raise UsageError(f"{_SHOW} {arguments[1]}: known shells: {', '.join(SHELLS)}")
         return arguments[1]
     if not (detect or _shell_is_known)():
         raise UsageError(f"cannot tell which shell this is; try `{PROGRAM} {_SHOW} bash`")
@@ -125,7 +125,7 @@ def asked_script(arguments: Sequence[str], detect: Callable[[], bool] | None = N
 
 
 def script(ask: Callable[[], object], shell: str) -> str:
-    """What makes ``shell`` ask for completions; ``ask`` runs the program, which sees `VARIABLE`."""
+    """The completion script for ``shell``; ``ask`` runs the program with `VARIABLE` set."""
     os.environ[VARIABLE] = f"source_{shell}"
     try:
         with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
@@ -140,5 +140,5 @@ def _shell_is_known() -> bool:
         import shellingham  # as typer does
 
         return shellingham.detect_shell()[0] in SHELLS
-    except Exception:  # of its own kinds, or of missing tools
+    except Exception:  # its own exceptions, or those of missing tools
         return False

@@ -1,4 +1,4 @@
-"""What the program prints: people read standard error, machines standard output."""
+"""Printing: standard error is for people, standard output for machines."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PROGRAM = "lcodec"
-_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # but not newline and tab
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # all but newline and tab
 
 
 def printable(text: str) -> str:
-    """Text in which names of files can neither be unprintable nor command a terminal.
+    """Text that can be printed and cannot control a terminal, whatever file names are in it.
 
-    Bytes that are no text and control characters, but newline and tab, are written out.
+    Undecodable bytes and control characters other than newline and tab are escaped.
     """
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return re.sub(_CONTROL, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def say(text: str) -> None:
-    """One line for people, on standard error."""
+    """Print one line for people on standard error."""
     print(printable(text), file=sys.stderr, flush=True)
 
 
 def fail(message: str) -> None:
-    """One line on standard error that says what went wrong."""
+    """Print one error line on standard error."""
     say(f"{PROGRAM}: {' '.join(message.split())}")
 
 
 def warn(name: str, notes: Iterable[str]) -> None:
-    """One line with everything there is to warn about ``name``, or none."""
+    """Print all warnings about ``name`` as one line, if there are any."""
     listed = ", ".join(notes)
     if listed:
         say(f"{PROGRAM}: warning: {name}: {listed}")
 
 
 def emit(text: str) -> None:
-    """One line of results on standard output; names of files that are no text stay as they are.
+    """Print one line of results on standard output; undecodable file names stay as they are.
 
     Raises:
-        OutputError: nobody reads it any more, or the disk is full.
+        OutputError: the reader has gone, or the disk is full.
     """
     _write_out((text + "\n").encode("utf-8", "surrogateescape"))
 
 
 def emit_json(record: Any) -> None:
-    """One record as a line of JSON on standard output; raises as `emit`."""
+    """Print one record as a line of JSON on standard output; raises as `emit`."""
     text = json.dumps(record, allow_nan=False, ensure_ascii=False)
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError:  # a file name that is no text
+    except UnicodeEncodeError:  # an undecodable file name
         text = json.dumps(record, allow_nan=False)
     emit(text)
 
 
 def emit_bytes(data: bytes) -> None:
-    """Binary data on standard output; raises as `emit` and as `refuse_terminal_output`."""
+    """Write binary data to standard output; raises as `emit` and `refuse_terminal_output`."""
     refuse_terminal_output()
     _write_out(data)
 
@@ -80,34 +80,32 @@ def _write_out(data: bytes) -> None:
 
 
 def silence_stdout() -> None:
-    """Let what is still buffered for a broken standard output go nowhere, without complaint."""
+    """Discard silently what is still buffered for a broken standard output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refuse_terminal_output() -> None:
-    """Make sure that binary data on standard output reaches a file or a pipe.
+    """Refuse to write binary data to a terminal.
 
     Raises:
         UsageError: standard output is a terminal.
     """
     if sys.stdout.isatty():
-        raise UsageError(
-            "standard output is a terminal and gets no binary data: name a file or use a pipe"
-        )
+        raise UsageError("standard output is a terminal: name a file or use a pipe")
 
 
 def refuse_terminal_input() -> None:
-    """Make sure that standard input is something that can hold binary data.
+    """Refuse to read binary data from a terminal.
 
     Raises:
-        UsageError: it is a terminal.
+        UsageError: standard input is a terminal.
     """
     if sys.stdin.isatty():
         raise UsageError("standard input is a terminal: name a file or use a pipe")
 
 
 def is_terminal() -> bool:
-    """Whether standard error is one that can show progress."""
+    """Whether standard error is a terminal that can show progress."""
     return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
@@ -119,9 +117,9 @@ def error_console() -> Console:
 
 
 def align(rows: Iterable[tuple[str, ...]], right: str = "") -> list[str]:
-    """Rows of text as lines with columns two spaces apart; ``right`` has "r" where one is right.
+    """Rows of text as lines with columns two spaces apart.
 
-    Missing letters mean left.
+    ``right`` has a letter for each column, "r" if it is right-aligned; missing letters mean left.
     """
     table = list(rows)
     if not table:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lcodec.decoded import Decoded
     from lcodec.rescue import Salvaged
 
-_LOSSES = 8  # tiles that a warning names one by one
+_LOSSES = 8  # lost tiles that a warning lists one by one
 
 FormatOption = Annotated[
     str | None,
@@ -41,7 +41,7 @@ FormatOption = Annotated[
         "--format",
         metavar="NAME",
         autocompletion=complete.picture_formats,
-        help="Format of pictures whose name is not given: png (if not given), tif, ...",
+        help="Format of pictures whose names are not given, such as tif; png if not given.",
         rich_help_panel=FILES,
     ),
 ]
@@ -53,8 +53,9 @@ def decode(
         list[str],
         typer.Argument(
             metavar="IN... [OUT]",
-            help="The .lic files, or `-`; then a picture to write (.png .tif .webp .jp2 .qoi .bmp "
-            ".ppm lossless, .jpg .avif), a folder, or `-` for PNG. IN with .png if not given.",
+            help="The .lic files, or `-`; then the picture to write (.png .tif .webp .jp2 .qoi "
+            ".bmp .ppm lossless, .jpg .avif lossy), a folder, or `-` for PNG on standard output. "
+            "If not given, IN with suffix .png.",
             autocompletion=complete.lic_files,
         ),
     ],
@@ -62,7 +63,9 @@ def decode(
     picture_format: FormatOption = None,
     test: Annotated[
         bool,
-        typer.Option("-t", "--test", help="Decode, and write nothing.", rich_help_panel=FILES),
+        typer.Option(
+            "-t", "--test", help="Decode without writing anything.", rich_help_panel=FILES
+        ),
     ] = False,
     *,
     parts: Parts,
@@ -72,16 +75,16 @@ def decode(
 ) -> None:
     """Decode .lic files to pictures.
 
-    A picture has the mode and the depth of the source, and its metadata. Its format is that of
-    OUT's suffix; what the format cannot hold is named in a warning. Several go to a folder, or
-    each beside its file; one that fails does not stop the rest.
+    Pictures keep the mode, depth and metadata of the source. OUT's suffix sets the format; a
+    warning names whatever the format cannot hold. Several files are decoded into a folder, or each
+    next to its source; one that fails does not stop the rest.
     """
     plain = routes.DECODE_STRIPS if parts.strips else routes.DECODE
     route = replace(plain, suffix=format_suffix(picture_format, plain.formats))
     if test:
         sources, output = routes.split(route, files, output)
         if output is not None:
-            raise UsageError("`--test` writes nothing and excludes OUT")
+            raise UsageError("`--test` writes nothing and cannot be combined with OUT")
         ways = routes.checked(route, sources)
     else:
         ways = routes.ways(route, files, output, force=writing.force, as_json=messages.as_json)
@@ -93,7 +96,7 @@ def decode(
 
 @dataclass(frozen=True)
 class _Work:
-    """Decodes one file after the other; networks that were loaded for one stay for the next."""
+    """Decodes one file after another, keeping loaded networks for the next."""
 
     parts: Parts
     networks: Networks
@@ -164,7 +167,7 @@ class _Work:
     def _read(
         self, source: str, limits: DecoderLimits, details: Details, stack: ExitStack
     ) -> tuple[LicFile | FileReader | Survey, int]:
-        """A file as it is to be decoded, which ``stack`` closes, and its bytes."""
+        """A file to decode, which ``stack`` closes, and its size in bytes."""
         if self.parts.partial:
             reader = stack.enter_context(opened(source, limits))
             return reader, reader.size
@@ -178,7 +181,7 @@ class _Work:
 
 
 def losses(salvaged: Salvaged) -> list[str]:
-    """What is wrong with a file, and what is lost of its picture."""
+    """The faults of a file, and the lost parts of its picture."""
     told = list(salvaged.faults)
     count, boxes = salvaged.decoded.header.tile_count, salvaged.boxes
     for box in boxes[:_LOSSES]:

@@ -1,4 +1,4 @@
-"""``lcodec desktop``: what a freedesktop system needs to know of ``.lic`` files."""
+"""``lcodec desktop``: register ``.lic`` files with a freedesktop system."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ FolderOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Data folder in place of $XDG_DATA_HOME or ~/.local/share, such as /usr/share.",
+        help="Data folder instead of $XDG_DATA_HOME or ~/.local/share, such as /usr/share.",
     ),
 ]
 
 
 @desktop_app.command(cls=Command)
 def install(context: typer.Context, data: FolderOption = None, quiet: QuietOption = False) -> None:
-    """Make .lic files known to the desktop.
+    """Register .lic files with the desktop.
 
-    File managers then know the type, show thumbnails, and open files with `lcodec view --browser`;
-    `man lcodec` works. The file lcodec.magic is for file(1): `file -m`.
+    File managers then recognise the type, show thumbnails, and open files with `lcodec view
+    --browser`; `man lcodec` works. The file lcodec.magic is for file(1): `file -m`.
     """
     from lcodec.desktop import pieces
 
@@ -47,7 +47,7 @@ def install(context: typer.Context, data: FolderOption = None, quiet: QuietOptio
 
 @desktop_app.command(cls=Command)
 def remove(data: FolderOption = None, quiet: QuietOption = False) -> None:
-    """Take away what `install` put there."""
+    """Remove what `install` added."""
     from lcodec.desktop import pieces
 
     root = data or pieces.data_folder()
@@ -56,7 +56,7 @@ def remove(data: FolderOption = None, quiet: QuietOption = False) -> None:
         if not quiet:
             console.say(f"{path}: removed")
     if not removed and not quiet:
-        console.say(f"{root}: there is nothing of lcodec")
+        console.say(f"{root}: nothing of lcodec is installed here")
     pieces.tell(root, _missing)
 
 
@@ -68,12 +68,14 @@ def thumbnail(
         typer.Argument(metavar="SIZE", parser=whole(1, 4096), help="Longest side in pixels."),
     ],
     source: Annotated[str, typer.Argument(metavar="IN", help="The .lic file.")],
-    output: Annotated[str, typer.Argument(metavar="OUT", help="PNG file, whatever its name.")],
+    output: Annotated[
+        str, typer.Argument(metavar="OUT", help="PNG file to write, whatever its name.")
+    ],
     *,
     networks: Networks,
     max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS,
 ) -> None:
-    """Make a small picture of a file, as file managers ask for it."""
+    """Make a thumbnail, as file managers ask for it."""
     paths.check_input(source)
     data = paths.read_input(source)
     with paths.about(paths.shown(source)):
@@ -88,4 +90,4 @@ def thumbnail(
 
 
 def _missing(tool: str) -> None:
-    console.fail(f"warning: there is no `{tool}`, so the desktop may not notice at once")
+    console.fail(f"warning: `{tool}` is not installed, so the desktop may not notice at once")

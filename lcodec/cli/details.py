@@ -1,4 +1,4 @@
-"""What ``-v`` says: rows on standard error, each as soon as it is known."""
+"""The output of ``-v``: rows on standard error, each as soon as it is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINE_ENDS = {ord("\n"): r"\x0a", ord("\t"): r"\x09"}
 
 
 class Details:
-    """Says rows, or nothing if they are not ``wanted``."""
+    """Prints rows, or nothing if they are not ``wanted``."""
 
     def __init__(self, wanted: bool) -> None:
         self.wanted = wanted
@@ -28,7 +28,7 @@ class Details:
     def say(self, label: str, text: str) -> None:
         """One row."""
         if self.wanted:
-            # Names of files can have line ends, too.
+            # File names can contain line ends.
             console.say(f"  {label:<{_LABEL}} {text.translate(_LINE_ENDS)}")
 
     def picture(self, picture: Picture) -> None:
@@ -45,7 +45,7 @@ class Details:
         """Which model runs, and where."""
         if not self.wanted:
             return
-        import torch  # there already, or there would be no codec
+        import torch  # already imported, or there would be no codec
 
         loaded = codec.loaded
         self.say(
@@ -84,7 +84,7 @@ class Details:
 
 
 def sizes(description: Description) -> list[str]:
-    """Bytes of the parts of a file; those that are there."""
+    """Bytes of the parts of a file, those that it has."""
     tiles = description["tiles"]
     parts = {
         "latent": sum(tile["latent_bytes"] for tile in tiles),
@@ -97,7 +97,7 @@ def sizes(description: Description) -> list[str]:
 
 
 def metadata_share(description: Description) -> list[str]:
-    """A word on metadata that makes up half of a file or more."""
+    """A note if metadata makes up half of a file or more."""
     part, whole = description["metadata_bytes"], description["total_bytes"]
     if 2 * part < whole:
         return []

@@ -47,8 +47,8 @@ def encode(
         list[str],
         typer.Argument(
             metavar="IN... [OUT]",
-            help="Pictures, or `-`; then a file or folder to write, or `-`. IN with .lic if not "
-            "given.",
+            help="Pictures, or `-`; then the file or folder to write, or `-`. If not given, IN "
+            "with suffix .lic.",
             autocompletion=complete.pictures,
         ),
     ],
@@ -62,7 +62,7 @@ def encode(
         bool,
         typer.Option(
             "--verify",
-            help="Decode the symbols again before anything is written.",
+            help="Decode the symbols again and compare them before writing.",
             rich_help_panel=FILES,
         ),
     ] = False,
@@ -72,13 +72,13 @@ def encode(
 ) -> None:
     """Encode pictures to .lic files.
 
-    A picture can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or colour,
-    of 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept. Several go to a folder, or each
-    beside its source; one that fails does not stop the rest.
+    Pictures can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or colour,
+    with 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept. Several pictures are encoded
+    into a folder, or each next to its source; one that fails does not stop the rest.
     """
     target, name = rate.target(), rate.model(model)
     if strips and (target is not None or rate.effort or verify):
-        raise UsageError("`--strips` excludes targets, `--effort` and `--verify`")
+        raise UsageError("`--strips` cannot be combined with targets, `--effort` or `--verify`")
     route = routes.ENCODE_STRIPS if strips else routes.ENCODE
     ways = routes.ways(route, files, output, force=writing.force, as_json=messages.as_json)
     require_model(name)
@@ -92,7 +92,7 @@ def encode(
 
 @dataclass
 class _Work:
-    """Encodes one file after the other; the networks are loaded for the first."""
+    """Encodes one file after another; the networks are loaded for the first."""
 
     rate: Rate
     target: Target | None
@@ -119,7 +119,7 @@ class _Work:
             if self.codec is None:
                 progress("loading networks", 0, 1)
                 with watch.stage("networks"):
-                    from lcodec.codec import Codec  # only now: a bad picture needs no torch
+                    from lcodec.codec import Codec  # only now: bad pictures fail without torch
 
                     self.networks.prepare()
                     self.codec = Codec(model=self.model, device=self.networks.device.value)

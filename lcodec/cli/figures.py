@@ -1,4 +1,4 @@
-"""Figures as people read them: sizes, shares, rates."""
+"""Sizes, shares and rates in readable form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
 
 
 def size(count: int) -> str:
-    """A number of bytes in three digits, as in "812 bytes" or "49.5 KB" (of 1000 bytes)."""
+    """A number of bytes to three digits: "812 bytes", "49.5 KB" (of 1000 bytes)."""
     for unit, name in _UNITS:
         if count >= 0.9995 * unit:
             return f"{digits(count / unit)} {name}"
@@ -14,12 +14,12 @@ def size(count: int) -> str:
 
 
 def exact(count: int) -> str:
-    """A number of bytes to the last one, in groups: "12,345 bytes"."""
+    """An exact number of bytes, with grouped digits: "12,345 bytes"."""
     return f"{count:,} byte{'' if count == 1 else 's'}"
 
 
 def digits(value: float) -> str:
-    """A number of three digits, or all of those before the point: "9.87", "49.5", "788"."""
+    """A number to three digits, or to all those before the point: "9.87", "49.5", "788"."""
     for places, limit in ((2, 9.995), (1, 99.95)):
         if value < limit:
             return f"{value:.{places}f}"
@@ -27,7 +27,7 @@ def digits(value: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A part of a whole in percent: "6.3 %"; an empty whole has none."""
+    """A part of a whole in percent: "6.3 %"; "" if the whole is empty."""
     if not whole:
         return "-"
     percent = 100 * part / whole
@@ -35,7 +35,7 @@ def share(part: int, whole: int) -> str:
 
 
 def rate(count: int, pixels: int) -> str:
-    """Bits per pixel: "0.81 bpp", with a digit more where there are few."""
+    """Bits per pixel: "0.81 bpp", with one more digit at low rates."""
     bpp = 8 * count / pixels
     return f"{bpp:.2f} bpp" if bpp >= 0.0995 else f"{bpp:.3f} bpp"
 
@@ -46,6 +46,6 @@ def seconds(spent: float) -> str:
 
 
 def journey(source: str, before: int | None, output: str, after: int | None) -> str:
-    """What became of a file: "a.png 788 KB -> a.lic 49.5 KB"; what is no file has no size."""
+    """Source and output of a file: "a.png 788 KB -> a.lic 49.5 KB"; streams have no size."""
     start = source if before is None else f"{source} {size(before)}"
     return f"{start} -> {output}" if after is None else f"{start} -> {output} {size(after)}"

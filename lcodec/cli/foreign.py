@@ -1,7 +1,7 @@
-"""Options and commands of other programs, and what this one has in their place.
+"""Options and commands of other programs, and what this one has instead.
 
-A row is for all commands that have no option of that name themselves. "-T#" stands for -T and a
-number. docs/CLI.md says nothing of these: they are answers to habits.
+A row applies to all commands that have no such option themselves. "-T#" stands for -T and a
+number. docs/CLI.md does not list these.
 """
 
 from __future__ import annotations
@@ -23,47 +23,47 @@ CJXL, AVIFENC, CWEBP, ZSTD, MAGICK, OTHERS = (
 
 @dataclass(frozen=True)
 class Row:
-    """An answer, and the options of a program that it is the answer to."""
+    """An answer, and the options of another program that it answers."""
 
     program: str
     names: str
     answer: str
 
 
-_SIZE = "a file has the size of its picture; `lcodec decode --scale 1/2` shows it smaller"
-_CROP = "a file has all of its picture; `lcodec decode --region X,Y,WxH` gives a part"
-_TURN = "a picture is stored upright by its EXIF orientation; turn it otherwise before or after"
-_LOSSY = "nothing is lossless; `-q 100` is the best quality, and for exact pixels there is PNG"
-_TIME = "`-e N`, 0 to 9, says how long encoding may take; more is slower and better"
-_THREADS = "`--threads N` is for one file; `lcodec batch -j N` works on several at a time"
-_INTERNAL = "there is no such choice: the networks make it for every picture"
+_SIZE = "pictures are coded at full size; `lcodec decode --scale 1/2` gives a smaller one"
+_CROP = "pictures are coded whole; `lcodec decode --region X,Y,WxH` gives a part"
+_TURN = "pictures are stored upright by their EXIF orientation; rotate before or after"
+_LOSSY = "there is no lossless mode; `-q 100` is the best quality, for exact pixels use PNG"
+_TIME = "`-e N`, 0 to 9, sets the effort; more is slower and better"
+_THREADS = "`--threads N` applies to one file; `lcodec batch -j N` codes several at a time"
+_INTERNAL = "there is no such option: the networks decide this for every picture"
 _DEPTH = "the depth of the source is kept, 8 or 16 bits"
-_KEEP = "the source is always kept; nothing here deletes files"
-_COLOURS = "colours are coded at full resolution as RGB or gray, whatever the source had"
-_ALPHA = "alpha is always kept, without loss"
-_TILES = "tiles are of 1024 pixels, there is nothing to choose"
-_METADATA = "everything is kept unless `--strip` drops it, and no other data can be put in"
-_MORE = "`-v` says what is done, the sizes and the seconds"
+_KEEP = "the source is always kept; no command deletes it"
+_COLOURS = "colours are coded at full resolution as RGB or gray, whatever the source has"
+_ALPHA = "alpha is always kept, losslessly"
+_TILES = "tiles are always 1024 x 1024 pixels"
+_METADATA = "all metadata is kept unless `--strip` drops it; none can be added"
+_MORE = "`-v` shows what is done, sizes and times"
 _MEASURE = "`lcodec compare ORIGINAL FILE...` gives PSNR, MS-SSIM and SSIMULACRA2"
-_FRAMES = "a file has one picture; of several frames the first is kept"
-_ONCE = "there is one form of file, with nothing to choose"
-_SOLID = "transparent pixels stay transparent; put a background behind them before or after"
+_FRAMES = "a file holds one picture; of several frames, the first is kept"
+_ONCE = "there is only one form of .lic file"
+_SOLID = "transparent pixels stay transparent; flatten the picture before or after"
 _TO_STDOUT = "`-` as OUT is standard output"
-_FORMAT = "OUT's suffix tells the format of the picture, or `lcodec decode --format NAME`"
-_LEVEL = "`-q N`, 0 to 100, is the quality and `-e N`, 0 to 9, the time spent on it"
+_FORMAT = "OUT's suffix sets the format of the picture, or `lcodec decode --format NAME`"
+_LEVEL = "`-q N`, 0 to 100, is the quality and `-e N`, 0 to 9, the effort"
 
 ROWS = (
-    Row(CJXL, "-d --distance", "`-q N` says how good, 0 to 100; 90 is visually lossless, as "
-        "distance 1 is; `lcodec decode` is for the way back"),
-    Row(CJXL, "-m --modular", f"{_INTERNAL}; as a method of cwebp: {_TIME}"),
-    Row(CJXL, "-j --lossless_jpeg", "a JPEG is decoded and coded anew, so it cannot be restored "
-        f"byte by byte; as a number of jobs: {_THREADS}"),
+    Row(CJXL, "-d --distance", "`-q N`, 0 to 100, is the quality; 90 is visually lossless, "
+        "like distance 1; to decode, use `lcodec decode`"),
+    Row(CJXL, "-m --modular", f"{_INTERNAL}; for cwebp's method: {_TIME}"),
+    Row(CJXL, "-j --lossless_jpeg", "a JPEG is decoded and coded anew, so its bytes cannot be "
+        f"restored; for a number of jobs: {_THREADS}"),
     Row(CJXL, "--num_threads", _THREADS),
-    Row(CJXL, "-a --alpha_distance", f"{_ALPHA}; as advanced options of avifenc: {_INTERNAL}"),
+    Row(CJXL, "-a --alpha_distance", f"{_ALPHA}; for avifenc's advanced options: {_INTERNAL}"),
     Row(CJXL, "--progressive --progressive_ac --progressive_dc --qprogressive_ac --group_order "
-        "--center_x --center_y", "a file is not progressive; its tiles come from left to right"),
-    Row(CJXL, "--faster_decoding", "files decode as fast at every quality; another model may be "
-        "faster: `lcodec repack --model NAME`"),
+        "--center_x --center_y", "files are not progressive; tiles are in raster order"),
+    Row(CJXL, "--faster_decoding", "files of any quality decode equally fast; another model may "
+        "be faster: `lcodec repack --model NAME`"),
     Row(CJXL, "--photon_noise_iso --noise --gaborish --epf --patches --dots --modular_predictor "
         "--disable_perceptual_optimizations", _INTERNAL),
     Row(CJXL, "--container --compress_boxes --brotli_effort", _ONCE),
@@ -80,62 +80,62 @@ ROWS = (
         "profile stay as they are; convert the picture before or after"),
     Row(AVIFENC, "-s --speed", f"{_TIME}; the scale is the other way round"),
     Row(AVIFENC, "--jobs", _THREADS),
-    Row(AVIFENC, "-l --lossless", f"{_LOSSY}; as a list of what is in a file: `lcodec inspect`"),
+    Row(AVIFENC, "-l --lossless", f"{_LOSSY}; to list what is in a file: `lcodec inspect`"),
     Row(AVIFENC, "--depth", _DEPTH),
-    Row(AVIFENC, "-y --yuv", f"{_COLOURS}; as a yes to all: `-f` replaces output that exists"),
+    Row(AVIFENC, "-y --yuv", f"{_COLOURS}; to answer yes: `-f` replaces existing output"),
     Row(AVIFENC, "--sharpyuv --range --cicp --nclx -u --upsampling", _COLOURS),
     Row(AVIFENC, "--qcolor", "`-q N`, 0 to 100, is the quality"),
     Row(AVIFENC, "--min --max --minalpha --maxalpha", "`-q N`, 0 to 100, is the quality; there are "
         "no quantisers to bound"),
     Row(AVIFENC, "--qalpha --premultiply", _ALPHA),
     Row(AVIFENC, "--autotiling --tilerowslog2 --tilecolslog2 --grid", _TILES),
-    Row(AVIFENC, "--codec --advanced", "`--model NAME` is what there is to choose from, see "
+    Row(AVIFENC, "--codec --advanced", "`--model NAME` chooses the entropy model, see "
         "`lcodec weights list`"),
     Row(AVIFENC, "--ignore-exif --ignore-xmp --ignore-icc --ignore-profile", "`--strip` drops "
         "colour profile, EXIF and XMP; one alone cannot be dropped"),
     Row(AVIFENC, "--exif --icc --xmp --metadata", _METADATA),
     Row(AVIFENC, "--irot --imir --clap --pasp", _TURN),
     Row(AVIFENC, "--fps --timescale --duration --keyframe -k --repetition-count --index --layered",
-        f"{_FRAMES}; as keeping the source: {_KEEP}"),
-    Row(AVIFENC, "--no-overwrite", "files that exist are never replaced without `-f`"),
+        f"{_FRAMES}; to keep the source: {_KEEP}"),
+    Row(AVIFENC, "--no-overwrite", "existing files are never replaced without `-f`"),
     Row(AVIFENC, "--stdin", "`-` as IN is standard input"),
-    Row(AVIFENC, "-i --info", "`lcodec inspect FILE...` says what is in a file"),
-    Row(AVIFENC, "--size-limit --dimension-limit", "`--max-pixels N` bounds the size of a picture"),
+    Row(AVIFENC, "-i --info", "`lcodec inspect FILE...` shows what is in a file"),
+    Row(AVIFENC, "--size-limit --dimension-limit", "`--max-pixels N` limits the size of a picture"),
     Row(CWEBP, "-lossless -near_lossless", _LOSSY),
-    Row(CWEBP, "-z", f"{_LOSSY}; as a compression of zstd: `lcodec encode`"),
+    Row(CWEBP, "-z", f"{_LOSSY}; to compress, as with zstd: `lcodec encode`"),
     Row(CWEBP, "-size", "`--target-size SIZE` gives the best file of at most that size"),
     Row(CWEBP, "-psnr", f"`--target-psnr DB` gives the smallest file of at least that; {_MEASURE}"),
     Row(CWEBP, "-print_psnr -print_ssim -print_lsim", _MEASURE),
     Row(CWEBP, "-pass -qrange -segments -sns -sharpness -strong -nostrong -partition_limit -af "
         "-preset -hint -pre -jpeg_like -map", _INTERNAL),
     Row(CWEBP, "-mt", _THREADS),
-    Row(CWEBP, "-low_memory", "large pictures are worked on in blocks of bounded size"),
+    Row(CWEBP, "-low_memory", "large pictures are always processed in blocks of limited size"),
     Row(CWEBP, "-resize -scale", _SIZE),
     Row(CWEBP, "-crop", _CROP),
     Row(CWEBP, "-flip", _TURN),
     Row(CWEBP, "-alpha_q -alpha_method -alpha_filter -exact -noalpha -alpha", f"{_ALPHA}; the "
-        "colours of invisible pixels are not"),
+        "colours of invisible pixels are not kept"),
     Row(CWEBP, "-blend_alpha", _SOLID),
     Row(CWEBP, "-metadata", _METADATA),
-    Row(CWEBP, "-short -progress", f"`--quiet` says nothing but errors; {_MORE}"),
+    Row(CWEBP, "-short -progress", f"`--quiet` shows errors only; {_MORE}"),
     Row(CWEBP, "-noasm", "results do not depend on the processor"),
     Row(CWEBP, "-bmp -tiff -pam -ppm -pgm -yuv -nofancy -nodither -dither", _FORMAT),
     Row(ZSTD, "-T#", _THREADS),
     Row(ZSTD, "-# --fast --best --ultra --long", _LEVEL),
-    Row(ZSTD, "-c --stdout --to-stdout", f"{_TO_STDOUT}; as a codec of avifenc: `--model NAME`"),
-    Row(ZSTD, "--decompress --uncompress", "`lcodec decode` is for the way back"),
-    Row(ZSTD, "--compress", "`lcodec encode` is the command"),
+    Row(ZSTD, "-c --stdout --to-stdout", f"{_TO_STDOUT}; for avifenc's codec: `--model NAME`"),
+    Row(ZSTD, "--decompress --uncompress", "use `lcodec decode`"),
+    Row(ZSTD, "--compress", "use `lcodec encode`"),
     Row(ZSTD, "--keep --rm", _KEEP),
-    Row(ZSTD, "--list", "`lcodec inspect FILE...` says what is in a file"),
+    Row(ZSTD, "--list", "`lcodec inspect FILE...` shows what is in a file"),
     Row(ZSTD, "-C --check --no-check", "every section has a CRC-32 and every tile a checksum, "
         "always; `lcodec decode --test` checks them"),
     Row(ZSTD, "--test -t", "`lcodec decode --test` decodes and writes nothing"),
     Row(ZSTD, "-b#", "`lcodec bench --set DIR` measures rate, quality and time"),
     Row(ZSTD, "-D --train --patch-from", "`lcodec train` trains a model, and `--model NAME` "
         "codes with it"),
-    Row(ZSTD, "-M# --memory --memlimit", "`--max-pixels N` bounds the size of a picture"),
+    Row(ZSTD, "-M# --memory --memlimit", "`--max-pixels N` limits the size of a picture"),
     Row(ZSTD, "-r --recursive --output-dir-flat --output-dir-mirror --filelist", "`lcodec batch "
-        "SRC... DST` goes through folders, and `lcodec batch - DST` takes a list"),
+        "SRC... DST` encodes whole folders, and `lcodec batch - DST` a list of files"),
     Row(ZSTD, "-S --suffix", "the suffix is .lic; `-o OUT` names another file"),
     Row(MAGICK, "-quality", "`-q N`, 0 to 100, is the quality"),
     Row(MAGICK, "--resize -thumbnail --thumbnail -sample -geometry -extent", _SIZE),
@@ -146,19 +146,19 @@ ROWS = (
     Row(MAGICK, "-sampling-factor -colorspace -type -intent", _COLOURS),
     Row(MAGICK, "-profile", _METADATA),
     Row(MAGICK, "-background -flatten --flatten", _SOLID),
-    Row(MAGICK, "-interlace", "a file is not progressive; its tiles come from left to right"),
+    Row(MAGICK, "-interlace", "files are not progressive; tiles are in raster order"),
     Row(MAGICK, "-define -compress", _INTERNAL),
-    Row(MAGICK, "-format", f"{_FORMAT}; {PROGRAM} inspect --json is for figures"),
-    Row(MAGICK, "-limit", "`--max-pixels N` bounds the size of a picture, `--threads N` the cores"),
+    Row(MAGICK, "-format", f"{_FORMAT}; for figures: `{PROGRAM} inspect --json`"),
+    Row(MAGICK, "-limit", "`--max-pixels N` limits the size of a picture, `--threads N` the cores"),
     Row(MAGICK, "-metric", _MEASURE),
     Row(MAGICK, "-verbose", _MORE),
-    Row(MAGICK, "-quiet", "`--quiet`, with two dashes, says nothing but errors"),
+    Row(MAGICK, "-quiet", "`--quiet`, with two dashes, shows errors only"),
     Row(MAGICK, "-version", f"`{PROGRAM} --version`, with two dashes"),
     Row(OTHERS, "--out --outfile --outdir", "`-o OUT` names the output, a file or a folder"),
-    Row(OTHERS, "--yes --overwrite", "`-f` replaces output that exists"),
+    Row(OTHERS, "--yes --overwrite", "`-f` replaces existing output"),
     Row(OTHERS, "--method --preset", _TIME),
     Row(OTHERS, "--gpu --cuda", "`--device cuda` runs the networks on a GPU"),
-    Row(OTHERS, "--silent", "`--quiet` says nothing but errors"),
+    Row(OTHERS, "--silent", "`--quiet` shows errors only"),
 )  # fmt: skip
 
 COMMANDS = {
@@ -172,14 +172,14 @@ COMMANDS = {
     "bench": ("benchmark", "measure"),
     "weights list": ("models", "model"),
 }
-"""Commands by what other programs call them."""
+"""Commands by their names in other programs."""
 
 
 def refuse(arguments: Iterable[str], command: str, options: Mapping[str, bool]) -> None:
-    """Answer an option of another program, before its letters are taken for options of ours.
+    """Reject options of other programs, before their letters are taken for options of ours.
 
     Raises:
-        UsageError: there is one; the message has the answer.
+        UsageError: there is one; the message says what to use instead.
     """
     before_names = takewhile(lambda word: word != "--", arguments)
     for word, own in habits.words(list(before_names), options):
@@ -192,14 +192,14 @@ def refuse(arguments: Iterable[str], command: str, options: Mapping[str, bool]) 
 
 
 def answer(word: str) -> str | None:
-    """What there is in place of an option of another program, or None."""
+    """What replaces an option of another program, or None."""
     name = word.partition("=")[0]
     numbered = re.sub(r"^(-\D?)\d+$", r"\1#", name)
     return _ANSWERS.get(name) or _ANSWERS.get(numbered)
 
 
 def _is_long(word: str) -> bool:
-    """Whether a word with one dash is more than an option with a value: -psnr, not -q50."""
+    """Whether a word with one dash is a long option (-psnr), not a letter with a value (-q50)."""
     return re.fullmatch(r"-[A-Za-z][A-Za-z_-]+", word) is not None
 
 

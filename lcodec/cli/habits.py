@@ -1,7 +1,7 @@
-"""Forms of command lines that people type out of habit, as the form that the program has.
+"""Command lines that people type out of habit, rewritten to the form the program expects.
 
-lcodec photo.png photo.lic      the command is found from the content of the file
-lcodec -q 50 encode photo.png   options come after the command
+lcodec photo.png photo.lic      the command follows from the content of the file
+lcodec -q 50 encode photo.png   options move behind the command
 lcodec help encode              lcodec encode --help
 lcodec version                  lcodec --version
 """
@@ -19,11 +19,11 @@ from lcodec.container import SIGNATURE
 from lcodec.errors import UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
 
-_LOOKED_AT = 10_000  # files of a folder, to find out what is to be done with it
+_LOOKED_AT = 10_000  # files of a folder examined to choose the command
 
 
 def options_of(command: Any) -> dict[str, bool]:
-    """The options of a command: whether a value follows."""
+    """The options of a command, and whether each takes a value."""
     return {
         name: not (param.is_flag or param.count)
         for param in command.params
@@ -33,9 +33,9 @@ def options_of(command: Any) -> dict[str, bool]:
 
 
 def words(arguments: Sequence[str], options: Mapping[str, bool]) -> Iterator[tuple[str, bool]]:
-    """The words that are no values of options, and whether each is one of the ``options``.
+    """The words that are not values of options, and whether each is one of the ``options``.
 
-    Of words with a dash that are none, nobody knows whether a value follows.
+    Unknown options are taken to have no value.
     """
     rest = iter(arguments)
     for word in rest:
@@ -49,10 +49,10 @@ def words(arguments: Sequence[str], options: Mapping[str, bool]) -> Iterator[tup
 
 
 def rewrite(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
-    """``arguments`` with a command in front, if one can be told.
+    """``arguments`` with a command in front, if it can be guessed.
 
     Raises:
-        UsageError: standard input without a command, and nothing tells what is to be done.
+        UsageError: standard input without a command, and nothing says what to do.
     """
     if not arguments or arguments[0] in commands:
         return list(arguments)
@@ -71,7 +71,7 @@ def rewrite(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
 def _is_option(name: str, options: Mapping[str, bool]) -> bool:
     if name in options:
         return True
-    # Letters may stand together, the last with its value: -fq50.
+    # Letters may be combined, the last one with its value: -fq50.
     head = name[:2]
     if not name.startswith("-") or name.startswith("--") or head not in options or name == head:
         return False
@@ -80,13 +80,13 @@ def _is_option(name: str, options: Mapping[str, bool]) -> bool:
 
 def _only_options(arguments: Sequence[str], command: Any) -> bool:
     options = options_of(command)
-    # A value that is missing would be the word after.
+    # If the last option lacks its value, it takes the "." added here.
     whole = list(words([*arguments, "."], options))
     return all(own for _, own in whole[:-1]) and whole[-1:] == [(".", False)]
 
 
 def _guessed(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
-    """The command of a line without one; nothing where there is no telling."""
+    """The command for a line without one; empty if it cannot be guessed."""
     for name in ("encode", "decode"):
         found = list(words(arguments, options_of(commands[name])))
         files = [word for word, own in found if not own]
@@ -102,7 +102,7 @@ def _for_files(files: list[str]) -> list[str]:
         if suffix in {LIC, *WRITE_SUFFIXES}:
             return ["encode" if suffix == LIC else "decode"]
         raise UsageError(
-            "`-`: say `lcodec encode` or `lcodec decode`; standard input is not looked into"
+            "`-`: use `lcodec encode` or `lcodec decode`; standard input is not examined"
         )
     if os.path.isdir(first) and len(files) > 1:
         return _for_folder(first)
@@ -115,7 +115,7 @@ def _for_files(files: list[str]) -> list[str]:
 
 
 def _for_folder(folder: str) -> list[str]:
-    """A batch: of pictures, if there are any, else of .lic files."""
+    """A batch of the folder's pictures if there are any, else of its .lic files."""
     coded, left = False, _LOOKED_AT
     for _, _, names in os.walk(folder):
         suffixes = {os.path.splitext(name)[1].lower() for name in names}

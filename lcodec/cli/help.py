@@ -15,16 +15,16 @@ from lcodec.errors import Exit, UsageError
 
 WIDEST, NARROWEST = 100, 30
 OPTIONS = "Options"
-_SUMMARY = 60  # letters of a help text that a shell shows beside a completion
+_SUMMARY = 60  # length of a help text that a shell shows beside a completion
 
 Rows = list[tuple[str, str]]
 
 
 class Command(TyperCommand):
-    """A command whose options stand in panels; typer has these for rich alone."""
+    """A command whose options are in panels; typer supports these only with rich."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Options of other programs get their answer before they are taken for something else."""
+        """Reject options of other programs before they are taken for something else."""
         if not ctx.resilient_parsing:
             foreign.refuse(args, ctx.command_path.partition(" ")[2], habits.options_of(self))
         return super().parse_args(ctx, args)
@@ -34,7 +34,7 @@ class Command(TyperCommand):
         super().format_help(ctx, formatter)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
-        """Required options are named, arguments as in the rest of the help."""
+        """Usage with the required options, and arguments named as in the rest of the help."""
         options, arguments = ["[OPTIONS]"], []
         parameters: list[Any] = self.get_params(ctx)
         for param in parameters:
@@ -67,18 +67,18 @@ class Command(TyperCommand):
         statuses = short_statuses(name)
         if statuses:
             formatter.write_paragraph()
-            formatter.write_text(f"Exit status: {statuses}; all of them: `{PROGRAM} --help`.")
+            formatter.write_text(f"Exit status: {statuses}. Full list: `{PROGRAM} --help`.")
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Options, with no more help than fits into a line of any shell."""
+        """Options, each with no more help than fits on one line."""
         return _summarised(super().shell_complete(ctx, incomplete))
 
 
 class Group(TyperGroup):
-    """Commands, with suggestions for those that do not exist."""
+    """A group of commands, with suggestions for unknown ones."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Command lines in other forms are understood, too (`lcodec.cli.habits`)."""
+        """Also understands command lines in other forms (`lcodec.cli.habits`)."""
         if ctx.parent is None and not ctx.resilient_parsing:
             args = habits.rewrite(args, self.commands)
         return super().parse_args(ctx, args)
@@ -110,7 +110,7 @@ def _width() -> int:
 
 
 def _write_panels(panels: dict[str, Rows], formatter: Any) -> None:
-    """All panels, with the texts in one column wherever the names leave room for it."""
+    """Write all panels, with the texts aligned in one column where the names leave room."""
     limit = max(10, formatter.width // 3)
     names = [name for rows in panels.values() for name, _ in rows]
     column = max((len(name) for name in names if len(name) <= limit), default=limit)

@@ -27,7 +27,7 @@ from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
 
 _METADATA = (ICC, EXIF, XMP, PACKED)
-_LISTED = 64  # lost tiles that are shown one by one
+_LISTED = 64  # lost tiles listed one by one
 
 
 def inspect(
@@ -38,16 +38,16 @@ def inspect(
         ),
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a line of JSON a file, with all sections.")
+        bool, typer.Option("--json", help="Print a line of JSON per file, with all sections.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="List all sections and tiles, too.")
+        bool, typer.Option("-v", "--verbose", help="Also list all sections and tiles.")
     ] = False,
 ) -> None:
     """Show what .lic files hold.
 
-    They are checked for damage; nothing is decoded and no weights are needed. Of several files,
-    those that fail do not stop the rest; the exit status is that of the first one that failed.
+    Files are checked for damage; nothing is decoded and no weights are needed. A file that fails
+    does not stop the rest; the exit status is that of the first failure.
     """
     status = 0
     for name in files:
@@ -76,9 +76,9 @@ def inspect(
 
 
 def _survey(name: str) -> dict[str, Any] | None:
-    """What is left of a damaged file, ready for JSON; None if that is nothing."""
+    """What is left of a damaged file, ready for JSON; None if nothing is."""
     if not os.path.isfile(name):
-        return None  # a stream has been read
+        return None  # a stream cannot be read twice
     try:
         found = survey(read_damaged(name, UNDECODED), limits=UNDECODED)
     except LcodecError:
@@ -102,7 +102,7 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
         index, left_edge, top, width, height = (str(value) for value in box.values())
         rows.append((index, left_edge, top, width, height))
     if lost:
-        lines += ["  lost, or their place not known:"]
+        lines += ["  lost, or in an unknown place:"]
         lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
     if len(lost) > _LISTED:
         lines.append(f"    and {len(lost) - _LISTED} more; `--json` lists all")
@@ -123,7 +123,7 @@ def _text(name: str, description: Description) -> str:
 
 
 def facts(description: Description) -> list[tuple[str, str]]:
-    """What a file holds, in rows of two: a word and what there is to say."""
+    """What a file holds, as rows of a label and a text."""
     header, tiles = description["header"], description["tiles"]
     hyper = sum(tile["hyper_bytes"] for tile in tiles)
     latent = sum(tile["latent_bytes"] for tile in tiles)
@@ -149,7 +149,7 @@ def facts(description: Description) -> list[tuple[str, str]]:
 
 
 def _weights(description: Description) -> dict[str, Any]:
-    """What is known of the model that a file was made with; ready for JSON."""
+    """What is known about the model that a file was made with, ready for JSON."""
     model_id = description["header"]["model_id"]
     released, here = find_released(model_id), at_hand(model_id)
     missing = released is not None and here is None
@@ -165,7 +165,7 @@ def _weights(description: Description) -> dict[str, Any]:
 
 def _weights_text(known: dict[str, Any]) -> str:
     if known["model"] is None:
-        return "not at hand, and not of a model that this version knows"
+        return "not at hand, and of no model that this version knows"
     origin = ", not a released model"
     if known["generation"] is not None:
         origin = f" of generation {known['generation']} (lcodec {known['version']})"
@@ -175,7 +175,7 @@ def _weights_text(known: dict[str, Any]) -> str:
 
 
 def _side_data(description: Description) -> list[tuple[str, str]]:
-    """Rows for the alpha plane and the metadata, where there are any."""
+    """Rows for the alpha plane and the metadata, if there are any."""
     rows = []
     if description["alpha_bytes"]:
         rows.append(("alpha", figures.exact(description["alpha_bytes"])))

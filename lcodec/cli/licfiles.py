@@ -1,4 +1,4 @@
-"""Reading the ``.lic`` files that a command is given."""
+"""Reading the ``.lic`` files given to a command."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ Load = Callable[[BinaryIO, DecoderLimits, bytes], bytearray]
 
 
 def read_lic(source: str, limits: DecoderLimits) -> bytearray:
-    """The bytes of a file or of standard input, no more than a file within the limits has.
+    """The bytes of a file or of standard input, up to the limits.
 
     Raises:
-        InputError: it cannot be read, or is beyond a limit.
+        InputError: it cannot be read, or exceeds a limit.
         FormatError, UnsupportedError: as `lcodec.container.load`, or a picture.
     """
     return _read(source, limits, container.load)
 
 
 def read_damaged(source: str, limits: DecoderLimits) -> bytearray:
-    """The same of a file that may be damaged behind its header: all that is to be had of it."""
+    """The same for a file that may be damaged behind its header: all that can be read."""
     return _read(source, limits, container.load_damaged)
 
 
 @contextmanager
 def opened(source: str, limits: DecoderLimits) -> Iterator[FileReader]:
-    """A file of which no more is read than is asked for; all of it where it cannot be skipped in.
+    """A file that is read only as needed, or whole if it cannot seek.
 
-    The picture may be of any size: what is made of it has a limit of its own.
+    The picture may be of any size: what is decoded of it has a limit of its own.
 
     Raises:
         InputError, FormatError, UnsupportedError: as `read_lic`.

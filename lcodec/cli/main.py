@@ -1,4 +1,4 @@
-"""The program: its commands, and what becomes of errors (docs/CLI.md)."""
+"""The program: its commands, and how errors are reported (docs/CLI.md)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from lcodec.errors import Exit, LcodecError, OutputError
 from lcodec.startup import own_process
 
 DEBUG = "LCODEC_DEBUG"
-_BY_SIGNAL = 128  # and the number of the signal: the exit status, as shells have it
+_BY_SIGNAL = 128  # plus the signal number is the exit status, as in shells
 
 app = typer.Typer(
     name=PROGRAM,
@@ -66,8 +66,8 @@ def _program(
 ) -> None:
     """A learned image codec: pictures to .lic files and back.
 
-    `lcodec IN OUT` encodes or decodes, as IN is. `-` stands for standard input or output. Results
-    go to standard output, all else to standard error.
+    `lcodec IN OUT` encodes or decodes, depending on IN. `-` is standard input or output. Results
+    go to standard output, everything else to standard error.
     """
     if context.invoked_subcommand is None:
         say(context.get_help())
@@ -97,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
             emit(complete.script(lambda: app([], prog_name=PROGRAM), shell))
             return 0
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-        # Typer turns an interrupt into a status; older versions raise Abort.
+        # Typer turns an interrupt into an exit status; older versions raise Abort.
         if status == Exit.INTERRUPTED:
             raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
@@ -127,15 +127,15 @@ def _unexpected(error: Exception) -> int:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
-    # An exception, so that unfinished output is deleted on the way out.
+    # As an exception, so that unfinished output is deleted on the way out.
     raise SystemExit(_BY_SIGNAL + number)
 
 
 def _heed_signals() -> None:
-    """Let what ends a program end this one in order."""
+    """Let terminating signals end the program in an orderly way."""
     for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         number = getattr(signal, name, None)
-        # nohup has hang-ups ignored, and that stays so.
+        # nohup sets hang-ups to be ignored, which is respected.
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _terminate)
 
@@ -145,7 +145,7 @@ def main() -> NoReturn:
     occupy_closed_streams()
     _heed_signals()
     own_process()
-    # Of damage that Pillow can live with, to people who cannot tell what it means.
+    # About damage that Pillow tolerates; users cannot tell what these warnings mean.
     warnings.filterwarnings("ignore", module="PIL")
     try:
         status = run(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""``lcodec man``: the help of all commands as one page of the manual."""
+"""``lcodec man``: the help of all commands as one manual page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lcodec.errors import Exit
 def man(context: typer.Context) -> None:
     """Show the manual page.
 
-    On a terminal `man` shows it; into a file or a pipe goes its source. `lcodec desktop install`
-    puts it where `man lcodec` finds it.
+    On a terminal the page is shown with `man`; a file or pipe gets its source. `lcodec desktop
+    install` puts it where `man lcodec` finds it.
     """
     text = manual_page(context.find_root())
     viewer = shutil.which("man") if sys.stdout.isatty() else None
@@ -33,7 +33,7 @@ def man(context: typer.Context) -> None:
 
 
 def manual_page(root: Any) -> str:
-    """The page in the language of man(7); ``root`` is the context of the whole program."""
+    """The page in man(7) macros; ``root`` is the context of the whole program."""
     group = root.command
     lines = [
         f'.TH {PROGRAM.upper()} 1 "" "{PROGRAM} {__version__}" "User Commands"',
@@ -56,7 +56,7 @@ def manual_page(root: Any) -> str:
     lines += [".SH EXIT STATUS"]
     for one in Exit:
         lines += [".TP", f".B {int(one)}", _text(one.meaning)]
-    lines += [".SH SEE ALSO", _text("The command line in full: docs/CLI.md.")]
+    lines += [".SH SEE ALSO", _text("The full command-line reference: docs/CLI.md.")]
     return "\n".join(lines) + "\n"
 
 
@@ -110,6 +110,6 @@ def _bold(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text in which no character means anything to troff."""
+    """Text in which no character is special to troff."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("'", "\\(aq")
     return f"\\&{text}" if text.startswith((".", "'", "\\(aq")) else text

@@ -1,4 +1,4 @@
-"""What to say of a command line that cannot be understood: one line, with what was likely meant."""
+"""Error lines for command lines that cannot be parsed, with what was likely meant."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lcodec.cli import foreign
 from lcodec.cli.console import PROGRAM
 from lcodec.suggest import did_you_mean
 
-# What pydantic, inside newer versions of typer, says; users know neither.
+# Messages of pydantic, inside newer versions of typer, reworded for users.
 _REWORDED = (
     (r"Value error, ", ""),
-    (r"Input should be a valid integer.*", "a whole number is needed"),
-    (r"Input should be a valid number.*", "a number is needed"),
-    (r"Input should be greater than or equal to (\S+)", r"at least \1 is needed"),
-    (r"Input should be less than or equal to (\S+)", r"at most \1 is possible"),
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1"),
 )
 
 
 def is_usage_mistake(error: Exception) -> bool:
     """Whether typer raised ``error`` because of the command line."""
-    # Its own classes for that have no public name that all versions share.
+    # Its classes for that have no public name common to all versions.
     return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
@@ -65,7 +65,7 @@ def _options(context: Any) -> list[str]:
 
 
 def _pieces(context: Any) -> list[str]:
-    """How the arguments of a command are called."""
+    """The names of the arguments of a command."""
     params = context.command.get_params(context)
     return [param.metavar for param in params if param.param_type_name == "argument"]
 

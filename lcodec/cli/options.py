@@ -1,4 +1,4 @@
-"""Options that several commands share, and the panels of the help they belong to."""
+"""Options shared by several commands, and the help panels they belong to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Device(StrEnum):
 
 
 QUALITY_HELP = (
-    "0 to 100; higher is better and larger; with tune visual about the SSIMULACRA2 of"
+    "0 to 100; higher is better and larger; with tune visual, roughly the SSIMULACRA2 of"
     f" photographs. {default_quality(TuneName.VISUAL)} if not given,"
     f" {default_quality(TuneName.PSNR)} with tune psnr."
 )
@@ -40,7 +40,7 @@ TuneOption = Annotated[
     TuneName,
     typer.Option(
         "--tune",
-        help="Made to look well, or for a small squared error.",
+        help="Optimised to look good, or for a small squared error.",
         rich_help_panel=RATE,
     ),
 ]
@@ -50,7 +50,7 @@ ModelOption = Annotated[
         "--model",
         metavar="NAME",
         autocompletion=complete.models,
-        help="Pretrained model in place of the tune's; see `lcodec weights list`.",
+        help="Pretrained model instead of the tune's; see `lcodec weights list`.",
         rich_help_panel=NETWORKS,
     ),
 ]
@@ -60,24 +60,25 @@ OutputOption = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="File or folder to write; all arguments are then inputs.",
+        help="File or folder to write; all arguments then are inputs.",
         rich_help_panel=FILES,
     ),
 ]
 ForceOption = Annotated[
     bool,
-    typer.Option(
-        "-f", "--force", help="Replace output that exists already.", rich_help_panel=FILES
-    ),
+    typer.Option("-f", "--force", help="Replace existing output.", rich_help_panel=FILES),
 ]
 StripOption = Annotated[
     bool,
-    typer.Option("--strip", help="Drop the colour profile, EXIF and XMP.", rich_help_panel=FILES),
+    typer.Option("--strip", help="Drop colour profile, EXIF and XMP.", rich_help_panel=FILES),
 ]
 PreserveOption = Annotated[
     bool,
     typer.Option(
-        "-p", "--preserve", help="Give the output the time of its source.", rich_help_panel=FILES
+        "-p",
+        "--preserve",
+        help="Give the output the modification time of its source.",
+        rich_help_panel=FILES,
     ),
 ]
 MaxPixelsOption = Annotated[
@@ -86,18 +87,18 @@ MaxPixelsOption = Annotated[
         "--max-pixels",
         metavar="N",
         parser=whole(1),
-        help="Refuse larger pictures, which may be there to exhaust the memory.",
+        help="Refuse larger pictures, as a guard against files made to exhaust memory.",
         rich_help_panel=FILES,
     ),
 ]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=MESSAGES)
+    bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=MESSAGES)
 ]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How good and how large a file is to be, and how long that may take."""
+    """Quality or target size of a file, and the effort spent on it."""
 
     quality: Annotated[
         int | None,
@@ -115,7 +116,7 @@ class Rate:
         typer.Option(
             "--target-size",
             metavar="SIZE",
-            help="Best file of at most SIZE: bytes, or with KB, MB, KiB, MiB.",
+            help="Best file of at most SIZE, in bytes or with KB, MB, KiB, MiB.",
             rich_help_panel=RATE,
         ),
     ] = None
@@ -125,7 +126,7 @@ class Rate:
             "--target-bpp",
             metavar="BPP",
             parser=measure("bpp"),
-            help="Best file of at most so many bits per pixel.",
+            help="Best file of at most this many bits per pixel.",
             rich_help_panel=RATE,
         ),
     ] = None
@@ -135,7 +136,7 @@ class Rate:
             "--target-psnr",
             metavar="DB",
             parser=measure("dB"),
-            help="Smallest file of at least this PSNR in dB.",
+            help="Smallest file with at least this PSNR in dB.",
             rich_help_panel=RATE,
         ),
     ] = None
@@ -145,7 +146,7 @@ class Rate:
             "--target-ssimulacra2",
             metavar="N",
             parser=measure("points"),
-            help="Smallest file of at least this SSIMULACRA2, up to 100.",
+            help="Smallest file with at least this SSIMULACRA2, up to 100.",
             rich_help_panel=RATE,
         ),
     ] = None
@@ -157,7 +158,7 @@ class Rate:
             "--effort",
             metavar="N",
             parser=whole(0, 9),
-            help="0 to 9: take longer, for a better file; decoding stays the same.",
+            help="0 to 9; higher is slower, for a better file; decoding time stays the same.",
             rich_help_panel=RATE,
         ),
     ] = 0
@@ -170,7 +171,7 @@ class Rate:
         """The target asked for, or None.
 
         Raises:
-            UsageError: more than one is, or a quality too; or a value makes no sense.
+            UsageError: more than one, or one with a quality; or an invalid value.
         """
         values = {
             "--quality": self.quality,
@@ -181,7 +182,7 @@ class Rate:
         }
         given = [name for name, value in values.items() if value is not None]
         if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)} exclude each other: give one of them")
+            raise UsageError(f"{' and '.join(given)} cannot be combined: give one of them")
         if self.target_size is not None:
             return Target.size(self.target_size)
         if self.target_bpp is not None:
@@ -200,7 +201,7 @@ class Networks:
         Device,
         typer.Option(
             "--device",
-            help="Where the networks run; auto takes a GPU if usable.",
+            help="Where the networks run; auto uses a GPU if there is one.",
             rich_help_panel=NETWORKS,
         ),
     ] = Device.AUTO
@@ -210,20 +211,20 @@ class Networks:
             "--threads",
             metavar="N",
             parser=whole(1),
-            help="CPU threads to compute with; all if not given.",
+            help="Number of CPU threads; all cores if not given.",
             rich_help_panel=NETWORKS,
         ),
     ] = None
 
     def prepare(self) -> None:
-        """Settle the number of threads, if there is one to settle; then torch is imported."""
+        """Set the number of threads, if given, before torch is imported."""
         if self.threads is not None:
             use_threads(self.threads)
 
 
 @dataclass(frozen=True)
 class Writing:
-    """What is done to files, and what is refused."""
+    """How files are written, and which are refused."""
 
     preserve: PreserveOption = False
     max_pixels: MaxPixelsOption = DEFAULT_MAX_PIXELS
@@ -232,17 +233,17 @@ class Writing:
 
 @dataclass(frozen=True)
 class Messages:
-    """What is said, and to whom.
+    """What is printed, and for whom.
 
     Raises:
-        UsageError: to be silent and talkative at once is asked for.
+        UsageError: both quiet and verbose.
     """
 
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print the figures as JSON on standard output; a line a file.",
+            help="Print the figures as JSON on standard output, a line per file.",
             rich_help_panel=MESSAGES,
         ),
     ] = False
@@ -251,7 +252,7 @@ class Messages:
         typer.Option(
             "-v",
             "--verbose",
-            help="Say what is done, with what, and how long it takes.",
+            help="Show what is done, with what, and how long it takes.",
             rich_help_panel=MESSAGES,
         ),
     ] = False
@@ -259,19 +260,19 @@ class Messages:
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
-            raise UsageError("--quiet and --verbose exclude each other")
+            raise UsageError("--quiet and --verbose cannot be combined")
 
     def say(self, text: str) -> None:
-        """A line for people, unless they want none."""
+        """Print a line for people, unless quiet."""
         if not self.quiet:
             console.say(text)
 
     def warn(self, name: str, notes: Iterable[str]) -> None:
-        """A line with all there is to warn about ``name``, unless they want none."""
+        """Print all warnings about ``name`` as one line, unless quiet."""
         if not self.quiet:
             console.warn(name, notes)
 
     def record(self, record: dict[str, Any]) -> None:
-        """A line for machines, if they want one."""
+        """Print a line of JSON, if asked for."""
         if self.as_json:
             console.emit_json(record)

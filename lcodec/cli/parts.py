@@ -13,7 +13,7 @@ from lcodec.errors import UsageError
 from lcodec.region import Region
 
 _REGION = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[x,]\s*(\d+)\s*")
-_GEOMETRY = re.compile(r"\s*(\d+)x(\d+)\+(\d+)\+(\d+)\s*")  # as ImageMagick has it
+_GEOMETRY = re.compile(r"\s*(\d+)x(\d+)\+(\d+)\+(\d+)\s*")  # as in ImageMagick
 _SCALES = {"1": 1, "1/1": 1, "1/2": 2, "1/4": 4, "1/8": 8, "1/16": 16}
 
 PART = "Part of the picture"
@@ -22,7 +22,7 @@ StripsOption = Annotated[
     bool,
     typer.Option(
         "--strips",
-        help="Work strip by strip, for pictures that do not fit into memory.",
+        help="Work strip by strip, for pictures that do not fit in memory.",
         rich_help_panel=FILES,
     ),
 ]
@@ -54,10 +54,10 @@ def parse_scale(text: str) -> int:
 
 @dataclass(frozen=True)
 class Parts:
-    """What of a file is decoded, and how.
+    """Which parts of a file are decoded, and how.
 
     Raises:
-        UsageError: options that exclude each other.
+        UsageError: incompatible options.
     """
 
     region: Annotated[
@@ -66,7 +66,7 @@ class Parts:
             "--region",
             metavar="X,Y,WxH",
             parser=parse_region,
-            help="Only this rectangle, in pixels; the rest is neither read nor computed.",
+            help="Decode only this rectangle, in pixels; the rest is neither read nor computed.",
             rich_help_panel=PART,
         ),
     ] = None
@@ -76,7 +76,7 @@ class Parts:
             "--scale",
             metavar="1/N",
             parser=parse_scale,
-            help="A quick preview at 1/2, 1/4, 1/8 or 1/16 of the size.",
+            help="Decode a quick preview at 1/2, 1/4, 1/8 or 1/16 of the size.",
             rich_help_panel=PART,
         ),
     ] = 1
@@ -84,7 +84,7 @@ class Parts:
         bool,
         typer.Option(
             "--salvage",
-            help="Decode what is sound of a damaged or truncated file; status 11 if any is lost.",
+            help="Decode the sound parts of a damaged or truncated file; status 11 if any is lost.",
             rich_help_panel=PART,
         ),
     ] = False
@@ -92,11 +92,11 @@ class Parts:
 
     def __post_init__(self) -> None:
         if self.strips and (self.partial or self.salvage):
-            raise UsageError("`--strips` excludes `--region`, `--scale` and `--salvage`")
-        if self.salvage and self.partial:
             raise UsageError(
-                "`--salvage` is for whole pictures and excludes `--region` and `--scale`"
+                "`--strips` cannot be combined with `--region`, `--scale` or `--salvage`"
             )
+        if self.salvage and self.partial:
+            raise UsageError("`--salvage` is for whole pictures: no `--region` and no `--scale`")
 
     @property
     def partial(self) -> bool:

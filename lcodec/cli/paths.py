@@ -1,4 +1,4 @@
-"""Checks of what the user named, made before anything slow is started."""
+"""Checks of the files named by the user, made before anything slow starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STANDARD = "-"
 
 
 def choose_output(source: str, output: str | None, suffix: str) -> str:
-    """``output``, or where it is not given ``source`` with ``suffix``, or "-" for "-".
+    """``output``; if not given, ``source`` with ``suffix``, or "-" for "-".
 
     Raises:
         UsageError: input and output are the same file.
@@ -28,7 +28,7 @@ def choose_output(source: str, output: str | None, suffix: str) -> str:
 
 
 def refuse_same_file(source: str, output: str) -> None:
-    """Make sure that writing ``output`` does not destroy ``source``.
+    """Make sure that writing ``output`` does not overwrite ``source``.
 
     Raises:
         UsageError: they are the same file.
@@ -38,7 +38,7 @@ def refuse_same_file(source: str, output: str) -> None:
 
 
 def same_file(one: str, other: str) -> bool:
-    """Whether two names are of one file, which need not be there yet."""
+    """Whether two names are of the same file, which need not exist yet."""
     try:
         return os.path.samefile(one, other)
     except OSError:
@@ -49,7 +49,7 @@ def check_input(source: str) -> None:
     """Make sure that there is something to read at ``source``.
 
     Raises:
-        InputError: it is not there or is a folder.
+        InputError: it does not exist or is a folder.
         UsageError: it is "-" and standard input is a terminal.
     """
     if source == STANDARD:
@@ -57,11 +57,11 @@ def check_input(source: str) -> None:
     elif not os.path.exists(source):
         raise InputError(f"{source}: no such file")
     elif os.path.isdir(source):
-        raise InputError(f"{source}: is a folder, a file is needed")
+        raise InputError(f"{source}: is a folder, not a file")
 
 
 def check_output(output: str, *, force: bool) -> None:
-    """Make sure, as far as can be said beforehand, that ``output`` can be written.
+    """Make sure, as far as can be told beforehand, that ``output`` can be written.
 
     Raises:
         OutputError: its folder is missing, it is a folder, or it exists and ``force`` is false.
@@ -76,28 +76,28 @@ def check_output(output: str, *, force: bool) -> None:
     if os.path.isdir(output):
         raise OutputError(f"{output}: is a folder")
     if os.path.islink(output) and not os.path.exists(output) and not force:
-        raise OutputError(f"{output}: is a link to a file that is not there; `-f` makes that")
+        raise OutputError(f"{output}: is a link to a missing file; `-f` creates that file")
     if os.path.isfile(output) and not force:
         raise OutputError(f"{output}: exists already; `-f` replaces it")
     if not os.path.isdir(folder):
-        raise OutputError(f"{output}: there is no folder {folder}")
+        raise OutputError(f"{output}: no such folder: {folder}")
 
 
 def make_folder(folder: str) -> None:
-    """Make a folder, and those it is in, unless it is there.
+    """Create a folder and its parents, unless they exist.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be created.
     """
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         reason = error.strerror or error
-        raise OutputError(f"{folder}: the folder cannot be made: {reason}") from error
+        raise OutputError(f"{folder}: the folder cannot be created: {reason}") from error
 
 
 def file_size(name: str) -> int | None:
-    """Bytes of a file; None of standard input, or where they are not to be had."""
+    """Size of a file in bytes; None for standard input, or if unknown."""
     try:
         return os.path.getsize(name) if os.path.isfile(name) else None
     except OSError:
@@ -105,7 +105,7 @@ def file_size(name: str) -> int | None:
 
 
 def is_special(name: str) -> bool:
-    """Whether there is a pipe or a device of that name, which is written to directly."""
+    """Whether a name is a pipe or device, which is written to directly."""
     return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
@@ -138,10 +138,10 @@ def write_output(output: str, data: bytes, *, force: bool) -> None:
 
 
 def keep_time(source: str, output: str) -> None:
-    """Give a file that was written the time of the one it was made of, if both are files.
+    """Give the output the modification time of its source, if both are files.
 
     Raises:
-        OutputError: it cannot be given.
+        OutputError: the time cannot be set.
     """
     if STANDARD in (source, output) or not os.path.isfile(output):
         return
@@ -152,17 +152,17 @@ def keep_time(source: str, output: str) -> None:
         os.utime(output, ns=(state.st_atime_ns, state.st_mtime_ns))
     except OSError as error:
         reason = error.strerror or error
-        raise OutputError(f"{output}: cannot get the time of {source}: {reason}") from error
+        raise OutputError(f"{output}: cannot be given the time of {source}: {reason}") from error
 
 
 def shown(name: str, standard: str = "standard input") -> str:
-    """How messages call a file; "-" is ``standard``."""
+    """The name of a file in messages; "-" is ``standard``."""
     return standard if name == STANDARD else name
 
 
 @contextmanager
 def about(name: str) -> Iterator[None]:
-    """Put the name of a file before the message of every error of this package."""
+    """Prefix the name of a file to the message of every `LcodecError`."""
     try:
         yield
     except LcodecError as error:

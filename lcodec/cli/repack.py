@@ -37,7 +37,7 @@ def repack(
     ],
     output: Annotated[
         str | None,
-        typer.Argument(metavar="OUT", help="The .lic file to write, a folder, or `-`."),
+        typer.Argument(metavar="OUT", help="The .lic file to write, a folder for it, or `-`."),
     ] = None,
     *,
     model: Annotated[
@@ -58,11 +58,11 @@ def repack(
 ) -> None:
     """Move a .lic file to another entropy model.
 
-    The decoded picture stays the same, bit for bit, and so do the checksums of its symbols; only
-    the size changes. Both models must be over the same transforms.
+    The decoded picture and the checksums of its symbols stay the same, bit for bit; only the file
+    size changes. Both models must be over the same transforms.
     """
     if (output is None) == (output_option is None):
-        raise UsageError("repack: one OUT is needed, after IN or with `-o`")
+        raise UsageError("repack: give one OUT, after IN or with `-o`")
     output = routes.settle(
         routes.REPACK, source, output or output_option, force=force, as_json=messages.as_json
     )

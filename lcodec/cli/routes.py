@@ -1,4 +1,4 @@
-"""From one file to another: the checks that come before anything slow, and what they suggest."""
+"""From one file to another: checks made before anything slow, with suggestions."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from lcodec.suffixes import LIC, NPY, READ_SUFFIXES, ROW_SUFFIXES, WRITE_SUFFIXE
 from lcodec.suggest import nearest
 
 _NO_STREAMS = "`--strips` goes from file to file, not to or from standard streams"
-_NEIGHBOURS = 10_000  # files that are looked at for one with a similar name
+_NEIGHBOURS = 10_000  # files searched for a similar name
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a command makes of what.
+    """The inputs and outputs of a command.
 
     Attributes:
         command: its name.
         refuse: raises if the first bytes show that IN is of the wrong kind.
-        suffix: of OUT where it is not given.
+        suffix: of OUT if it is not given.
         inputs: suffixes of files that can only be inputs.
-        folder: what to do with a folder instead; None if nothing can be done.
+        folder: the command to suggest for a folder, if any.
         formats: suffixes of the pictures that it writes.
         streams: whether IN and OUT may be "-".
     """
@@ -55,7 +55,7 @@ REPACK = Route("repack", sniff.refuse_picture, LIC, frozenset())
 
 @dataclass(frozen=True)
 class Way:
-    """One file and what is made of it; ``refusal`` is why that cannot be."""
+    """A file and its output; ``refusal`` says why it cannot be done, if so."""
 
     source: str
     output: str
@@ -65,8 +65,8 @@ class Way:
 def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
     """The inputs among the arguments of a command, and its output if it is named.
 
-    The last of several arguments is the output, unless there is an ``output`` beside them or it is
-    a file that the command reads: then all are inputs.
+    The last of several arguments is the output, unless ``output`` is given separately or the last
+    is a file that the command reads: then all are inputs.
 
     Raises:
         UsageError: the last of three or more is neither an input nor a folder.
@@ -79,9 +79,7 @@ def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[
         return before, last
     if len(before) > 1:
         if suffix not in route.inputs:
-            raise UsageError(
-                f"{last}: is not a folder, which several files need as OUT; `{last}/` makes one"
-            )
+            raise UsageError(f"{last}: several files need a folder as OUT; `{last}/` creates one")
         return list(files), None
     another = suffix in route.inputs and (suffix == LIC or os.path.isfile(last))
     first = before[0]
@@ -94,22 +92,22 @@ def split(route: Route, files: Sequence[str], output: str | None) -> tuple[list[
 def ways(
     route: Route, files: Sequence[str], output: str | None, *, force: bool, as_json: bool
 ) -> list[Way]:
-    """What a command makes of what, after everything was checked that costs no time.
+    """Inputs with their outputs, after all quick checks.
 
-    Of several files, those that cannot be done have a refusal. An OUT that is a folder, or ends
-    as one, gets the outputs; it is made if need be.
+    Of several files, those that cannot be done get a refusal. If OUT is a folder, or ends with a
+    slash, outputs go into it; it is created if needed.
 
     Raises:
-        LcodecError: what a single file cannot be done for, as `settle` has it.
-        UsageError: the arguments do not go together.
+        LcodecError: why a single file cannot be done, as in `settle`.
+        UsageError: the arguments are inconsistent.
     """
     sources, output = split(route, files, output)
     if len(sources) == 1:
         return [Way(sources[0], settle(route, sources[0], output, force=force, as_json=as_json))]
     if paths.STANDARD in sources:
-        raise UsageError("`-`: standard input goes to a file, not to a folder or with other files")
+        raise UsageError("`-`: standard input needs a file as OUT and no other inputs")
     if output is not None and not _is_folder(output):
-        raise UsageError(f"{output}: several files need a folder as OUT; `{output}/` makes one")
+        raise UsageError(f"{output}: several files need a folder as OUT; `{output}/` creates one")
     outputs = _outputs(route, sources, output)
     if output is not None and any(map(os.path.isfile, sources)):
         paths.make_folder(output)
@@ -119,10 +117,10 @@ def ways(
 def checked(
     route: Route, sources: list[str], outputs: list[str] | None = None, *, force: bool = False
 ) -> list[Way]:
-    """Inputs with their outputs, "" if nothing is written, and refusals where something is wrong.
+    """Inputs with their outputs, "" if nothing is written, and refusals for those with faults.
 
     Raises:
-        LcodecError: what a single file cannot be done for.
+        LcodecError: why a single file cannot be done.
     """
     found: list[Way] = []
     real = {os.path.realpath(source) for source in sources}
@@ -132,7 +130,7 @@ def checked(
             check_source(route, source)
             if way.output:
                 if os.path.realpath(way.output) in real:
-                    raise UsageError(f"{way.output}: is an input and an output")
+                    raise UsageError(f"{way.output}: is both an input and an output")
                 paths.check_output(way.output, force=force)
             found.append(way)
         except LcodecError as error:
@@ -151,23 +149,23 @@ def _outputs(route: Route, sources: list[str], folder: str | None) -> list[str]:
     names = [Path(source) if folder is None else Path(Path(source).name) for source in sources]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice and folder is None:
-        raise UsageError(f"{twice[0]}: is named twice")
+        raise UsageError(f"{twice[0]}: is given twice")
     if twice:
-        hint = f"`{PROGRAM} batch` mirrors folders"
-        raise UsageError(f"{twice[0]}: would be twice in {folder}; {hint}")
+        hint = f"`{PROGRAM} batch` keeps the folders apart"
+        raise UsageError(f"{twice[0]}: two outputs of this name in {folder}; {hint}")
     found = outputs_of(names, route.suffix)
     return [os.fspath(Path(folder or "", found[name])) for name in names]
 
 
 def settle(route: Route, source: str, output: str | None, *, force: bool, as_json: bool) -> str:
-    """The output of a command, after everything was checked that costs no time.
+    """The output of a command, after all quick checks.
 
     Raises:
-        InputError: there is no input, or it is of the wrong kind.
-        FormatError: it is a picture and should not be.
-        OutputError: the output exists, or cannot be there.
-        UsageError: input and output are the same, a name does not fit, or data would go to a
-            terminal or among JSON.
+        InputError: the input does not exist, or is of the wrong kind.
+        FormatError: the input is a picture where a ``.lic`` file is needed.
+        OutputError: the output exists, or cannot be written.
+        UsageError: input and output are the same, the suffix is wrong, or data would go to a
+            terminal or be mixed with JSON.
     """
     check_source(route, source, output)
     if not route.streams and output == paths.STANDARD:
@@ -188,7 +186,7 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
     """The part of `settle` that is about the input; raises as that does."""
     if source != paths.STANDARD and os.path.isdir(source) and route.folder is not None:
         instead = route.folder.format(source)
-        raise InputError(f"{source}: is a folder; `{PROGRAM} {instead}` does all of it")
+        raise InputError(f"{source}: is a folder; use `{PROGRAM} {instead}`")
     if source != paths.STANDARD and not os.path.exists(source):
         raise InputError(f"{source}: no such file{_missing(route, source, output)}")
     if source == paths.STANDARD and not route.streams:
@@ -197,12 +195,12 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
     head = sniff.peek(source)
     if route.command == ENCODE.command and not head and os.path.isfile(source):
         raise InputError(f"{source}: the file is empty")
-    with paths.about(source):  # the likeliest mix-up
+    with paths.about(source):  # the most likely mix-up
         route.refuse(head)
 
 
 def _missing(route: Route, source: str, output: str | None) -> str:
-    """What to try instead of an input that is not there."""
+    """What to try instead of a missing input."""
     if output is not None and os.path.isfile(output):
         is_lic = sniff.peek(output).startswith(SIGNATURE)
         if is_lic is (route.refuse is not sniff.refuse_lic):
@@ -228,7 +226,7 @@ def _check_lic_name(output: str) -> None:
     suffix = Path(output).suffix.lower()
     better = Path(output).with_suffix(LIC) if suffix else None
     if suffix in READ_SUFFIXES | WRITE_SUFFIXES | ROW_SUFFIXES:
-        raise UsageError(f"{output}: a .lic file is written, not a picture; name it {better}")
+        raise UsageError(f"{output}: the output is a .lic file, not a picture; name it {better}")
     if suffix not in ("", LIC) and nearest(suffix, [LIC], likeness=0.7):
         raise UsageError(f"{output}: unknown suffix `{suffix}`; did you mean {better}?")
 
@@ -239,6 +237,6 @@ def _check_picture_name(output: str, formats: frozenset[str]) -> None:
     suffix = Path(output).suffix
     if not suffix:
         known = " ".join(sorted(formats))
-        raise UsageError(f"{output}: a suffix must tell the format; known are: {known}")
+        raise UsageError(f"{output}: needs a suffix that names the format, one of {known}")
     with paths.about(output):
         format_suffix(suffix, formats)

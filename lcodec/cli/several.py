@@ -1,4 +1,4 @@
-"""One file or several through a command: one failure does not stop the rest."""
+"""Run a command on one file or several, where one failure does not stop the rest."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lcodec.progress import Progress, labelled
 
 @dataclass(frozen=True)
 class Done:
-    """What was read and written for one file or for all of them.
+    """What was read and written for one file, or in total.
 
     Attributes:
-        before, after: bytes of the source, None if not known, and of the output.
-        coded: bytes of the ``.lic`` file among the two.
+        before, after: bytes of the source, None if unknown, and of the output.
+        coded: bytes of the ``.lic`` file, which is one of the two.
         pixels: of the picture.
-        files: how many.
-        status: that the program ends with, although this was done.
+        files: number of files.
+        status: exit status of the program, although the file was written.
     """
 
     before: int | None
@@ -46,7 +46,7 @@ class Done:
         )
 
     def line(self, *, rated: bool, seconds: float) -> str:
-        """The sums in a line; bits per pixel if ``rated``, where a picture became a file."""
+        """The totals as a line, with bits per pixel if ``rated``."""
         before = "" if self.before is None else f"{figures.size(self.before)} -> "
         files = f"{self.files} file{'' if self.files == 1 else 's'}"
         parts = [f"{files}, {before}{figures.size(self.after)}"]
@@ -58,15 +58,15 @@ class Done:
 
 
 Task = Callable[[Way, Callable[[Progress], Progress]], Done]
-"""Does one file; the second argument names it in progress, if there are several."""
+"""Processes one file; the second argument is its name in the progress bar, if of several."""
 
 
 def run_each(ways: Sequence[Way], task: Task, messages: Messages, *, rated: bool) -> None:
-    """Do all that can be done, say what cannot, and sum up if there are several.
+    """Process all files, report failures, and print totals if there are several.
 
     Raises:
-        LcodecError: a single file failed.
-        typer.Exit: some of several did, with the status of the first; or what was done has one.
+        LcodecError: the only file failed.
+        typer.Exit: some of several failed, with the status of the first; or `Done` has a status.
     """
     if len(ways) == 1:
         done = task(ways[0], lambda progress: progress)

@@ -1,10 +1,10 @@
-"""Options that several commands share, as dataclasses: a command takes a group as one parameter.
+"""Shared options as dataclasses: a command takes a group of options as one parameter.
 
     @spread
     def encode(files: Annotated[...], rate: Rate, networks: Networks) -> None: ...
 
-The fields of a group are options as typer has them, `Annotated` with a default. On the command
-line they stand where the group stands among the parameters.
+The fields of a group are typer options, `Annotated` with a default. They take the place of the
+group among the parameters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """``command`` with the options of its groups in their place, for typer."""
+    """``command`` with its groups replaced by their options, for typer."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     members = {name: [field.name for field in fields(hints[name])] for name in groups}
@@ -44,7 +44,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
             given[name] = group(**{own: given.pop(own) for own in members[name]})
         command(**given)
 
-    del run.__wrapped__  # typer is to see the new parameters only
+    del run.__wrapped__  # typer must see the new parameters only
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {own.name: own.annotation for own in parameters}
     return run

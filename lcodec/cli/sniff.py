@@ -1,4 +1,4 @@
-"""Telling kinds of files apart by their first bytes, for messages that help."""
+"""Telling kinds of files apart by their first bytes, for helpful messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BRANDS = {
 
 
 def picture_kind(head: bytes) -> str | None:
-    """Words for the kind of picture that starts with ``head``, or None."""
+    """The kind of picture that starts with ``head``, in words, or None."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP picture"
     if head[4:8] == b"ftyp":
@@ -42,7 +42,7 @@ def picture_kind(head: bytes) -> str | None:
 
 
 def refuse_picture(data: bytes) -> None:
-    """Say so if ``data`` is a picture where a ``.lic`` file is needed.
+    """Reject a picture where a ``.lic`` file is needed.
 
     Raises:
         FormatError: it is one.
@@ -53,7 +53,7 @@ def refuse_picture(data: bytes) -> None:
 
 
 def refuse_lic(data: bytes) -> None:
-    """Say so if ``data`` is a ``.lic`` file where a picture is needed.
+    """Reject a ``.lic`` file where a picture is needed.
 
     Raises:
         InputError: it is one.
@@ -63,7 +63,7 @@ def refuse_lic(data: bytes) -> None:
 
 
 def peek(source: str) -> bytes:
-    """The first bytes of a regular file; none of anything else, where they would be lost.
+    """The first bytes of a regular file; none of other files, where reading would lose them.
 
     Raises:
         InputError: the file cannot be read.

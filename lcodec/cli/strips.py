@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class StripEncoding:
-    """Encodes one file after the other by rows; the networks are loaded for the first.
+    """Encodes one file after another by rows; the networks are loaded for the first.
 
     Raises:
-        InputError: a file cannot be read by rows, or a row of tiles is beyond a limit.
+        InputError: a file cannot be read by rows, or a row of tiles exceeds a limit.
         OutputError: the output cannot be written.
     """
 
@@ -100,11 +100,11 @@ class StripEncoding:
 
 @dataclass(frozen=True)
 class StripDecoding:
-    """Decodes one file after the other by rows.
+    """Decodes one file after another by rows.
 
     Raises:
         FormatError, UnsupportedError, WeightsError, MismatchError: as `lcodec.decode`.
-        InputError: a row of tiles is beyond a limit.
+        InputError: a row of tiles exceeds a limit.
         OutputError: the output cannot be written.
         UsageError: colours as ``.pgm``, which has none.
     """
@@ -163,7 +163,7 @@ class StripDecoding:
 
 
 def outcome(shown: str, before: int, output: str, after: int | None) -> str:
-    """What became of a ``.lic`` file of ``before`` bytes; of nothing if it was only decoded."""
+    """The result line of a ``.lic`` file of ``before`` bytes; no output if it was only tested."""
     if not output:
         return f"{shown} {figures.size(before)}: decodes"
     if output == paths.STANDARD:

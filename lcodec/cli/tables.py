@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 REPORT_WIDTH = 110
-"""Columns where standard output is no terminal."""
+"""Width if standard output is not a terminal."""
 
 
 def rendered(draw: Callable[[Console], None]) -> str:
-    """What ``draw`` prints as text, coloured if standard output is a terminal that wants it."""
+    """What ``draw`` prints, as text, coloured if standard output is a terminal with colours."""
     from rich.console import Console
 
     text = io.StringIO()

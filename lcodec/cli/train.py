@@ -1,4 +1,4 @@
-"""``lcodec train``: training on pictures, by a recipe or by options."""
+"""``lcodec train``: train on pictures, with options from a recipe or the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lcodec.errors import OutputError
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the help tells of a run of which nothing is said: some of TrainOptions' defaults."""
+    """The defaults of TrainOptions that the help states."""
 
     stage: str = "transforms"
     minutes: float = 60
@@ -48,7 +48,9 @@ def train(
     ],
     recipe: Annotated[
         Path | None,
-        typer.Argument(metavar="RECIPE", help="TOML file of options, which those given override."),
+        typer.Argument(
+            metavar="RECIPE", help="TOML file of options; options given here override it."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -69,7 +71,7 @@ def train(
         bool | None,
         typer.Option(
             "--fresh",
-            help="Take no more of the entropy model in --start than its hyper-synthesis.",
+            help="Of the entropy model in --start, take only the hyper-synthesis.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -86,7 +88,7 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in --run, with its options, if there is one.",
+            help="Resume the run in --run, if there is one, with its options.",
             rich_help_panel=RUN,
         ),
     ] = False,
@@ -104,7 +106,7 @@ def train(
         typer.Option(
             "--portable",
             metavar="DIR",
-            help="Folder for averaged weights in small files, each time the run is saved.",
+            help="Folder for averaged weights in small files, written whenever the run is saved.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -113,7 +115,7 @@ def train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Any option of a recipe; may be repeated.",
+            help="Set any recipe option; may be repeated.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -141,7 +143,7 @@ def train(
             "--depth",
             metavar="N",
             parser=whole(1),
-            help="Its layers; those it starts from if not given.",
+            help="Number of its layers; as in the start if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -151,7 +153,7 @@ def train(
             "--channels",
             metavar="N",
             parser=whole(1),
-            help="Latent channels; those of --start if not given, or more.",
+            help="Number of latent channels, at least those of --start; as there if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -160,7 +162,7 @@ def train(
         typer.Option(
             "--latents",
             metavar="FILE",
-            help="Stage entropy: file of latents, made if it is not there.",
+            help="Stage entropy: file of latents, created if missing.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -170,7 +172,7 @@ def train(
             "--latent-crops",
             metavar="N",
             parser=whole(2),
-            help=f"Crops in that file when it is made; {DEFAULTS.latent_crops} if not given.",
+            help=f"Number of crops in a new file of latents; {DEFAULTS.latent_crops} if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -179,7 +181,7 @@ def train(
         typer.Option(
             "--minutes",
             metavar="M",
-            help="Budget; the learning rate falls to 0 within it; "
+            help="Budget, over which the learning rate decays to 0; "
             f"{DEFAULTS.minutes:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
@@ -208,7 +210,7 @@ def train(
         typer.Option(
             "--decay",
             metavar="D",
-            help="Last share of the budget, in which the rate falls; "
+            help="Final share of the budget, in which the learning rate decays; "
             f"{DEFAULTS.decay:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
@@ -218,7 +220,7 @@ def train(
         typer.Option(
             "--quantise-from",
             metavar="SHARE",
-            help="Share of the budget from which on the entropy model rounds like its integers.",
+            help="Share of the budget after which the entropy model rounds like its integers.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -227,7 +229,7 @@ def train(
         typer.Option(
             "--crops",
             metavar="LIST",
-            help="SHARE:COUNTxSIDE,...: from that share of the budget on, COUNT crops a step.",
+            help="SHARE:COUNTxSIDE,...: from SHARE of the budget on, COUNT crops per step.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -236,7 +238,7 @@ def train(
         typer.Option(
             "--tune",
             metavar="NAME",
-            help="What counts: visual or psnr; as --start if not given, else psnr.",
+            help="What to optimise for: visual or psnr; as --start if not given, else psnr.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -245,7 +247,7 @@ def train(
         typer.Option(
             "--seed",
             metavar="N",
-            help=f"Seed of everything random; {DEFAULTS.seed} if not given.",
+            help=f"Random seed; {DEFAULTS.seed} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
@@ -253,7 +255,7 @@ def train(
         Device | None,
         typer.Option(
             "--device",
-            help="Where it runs; auto, if not given, takes a GPU if usable.",
+            help="Where to train; auto, if not given, uses a GPU if there is one.",
             rich_help_panel=NETWORKS,
         ),
     ] = None,
@@ -263,7 +265,7 @@ def train(
             "--threads",
             metavar="N",
             parser=whole(1),
-            help="CPU threads; all if not given.",
+            help="Number of CPU threads; all cores if not given.",
             rich_help_panel=NETWORKS,
         ),
     ] = None,
@@ -275,7 +277,7 @@ def train(
         bool | None,
         typer.Option(
             "--compile-blocks",
-            help="Compile the networks' blocks only, which is over sooner.",
+            help="Compile only the networks' blocks, which takes less time.",
             rich_help_panel=NETWORKS,
         ),
     ] = None,
@@ -283,7 +285,7 @@ def train(
         bool,
         typer.Option(
             "--json",
-            help="Print reports as lines of JSON on standard output.",
+            help="Print progress reports as JSON on standard output, a line each.",
             rich_help_panel=MESSAGES,
         ),
     ] = False,
@@ -291,8 +293,9 @@ def train(
 ) -> None:
     """Train a model on pictures.
 
-    The run's folder gets weights, averaged weights, a log, and all that going on takes, every few
-    minutes and at the end or when interrupted. `lcodec weights export` makes a model of it.
+    Weights, averaged weights, a log and everything needed to resume are saved to the run's folder
+    every few minutes, at the end, and when interrupted. `lcodec weights export` turns a run into a
+    model.
     """
     given = {
         "data": data,
@@ -319,13 +322,13 @@ def train(
         "compile": compile_,
         "compile_blocks": compile_blocks,
     }
-    # Only now: no other command needs anything of the trainer.
+    # Imported only now: no other command needs the trainer.
     from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
 
     begun = (run / "run.json").exists()
     options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)
     if begun and not resume:
-        raise OutputError(f"{run}: holds a run already; `--resume` goes on with it")
+        raise OutputError(f"{run}: a run exists already; `--resume` goes on with it")
 
     from lcodec.training.sizes import choose_sizes
     from lcodec.training.trainer import Trainer

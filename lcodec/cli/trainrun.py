@@ -1,4 +1,4 @@
-"""What ``lcodec train`` makes of its options, and what it says of a run."""
+"""The options of ``lcodec train``, and the report at the end of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lcodec.training.trainer import Trainer
 
 WEIGHTS = ("run.json", "config.json")
-"""One of them is in every folder that a run can start from."""
+"""A folder that a run can start from has one of these."""
 
 
 def gather_options(
@@ -31,7 +31,7 @@ def gather_options(
     run: Path,
     resumed: bool,
 ) -> tuple[TrainOptions, dict[str, Any]]:
-    """What the run does, and what is asked of its sizes; nothing slow is imported for it."""
+    """The options of the run and the sizes asked for; imports nothing slow."""
     asked = {} if recipe is None else recipes.read_recipe(recipe)
     for text in settings:
         asked |= recipes.parse_setting(text)
@@ -42,19 +42,19 @@ def gather_options(
     if resumed:
         asked = recipes.going_on(recipes.kept_options(run), asked)
     if "data" not in asked:
-        raise UsageError("--data: a folder or a pack of pictures is needed")
+        raise UsageError("--data is missing: give a folder or a pack of pictures")
     options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)
     options.check()
     if not options.data.exists():
         raise InputError(f"{options.data}: no such folder or pack")
     for folder in () if resumed else (options.start, options.entropy):
         if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
-            raise InputError(f"{folder}: is not the folder of a run or of a released model")
+            raise InputError(f"{folder}: is not the folder of a run or a released model")
     return options, sizes
 
 
 def on_this_machine(options: TrainOptions) -> TrainOptions:
-    """Device and threads settled; a GPU gathers crops and plays back graphs if nothing is said."""
+    """The options with device and threads set; a GPU by default gathers crops and uses graphs."""
     import torch
 
     from lcodec.weights.load import choose_device
@@ -78,14 +78,14 @@ def on_this_machine(options: TrainOptions) -> TrainOptions:
 
 
 def conclude(trainer: Trainer) -> None:
-    """How it ended, and what to do now."""
+    """Report how the run ended, and what to do next."""
     options = trainer.options
     loss = "" if trainer.loss is None else f", loss {trainer.loss:.4f}"
     console.say(f"{options.run}: {trainer.steps} steps, {trainer.skipped} skipped{loss}")
     name = options.run.resolve().name
     command = ["lcodec", "weights", "export", str(options.run), name]
     if options.stage != "entropy":
-        command += ["--transforms", f"{name}-transforms"]  # those of other models stay
+        command += ["--transforms", f"{name}-transforms"]  # keeps those of other models
     console.say(f"next: {shlex.join(command)}")
 
 
@@ -98,9 +98,9 @@ def reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
         event = entry.get("event")
         if event == "skipped":
             count = f"{entry['count']} step{'s' if entry['count'] > 1 else ''}"
-            console.fail(f"warning: {count} up to {entry['step']} not finite: changed nothing")
+            console.fail(f"warning: {count} up to {entry['step']} not finite: skipped")
         elif event == "fresh":
-            console.fail(f"warning: {len(entry['tensors'])} tensors start afresh")
+            console.fail(f"warning: {len(entry['tensors'])} tensors start from scratch")
         elif shown:
             console.say("  ".join(f"{key} {value}" for key, value in entry.items()))
 

@@ -1,4 +1,4 @@
-"""Parsers of the values of options, with the unit or the form in which people give them."""
+"""Parsers of option values, in the forms and units that people use."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lcodec.suffixes import NPY, WRITE_SUFFIXES
 from lcodec.suggest import did_you_mean
 
 PICTURE_FORMAT = "png"
-"""Of decoded pictures whose name is not given."""
+"""Format of decoded pictures whose name is not given."""
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A parser of whole numbers from ``low`` to ``high``; raises typer.BadParameter on others."""
+    """A parser for whole numbers from ``low`` to ``high``; raises typer.BadParameter on others."""
     reach = f"of {low} or more" if high is None else f"from {low} to {high}"
 
     def parse(text: str) -> int:
@@ -30,10 +30,10 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
 
 
 def parse_quality(text: str) -> int:
-    """A level from 0 to 100; where a share such as 0.7 or 70% was given, the level is suggested.
+    """A level from 0 to 100; the error for a share such as 0.7 or 70% suggests the level.
 
     Raises:
-        typer.BadParameter: it is no level.
+        typer.BadParameter: not a level.
     """
     try:
         return whole(0, 100)(text)
@@ -44,7 +44,7 @@ def parse_quality(text: str) -> int:
 
 
 def _level_of(text: str) -> int | None:
-    """The level that a share or a fraction stands for."""
+    """The level meant by a percentage or a fraction."""
     text = text.replace(",", ".")
     percent = re.fullmatch(r"(\d+(?:\.\d*)?)\s*%", text)
     if percent:
@@ -59,7 +59,7 @@ def _level_of(text: str) -> int | None:
 
 
 def measure(unit: str) -> Callable[[str], float]:
-    """A parser of numbers that may have their unit behind them."""
+    """A parser for numbers that may have the unit appended."""
 
     def parse(text: str) -> float:
         number = re.sub(rf"\s*{unit}\s*$", "", str(text), flags=re.IGNORECASE)
@@ -75,7 +75,7 @@ def measure(unit: str) -> Callable[[str], float]:
 
 
 def number(low: float) -> Callable[[str], float]:
-    """A parser of finite numbers from ``low`` on; raises typer.BadParameter on others."""
+    """A parser for finite numbers of at least ``low``; raises typer.BadParameter on others."""
 
     def parse(text: str) -> float:
         try:
@@ -90,18 +90,18 @@ def number(low: float) -> Callable[[str], float]:
 
 
 def format_suffix(name: str | None, known: frozenset[str] = WRITE_SUFFIXES) -> str:
-    """The suffix of a picture format that is named with or without its dot; PNG if it is not.
+    """The suffix of a picture format, given with or without its dot; PNG if not given.
 
     Raises:
-        UsageError: no such format can be written.
+        UsageError: the format cannot be written.
     """
     suffix = "." + (name or PICTURE_FORMAT).lower().removeprefix(".")
     if suffix in known:
         return suffix
     listed = " ".join(sorted(known))
     if suffix in WRITE_SUFFIXES:
-        raise UsageError(f"`{suffix}` cannot be written by rows; known are: {listed}")
+        raise UsageError(f"`{suffix}` cannot be written by rows; known formats: {listed}")
     if suffix == NPY:
-        raise UsageError("a .npy file is written with `--strips` only")
+        raise UsageError(".npy files can only be written with `--strips`")
     hint = did_you_mean(suffix, known)
-    raise UsageError(f"unknown picture format `{suffix}`, known are: {listed}{hint}")
+    raise UsageError(f"unknown picture format `{suffix}`; known formats: {listed}{hint}")

@@ -42,7 +42,7 @@ def view(
         bool,
         typer.Option(
             "--browser",
-            help="Show a page with zoom and what the file holds.",
+            help="Show a page with zoom and file details.",
             rich_help_panel=BROWSER,
         ),
     ] = False,
@@ -52,7 +52,7 @@ def view(
             "--port",
             metavar="N",
             parser=whole(0, 65535),
-            help="Port of the page; any if 0.",
+            help="Port of the page; any free one if 0.",
             rich_help_panel=BROWSER,
         ),
     ] = 0,
@@ -60,7 +60,7 @@ def view(
         bool,
         typer.Option(
             "--no-open",
-            help="Print the address of the page and start no browser.",
+            help="Print the address of the page without opening a browser.",
             rich_help_panel=BROWSER,
         ),
     ] = False,
@@ -71,12 +71,12 @@ def view(
 ) -> None:
     """Look at .lic files.
 
-    They are decoded for the system's viewer of pictures. With --browser, or for a folder, a page
-    shows them: thumbnails, zoom, and what each file holds; they are decoded as they come into
-    sight. The page is for this machine alone and ends with Ctrl-C.
+    Files are decoded and opened in the system's picture viewer. With --browser, or for a folder,
+    they are shown on a page with thumbnails, zoom and file details, and decoded as they come into
+    view. Only this machine can open the page; Ctrl-C ends it.
     """
     if paths.STANDARD in files:
-        raise UsageError("`-`: files are looked at, not standard input")
+        raise UsageError("`-`: files can be viewed, standard input cannot")
     for name in files:
         if not os.path.exists(name):
             raise InputError(f"{name}: no such file or folder")
@@ -87,7 +87,7 @@ def view(
 
 
 def _check(name: str) -> None:
-    """Make sure that a file is no picture of another kind, which the viewer shows without us."""
+    """Make sure that a file is not a picture of another kind, which any viewer shows."""
     with paths.about(name):
         sniff.refuse_picture(sniff.peek(name))
 
@@ -108,7 +108,7 @@ def _serve(
     for problem in problems:
         console.fail(problem.error or "")
     if not listed:
-        raise InputError(f"{files[0]}: there are no .lic files")
+        raise InputError(f"{files[0]}: contains no .lic files")
     listed = list(dict.fromkeys(sorted(listed) if len(files) == 1 else listed))
 
     from lcodec.view.album import Album
@@ -127,7 +127,7 @@ def _serve(
         console.emit(server.address)
         if not quiet:
             count = f"{len(listed)} file{'' if len(listed) == 1 else 's'}"
-            console.say(f"{count} shown at {HOST}, for this machine alone; Ctrl-C ends it")
+            console.say(f"{count} shown at {HOST}, for this machine only; Ctrl-C ends it")
         if not no_open:
             import webbrowser
 
@@ -167,7 +167,7 @@ def _open_in_viewer(files: list[str], networks: Networks, max_pixels: int, *, qu
             output.parent.mkdir()
             save(decoded.picture, output)
         made.append(os.fspath(output))
-    # One after the other: not every viewer takes several.
+    # One at a time: not every viewer takes several files.
     for name, output_name in zip(files, made, strict=True):
         if not quiet:
             console.say(f"{name} -> {output_name}")
@@ -180,15 +180,17 @@ def _open_in_viewer(files: list[str], networks: Networks, max_pixels: int, *, qu
 
 
 def viewer() -> list[str]:
-    """The command that opens a file with the program the system has for it.
+    """The command that opens a file with the system's program for it.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such command.
     """
     if sys.platform == "win32":
         return ["cmd", "/c", "start", ""]
     name = "open" if sys.platform == "darwin" else "xdg-open"
     found = shutil.which(name)
     if found is None:
-        raise UsageError(f"there is no `{name}` to open pictures with; `--browser` shows a page")
+        raise UsageError(
+            f"`{name}` is not installed to open pictures with; `--browser` shows a page"
+        )
     return [found]

@@ -1,4 +1,4 @@
-"""The progress of what takes longer than a moment; only on a terminal."""
+"""Progress of what takes longer than a moment; only on a terminal."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from contextlib import contextmanager
 from lcodec.cli import console
 
 DELAY = 1.0
-"""Seconds that pass before the bar comes."""
+"""Seconds before the bar appears."""
 
 
 class Bar:
-    """What progress is told to (`lcodec.progress.Progress`); this one shows nothing."""
+    """A receiver of progress (`lcodec.progress.Progress`) that shows nothing."""
 
     def __call__(
         self, stage: str, done: int, total: int, *, count: str | None = None, note: str = ""
     ) -> None:
-        """So many of the steps of a stage are done; a total of 1 or less is not known.
+        """Report the finished steps of a stage; a total of 1 or less means unknown.
 
-        ``count`` is shown in place of the two numbers, ``note`` behind them.
+        ``count`` is shown instead of the two numbers, ``note`` after them.
         """
 
 
 @contextmanager
 def waiting(*, shown: bool = True) -> Iterator[Bar]:
-    """What to tell the progress to. The bar comes when the block takes longer than `DELAY`.
+    """Yield a receiver of progress. The bar appears if the block takes longer than `DELAY`.
 
-    Where standard error is no terminal, or ``shown`` is false, there is never one.
+    It never appears if standard error is not a terminal or ``shown`` is false.
     """
     if not (shown and console.is_terminal()):
         yield Bar()
@@ -45,7 +45,7 @@ def waiting(*, shown: bool = True) -> Iterator[Bar]:
 
 
 class _Shown(Bar):
-    """The stage at work, with its steps if it has several."""
+    """Shows the current stage, with its steps if it has several."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -64,18 +64,18 @@ class _Shown(Bar):
         )
         self._stage = ""
         self._task = self._progress.add_task("", total=None, count="", note="")
-        self._lock = threading.Lock()  # the timer runs beside everything else
+        self._lock = threading.Lock()  # the timer runs in a thread of its own
         self._shown = self._closed = False
 
     def show(self) -> None:
-        """Put the bar on the terminal, unless it is too late for that."""
+        """Show the bar, unless the block has ended."""
         with self._lock:
             if not self._closed:
                 self._progress.start()
                 self._shown = True
 
     def close(self) -> None:
-        """Take the bar away for good."""
+        """Remove the bar for good."""
         with self._lock:
             self._closed = True
             if self._shown:

@@ -1,4 +1,4 @@
-"""``lcodec weights``: the pretrained models at hand."""
+"""``lcodec weights``: the pretrained models."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ weights_app = typer.Typer(
     cls=Group, help="Pretrained models: list, check, add, export.", rich_markup_mode=None
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a line of JSON each.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each.")]
 
 
 @weights_app.command("list", cls=Command)
 def list_models(
     released: Annotated[
-        bool, typer.Option("--released", help="All that were ever released, at hand or not.")
+        bool, typer.Option("--released", help="List all models ever released, at hand or not.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,24 +97,27 @@ def add(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="Folder, wheel, clone or address to take from, or the id of a model.",
+            help="Folder, wheel, clone or URL to take models from, or the id of a model.",
         ),
     ],
     revision: Annotated[
         str | None,
-        typer.Option("--git", metavar="REV", help="What the clone SOURCE had at a commit."),
+        typer.Option(
+            "--git", metavar="REV", help="Commit of the clone SOURCE to take models from."
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="ID", help="This model only: its id or its name."),
+        typer.Option("--model", metavar="ID", help="Add only this model, given by id or name."),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Add released models that are not at hand, to decode files made with them.
+    """Add released models that are missing.
 
-    They go into the user's data folder, together with their transforms. Every file is compared
-    with the catalogue of released models; if one differs, nothing is added.
+    Files made with them can then be decoded. The models and their transforms go into the user's
+    data folder. Every file is checked against the catalogue of released models; if one differs,
+    nothing is added.
     """
     from lcodec.weights import add as adding
     from lcodec.weights.sources import open_source
@@ -122,7 +125,7 @@ def add(
     if Path(source).exists() or not adding.is_id(source):
         origin = open_source(source, revision)
     elif revision is not None or model is not None:
-        raise UsageError(f"{source} is the id of a model and excludes `--git` and `--model`")
+        raise UsageError(f"{source} is the id of a model: `--git` and `--model` do not apply")
     else:
         origin, model = adding.usual_source(source), source
     with closing(origin), waiting(shown=not quiet) as progress:
@@ -153,11 +156,13 @@ def add(
 def verify(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="One model only.", autocompletion=complete.all_models),
+        typer.Argument(
+            metavar="NAME", help="Check only this model.", autocompletion=complete.all_models
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check size and SHA-256 of every file of every model, or of one."""
+    """Check size and SHA-256 of the files of all models, or of one."""
     checks = weights.verify(name)
     if as_json:
         for check in checks:
@@ -200,23 +205,22 @@ def export(
         typer.Option(
             "--calibrate",
             metavar="DIR",
-            help="Pictures on which quality N is to reach SSIMULACRA2 N; for tune visual.",
+            help="Pictures on which quality N should reach SSIMULACRA2 N; for tune visual.",
         ),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
-            "--threads", metavar="N", parser=whole(1), help="CPU threads to compute with."
-        ),
+        typer.Option("--threads", metavar="N", parser=whole(1), help="Number of CPU threads."),
     ] = None,
     force: ForceOption = False,
 ) -> None:
-    """Make a model of a training run.
+    """Make a model from a training run.
 
-    A model of this name is replaced. The transforms go to a folder of their own, for all entropy
-    models over them; those that other models use are only replaced with -f, and these models must
-    then be made anew. All files are entered into the weights.lock beside the folder of models,
-    which is the first one found: $LCODEC_MODELS, the installed package, the checkout.
+    An existing model of this name is replaced. The transforms go into a folder of their own,
+    shared by all entropy models over them. Transforms that other models use are only replaced with
+    -f; those models must then be exported again. All files are entered into the weights.lock
+    beside the models folder, which by default is the first found of: $LCODEC_MODELS, the installed
+    package, the checkout.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no such folder")

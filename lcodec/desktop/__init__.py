@@ -1,1 +1,1 @@
-"""What a freedesktop system needs to know of `.lic` files, and how it gets there and away again."""
+"""Registering `.lic` files with a freedesktop system, and removing them again."""

@@ -1,4 +1,4 @@
-"""The files that go into the user's data folder, and the tools that are told of them."""
+"""The files that go into the user's data folder, and the tools that register them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def data_folder() -> Path:
 
 
 def piece(name: str) -> str:
-    """One of the pieces, as it lies in the package."""
+    """One of the pieces, as stored in the package."""
     return resources.files("lcodec.desktop").joinpath(name).read_text("utf-8")
 
 
@@ -48,7 +48,7 @@ def program() -> list[str]:
 def texts(manual: str) -> dict[str, str]:
     """All files to install, by their paths below the data folder."""
     command = program()
-    # In these files a percent sign and a quote mean something.
+    # In these files percent signs and quotes are special.
     quoted = " ".join(shlex.quote(word).replace("%", "%%") for word in command)
     found = {}
     for name, folder in PLACES.items():
@@ -58,7 +58,7 @@ def texts(manual: str) -> dict[str, str]:
 
 
 def install(root: Path, manual: str) -> list[Path]:
-    """Write the pieces below ``root`` and have the system look at them; what was written.
+    """Write the pieces below ``root`` and register them; returns the files written.
 
     Raises:
         OutputError: one cannot be written.
@@ -69,7 +69,7 @@ def install(root: Path, manual: str) -> list[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{path.parent}: cannot be made: {error.strerror}") from error
+            raise OutputError(f"{path.parent}: cannot be created: {error.strerror}") from error
         with atomic_write(path, overwrite=True) as stream:
             stream.write(text.encode())
         written.append(path)
@@ -77,7 +77,7 @@ def install(root: Path, manual: str) -> list[Path]:
 
 
 def remove(root: Path) -> list[Path]:
-    """Delete the pieces that are there; what was deleted.
+    """Delete the installed pieces; returns the files deleted.
 
     Raises:
         OutputError: one cannot be deleted.
@@ -96,7 +96,7 @@ def remove(root: Path) -> list[Path]:
 
 
 def tell(root: Path, missing: Callable[[str], None]) -> None:
-    """Have the system's databases made anew; ``missing`` hears of tools that are not there.
+    """Update the system's databases; ``missing`` is called for tools that are not installed.
 
     Raises:
         OutputError: a tool fails.

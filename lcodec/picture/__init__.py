@@ -1,7 +1,7 @@
-"""Pictures in and out: reading and writing any common format and mode.
+"""Reading and writing pictures of any common format and mode.
 
 Pillow does most of the decoding and encoding, tifffile and imagecodecs what it would misread; this
-package decides what is kept, says what was dropped, and turns every failure into one clear error.
+package decides what is kept, reports what was dropped, and turns every failure into a clear error.
 """
 
 from lcodec.picture.convert import from_pil, to_pil

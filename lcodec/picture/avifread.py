@@ -1,4 +1,4 @@
-"""What an AVIF file says of its colours, which Pillow does not tell."""
+"""The colour information of AVIF files, which Pillow does not report."""
 
 from __future__ import annotations
 

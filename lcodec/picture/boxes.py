@@ -43,7 +43,7 @@ def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def content(stream: BinaryIO, wanted: bytes, most: int = 1 << 24) -> bytes:
-    """The content of the first box of a type, empty if there is none or it is larger than that."""
+    """The content of the first box of a type; empty if there is none or it exceeds ``most``."""
     for kind, offset, size in top_boxes(stream):
         if kind == wanted and size <= most:
             stream.seek(offset)

@@ -1,26 +1,26 @@
-"""What a file carries beside its pixels, as found; `lcodec.picture.metadata` decides over it."""
+"""What a file carries besides its pixels, as found; `lcodec.picture.metadata` chooses from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 UNREADABLE = b"\0"
-"""In the place of EXIF data that is there but cannot be had."""
+"""Stands for EXIF data that exists but cannot be read."""
 
 
 @dataclass
 class Carried:
-    """Of one file or image; each kind as bytes, or None.
+    """Metadata of one file or image; each kind as bytes, or None.
 
     Attributes:
         icc: colour profile.
         exif: TIFF structure, without a prefix, its orientation as in the file.
-        xmp: packet, extended parts merged into it.
-        orientation: that the format itself states, which overrules those of EXIF and XMP.
-        icc_from_figures: a profile made of what the file says of its colours otherwise.
+        xmp: packet, with extended parts merged in.
+        orientation: stated by the format itself; overrides those of EXIF and XMP.
+        icc_from_figures: a profile made from the file's other colour information.
         text: XMP properties, from fields that are not XMP.
-        frames: pictures in the file.
-        lost: words for what cannot be kept.
+        frames: number of pictures in the file.
+        lost: descriptions of what cannot be kept.
     """
 
     icc: bytes | None = None
@@ -33,6 +33,6 @@ class Carried:
     lost: list[str] = field(default_factory=list)
 
     def add_text(self, properties: dict[str, list[str]]) -> None:
-        """Properties that are not there yet."""
+        """Add properties that do not exist yet."""
         for name, values in properties.items():
             self.text.setdefault(name, values)

@@ -1,7 +1,7 @@
-"""ICC profiles for colour spaces that files state in figures: PNG's gAMA, cHRM and cICP, and nclx.
+"""ICC profiles for colour spaces that files state as numbers: PNG's gAMA, cHRM and cICP, and nclx.
 
-A profile is made where it is exact up to the rounding of its numbers: primaries, a white point,
-and one parametric curve (ICC.1:2022). PQ, HLG and the rarer curves have none.
+A profile is made only if it is exact up to rounding: primaries, a white point, and one parametric
+curve (ICC.1:2022). PQ, HLG and the rarer curves have none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Curve: TypeAlias = tuple[float, ...]
-"""Gamma alone, or g, a, b, c, d of (ax + b)^g above d and cx below."""
+"""Gamma alone, or g, a, b, c, d: (ax + b)^g from d on, cx below."""
 
 Chromaticities: TypeAlias = tuple[float, ...]
 """x and y of white, red, green and blue."""
@@ -57,11 +57,11 @@ _NAMES = {9: "logarithmic", 10: "logarithmic", 16: "PQ", 17: "SMPTE 428", 18: "H
 
 @dataclass(frozen=True)
 class Space:
-    """What a file says of its colours.
+    """The colour space that a file states.
 
     Attributes:
-        icc: a profile that says the same; None if the colours are sRGB, or if there is none.
-        lost: words for what no profile says, or None.
+        icc: an equivalent profile; None if the colours are sRGB, or if there is none.
+        lost: description of what no profile can express, or None.
     """
 
     icc: bytes | None = None
@@ -71,9 +71,9 @@ class Space:
 def of_code_points(
     primaries: int, transfer: int, gray: bool, *, full_range: bool = True, matrix: int = 0
 ) -> Space:
-    """The space of code points (H.273), as cICP and nclx give them.
+    """The space of code points (H.273), as in cICP and nclx.
 
-    Rec. 709 curves with sRGB primaries count as sRGB, as viewers of pictures take them.
+    Rec. 709 curves with sRGB primaries count as sRGB, as in picture viewers.
     """
     words = f"colour space {primaries}/{transfer} (H.273)"
     if not full_range or matrix:
@@ -89,7 +89,7 @@ def of_code_points(
 
 
 def of_figures(gamma: int | None, points: tuple[int, ...] | None, gray: bool) -> Space:
-    """The space of gAMA and cHRM, in their units of 1/100000; None where there is no such chunk."""
+    """The space of gAMA and cHRM, in their units of 1/100000; None if there is no such chunk."""
     curve: Curve = _SRGB_CURVE
     plain = gamma is None or abs(gamma - 45455) <= 500
     chromaticities = _709 if points is None else tuple(value / 100000 for value in points)
@@ -110,7 +110,7 @@ def is_srgb(points: tuple[float, ...]) -> bool:
 
 
 def profile(points: Chromaticities, curve: Curve, gray: bool, name: str) -> bytes | None:
-    """An ICC profile of version 4; None if the chromaticities make no colour space."""
+    """A version 4 ICC profile; None if the chromaticities do not define a colour space."""
     try:
         matrix, adaptation = _matrices(points)
     except (np.linalg.LinAlgError, ZeroDivisionError):
@@ -143,7 +143,7 @@ def _matrices(points: Chromaticities) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _assembled(tags: dict[bytes, bytes], space: bytes) -> bytes:
-    """A profile of tags; equal ones are stored once (ICC.1:2022, section 7)."""
+    """A profile made of tags; equal ones are stored once (ICC.1:2022, section 7)."""
     offset, index, body = 132 + 12 * len(tags), b"", b""
     places: dict[bytes, int] = {}
     for kind, data in tags.items():

@@ -1,4 +1,4 @@
-"""Between Pillow images of any mode and pictures, with notes on what was lost."""
+"""Conversion between Pillow images of any mode and pictures, with notes on what was lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DEEP_GRAY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 _BITS_PER_SAMPLE = 258
 _GRAY = ("1", "L", "LA", "La")
 
-# EXIF orientation tag values 2..8 (EXIF 2.32, tag 0x0112): how to bring the picture upright.
+# EXIF orientation tag values 2..8 (EXIF 2.32, tag 0x0112): how to turn the picture upright.
 _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -42,7 +42,7 @@ _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
 
 
 # Loading an image and parsing its EXIF change it, and it may come from several threads at once.
-# Images are not hashable, so one of these is taken by the image's address.
+# Images are not hashable, so a lock is chosen by the image's address.
 _LOCKS = tuple(threading.Lock() for _ in range(61))
 
 
@@ -51,11 +51,11 @@ def from_pil(
 ) -> Picture:
     """Pixels, alpha and metadata of a Pillow image of any mode, upright.
 
-    Bilevel and gray modes give gray, everything else RGB; 16-bit files that were not yet loaded
-    give 16 bits. CMYK becomes sRGB through the image's profile. Of several frames the current one
-    is taken, as it is in memory if it was loaded. The image stays as it is, but may be loaded.
-    Metadata ``given`` takes the place of the image's own, see `lcodec.picture.metadata.keep`;
-    what else it carries is looked up unless ``carried`` says it.
+    Bilevel and gray modes give gray, all others RGB; 16-bit files not loaded yet give 16 bits. CMYK
+    becomes sRGB through the image's profile. Of several frames the current one is taken, as it is
+    in memory if it was loaded. The image is not changed, but may be loaded. Metadata ``given``
+    replaces the image's own, see `lcodec.picture.metadata.keep`; the rest is looked up unless
+    ``carried`` has it.
 
     Raises:
         InputError: samples of an unknown range (floating point, 32-bit), a Lab picture, or an
@@ -66,7 +66,7 @@ def from_pil(
         found = carried_of(image) if carried is None else carried
         decoded = _pixels(image)
         if carried is None and image.format == "PNG":
-            late = of_info(image.info)  # what stands behind the pixels
+            late = of_info(image.info)  # metadata stored after the pixels
             found.exif, found.xmp = found.exif or late.exif, found.xmp or late.xmp
         return finished(decoded, found, given)
 
@@ -88,7 +88,7 @@ class Decoded:
 
 
 def finished(decoded: Decoded, carried: Carried, given: Given = NOTHING_GIVEN) -> Picture:
-    """The upright picture of pixels and what their source carries."""
+    """The upright picture made of pixels and what their source carries."""
     pixels, alpha = decoded.pixels, decoded.alpha
     channels = 1 if pixels.ndim == 2 else 3
     kept = keep(carried, channels, converted=decoded.converted, given=given)
@@ -136,7 +136,7 @@ def _pixels(image: Image.Image) -> Decoded:
 
 
 def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
-    """Pixels out of the file, where Pillow would misread them; else None."""
+    """Pixels read from the file itself if Pillow would misread them, else None."""
     with file_of(image) as stream:
         try:
             if stream is None:
@@ -150,7 +150,9 @@ def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
         if not fresh and not tiffread.misread_by_pillow(what):
             return None
         if stream is None or not (fresh or is_as_read(image, stream)):
-            raise InputError(f"Pillow misreads this kind of TIFF, which then was edited; {_HINT}")
+            raise InputError(
+                f"Pillow misreads this kind of TIFF, and the image was edited since; {_HINT}"
+            )
         if (what.width, what.height) != image.size or tiffread.for_pillow(what):
             return None
         return from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
@@ -171,7 +173,7 @@ def _of_jp2(image: Image.Image, fresh: bool) -> Decoded | None:
 def to_pil(picture: Picture) -> Image.Image:
     """A Pillow image of mode L, LA, RGB, RGBA or I;16, with the metadata in its ``info``.
 
-    Pillow has no other modes of 16 bits: colours and alpha are reduced to 8.
+    Pillow has no other 16-bit modes: colours and alpha are reduced to 8 bits.
     """
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype == np.uint16 and (pixels.ndim == 3 or alpha is not None):
@@ -197,7 +199,7 @@ def reduced_to_bytes(samples: Samples) -> NDArray[np.uint8]:
 
 
 def _split(samples: Samples) -> tuple[Samples, Samples | None]:
-    """Pixels and alpha of samples (H, W) or (H, W, 2 to 4)."""
+    """Split samples (H, W) or (H, W, 2 to 4) into pixels and alpha."""
     if samples.ndim == 2 or samples.shape[2] == 3:
         return samples, None
     if samples.shape[2] == 2:
@@ -213,7 +215,7 @@ def _shallow(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
     if image.mode == "CMYK":
         return np.array(_from_cmyk(image, image.info.get("icc_profile"), notes))
     wanted = "L" if image.mode in _GRAY else "RGB"
-    # Of one transparent colour that is no palette's, see `transparent_colour`.
+    # For a single transparent colour without a palette see `transparent_colour`.
     if image.has_transparency_data and image.mode not in ("1", "L", "RGB"):
         wanted += "A"
     return np.array(image if image.mode == wanted else image.convert(wanted))
@@ -236,7 +238,7 @@ def _from_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image
             notes.append("CMYK converted to sRGB through its ICC profile")
             return converted
     kind = "an unusable" if icc else "no"
-    notes.append(f"CMYK with {kind} colour profile converted to RGB by rule of thumb")
+    notes.append(f"CMYK with {kind} colour profile converted to RGB approximately")
     return image.convert("RGB")
 
 
@@ -253,9 +255,9 @@ def _deep_gray(image: Image.Image) -> NDArray[np.uint16]:
 def transparent_colour(
     image: Image.Image, pixels: Samples, layouts: Collection[str], notes: list[str]
 ) -> Samples | None:
-    """Alpha of a picture that names one colour to be seen through, in the samples of its file.
+    """Alpha of a picture with one transparent colour, which is given in the samples of its file.
 
-    ``layouts`` are those samples' (see `raw_modes`), empty if they are no longer known.
+    ``layouts`` are those of the samples (see `raw_modes`), empty if no longer known.
     """
     colour = image.info.get("transparency")
     if not isinstance(colour, int if pixels.ndim == 2 else tuple):
@@ -268,8 +270,8 @@ def transparent_colour(
         whole = samples_behind(image, pixels)
         if whole is not None:
             return np.where((whole == key).all(axis=2), 0, full).astype(np.uint8)
-        key >>= 8  # Pillow kept the high bytes of the pixels, and nobody the others
-        notes.append("transparent colour of 16 bits known by 8 of them")
+        key >>= 8  # Pillow kept only the high bytes of the pixels
+        notes.append("16-bit transparent colour matched by its high 8 bits")
     elif image.format == "PNG" and pixels.ndim == 2 and pixels.dtype == np.uint8:
         key = np.minimum(key * _step(pixels, int(key[0]), layouts), 255)
     same = pixels == key if pixels.ndim == 2 else (pixels == key).all(axis=2)
@@ -277,18 +279,18 @@ def transparent_colour(
 
 
 def _step(gray: Samples, key: int, layouts: Collection[str]) -> int:
-    """What one level of a PNG's gray samples, of 1 to 8 bits, has become of 255."""
+    """The step of 255 levels that one level of a PNG's gray samples of 1 to 8 bits became."""
     if layouts:
         return {"1": 255, "L;2": 85, "L;4": 17}.get(next(iter(layouts)), 1)
     for step in (255, 85, 17):
-        # Nothing has this colour as it stands, and all levels are such as fewer bits give.
+        # No pixel has this value, and all levels are ones that fewer bits would give.
         if key <= 255 // step and not (gray == key).any() and not (gray % step).any():
             return step
     return 1
 
 
 def _reduced_by_decoder(image: Image.Image) -> bool:
-    """Whether a file has colours of more than 8 bits that its decoder gives as 8."""
+    """Whether a file has colours of more than 8 bits that its decoder reduces to 8."""
     stream = cast(Any, getattr(image, "fp", None))
     if image.format not in ("AVIF", "PPM") or stream is None or image.mode == "I;16":
         return False

@@ -1,8 +1,8 @@
-"""16-bit colour samples out of files that Pillow opens as 8-bit pictures.
+"""16-bit colour samples from files that Pillow opens as 8-bit pictures.
 
 Pillow has no mode for them: its unpackers take the high byte of each sample. Reading the same
-file once more as if its samples were of the other byte order gives the low bytes. So Pillow's
-decoders, which are well tried, do all the work, and refuse what they always refuse.
+file again as if its samples had the other byte order gives the low bytes. So Pillow's well-tested
+decoders do all the work, and refuse what they always refuse.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _OTHER = {"L": "B", "B": "L", "N": "B" if _NATIVE == "L" else "L"}
 
 
 def raw_modes(image: Image.Image) -> set[str]:
-    """The sample layouts of a file not yet loaded, as Pillow names them; empty for others."""
+    """The sample layouts of a file not yet loaded, by Pillow's names; empty if loaded."""
     return {str(_arguments(tile)[0]) for tile in getattr(image, "tile", ())}
 
 
 def load_deep(image: Image.Image) -> NDArray[np.uint16] | None:
     """Load a PNG or PPM image; its samples (H, W, 2 to 4) if it has 16-bit ones.
 
-    The last of two or four is alpha. None if Pillow holds all there is.
+    The last of two or four is alpha. None if Pillow's image has all bits.
     """
     samples = None
     if image.format in ("PNG", "PPM") and is_fresh(image) and image.tell() == 0:
         if image.format == "PPM":
             samples = _portable(image)
             if samples is not None:
-                return samples  # the file holds nothing else, and Pillow would take its time
+                return samples  # complete, and loading with Pillow would be slow
         else:
             samples = _from_layout(image)
     image.load()
@@ -45,7 +45,7 @@ def load_deep(image: Image.Image) -> NDArray[np.uint16] | None:
 
 
 def samples_behind(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
-    """The 16-bit samples of the file of a loaded PNG image, if these are still their high bytes."""
+    """The 16-bit samples in the file of a loaded PNG, if ``pixels`` are still their high bytes."""
     with file_of(image) as stream:
         if stream is None or image.format != "PNG" or image.size[::-1] != pixels.shape[:2]:
             return None
@@ -76,7 +76,7 @@ def _from_layout(image: Image.Image) -> NDArray[np.uint16] | None:
 
 
 def _again(image: Image.Image, layout: str) -> NDArray[np.uint8]:
-    """Pixels of the image's file, decoded as if its samples were of another layout."""
+    """Pixels of the image's file, decoded as if its samples had another layout."""
     stream = cast(BinaryIO, cast(Any, image).fp)
     position = stream.tell()
     try:

@@ -1,7 +1,7 @@
 """PNG files with 16-bit colours or alpha, which Pillow cannot write.
 
-Pillow writes its chunks and zlib the rest; what is left is to filter the rows (PNG third edition,
-section 9), with the usual heuristic: the filter whose differences have the smallest sum.
+Pillow writes the other chunks and zlib compresses; this module filters the rows (PNG third edition,
+section 9), with the usual heuristic: the filter with the smallest sum of absolute differences.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def interleaved(picture: Picture) -> Samples:
 
 
 def compressed(bands: Iterable[Samples], size: int) -> Iterator[bytes]:
-    """The compressed rows of samples (n, W, channels) of ``size`` bytes each, in parts."""
+    """The compressed rows of samples (n, W, channels) of ``size`` bytes each, piece by piece."""
     packer = zlib.compressobj(_LEVEL)
     above: NDArray[np.uint8] | None = None
     for large in bands:
@@ -68,7 +68,7 @@ def compressed(bands: Iterable[Samples], size: int) -> Iterator[bytes]:
 
 
 def _filtered(rows: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
-    """All rows but the first, each after its best filter and with that one's number before it."""
+    """All rows but the first, each filtered by its best filter and preceded by its number."""
     now = rows[1:]
     up = rows[:-1].astype(np.int16)
     left, corner = np.zeros_like(up), np.zeros_like(up)

@@ -1,4 +1,4 @@
-"""EXIF data as bytes: orientation, and what each writer needs to have changed."""
+"""EXIF data as bytes: orientation, and the changes that writers need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lcodec.picture.ifd import (
 )
 
 EXIF_PREFIX = b"Exif\0\0"
-"""What JPEG, and with it Pillow, puts before EXIF data."""
+"""The prefix of EXIF data in JPEG, and in Pillow."""
 
 XP_TAGS = frozenset(range(0x9C9B, 0x9CA0))
 """Windows' title, comment, author, keywords and subject, in UTF-16."""
@@ -38,7 +38,7 @@ DESCRIPTIVE = frozenset(
         *(0x8298, 0x4746, 0x4749, *XP_TAGS),
     )
 )
-"""What of a TIFF file's own directory describes the picture and not the file: names and
+"""Tags of a TIFF file's own directory that describe the picture, not the file: names and
 descriptions, maker, model, software, date, artist, host, copyright, ratings, and Windows' texts."""
 
 _SRATIONAL, _SLONG = 10, 9
@@ -48,7 +48,7 @@ def parsed(exif: bytes) -> Tree:
     """The directories of EXIF data.
 
     Raises:
-        ValueError: not EXIF data, or made so that reading it takes more than its length.
+        ValueError: not EXIF data, or built so that reading it takes more than its length.
     """
     return Reader(io.BytesIO(exif.removeprefix(EXIF_PREFIX))).tree()
 
@@ -73,7 +73,7 @@ def orientation_of(exif: bytes) -> int | None:
 
 
 def upright(exif: bytes) -> bytes:
-    """The same bytes with an orientation of 1 where there is one; nothing else moves.
+    """The same bytes with any orientation set to 1; nothing else changes.
 
     Raises:
         ValueError: not EXIF data.
@@ -86,7 +86,7 @@ def upright(exif: bytes) -> bytes:
 
 
 def without_orientation(exif: bytes) -> bytes:
-    """The same without an orientation; all values stay where they are.
+    """The same without an orientation; all values keep their offsets.
 
     Raises:
         ValueError: not EXIF data.
@@ -102,7 +102,7 @@ def without_orientation(exif: bytes) -> bytes:
 
 
 def _orientations(exif: bytes) -> Iterator[tuple[int, str, int]]:
-    """Places of the entries in the first directory, its byte order, and their types."""
+    """Offsets of the orientation entries in the first directory, byte order, and types."""
     parsed(exif)
     order = "<" if exif.startswith(b"II") else ">"
     (start,) = struct.unpack_from(f"{order}I", exif, 4)
@@ -114,19 +114,19 @@ def _orientations(exif: bytes) -> Iterator[tuple[int, str, int]]:
 
 
 def from_pillow(tags: Image.Exif, wanted: frozenset[int] | None = None) -> bytes | None:
-    """EXIF data, without a prefix, of tags that Pillow has parsed or that were set by hand.
+    """EXIF data, without a prefix, made of tags that Pillow has parsed or that were set by hand.
 
-    Unlike `PIL.Image.Exif.tobytes` it keeps text that is not ASCII: as the bytes it came from if
-    it came from a file, else in UTF-8. ``wanted`` names the tags to keep, all if None, beside the
+    Unlike `PIL.Image.Exif.tobytes` it keeps text that is not ASCII: as its original bytes if it
+    came from a file, else in UTF-8. ``wanted`` names the tags to keep, all if None, besides the
     nested directories. None if there are none.
     """
-    # As Pillow writes them, so that what asks for no more than Pillow does gets the same bytes.
+    # In Pillow's order, so that where Pillow suffices the bytes are the same.
     tree = Tree("<" if tags.endian == "<" else ">")
     for tag, value in tags.items():
         if tag not in (EXIF_IFD, GPS_IFD) and (wanted is None or tag in wanted):
             _put(tree, tag, value, None)
     for tag in (EXIF_IFD, GPS_IFD):
-        # Those that were added have no entry among the tags. To ask for one adds it.
+        # Added directories have no entry among the tags. Asking for one adds it.
         if tag not in tags and tag not in getattr(tags, "_ifds", {}):
             continue
         inner = _tree(tags.get_ifd(tag), tag, tree.order)

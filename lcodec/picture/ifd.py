@@ -1,8 +1,8 @@
-"""TIFF directories, those of EXIF among them, with every value as the bytes it is stored as.
+"""TIFF directories, including those of EXIF, with every value as its stored bytes.
 
-Pillow decodes text as it parses and encodes it anew as it writes, which loses what is not ASCII,
-and with it the types of values. Here nothing is decoded. Reading is bounded: values of a sound
-file do not overlap, so together they are no longer than the file.
+Pillow decodes text when parsing and encodes it again when writing, which loses non-ASCII text and
+the types of values. Here nothing is decoded. Reading is bounded: values of a sound file do not
+overlap, so together they are no longer than the file.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _MOST_PAGES = 1 << 16
 
 @dataclass(frozen=True)
 class Entry:
-    """A value: its type, as TIFF numbers them, how many there are, and their bytes."""
+    """A value: its TIFF type, count, and bytes."""
 
     kind: int
     count: int
     data: bytes
 
     def numbers(self, order: str) -> tuple[int, ...]:
-        """Whole numbers; none of other types."""
+        """The values as whole numbers; empty for other types."""
         letter = _WHOLE.get(self.kind)
         return () if letter is None else struct.unpack(f"{order}{self.count}{letter}", self.data)
 
 
 @dataclass
 class Tree:
-    """A directory with those that it points to, in one byte order (``<`` or ``>``)."""
+    """A directory and those it points to, in one byte order (``<`` or ``>``)."""
 
     order: str = "<"
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Tree:
         self.entries[tag] = Entry(kind, len(numbers), data)
 
     def tobytes(self) -> bytes:
-        """Header, directories and values, without anything that the values may point to."""
+        """Header, directories and values, without any data that the values point to."""
         mark = b"II*\0" if self.order == "<" else b"MM\0*"
         return mark + struct.pack(f"{self.order}I", 8) + self._body(8)
 
@@ -83,10 +83,10 @@ class Tree:
 
 
 class Reader:
-    """Reads directories of a stream, at a time no more bytes of values than it has.
+    """Reads directories from a stream; their values have at most as many bytes as the stream.
 
     Raises:
-        ValueError: not a TIFF structure (also from the methods, of directories that are damaged
+        ValueError: not a TIFF structure (also from the methods, for directories that are damaged
             or whose values overlap).
     """
 
@@ -103,7 +103,7 @@ class Reader:
         self._first = self._number(8, "Q") if self._big else self._number(4, "I")
 
     def pages(self) -> Iterator[int]:
-        """Offsets of the directories that follow each other."""
+        """Offsets of the chained directories."""
         seen: set[int] = set()
         offset = self._first
         while offset and offset not in seen and len(seen) < _MOST_PAGES:
@@ -119,7 +119,7 @@ class Reader:
     def tree(self, offset: int | None = None, wanted: frozenset[int] | None = None) -> Tree:
         """A directory, by default the first one, with the EXIF ones inside it.
 
-        ``wanted`` names the tags to read the values of, all if None; of nested ones all are read.
+        ``wanted`` names the tags to read, all if None; nested directories are read whole.
         """
         self._left = self.length
         return self._tree(self._first if offset is None else offset, wanted, depth=0)
@@ -142,13 +142,13 @@ class Reader:
                 except Overlap:
                     raise
                 except ValueError:
-                    continue  # a pointer to nowhere costs only what it points to
+                    continue  # of a broken pointer only its target is lost
             else:
                 tree.entries.setdefault(tag, entry)
         return tree
 
     def _shape(self, offset: int) -> tuple[int, int, int]:
-        """Entries of a directory, where they begin, and bytes of each."""
+        """Number of entries of a directory, their offset, and the size of each in bytes."""
         wide = self._big
         count = self._number(offset, "Q" if wide else "H")
         if not 0 < count <= _MOST_ENTRIES:
@@ -156,7 +156,7 @@ class Reader:
         return count, offset + (8 if wide else 2), 20 if wide else 12
 
     def _entry(self, kind: int, rest: bytes) -> Entry | None:
-        """The value of an entry; None if it is of an unknown type or not inside the stream."""
+        """The value of an entry; None if its type is unknown or it lies outside the stream."""
         letter = "Q" if self._big else "I"
         count = struct.unpack_from(f"{self.order}{letter}", rest)[0]
         room = len(rest) // 2
@@ -188,4 +188,4 @@ class Reader:
 
 
 class Overlap(ValueError):
-    """Values that take more bytes than there are."""
+    """Values take more bytes than the stream has."""

@@ -1,4 +1,4 @@
-"""Colours that nobody sees, replaced by ones that cost next to nothing to code."""
+"""Replacing the colours of invisible pixels by ones that cost next to nothing to code."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from lcodec.picture.picture import Samples
 
 _Floats: TypeAlias = NDArray[np.float32]
-_BAND = 256  # rows of the whole picture worked on together; even
+_BAND = 256  # rows of the full-size picture processed together; even
 
 
 def fill_invisible(pixels: Samples, alpha: Samples) -> Samples:
     """Pixels (H, W) or (H, W, 3) with smooth colours wherever ``alpha`` (H, W) is 0.
 
     Pull-push (Gortler et al. 1996, "The Lumigraph", section 3.4): means of the visible pixels at
-    ever coarser levels, then from the coarsest down each level fills the gaps of the next. Every
-    visible pixel stays as it is. Working memory is about that of the pixels in float32.
+    ever coarser levels; then, from the coarsest down, each level fills the gaps of the next finer
+    one. Visible pixels do not change. Working memory is about that of the pixels in float32.
     """
     if alpha.all():
         return pixels
@@ -46,7 +46,7 @@ def fill_invisible(pixels: Samples, alpha: Samples) -> Samples:
 
 
 def _first_level(colours: Any, alpha: Samples) -> tuple[_Floats, NDArray[np.bool_]]:
-    """As `_coarser`, of the picture itself, by bands."""
+    """As `_coarser`, for the picture itself, by bands."""
     parts = []
     for top in range(0, len(alpha), _BAND):
         visible = alpha[top : top + _BAND] > 0
@@ -56,7 +56,7 @@ def _first_level(colours: Any, alpha: Samples) -> tuple[_Floats, NDArray[np.bool
 
 
 def _coarser(colours: _Floats, visible: NDArray[np.bool_]) -> tuple[_Floats, NDArray[np.bool_]]:
-    """Means (h/2, w/2, C) of the visible ones of 2x2 colours, and where there are any."""
+    """Means (h/2, w/2, C) of the visible colours in each 2x2 block, and where there are any."""
     h, w = visible.shape
     edges = ((0, h % 2), (0, w % 2))
     weight = np.pad(visible, edges).astype(np.float32)
@@ -68,7 +68,7 @@ def _coarser(colours: _Floats, visible: NDArray[np.bool_]) -> tuple[_Floats, NDA
 
 
 def _finer(mean: _Floats, top: int, bottom: int, width: int) -> _Floats:
-    """Rows ``top`` to ``bottom`` of the next finer level, of that width, interpolated."""
+    """Interpolated rows ``top`` to ``bottom`` of the next finer level of width ``width``."""
     rows = _blend(mean, np.arange(top, bottom))
     return _blend(rows.swapaxes(0, 1), np.arange(width)).swapaxes(0, 1)
 

@@ -50,7 +50,7 @@ def of_resources(data: bytes) -> bytes | None:
 
 
 def properties(data: bytes) -> tuple[dict[str, list[str]], list[str]]:
-    """XMP properties of IPTC data, and names of the fields that have no counterpart."""
+    """XMP properties of IPTC data, and the names of fields that have no counterpart."""
     fields = list(_fields(data))
     utf8 = any(key == _CHARACTERS and value == b"\x1b%G" for key, value in fields)
     found: dict[str, list[str]] = {}
@@ -92,7 +92,7 @@ def _text(value: bytes, utf8: bool) -> str:
 
 
 def _date(date: str, time: str) -> str:
-    """CCYYMMDD and HHMMSS with a zone, as ISO 8601; other texts as they are."""
+    """CCYYMMDD and HHMMSS with a zone, as ISO 8601; other texts unchanged."""
     if len(date) != 8 or not date.isdigit():
         return date
     parts = [part for part in (date[4:6], date[6:]) if part != "00"]

@@ -1,7 +1,7 @@
-"""JPEG 2000 files of every depth: those of 8 bits through Pillow, the others through imagecodecs.
+"""JPEG 2000 files of every depth: 8 bits through Pillow, others through imagecodecs.
 
-Pillow rounds deeper samples to 8 bits so that the largest become 0, and fills shallower ones up
-with zeros.
+Pillow rounds deeper samples to 8 bits so that the largest become 0, and pads shallower ones with
+zeros.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _MOST_HEADER = 1 << 24
 
 @dataclass
 class Head:
-    """What a file says of its components and carries beside them.
+    """The components of a file, and what it carries besides them.
 
     Attributes:
         bits: of each component.
-        space: enumerated colour space, None if there is none.
-        alpha: the component that is opacity, by its own definition or by custom; None without.
-        associated: whether the colours are multiplied by it.
+        space: enumerated colour space, or None.
+        alpha: the component that is alpha, by definition or by convention, or None.
+        associated: whether the colours are multiplied by alpha.
     """
 
     width: int
@@ -52,7 +52,7 @@ class Head:
 
 
 def head(stream: BinaryIO) -> Head | None:
-    """What a file says of itself; None if it is damaged so far that Pillow shall say what is wrong.
+    """The head of a file; None if it is so damaged that Pillow should report the error.
 
     Raises:
         InputError: a colour space that is not supported.
@@ -82,12 +82,12 @@ def head(stream: BinaryIO) -> Head | None:
 
 
 def for_pillow(what: Head) -> bool:
-    """Whether Pillow reads such components right."""
+    """Whether Pillow reads such components correctly."""
     return set(what.bits) == {8} and not what.signed and not what.associated
 
 
 def read(stream: BinaryIO, what: Head) -> tuple[Anysamples, Anysamples | None]:
-    """Pixels (H, W) or (H, W, 3), sYCC made RGB by the decoder, and alpha (H, W) if there is any.
+    """Pixels (H, W) or (H, W, 3), with sYCC decoded to RGB, and alpha (H, W) if there is any.
 
     Raises:
         InputError: a layout that is not supported.
@@ -124,7 +124,7 @@ def read(stream: BinaryIO, what: Head) -> tuple[Anysamples, Anysamples | None]:
 
 
 def _codestream(stream: BinaryIO, start: int) -> Head | None:
-    """What the SIZ marker says (ISO 15444-1, A.5.1)."""
+    """The content of the SIZ marker (ISO 15444-1, A.5.1)."""
     stream.seek(start)
     data = stream.read(42 + 3 * 16)
     if len(data) < 45 or not data.startswith(SIGNATURES[0]):
@@ -145,7 +145,7 @@ def _codestream(stream: BinaryIO, start: int) -> Head | None:
 
 
 def _add_header(what: Head, data: bytes) -> None:
-    """What the boxes of the JP2 header say (ISO 15444-1, I.5.3)."""
+    """Add the content of the JP2 header boxes (ISO 15444-1, I.5.3)."""
     for kind, body in boxes(data):
         if kind == b"pclr":
             what.palette = True

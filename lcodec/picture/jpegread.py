@@ -1,4 +1,4 @@
-"""What the application segments of a JPEG file carry, beyond what Pillow tells."""
+"""Metadata in the application segments of JPEG files that Pillow does not report."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_EXTENSION = 1 << 24
 
 
 def carried(segments: Sequence[tuple[str, bytes]], out: Carried) -> Carried:
-    """Extended XMP and IPTC of segments by name, as Pillow lists them, without the marker.
+    """Add extended XMP and IPTC to what is known: EXIF, and the packet that is extended.
 
-    They are added to what is known: EXIF, and the packet that the extension belongs to.
+    Segments are given by name and data, as Pillow lists them, without the marker.
     """
     if out.xmp:
         _extend(out, segments)
@@ -37,7 +37,7 @@ def carried(segments: Sequence[tuple[str, bytes]], out: Carried) -> Carried:
 
 
 def _extend(out: Carried, segments: Sequence[tuple[str, bytes]]) -> None:
-    """Merge the extension that the packet names into it (XMP part 3, 1.1.3.1)."""
+    """Merge the extension that the packet names (XMP part 3, 1.1.3.1)."""
     packet = out.xmp or b""
     digest = xmp.extension_id(packet)
     parts: dict[int, bytes] = {}

@@ -1,4 +1,4 @@
-"""Pillow's limit on the size of pictures, lifted while ours is in force."""
+"""Lifting Pillow's limit on picture sizes while ours applies."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ in_forked_child(_put_back)
 
 @contextmanager
 def no_pillow_limit() -> Iterator[None]:
-    """Lift the limit, which is lower than ours; the last thread to leave restores it."""
+    """Lift Pillow's limit, which is lower than ours; the last thread to leave restores it."""
     global _lifted, _limit
     with _lock:
         if not _lifted:

@@ -1,4 +1,4 @@
-"""Colour profile, EXIF and XMP: what is kept of what a source carries, upright."""
+"""Colour profile, EXIF and XMP: what is kept from a source, set upright."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST_ICC = 1 << 24
 
 @dataclass(frozen=True)
 class Metadata:
-    """Each as its own format defines it, or None.
+    """Metadata, each kind in its own format, or None.
 
     Attributes:
         icc: colour profile of the pixels, unchanged.
@@ -42,14 +42,14 @@ class Metadata:
 NO_METADATA = Metadata()
 
 Given: TypeAlias = Mapping[str, bytes | None]
-"""Metadata by the names that Pillow has for it: ``icc_profile``, ``exif``, ``xmp``."""
+"""Metadata by Pillow's names: ``icc_profile``, ``exif``, ``xmp``."""
 
 NOTHING_GIVEN: Given = {}
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Metadata, the orientation (1 to 8) that is to be applied, and notes on what is dropped."""
+    """Metadata, the orientation (1 to 8) to apply, and notes on what was dropped."""
 
     metadata: Metadata
     orientation: int
@@ -57,12 +57,11 @@ class Kept:
 
 
 def keep(carried: Carried, channels: int, *, converted: bool, given: Given = NOTHING_GIVEN) -> Kept:
-    """What is kept of what a source carries.
+    """What is kept from a source.
 
-    ``channels`` of the pixels that are made of it: a profile of another colour space than theirs
-    is dropped, without a note if they were ``converted`` out of it. What is ``given`` takes the
-    place of the source's own, EXIF with its orientation; None and empty bytes stand for leaving a
-    kind out.
+    ``channels`` is that of the resulting pixels: a profile of another colour space is dropped,
+    without a note if the pixels were ``converted`` out of it. ``given`` replaces the source's own
+    metadata, EXIF together with its orientation; None or empty bytes leave a kind out.
     """
     notes: list[str] = []
     lost = list(carried.lost)
@@ -114,7 +113,7 @@ def _icc(
 
 
 def _fits(icc: bytes, channels: int) -> bool:
-    """Whether a profile is one, of colours for RGB pixels, of either kind for gray ones."""
+    """Whether a profile is valid: of colours for RGB pixels, of either kind for gray ones."""
     if len(icc) < 128 or icc[36:40] != b"acsp":
         return False
     # Gray pixels with an RGB profile are common, and mean R = G = B.
@@ -122,7 +121,7 @@ def _fits(icc: bytes, channels: int) -> bool:
 
 
 def _exif(exif: bytes | None) -> tuple[bytes | None, int | None, bool]:
-    """EXIF data with an orientation of 1, the one it had, and whether it could be read."""
+    """EXIF data with its orientation set to 1, the original orientation, and readability."""
     if not exif:
         return None, None, True
     try:
@@ -132,7 +131,7 @@ def _exif(exif: bytes | None) -> tuple[bytes | None, int | None, bool]:
 
 
 def of_info(info: Mapping[Any, Any]) -> Carried:
-    """What the ``info`` of a Pillow image carries under the usual names."""
+    """Metadata in the ``info`` of a Pillow image, under the usual names."""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     exif, icc = info.get("exif"), info.get("icc_profile")
     return Carried(

@@ -1,4 +1,4 @@
-"""The one form in which pictures travel through the program."""
+"""The representation of pictures throughout the program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lcodec.errors import UsageError
 from lcodec.picture.metadata import NO_METADATA, Metadata
 
 Samples: TypeAlias = NDArray[np.unsignedinteger[Any]]
-"""uint8 or uint16: levels 0..255, or 0..65535."""
+"""uint8 or uint16: levels 0..255 or 0..65535."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,9 +21,9 @@ class Picture:
 
     Attributes:
         pixels: uint8 or uint16, (H, W) for gray or (H, W, 3) for RGB, C order, H and W at least 1.
-        alpha: None, or (H, W) of the type of ``pixels``; not multiplied into them.
-        metadata: profile, EXIF and XMP of the source; its orientation is applied already.
-        notes: what of the source all this does not hold, in the words shown to the user.
+        alpha: None, or (H, W) with the dtype of ``pixels``; not multiplied into them.
+        metadata: profile, EXIF and XMP of the source; the orientation has been applied.
+        notes: what was dropped from the source, as shown to the user.
 
     Raises:
         UsageError: arrays of another type or shape.
@@ -40,7 +40,7 @@ class Picture:
             return
         if self.alpha.dtype != self.pixels.dtype or self.alpha.shape != self.pixels.shape[:2]:
             raise UsageError(
-                f"alpha: {self.alpha.dtype} {self.alpha.shape} does not go with pixels of "
+                f"alpha: {self.alpha.dtype} {self.alpha.shape} does not match pixels of "
                 f"{self.pixels.dtype} {self.pixels.shape}"
             )
         object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
@@ -62,14 +62,14 @@ class Picture:
 
     @property
     def bit_depth(self) -> int:
-        """8 or 16 bits a sample."""
+        """Bits per sample, 8 or 16."""
         return 8 * self.pixels.itemsize
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Pixels as one array: (H, W), or (H, W, n) with n 2 gray and alpha, 3 RGB, 4 RGBA.
 
-        `from_array` is the way back. Without alpha it is the array of the pixels itself, unless
-        there has to be, or shall be, a copy.
+        `from_array` is the inverse. Without alpha it is the array of the pixels itself, unless a
+        copy is needed or asked for.
 
         Raises:
             ValueError: a copy is needed, and ``copy`` is False.
@@ -77,10 +77,10 @@ class Picture:
         whole: NDArray[Any] = self.pixels
         if self.alpha is not None:
             if copy is False:
-                raise ValueError("pixels and alpha are two arrays: one array of them is a copy")
+                raise ValueError("pixels and alpha are two arrays: one array of both needs a copy")
             whole = np.dstack([self.pixels, self.alpha])
         if copy is False and dtype is not None and np.dtype(dtype) != whole.dtype:
-            raise ValueError(f"another type than {whole.dtype} needs a copy")
+            raise ValueError(f"a type other than {whole.dtype} needs a copy")
         if dtype is not None:
             return whole.astype(dtype, copy=bool(copy))
         return whole.copy() if copy and whole is self.pixels else whole
@@ -100,13 +100,13 @@ def check_pixels(pixels: object) -> Samples:
     """The same array, C-contiguous, if it is uint8 or uint16 of shape (H, W) or (H, W, 3).
 
     Raises:
-        UsageError: anything else, or empty; nothing is converted or scaled by guesswork.
+        UsageError: anything else, or empty; nothing is converted or scaled implicitly.
     """
     if not isinstance(pixels, np.ndarray):
-        raise UsageError(f"pixels: an array is needed, not {type(pixels).__name__}")
-    native = pixels.dtype.newbyteorder("=")  # arrays from files may be of the other order
+        raise UsageError(f"pixels: must be an array, not {type(pixels).__name__}")
+    native = pixels.dtype.newbyteorder("=")  # arrays from files may have the other byte order
     if native not in (np.uint8, np.uint16):
-        raise UsageError(f"pixels: unsigned samples of 8 or 16 bits are needed, not {pixels.dtype}")
+        raise UsageError(f"pixels: must be unsigned samples of 8 or 16 bits, not {pixels.dtype}")
     gray = pixels.ndim == 2
     color = pixels.ndim == 3 and pixels.shape[2] == 3
     if not (gray or color) or pixels.size == 0:
@@ -117,7 +117,7 @@ def check_pixels(pixels: object) -> Samples:
 
 
 def from_array(array: Samples) -> Picture:
-    """A picture of samples (H, W), or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+    """A picture made of samples (H, W) or (H, W, n): 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
 
     Raises:
         UsageError: another type or shape.

@@ -1,7 +1,7 @@
-"""PNG files: the chunks that Pillow gets for the pixels, and what the others carry.
+"""PNG files: the chunks that Pillow gets for the pixels, and the metadata in the others.
 
-Pillow refuses a picture for the size of its texts, and knows neither cICP nor the profiles that
-ImageMagick writes as text.
+Pillow refuses pictures with large texts, and reads neither cICP nor the profiles that ImageMagick
+writes as text.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from lcodec.picture.exif import EXIF_PREFIX
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 MOST_METADATA = 1 << 24
-"""Bytes of a profile or a packet that are kept; larger ones are dropped with a note."""
+"""Most bytes of a profile or packet; larger ones are dropped with a note."""
 
 _XMP_IN_APP1 = b"http://ns.adobe.com/xap/1.0/\0"
 _PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 RAW = "Raw profile type "
-"""How the keywords of ImageMagick's profiles begin."""
+"""Prefix of the keywords of ImageMagick's profiles."""
 
 # Keywords of the PNG specification, 11.3.3.2; the rest of them have no counterpart.
 _KEYWORDS = {
@@ -42,7 +42,7 @@ _KEYWORDS = {
 
 
 def split(stream: BinaryIO) -> tuple[io.BytesIO, Carried]:
-    """A file of the chunks that the pixels need, and what the others carry."""
+    """A file with only the chunks that the pixels need, and the metadata in the others."""
     out = io.BytesIO()
     out.write(SIGNATURE)
     reader = _Reader()
@@ -55,7 +55,7 @@ def split(stream: BinaryIO) -> tuple[io.BytesIO, Carried]:
 
 
 def carried(stream: BinaryIO) -> Carried:
-    """What the chunks of a file carry."""
+    """The metadata in the chunks of a file."""
     reader = _Reader()
     for kind, data, _ in _chunks(stream):
         reader.take(kind, data)
@@ -63,7 +63,7 @@ def carried(stream: BinaryIO) -> Carried:
 
 
 def of_info(info: Mapping[Any, Any], mode: str) -> Carried:
-    """What Pillow kept of a file that is gone: texts and figures, without cICP."""
+    """What Pillow kept from a file that is no longer available: texts, colour figures, no cICP."""
     out = Carried()
     texts = {key: info[key] for key in _KEYWORDS if isinstance(info.get(key), str)}
     properties, out.lost = text_properties(texts)
@@ -81,7 +81,7 @@ def of_info(info: Mapping[Any, Any], mode: str) -> Carried:
 
 
 def text_properties(texts: dict[str, str]) -> tuple[dict[str, list[str]], list[str]]:
-    """XMP properties of texts by keyword, and the keywords of those that are none."""
+    """XMP properties of texts by keyword, and the keywords without a counterpart."""
     found: dict[str, list[str]] = {}
     other = []
     for keyword, text in texts.items():
@@ -89,7 +89,7 @@ def text_properties(texts: dict[str, str]) -> tuple[dict[str, list[str]], list[s
         value = _date(text) if name == "xmp:CreateDate" else text
         if name and value:
             found[name] = [value]
-        elif not keyword.startswith(("date:", RAW)):  # ImageMagick's, of the file
+        elif not keyword.startswith(("date:", RAW)):  # ImageMagick's, about the file
             other.append(keyword)
     return found, other
 
@@ -104,7 +104,7 @@ def raw_profile(text: str) -> bytes | None:
 
 
 def put_raw(carried: Carried, kind: str, data: bytes) -> None:
-    """Add a profile of ImageMagick's to what is carried."""
+    """Add a profile written by ImageMagick."""
     if kind.lower() in ("app1", "exif", "xmp"):
         if data.startswith(_XMP_IN_APP1) or kind.lower() == "xmp":
             carried.xmp = carried.xmp or data.removeprefix(_XMP_IN_APP1)
@@ -120,7 +120,7 @@ def put_raw(carried: Carried, kind: str, data: bytes) -> None:
 
 
 class _Reader:
-    """Collects what chunks carry; the first of a kind counts."""
+    """Collects metadata from chunks; the first of each kind counts."""
 
     def __init__(self) -> None:
         self._out = Carried()
@@ -202,7 +202,7 @@ class _Reader:
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Type, data and all bytes of each chunk; of a broken last one what there is."""
+    """Type, data and all bytes of each chunk; a truncated last one as far as it goes."""
     stream.seek(len(SIGNATURE))
     while True:
         head = stream.read(8)
@@ -216,7 +216,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _inflated(data: bytes, most: int) -> bytes | None:
-    """Inflated data of at most that size; None if there is more, or it is damaged."""
+    """Inflated data of at most ``most`` bytes; None if larger or damaged."""
     engine = zlib.decompressobj()
     try:
         out = engine.decompress(data, most)
@@ -230,7 +230,7 @@ def _words(data: bytes, count: int) -> tuple[int, ...] | None:
 
 
 def _date(text: str) -> str | None:
-    """A date in the form of XMP; None if it cannot be told what it means."""
+    """A date in XMP form; None if it is not understood."""
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             return parse(text.strip()).isoformat()
@@ -240,5 +240,5 @@ def _date(text: str) -> str | None:
 
 
 def _shown(name: str) -> str:
-    """A name from a file, fit to be printed."""
+    """A name from a file, safe to print."""
     return "".join(c if c.isprintable() else "?" for c in name[:40])

@@ -1,4 +1,4 @@
-"""The heads of pictures, without their pixels."""
+"""Reading the heads of pictures, without their pixels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def probe(
 ) -> tuple[int, int, str]:
     """Width and height of a picture as stored, and its format as Pillow names it.
 
-    The source is a path or a stream that can seek; errors call it by ``name``. The EXIF
-    orientation is not applied, because it may stand behind the pixels.
+    The source is a path or a seekable stream; ``name`` is its name in errors. The EXIF orientation
+    is not applied, because it may be stored after the pixels.
 
     Raises:
         InputError: the file cannot be read, or its head is not that of a picture.
@@ -35,7 +35,7 @@ def probe(
 
 
 def is_whole(source: str | os.PathLike[str] | BinaryIO) -> bool:
-    """Whether all pixels of a picture, at a path or in a stream that can seek, can be read."""
+    """Whether all pixels of a picture, at a path or in a seekable stream, can be read."""
     try:
         load(source, max_pixels=MAX_SIDE**2, metadata=False)
     except InputError:
@@ -44,7 +44,7 @@ def is_whole(source: str | os.PathLike[str] | BinaryIO) -> bool:
 
 
 def format_of_suffix(suffix: str) -> str:
-    """The format, as Pillow names it, of the pictures `lcodec.picture.save` writes under a suffix.
+    """Pillow's name of the format that `lcodec.picture.save` writes for a suffix.
 
     Raises:
         UsageError: unknown suffix.
@@ -52,6 +52,6 @@ def format_of_suffix(suffix: str) -> str:
     suffix = suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"unknown picture format `{suffix}`, known are: {known}")
+        raise UsageError(f"unknown picture format `{suffix}`; known formats: {known}")
     Image.init()
     return Image.registered_extensions()[suffix]

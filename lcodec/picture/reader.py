@@ -23,7 +23,7 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
 
-# Named one by one: some of Pillow's other readers start outside programs (EPS) or accept
+# Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
 _RARER = ("Avif", "Jpeg2K", "Qoi", "Tiff", "WebP")
@@ -39,12 +39,12 @@ def load(
 ) -> Picture:
     """Read a picture from a path, a binary stream, or standard input (``"-"``).
 
-    The format is found from the content. The picture is upright, of 8 or 16 bits, gray or RGB,
+    The format is detected from the content. The picture is upright, with 8 or 16 bits, gray or RGB,
     with its alpha and metadata; `Picture.notes` lists what was dropped (see
     `lcodec.picture.convert`).
 
-    Errors call a stream by ``name``; if not given, by its own. Colour profile, EXIF and XMP are
-    left out, without a note, if ``metadata`` is false.
+    ``name`` is the name of a stream in errors, by default its own. Colour profile, EXIF and XMP
+    are left out, without a note, if ``metadata`` is false.
 
     Raises:
         InputError: missing, unreadable, damaged, of an unsupported kind, or with more than
@@ -127,21 +127,21 @@ def size_of(stream: BinaryIO) -> tuple[int, int, str]:
         what = tiffread.layout(Reader(stream))
         return what.width, what.height, "TIFF"
     if head.startswith(pngread.SIGNATURE) and head[12:16] == b"IHDR" and len(head) == 24:
-        # Not asked of Pillow, which would refuse it for its texts.
+        # Read without Pillow, which refuses PNG files with large texts.
         return *struct.unpack_from(">II", head, 16), "PNG"
     with open_image(stream) as image:
         return *image.size, image.format or ""
 
 
 def open_image(stream: BinaryIO) -> Image.Image:
-    """A picture of which only the head has been read; raises whatever Pillow does."""
+    """Open a picture, reading only its head; raises whatever Pillow does."""
     with no_pillow_limit():
         return Image.open(stream, formats=_formats())
 
 
 def _formats() -> list[str]:
-    """Those of our formats that the installed Pillow knows: older ones lack some."""
-    Image.preinit()  # `init` would bring thirty more
+    """Our formats as far as the installed Pillow supports them: older versions lack some."""
+    Image.preinit()  # `init` would load thirty more
     for plugin in _RARER:
         with suppress(ImportError):
             import_module(f"PIL.{plugin}ImagePlugin")

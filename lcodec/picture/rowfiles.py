@@ -1,4 +1,4 @@
-"""Pictures written some rows at a time: PNG, TIFF, PPM and PGM, ``.npy``."""
+"""Writing pictures some rows at a time: PNG, TIFF, PPM and PGM, ``.npy``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lcodec.picture.metadata import NO_METADATA, Metadata
 from lcodec.picture.picture import Samples
 from lcodec.suffixes import ROW_SUFFIXES
 
-_TILE = 256  # pixels of the side of a tile of a TIFF file
+_TILE = 256  # side of a TIFF tile in pixels
 
 
 @dataclass(frozen=True)
 class Written:
-    """What is to be written: ``bands`` are samples (n, W, 1 to 4), alpha last, and so many rows."""
+    """A picture to write: ``bands`` yields samples (n, W, 1 to 4), alpha last."""
 
     height: int
     width: int
@@ -45,14 +45,14 @@ def check_row_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in ROW_SUFFIXES:
         known = " ".join(sorted(ROW_SUFFIXES))
-        raise UsageError(f"{path}: cannot be written by rows; known are: {known}")
+        raise UsageError(f"{path}: cannot be written by rows; known formats: {known}")
     return suffix
 
 
 def save_rows(
     picture: Written, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> tuple[str, ...]:
-    """Write a picture in the format of the path's suffix, atomically; returns what is lost.
+    """Write a picture atomically in the format of the path's suffix; returns notes on losses.
 
     Raises:
         UsageError: a format that cannot be written by rows, or colours as ``.pgm``.
@@ -62,7 +62,7 @@ def save_rows(
     lost = []
     if suffix in (".ppm", ".pgm", ".pnm"):
         if suffix == ".pgm" and picture.channels > 2:
-            raise UsageError(f"{path}: a .pgm file holds gray only and the picture has colours")
+            raise UsageError(f"{path}: a .pgm file holds gray only, and the picture has colours")
         lost += ["alpha"] if picture.channels in (2, 4) else []
     if suffix not in (".png", ".tif", ".tiff") and picture.metadata:
         lost.append("metadata")
@@ -86,7 +86,7 @@ def _png(stream: BinaryIO, picture: Written) -> None:
     size = (picture.width, picture.height, picture.bit_depth, kind, 0, 0, 0)
     putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", *size))
     data = picture.metadata
-    # A file of gray pixels may not have a profile of colours (PNG third edition, 11.3.2.3).
+    # A gray file must not have an RGB profile (PNG third edition, 11.3.2.3).
     fits = data.icc is not None and (picture.channels > 2 or data.icc[16:20] == b"GRAY")
     if data.icc and fits:
         putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(data.icc))
@@ -120,7 +120,7 @@ def _tiff(stream: BinaryIO, picture: Written) -> None:
     shape: tuple[int, ...] = (picture.height, picture.width)
     if picture.channels > 1:
         shape = (*shape, picture.channels)
-    # The name of a temporary file may be a number, which tifffile does not expect.
+    # The name of a temporary file may be a file descriptor, which tifffile does not expect.
     handle = tifffile.FileHandle(stream, name="picture.tif", offset=0, size=0)
     with tifffile.TiffWriter(handle, bigtiff=True) as file:
         file.write(
@@ -142,7 +142,7 @@ def _tiff(stream: BinaryIO, picture: Written) -> None:
 
 
 def _tiles(picture: Written) -> Iterator[Samples]:
-    """Tiles in raster order, those at the edges filled up."""
+    """Tiles in raster order, those at the edges padded."""
     across = -(-picture.width // _TILE)
     for rows in _regrouped(picture.bands, _TILE):
         below, right = _TILE - len(rows), across * _TILE - picture.width
@@ -153,7 +153,7 @@ def _tiles(picture: Written) -> Iterator[Samples]:
 
 
 def _regrouped(bands: Iterator[Samples], high: int) -> Iterator[Samples]:
-    """The rows of some bands, ``high`` at a time, the last time fewer."""
+    """The rows of bands, regrouped ``high`` at a time, except for the last group."""
     rest: Samples | None = None
     for band in bands:
         rest = band if rest is None or not len(rest) else np.concatenate([rest, band])

@@ -1,7 +1,7 @@
-"""Pictures read some rows at a time, for those that do not fit into memory.
+"""Reading pictures some rows at a time, for those that do not fit in memory.
 
 TIFF through tifffile, by strips, tiles or a memory map; ``.npy`` files and arrays through a memory
-map; PNG, JPEG and whatever else it knows through pyvips (`pip install 'lcodec[strips]'`).
+map; PNG, JPEG and other formats through pyvips (`pip install 'lcodec[strips]'`).
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NO_METADATA, Metadata, keep
 from lcodec.picture.picture import Samples, check_pixels
 
-_LARGEST_SEGMENT = 1 << 28  # bytes of a strip or tile, which is unpacked as a whole
+_LARGEST_SEGMENT = 1 << 28  # bytes of a strip or tile, which is unpacked whole
 _BLACK_IS_ZERO, _RGB = 1, 2
 _NPY = b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A picture without alpha that gives its rows from the first on, once.
+    """A picture without alpha that yields its rows from top to bottom, once.
 
     Attributes:
         height, width: in pixels.
         channels: 1 or 3.
         bit_depth: 8 or 16.
-        bands: samples (n, W) or (n, W, 3), as many rows at a time as it suits the file.
+        bands: samples (n, W) or (n, W, 3), in as many rows at a time as suit the file.
         metadata: profile, EXIF and XMP.
-        notes: what is dropped, in the words shown to the user.
+        notes: what is dropped, as shown to the user.
     """
 
     height: int
@@ -50,7 +50,7 @@ class Rows:
 
 
 def of_array(array: Samples, band: int = 256) -> Rows:
-    """Rows of an array (H, W) or (H, W, 3) of uint8 or uint16, which may be a memory map.
+    """Rows of a uint8 or uint16 array (H, W) or (H, W, 3), which may be a memory map.
 
     Raises:
         UsageError: another type or shape.
@@ -94,7 +94,7 @@ def _of_tiff(path: Path) -> Rows:
     plain = plain and (what.photometric, what.samples) in ((_BLACK_IS_ZERO, 1), (_RGB, 3))
     if not plain or tiffread.for_pillow(what):
         raise InputError(
-            "only gray or RGB of 8 or 16 bits, unsigned, interleaved and without alpha can be "
+            "only gray or RGB of 8 or 16 bits, unsigned, interleaved and without alpha, can be "
             "read by rows"
         )
     return _with_metadata(what.height, what.width, what.samples, what.bits, carried, _tiff(path))
@@ -105,7 +105,7 @@ def _with_metadata(
 ) -> Rows:
     kept = keep(carried, channels, converted=False)
     if kept.orientation != 1:
-        raise InputError("it is stored turned or mirrored, and cannot be turned by rows")
+        raise InputError("it is stored rotated or mirrored, which cannot be undone by rows")
     return Rows(height, width, channels, bits, bands, kept.metadata, kept.notes)
 
 
@@ -147,9 +147,9 @@ def _tiff(path: Path) -> Iterator[Samples]:
 def _of_vips(name: str) -> Rows:
     try:
         import pyvips
-    except (ImportError, OSError):  # without the library that it binds
+    except (ImportError, OSError):  # pyvips, or the library that it binds, is missing
         raise InputError(
-            "only TIFF and .npy can be read by rows, and others with `pip install 'lcodec[strips]'`"
+            "only TIFF and .npy can be read by rows; `pip install 'lcodec[strips]'` adds others"
         ) from None
     image = pyvips.Image.new_from_file(name, access="sequential", fail_on="truncated")
     bits = {"uchar": 8, "ushort": 16}.get(image.format)

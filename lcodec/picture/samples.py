@@ -1,4 +1,4 @@
-"""Samples of any layout and depth, to pixels and alpha of 8 or 16 bits."""
+"""Converting samples of any depth to 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Anysamples: TypeAlias = NDArray[Any]
 
 
 def full_range(samples: Anysamples, bits: int) -> Anysamples:
-    """Samples of ``bits`` bits (1 to 16) as 8 bits if they are no more than that, else as 16.
+    """Samples of ``bits`` bits (1 to 16) scaled to 8 bits, or to 16 if they have more than 8.
 
-    The largest becomes the largest; values between are rounded.
+    The largest value maps to the largest; values between are rounded.
     """
     if bits in (8, 16):
         return samples.astype(np.uint8 if bits == 8 else np.uint16, copy=False)
@@ -25,7 +25,7 @@ def full_range(samples: Anysamples, bits: int) -> Anysamples:
 
 
 def scaled(samples: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
-    """Samples of 0..largest as 0..65535, rounded; larger ones count as largest."""
+    """Samples in 0..largest scaled to 0..65535, rounded; larger ones count as ``largest``."""
     if largest == 65535:
         return samples
     wide = np.minimum(samples, largest).astype(np.uint32)
@@ -33,7 +33,7 @@ def scaled(samples: NDArray[np.uint16], largest: int) -> NDArray[np.uint16]:
 
 
 def divided(colours: Anysamples, alpha: Anysamples) -> Anysamples:
-    """Colours (H, W) or (H, W, C) that alpha (H, W) was multiplied into, without it."""
+    """Colours (H, W) or (H, W, C) divided by the alpha (H, W) they were multiplied by."""
     full = int(np.iinfo(alpha.dtype).max)
     over = alpha if colours.ndim == 2 else alpha[..., None]
     wide = over.astype(np.uint32)
@@ -43,7 +43,7 @@ def divided(colours: Anysamples, alpha: Anysamples) -> Anysamples:
 
 
 def from_ycc(samples: Anysamples, bits: int) -> Anysamples:
-    """RGB of Y, Cb, Cr (H, W, 3) in full range with the weights of Rec. 601, as of JPEG."""
+    """RGB from full-range Y, Cb, Cr (H, W, 3) with the weights of Rec. 601, as in JPEG."""
     full, half = (1 << bits) - 1, 1 << (bits - 1)
     y, b, r = (samples[..., k].astype(np.float64) for k in range(3))
     b, r = b - half, r - half

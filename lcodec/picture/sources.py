@@ -1,7 +1,7 @@
-"""What a Pillow image carries: of its ``info``, and of its file what Pillow does not tell.
+"""Metadata of Pillow images: from ``info``, and from the file what Pillow does not report.
 
-What a caller has changed in ``info`` counts, so the file only fills in what Pillow has no place
-for. Nothing here changes an image: asking it for the number of its frames, for one, would.
+Changes made in ``info`` count, so the file only adds what Pillow has no place for. Nothing here
+changes an image; asking it for its number of frames, for instance, would.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from lcodec.picture.metadata import of_info
 
 
 def is_fresh(image: Image.Image) -> bool:
-    """Whether the pixels are still to be read from the image's file, so that the file has them."""
+    """Whether the pixels have not been read yet, so that the file has them."""
     return bool(getattr(image, "tile", None)) and getattr(image, "fp", None) is not None
 
 
 @contextmanager
 def file_of(image: Image.Image) -> Iterator[BinaryIO | None]:
-    """The file of an image, if it is still to be had; its position is kept."""
+    """The file of an image, if still available; its position is restored."""
     stream: Any = getattr(image, "fp", None) or getattr(image, "_fp", None)
     if getattr(stream, "closed", True) is False:
         position = stream.tell()
@@ -59,7 +59,7 @@ def is_as_read(image: Image.Image, stream: BinaryIO) -> bool:
 
 
 def carried_of(image: Image.Image) -> Carried:
-    """What an image carries, loaded or not."""
+    """The metadata of an image, loaded or not."""
     out = of_info(image.info)
     readers = {
         "JPEG": _of_jpeg,
@@ -73,7 +73,7 @@ def carried_of(image: Image.Image) -> Carried:
         reader = readers.get(image.format or "")
         out = reader(image, out) if reader else out
     except (ValueError, OSError):
-        pass  # what is damaged shall not cost the rest
+        pass  # damaged metadata must not affect the rest
     if out.exif is None and "exif" not in image.info:
         out.exif = _of_tags(image)
     out.frames = max(out.frames, _frames(image))
@@ -100,7 +100,7 @@ def _of_png(image: Image.Image, out: Carried) -> Carried:
 def _of_avif(image: Image.Image, out: Carried) -> Carried:
     decoder = getattr(image, "_decoder", None)
     if out.exif and decoder is not None and hasattr(decoder, "get_info"):
-        # Where the file's own rotation is another, Pillow has written EXIF anew.
+        # If the file's own rotation differs, Pillow has rewritten EXIF.
         *_, raw, orientation, _ = decoder.get_info()
         if (orientation_of(out.exif) or 1) == orientation:
             out.exif = raw.removeprefix(EXIF_PREFIX) if raw else None
@@ -138,7 +138,7 @@ def _of_tiff(image: Image.Image, out: Carried) -> Carried:
 def _of_tags(image: Image.Image) -> bytes | None:
     """EXIF data of tags that were set on an image, or parsed from a TIFF file."""
     try:
-        # Of the class, because that of PNG images loads them.
+        # The class method, because that of PNG images loads them.
         tags = Image.Image.getexif(image)
         return from_pillow(tags, DESCRIPTIVE | {ORIENTATION})
     except Exception:  # Pillow raises many kinds on damaged data
@@ -161,5 +161,5 @@ def _frames(image: Image.Image) -> int:
             stream.seek(0)
             with no_pillow_limit():
                 return int(getattr(Image.open(stream, formats=["GIF"]), "n_frames", 1))
-        except Exception:  # of many kinds; the frame that is shown matters, not their number
+        except Exception:  # of many kinds; the number of frames is not essential
             return 1

@@ -1,4 +1,4 @@
-"""TIFF files of every mode here; Pillow cannot write 16-bit colours, nor text that is not ASCII.
+"""Writing TIFF files of every mode; Pillow can write neither 16-bit colours nor non-ASCII text.
 
 Deflate with horizontal differences (TIFF 6.0, section 14), in strips.
 """
@@ -19,7 +19,7 @@ from lcodec.picture.picture import Picture
 _STRIP = 1 << 18  # bytes before compression
 _LARGEST = (1 << 32) - (1 << 24)  # offsets have 32 bits; the rest is for directories
 _STRIP_OFFSETS, _XMP, _ICC = 273, 700, 34675
-# Of EXIF data, what describes the file it came from: the layout of its pixels (those of the
+# EXIF tags that describe the file they came from: the layout of its pixels (those of the
 # thumbnail are in another directory), strips and tiles.
 _LAYOUT = frozenset(
     (
@@ -34,8 +34,8 @@ _LAYOUT = frozenset(
 def write_tiff(stream: BinaryIO, picture: Picture) -> None:
     """Write a picture with its metadata; its EXIF, if any, must be readable.
 
-    Gray with alpha at 16 bits becomes RGB with alpha, because few programs (Pillow not among
-    them) read it otherwise.
+    16-bit gray with alpha is written as RGB with alpha, because few programs (not Pillow) can
+    read it otherwise.
 
     Raises:
         OutputError: too large for the format.
@@ -44,7 +44,7 @@ def write_tiff(stream: BinaryIO, picture: Picture) -> None:
     if samples.shape[2] == 2 and samples.itemsize == 2:
         samples = samples[..., [0, 0, 0, 1]]
     data = picture.metadata
-    # The file takes the byte order of its EXIF: values of no declared type depend on it.
+    # The file uses the byte order of its EXIF: values without a declared type depend on it.
     tree = parsed(data.exif) if data.exif else Tree()
     tree.entries = {tag: entry for tag, entry in tree.entries.items() if tag not in _LAYOUT}
     tree.put(ORIENTATION, SHORT, 1)
@@ -58,7 +58,7 @@ def write_tiff(stream: BinaryIO, picture: Picture) -> None:
     if sum(sizes) > _LARGEST:
         raise OutputError("larger than a TIFF file can be")
     tree.put(279, LONG, *sizes)
-    tree.put(_STRIP_OFFSETS, LONG, *sizes)  # for the length of the directories
+    tree.put(_STRIP_OFFSETS, LONG, *sizes)  # placeholders, for the length of the directories
     start = len(tree.tobytes())
     tree.put(_STRIP_OFFSETS, LONG, *(start + sum(sizes[:k]) for k in range(len(sizes))))
     stream.write(tree.tobytes())

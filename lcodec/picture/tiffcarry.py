@@ -1,4 +1,4 @@
-"""What a page of a TIFF file carries beside its pixels."""
+"""Metadata of a page of a TIFF file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WHITE, _PRIMARIES, _TRANSFER = 318, 319, 301
 
 
 def carried(reader: Reader, page: int = 0) -> Carried:
-    """Profile, EXIF, XMP and texts of a page, every value as the bytes it is stored as.
+    """Profile, EXIF, XMP and texts of a page, every value as its stored bytes.
 
     Raises:
         ValueError: damaged.
@@ -74,7 +74,7 @@ def _add_iptc(out: Carried, data: bytes) -> None:
 
 
 def _lost_colours(tree: Tree) -> list[str]:
-    """Colour figures that have no counterpart, unless they say sRGB."""
+    """Colour figures that have no counterpart, unless they mean sRGB."""
     points = (*_ratios(tree, _WHITE), *_ratios(tree, _PRIMARIES))
     lost = ["primary chromaticities"] if len(points) == 8 and not colour.is_srgb(points) else []
     return [*lost, *(["transfer function"] if _TRANSFER in tree.entries else [])]

@@ -1,8 +1,7 @@
-"""TIFF files: samples as they are stored, through tifffile, and what they mean.
+"""Reading TIFF files: samples as stored, through tifffile, and their meaning.
 
-Pillow misreads or refuses much of what TIFF allows beside the common: planes of 16 bits, gray
-with alpha, WhiteIsZero, signed samples. It is left with what only libtiff knows: JPEG, fax and
-subsampled YCbCr.
+Pillow misreads or refuses many less common layouts: 16-bit planes, gray with alpha, WhiteIsZero,
+signed samples. It is used only for what needs libtiff: JPEG, fax and subsampled YCbCr.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ _LAYOUT = frozenset(
 _OLD_JPEG, _JPEG, _WEBP = 6, 7, 50001
 # None, LZW, JPEG, deflate (twice), PackBits, LZMA, Zstandard.
 _DECODED = frozenset((1, 5, _JPEG, 8, 32946, 32773, 34925, 50000))
-# With libtiff, which Pillow has.
+# Read by Pillow, with its libtiff.
 _FAX, _LOSSY = frozenset((2, 3, 4)), frozenset((_OLD_JPEG, _JPEG, _WEBP))
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCC = 0, 1, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCC: 3}
 _OTHER_SPACES = {4: "transparency mask", 8: "Lab", 9: "Lab", 10: "Lab", 32803: "sensor data"}
 _ASSOCIATED, _UNSPECIFIED = 1, 0
 _MOST_SAMPLES = 16
-_LARGEST_TILE = 1 << 22  # pixels, of a picture that is smaller
+_LARGEST_TILE = 1 << 22  # pixels, if the picture is smaller than the tile
 
-# Its warnings about unusual files are not for our users; those who want them can set a handler.
+# tifffile's warnings about unusual files are not for users; set a handler to see them.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a directory says about the pixels.
+    """The layout of the pixels, as stated by a directory.
 
     Attributes:
         bits: of every sample.
         kind: 1 unsigned, 2 signed.
-        extra: meanings of the samples beyond the colours; None where the file does not say.
+        extra: meanings of the samples beyond the colours; None if the file does not say.
     """
 
     width: int
@@ -69,14 +68,14 @@ class Layout:
 
     @property
     def colours(self) -> int:
-        """Samples that are colours."""
+        """Number of samples that are colours."""
         return _COLOURS[self.photometric]
 
     @property
     def alpha(self) -> int | None:
-        """The sample that is alpha, counted from 0."""
+        """Index of the alpha sample, or None."""
         if self.extra is None:
-            # Of four samples in RGB and two in gray, the last is what everyone takes it for.
+            # The fourth sample in RGB and the second in gray are generally taken for alpha.
             return self.colours if self.samples == self.colours + 1 and self.colours != 4 else None
         found = (k for k, meaning in enumerate(self.extra) if meaning != _UNSPECIFIED)
         at = next(found, None)
@@ -103,7 +102,7 @@ class Tiff:
 
 
 def page_offset(reader: Reader, page: int) -> int:
-    """Where the directory of a page is.
+    """The offset of the directory of a page.
 
     Raises:
         ValueError: there is no such page.
@@ -115,11 +114,11 @@ def page_offset(reader: Reader, page: int) -> int:
 
 
 def layout(reader: Reader, page: int = 0) -> Layout:
-    """What a page says about its pixels.
+    """The layout of the pixels of a page.
 
     Raises:
         ValueError: damaged.
-        InputError: samples of a kind that is not supported.
+        InputError: unsupported samples.
     """
     tree = reader.tree(page_offset(reader, page), _LAYOUT)
     values = {tag: entry.numbers(tree.order) for tag, entry in tree.entries.items()}
@@ -127,7 +126,7 @@ def layout(reader: Reader, page: int = 0) -> Layout:
 
 
 def layout_of_tags(tags: Mapping[int, Any]) -> Layout:
-    """The same of tags, whose values are whole numbers or tuples of them."""
+    """The layout from tags, whose values are whole numbers or tuples of them."""
 
     def numbers(tag: int, *default: int) -> tuple[int, ...]:
         value = tags.get(tag) or default
@@ -139,7 +138,7 @@ def layout_of_tags(tags: Mapping[int, Any]) -> Layout:
     bits, kinds = numbers(_BITS, 1), numbers(_FORMAT, 1)
     _check_kind(photometric, bits, kinds, count)
     if photometric == _CMYK and numbers(_INK_SET, 1)[0] != 1:
-        raise InputError("TIFF with other inks than CMYK: not supported")
+        raise InputError("TIFF with inks other than CMYK: not supported")
     what = Layout(
         width=numbers(_WIDTH, 0)[0],
         height=numbers(_HEIGHT, 0)[0],
@@ -154,7 +153,7 @@ def layout_of_tags(tags: Mapping[int, Any]) -> Layout:
         map=numbers(_COLOUR_MAP),
     )
     if what.associated and photometric not in (_BLACK_IS_ZERO, _RGB):
-        raise InputError("TIFF with colours of such a kind multiplied by alpha: not supported")
+        raise InputError("TIFF with premultiplied alpha in this colour space: not supported")
     return what
 
 
@@ -171,14 +170,14 @@ def _check_kind(
         name = "floating-point" if kinds[0] == 3 else "complex"
         raise InputError(f"{name} samples: not supported")
     if not _COLOURS[photometric] <= count <= _MOST_SAMPLES:
-        raise InputError(f"TIFF with {count} samples a pixel: not supported")
+        raise InputError(f"TIFF with {count} samples per pixel: not supported")
 
 
 def for_pillow(what: Layout) -> bool:
-    """Whether Pillow, with libtiff, reads a page, and reads it right.
+    """Whether a page is one that only Pillow, with libtiff, can read.
 
     Raises:
-        InputError: nobody here does.
+        InputError: no reader here does.
     """
     plain = what.kind == 1 and what.bits == 8 and not what.planar and what.samples == 3
     if what.compression in _FAX and what.bits == 1 and what.samples == 1:
@@ -250,11 +249,11 @@ def _plain(colours: Anysamples, bits: int, what: Layout) -> Anysamples:
 
 
 def _mapped(indices: Anysamples, what: Layout) -> Anysamples:
-    """Colours of a palette; of 8 bits where the file's 16 say no more."""
+    """Colours of a palette, with 8 bits if the file's 16 bits hold no more."""
     if len(what.map) != 3 << what.bits or what.bits > 16:
         raise InputError("TIFF without a usable palette")
     table = np.array(what.map, np.uint16).reshape(3, -1).T
-    if table.max() < 256:  # written by those who forgot to scale
+    if table.max() < 256:  # from writers that did not scale
         table = table.astype(np.uint8)
     elif not (table % 257).any() or not (table % 256).any():
         table = (table >> 8).astype(np.uint8)
@@ -262,10 +261,10 @@ def _mapped(indices: Anysamples, what: Layout) -> Anysamples:
 
 
 def _narrow(samples: Anysamples, bits: int) -> tuple[Anysamples, int]:
-    """Signed and 32-bit samples that unsigned ones of 8 or 16 bits can hold."""
+    """Signed and 32-bit samples as unsigned ones of 8 or 16 bits, if they fit."""
     low, high = int(samples.min()), int(samples.max())
     if low < 0:
-        raise InputError("signed samples, negative ones among them: not supported")
+        raise InputError("negative samples: not supported")
     if high > 65535:
         raise InputError("samples of more than 16 bits: not supported")
     return (samples.astype(np.uint8), 8) if bits <= 8 else (samples.astype(np.uint16), 16)
@@ -280,7 +279,7 @@ def _high_bytes(samples: Anysamples) -> Anysamples:
 
 
 def _stored(stream: BinaryIO, what: Layout, page: int) -> Anysamples:
-    """Samples (H, W, samples) as the file has them."""
+    """Samples (H, W, samples) as stored in the file."""
     import tifffile  # takes a moment
 
     stream.seek(0)
@@ -298,7 +297,7 @@ def _stored(stream: BinaryIO, what: Layout, page: int) -> Anysamples:
 
 
 def _check_segments(page: Any, what: Layout, length: int) -> None:
-    """Refuse strips and tiles that are not there: they would be filled with black."""
+    """Refuse files with missing strips or tiles, which would be filled with black."""
     wide, high = what.width, page.rowsperstrip
     if page.is_tiled:
         wide, high = page.tilewidth, page.tilelength

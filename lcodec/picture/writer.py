@@ -26,7 +26,7 @@ from lcodec.suffixes import WRITE_SUFFIXES
 
 @dataclass(frozen=True)
 class _Format:
-    """How Pillow calls a format, its options (lossless where it can), and what it can hold."""
+    """Pillow's name of a format, its options (lossless if possible), and what it can hold."""
 
     pillow: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class _Format:
     deep: bool = False
     metadata: bool = False
     gray: bool = True
-    own: Callable[[BinaryIO, Picture], None] | None = None  # writer in place of Pillow's
+    own: Callable[[BinaryIO, Picture], None] | None = None  # writer instead of Pillow's
 
 
 def _write_png(stream: BinaryIO, picture: Picture) -> None:
@@ -48,7 +48,7 @@ def _write_png(stream: BinaryIO, picture: Picture) -> None:
 
 
 def _write_portable(stream: BinaryIO, picture: Picture) -> None:
-    """PGM or PPM; the samples as they are, 16-bit ones with the high byte first."""
+    """Write PGM or PPM, 16-bit samples with the high byte first."""
     kind = b"P5" if picture.pixels.ndim == 2 else b"P6"
     full = (1 << picture.bit_depth) - 1
     stream.write(b"%s\n%d %d\n%d\n" % (kind, picture.width, picture.height, full))
@@ -79,7 +79,7 @@ _FORMATS = {
     ".pnm": _PNM,
 }
 
-# A JPEG segment holds 65533 bytes, its name among them.
+# A JPEG segment holds 65533 bytes, including its name.
 _JPEG_EXIF, _JPEG_XMP = 65533 - 6, 65533 - 29
 
 
@@ -94,14 +94,13 @@ def save(
     """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
 
     ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``, as for
-    ``/dev/fd/3`` and its like); ``suffix`` also overrules that of a path, and has to be given with
-    a binary stream in place of one, which errors call by ``name``. All formats are lossless but
-    JPEG (quality 95, 4:4:4) and AVIF (likewise). Returns a note on what the format cannot hold and
-    is therefore lost, if anything.
+    ``/dev/fd/3`` and the like); ``suffix`` also overrides that of a path, and must be given for a
+    binary stream, whose name in errors is ``name``. All formats are lossless except JPEG and AVIF
+    (quality 95, 4:4:4). Returns a note on what is lost because the format cannot hold it, if any.
 
     Raises:
         UsageError: unknown suffix, an array that is not pixels, a colour picture as ``.pgm``,
-            or a terminal as standard output.
+            or standard output is a terminal.
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
@@ -113,12 +112,12 @@ def save(
     wanted = wanted.lower()
     if wanted not in _FORMATS:
         known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"{name}: unknown picture format `{wanted}`, known are: {known}")
+        raise UsageError(f"{name}: unknown picture format `{wanted}`; known formats: {known}")
     if wanted == ".pgm" and whole.channels == 3:
         raise UsageError(f"{name}: a .pgm file holds gray only and the picture has colours")
     Image.preinit()
     if _FORMATS[wanted].pillow not in Image.SAVE:
-        Image.init()  # the rarer ones, which take a while
+        Image.init()  # loads the rarer formats, which takes a while
     if _FORMATS[wanted].pillow not in Image.SAVE:
         raise UsageError(f"{name}: the installed Pillow does not write {wanted} files")
     fitting, lost = _fit(whole, wanted)
@@ -133,7 +132,7 @@ def save(
 
 
 def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
-    """The picture as the format can hold it, and words for what that loses."""
+    """The picture as far as the format can hold it, and descriptions of the losses."""
     target, lost = _FORMATS[suffix], []
     pixels, alpha = picture.pixels, picture.alpha
     if alpha is not None and not target.alpha:
@@ -144,8 +143,8 @@ def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
         lost.append("samples beyond 8 bits")
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
     data, dropped = _fit_metadata(picture.metadata, target)
-    # A file of gray pixels may not have a profile of colours (PNG third edition, 11.3.2.3; ICC.1,
-    # annex B): as colours they mean the same.
+    # A gray file must not have an RGB profile (PNG third edition, 11.3.2.3; ICC.1, annex B):
+    # written as RGB, the pixels mean the same.
     coloured = data.icc is not None and data.icc[16:20] == b"RGB "
     if pixels.ndim == 2 and (coloured or not target.gray):
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
@@ -170,7 +169,7 @@ def _fit_metadata(data: Metadata, target: _Format) -> tuple[Metadata, list[str]]
 
 def _save_stdout(picture: Picture, suffix: str) -> None:
     if sys.stdout.isatty():
-        raise UsageError("standard output is a terminal, a picture is not written to it")
+        raise UsageError("standard output is a terminal: name a file or use a pipe")
     buffer = io.BytesIO()
     _encode(picture, suffix, buffer, "standard output")
     try:
@@ -202,7 +201,7 @@ def _write_pillow(stream: BinaryIO, picture: Picture, kind: str, options: dict[s
     if picture.metadata.exif:
         exif = picture.metadata.exif
         if kind == "AVIF":
-            # Pillow would take it out itself, and write all the rest anew.
+            # Pillow would remove it itself, and rewrite all the rest.
             exif = without_orientation(exif)
         options = options | {"exif": EXIF_PREFIX + exif}
     to_pil(picture).save(stream, format=kind, **options)

@@ -1,6 +1,6 @@
-"""XMP packets: merged, added to, and rid of what is true no more.
+"""XMP packets: merging, adding properties, and removing what no longer applies.
 
-A packet that needs no change stays as it is, byte for byte.
+A packet that needs no change is kept byte for byte.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _NOTE = "http://ns.adobe.com/xmp/note/"
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))([0-9])")
 _END_OF_RDF = re.compile(rb"</(?:[\w.-]+:)?RDF\s*>")
 _MOST = 1 << 24
-# What names further pictures in the same file: gain maps (Adobe, Apple), the container of Ultra HDR
-# and motion photographs.
+# Namespaces about further pictures in the same file: gain maps (Adobe, Apple), the container of
+# Ultra HDR and motion photographs.
 _ELSEWHERE = frozenset(
     (
         "http://ns.adobe.com/hdr-gain-map/1.0/",
@@ -56,22 +56,22 @@ def orientation_of(xmp: bytes) -> int | None:
 
 
 def upright(xmp: bytes) -> bytes:
-    """The same with an orientation of 1 where there is one."""
+    """The same packet with any orientation set to 1."""
     return _ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A packet, and whether it spoke of further pictures in the file."""
+    """A packet, and whether it referred to further pictures in the file."""
 
     xmp: bytes | None
     spoke: bool
 
 
 def without_other_pictures(xmp: bytes) -> Cleaned:
-    """The packet without what it says of gain maps, motion and other pictures of the same file.
+    """The packet without references to gain maps, motion and other pictures in the same file.
 
-    A packet that speaks of them and cannot be parsed is dropped as a whole.
+    A packet that has such references and cannot be parsed is dropped whole.
     """
     if not any(sign in xmp for sign in _SIGNS):
         return Cleaned(xmp, False)
@@ -88,7 +88,7 @@ def without_other_pictures(xmp: bytes) -> Cleaned:
 
 
 def merged(xmp: bytes, extension: bytes) -> bytes | None:
-    """A packet with its extension (XMP part 3, 1.1.3.1) inside; None if that cannot be done."""
+    """A packet with its extension (XMP part 3, 1.1.3.1) merged in; None if that fails."""
     main, other = _parsed(xmp), _parsed(extension)
     homes = _of_rdf(main, "RDF") if main else []
     if main is None or other is None or not homes:
@@ -119,9 +119,9 @@ def extension_id(xmp: bytes) -> bytes | None:
 
 
 def with_properties(xmp: bytes | None, properties: Properties) -> tuple[bytes | None, list[str]]:
-    """A packet that also has those properties, unless it has others of the same names.
+    """Add properties to a packet, unless it has properties of the same names.
 
-    Returns the packet and the names of what could not be added.
+    Returns the packet and the names of those that could not be added.
     """
     wanted = {name: [_clean(value) for value in values] for name, values in properties.items()}
     wanted = {name: values for name, values in wanted.items() if any(values)}
@@ -155,7 +155,7 @@ def _described(properties: Properties) -> bytes:
     prefixes = sorted({name.split(":")[0] for name in properties})
     spaces = "".join(f' xmlns:{prefix}="{PREFIXES[prefix]}"' for prefix in prefixes)
     body = "".join(_property(name, values) for name, values in properties.items())
-    # Declared once more: the packet may call RDF by another prefix.
+    # Declared again: the packet may use another prefix for RDF.
     head = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about=""{spaces}>'
     return f"{head}{body}</rdf:Description>".encode()
 
@@ -172,7 +172,7 @@ def _property(name: str, values: Sequence[str]) -> str:
 
 
 def _clean(value: str) -> str:
-    """Without the characters that XML forbids."""
+    """The value without characters that XML forbids."""
     return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", value).strip()
 
 
@@ -202,7 +202,7 @@ def _names(document: minidom.Document) -> set[tuple[str | None, str]]:
 
 
 def _prune(document: minidom.Document) -> bool:
-    """Take out elements and attributes that speak of other pictures; whether there were any."""
+    """Remove elements and attributes about other pictures; returns whether there were any."""
     found = False
     elements: list[Any] = list(document.getElementsByTagName("*"))
     for element in elements:

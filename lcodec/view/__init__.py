@@ -1,4 +1,4 @@
-"""`.lic` files shown in a browser, from this machine to itself alone.
+"""Showing `.lic` files in a browser, on this machine only.
 
-`album` has the pictures, `server` hands them out, `page` writes the pages around them.
+`album` holds the pictures, `server` serves them, `page` writes the pages around them.
 """

@@ -1,4 +1,4 @@
-"""The files that are looked at: decoded when they are first asked for, one at a time."""
+"""The files being viewed: decoded when first requested, one at a time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ THUMBNAIL = 256
 """Side of thumbnails in pixels."""
 
 KEPT_BYTES = 256 << 20
-"""PNG files of whole pictures that are kept, all together; one is kept whatever its size."""
+"""Most bytes of PNG files of whole pictures kept; one is kept whatever its size."""
 
 
 class Album:
-    """Files by their number, for any number of threads at once."""
+    """Files by number; thread-safe."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Album:
         self._lock = threading.Lock()  # decoding takes all cores already
 
     def read(self, number: int) -> bytes:
-        """A file.
+        """The bytes of a file.
 
         Raises:
             InputError: it cannot be read.
@@ -89,4 +89,4 @@ class Album:
 
 
 Facts = Callable[[Description], list[tuple[str, str]]]
-"""Words on a file, in rows of two."""
+"""A description of a file, in rows of label and text."""

@@ -1,4 +1,4 @@
-"""The pages: a folder, and one picture. Without scripts the pictures are there all the same."""
+"""The pages: a folder, and one picture. The pictures are shown even without scripts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def asset(name: str) -> str:
 
 @cache
 def policy() -> str:
-    """The content security policy: pictures of the server, and the scripts and styles below."""
+    """The content security policy: pictures from the server, and the scripts and styles below."""
 
     def hashed(name: str) -> str:
         digest = hashlib.sha256(asset(name).encode()).digest()
@@ -33,7 +33,7 @@ def policy() -> str:
 
 
 def folder_page(title: str, names: Sequence[str]) -> str:
-    """Thumbnails of all files; a browser asks for those that come into sight."""
+    """Thumbnails of all files; a browser requests those that come into view."""
     items = "".join(
         f'<li><a href="picture/{number}"><img src="thumbnail/{number}" loading="lazy" '
         f'width="256" height="192" alt="no preview"><span>{escape(name)}</span></a></li>\n'
@@ -50,7 +50,7 @@ def picture_page(
     size: tuple[int, int],
     facts: Sequence[tuple[str, str]],
 ) -> str:
-    """One picture, with what is known about its file and the way to the others."""
+    """One picture, with the details of its file and links to the others."""
     rows = "".join(f"<dt>{escape(one)}</dt><dd>{escape(two)}</dd>\n" for one, two in facts)
     ways = []
     for other, word, key in ((number - 1, "Previous", "prev"), (number + 1, "Next", "next")):
@@ -72,7 +72,7 @@ def picture_page(
 
 
 def error_page(title: str, message: str) -> str:
-    """What went wrong with a file."""
+    """A page about an error with a file."""
     words = f"<h1>{escape(title)}</h1><p>{escape(message)}</p>"
     return _page(title, f'<main class="folder">{words}<p><a rel="up" href="../">All</a></p></main>')
 

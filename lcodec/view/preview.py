@@ -12,22 +12,22 @@ from lcodec.region import SCALES
 
 
 def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:
-    """The picture of a ``.lic`` file in 8 bits of sRGB, before grey where it is transparent.
+    """The picture of a ``.lic`` file in 8-bit sRGB, over grey where it is transparent.
 
-    At 1/``scale`` it is a quick preview.
+    With ``scale`` above 1 it is a quick preview at 1/``scale`` of the size.
 
     Raises:
         LcodecError: as `lcodec.decode`.
     """
-    from lcodec.codec import decode  # only now: pages are there before torch is
+    from lcodec.codec import decode  # only now: pages appear before torch is loaded
 
     return on_screen(decode(data, scale=scale, device=device, max_pixels=max_pixels).picture)
 
 
 def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) -> Image.Image:
-    """The same, reduced to at most ``side`` x ``side`` pixels; smaller ones stay as they are.
+    """The same, reduced to at most ``side`` x ``side`` pixels; smaller pictures keep their size.
 
-    Of larger ones a quick preview is decoded, the smallest that is not below that size.
+    For larger ones a quick preview is decoded, the smallest that is not below that size.
     """
     header = container.read_head(io.BytesIO(data), max_pixels=max_pixels).header
     longest = max(header.width, header.height)
@@ -35,7 +35,7 @@ def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) ->
     image = shown(data, scale=scale, device=device, max_pixels=max_pixels)
     sides = header.width, header.height
     size = [max(1, round(length * min(1, side / longest))) for length in sides]
-    # The last pixels of a preview may go on beyond the picture.
+    # The last pixels of a preview may extend beyond the picture.
     box = (0, 0, header.width / scale, header.height / scale)
     return image.resize((size[0], size[1]), Image.Resampling.LANCZOS, box, reducing_gap=3.0)
 

@@ -1,4 +1,4 @@
-"""The server: on the loopback address, for those alone who know the token in its address."""
+"""The server: on the loopback address, only for those who know the token in its address."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _HEADERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves an album until it is shut down; ``address`` is what a browser is to open.
+    """Serves an album until it is shut down; ``address`` is for a browser to open.
 
     Other programs on the machine can reach the port, and pages of other sites can make a browser
-    ask it, so every address begins with a random token, and the host that is asked for must be
-    the loopback one.
+    send requests to it, so every path begins with a random token, and the requested host must be
+    the loopback address.
     """
 
     daemon_threads = True
@@ -56,7 +56,7 @@ class Server(ThreadingHTTPServer):
         return f"http://{HOST}:{self.server_port}/{self.token}/{first}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle is nothing to tell of."""
+        """Ignore browsers that disconnect in the middle of a response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -66,10 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not told of."""
+        """Do not log requests."""
 
     def do_GET(self) -> None:
-        """Hand out a page or a picture, or say that there is none."""
+        """Serve a page or a picture, or answer that there is none."""
         _, token, *rest = self.path.split("/")
         port = self.server.server_port
         known = self.headers.get("Host") in (f"{HOST}:{port}", f"localhost:{port}")

@@ -167,7 +167,7 @@ def test_an_output_is_never_an_input(tmp_path: Path) -> None:
     assert [job.output.name for job in planned.jobs] == ["a.lic.lic", "a.png.lic"]
     planned = plan_list([tmp_path / "b.lic"], tmp_path)
     assert planned.jobs == ()
-    assert "is an input and an output" in (planned.problems[0].error or "")
+    assert "is both an input and an output" in (planned.problems[0].error or "")
 
 
 def test_lists() -> None:

@@ -99,7 +99,7 @@ def test_what_a_process_left_unfinished_is_deleted(make_batch: MakeBatch, tmp_pa
 def test_workers_that_cannot_start_end_the_batch() -> None:
     with (
         Processes(Stub("broken"), 1, 1) as pool,
-        pytest.raises(LcodecError, match="die before they finish anything: exit status 3"),
+        pytest.raises(LcodecError, match="keep dying before they finish anything: exit status 3"),
     ):
         list(pool.run(tasks(100)))
 

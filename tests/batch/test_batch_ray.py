@@ -116,7 +116,7 @@ def test_one_cluster_through_everything(
         with pytest.raises(UsageError, match=r"no node of the Ray cluster has 1 cores, 1 GPUs"):
             Actors(Stub("fine"), Claim(gpus=1), most=1).__enter__()
         with (
-            pytest.raises(LcodecError, match="the actors die before they finish anything"),
+            pytest.raises(LcodecError, match="the actors keep dying before they finish anything"),
             Actors(Stub("broken"), SMALL, most=1) as one,
         ):
             list(one.run(tasks(10)))

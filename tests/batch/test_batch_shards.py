@@ -76,7 +76,7 @@ def test_shards_there_and_back(
     coding = ["batch", "photos-{00..01}.tar", "out", "-q", "30", "-j", "1"]
     assert run([*coding, "--json", "--manifest", "log"]) == 1
     printed = capsys.readouterr()
-    bad = "bad.png: not a picture of a known format, or damaged; left in the shard as it is"
+    bad = "bad.png: not a picture of a known format, or damaged; kept in the shard unchanged"
     assert printed.err.splitlines()[0] == f"lcodec: photos-00.tar: {bad}"
     assert "photos-{00..01}.tar: 2 encoded; 26 pictures; " in printed.err
     first, second = map(json.loads, printed.out.splitlines())
@@ -138,7 +138,7 @@ def test_shards_are_resumed_one_by_one(
     place = good.index(b"LIC\r") + 60
     flipped = good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
     assert reason(flipped) == "damaged)\n"
-    assert "exists, z.txt is not that of its source" in reason(good.replace(b"words", b"WORDS"))
+    assert "exists, z.txt does not match its source" in reason(good.replace(b"words", b"WORDS"))
     assert "exists, not a tar file" in reason(b"something" * 200)
     (shards / "out" / "photos-01.tar").unlink()
     assert run(coding) == 0

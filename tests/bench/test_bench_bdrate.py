@@ -116,7 +116,7 @@ def test_published_curves_are_sound() -> None:
         if entry.ms_ssim is not None:
             assert all(0.7 < value < 1 for value in entry.ms_ssim)
     assert curves["vtm"].ms_ssim is not None
-    with pytest.raises(UsageError, match="unknown curve `nope`, known are: vtm "):
+    with pytest.raises(UsageError, match="unknown curve `nope`; known curves: vtm "):
         published_curve("nope")
 
 

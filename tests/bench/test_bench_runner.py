@@ -125,7 +125,7 @@ def test_bad_requests(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="same file name"):
         run(FakeCodec(), [folder / "a.png", folder], [5])
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match="cannot be created"):
         run(FakeCodec(), folder, [5], keep=tmp_path / "file")
     (folder / "c.png").write_text("damaged")
     with pytest.raises(InputError, match=r"c\.png"):

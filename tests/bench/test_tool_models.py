@@ -64,7 +64,7 @@ def test_the_screen_shows_the_columns_that_fit(width: int, columns: int) -> None
     lines = console.file.getvalue().splitlines()
     (line,) = [line for line in lines if "fast" in line]
     assert line.count("│") == columns + 1 and "…" not in line
-    assert ("columns more" in lines[-1]) == (columns < 13)
+    assert ("more columns" in lines[-1]) == (columns < 13)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")

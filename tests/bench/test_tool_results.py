@@ -45,11 +45,11 @@ def test_speed_and_size_in_words() -> None:
         "encode": {"total": 1.24}, "start": {"total": 3.0, "import torch": 2.0},
         "decode": {"total": 2.0, "synthesis": 1.2, "range coder": 0.799, "alpha": 0.001},
     }  # fmt: skip
-    assert "1.2 s of one core a megapixel to encode, 2.0 s to decode" in results.speed(figures)
+    assert "1.2 s of one core per megapixel to encode, 2.0 s to decode" in results.speed(figures)
     assert "(A B with AVX2, quality 75)" in results.speed(figures)
     assert "1.5 times as long as importing torch" in results.speed(figures)
     told = results.stages(figures)
-    assert told.startswith("Of the time to decode, synthesis 60 %, range coder 40 % (A B")
+    assert told.startswith("Decoding time: synthesis 60 %, range coder 40 % (A B")
     assert "alpha" not in told and "3.8 times" in " ".join(told.split())
     size = results.size({"installed": 1.06e9, "installed_with_cuda": 5.55e9})
     assert "1.1 GB installed without CUDA, 5.5 GB with it" in size

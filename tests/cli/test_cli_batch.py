@@ -198,7 +198,7 @@ def test_list_on_standard_input(folder: Path, tmp_path: Path) -> None:
         (["--decode", "--model", "x"], 2, "`--model` is for encoding"),
         (["--decode", "--format", "gif"], 2, "unknown picture format `.gif`"),
         (["--format", "png"], 2, "`--format` needs `--decode`"),
-        (["-0"], 2, "`--null` needs `-`"),
+        (["-0"], 2, "`--null` needs SRC `-`"),
         (["--base", "x"], 2, "`--base` is for files"),
         (["-j", "0"], 2, "--jobs"),
         (["--model", "none"], 6, "model `none`: not found"),

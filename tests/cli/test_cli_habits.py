@@ -170,7 +170,7 @@ def test_an_input_is_never_an_output(screen: Screen) -> None:
         (screen.folder / name).write_bytes(data)
     told = screen("lcodec decode -f d d.png c.lic -o .")
     assert screen.status == 2
-    assert "lcodec: d.png: is an input and an output\n" in told
+    assert "lcodec: d.png: is both an input and an output\n" in told
     assert (screen.folder / "d.png").read_bytes() == data
 
 

@@ -32,7 +32,7 @@ def test_text(tmp_path: Path, capsys: Capture) -> None:
     assert facts["other"] == f"{size - 48} bytes overhead, 0 metadata"
     assert facts["tiles"] == "4 of up to 1024x1024 pixels"
     assert facts["model"] == f"GroupedMixer (gmix), id {MODEL_ID.hex()}, arithmetic profile 1"
-    assert facts["weights"] == "not at hand, and not of a model that this version knows"
+    assert facts["weights"] == "not at hand, and of no model that this version knows"
 
 
 def test_weights_at_hand_that_were_never_released(

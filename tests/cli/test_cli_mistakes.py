@@ -121,7 +121,7 @@ def test_batch_that_goes_the_other_way(tmp_path: Path, capsys: pytest.CaptureFix
     folder = str(tmp_path / "folder")
     assert run(["batch", folder, str(tmp_path / "out")]) == 9
     assert capsys.readouterr().err.endswith(
-        "nothing found to encode; `--decode` is for its .lic files\n"
+        "nothing found to encode; `--decode` decodes its .lic files\n"
     )
     (tmp_path / "folder" / "sound.lic").unlink()
     Image.new("L", (8, 8)).save(tmp_path / "folder" / "a.png")

@@ -89,15 +89,15 @@ def test_strips_of_several(tmp_path: Path, tiny_model: Path, capsys: Capture) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["decode", "a.lic", "--format", "npy"], "with `--strips` only"),
-        (["decode", "a.lic", "b.npy"], "with `--strips` only"),
+        (["decode", "a.lic", "--format", "npy"], "only be written with `--strips`"),
+        (["decode", "a.lic", "b.npy"], "only be written with `--strips`"),
         (["decode", "a.lic", "--format", "webp", "--strips"], "cannot be written by rows"),
         (["decode", "-", "b.png", "--strips"], "standard streams"),
-        (["decode", "a.lic", "--strips", "--salvage"], "excludes"),
-        (["decode", "a.lic", "--region", "0,0,1x1", "--salvage"], "excludes"),
+        (["decode", "a.lic", "--strips", "--salvage"], "cannot be combined"),
+        (["decode", "a.lic", "--region", "0,0,1x1", "--salvage"], "no `--region` and no `--scale`"),
         (["encode", "b.png", "-", "--strips"], "standard streams"),
-        (["encode", "b.png", "--strips", "-e", "1"], "excludes"),
-        (["encode", "b.png", "b.npy"], "a .lic file is written"),
+        (["encode", "b.png", "--strips", "-e", "1"], "cannot be combined"),
+        (["encode", "b.png", "b.npy"], "the output is a .lic file"),
     ],
 )
 def test_what_does_not_go_together(

@@ -192,7 +192,7 @@ def test_an_entropy_model_from_elsewhere(base: list[str], tmp_path: Path, capsys
     assert run([*base, *words, "memplusplus"]) == 2
     assert "groupedmixer has nothing for --model memplusplus" in capsys.readouterr().err
     assert run([*base, "--start", start, "--entropy", str(tmp_path)]) == 3
-    assert "not the folder of a run or of a released model" in capsys.readouterr().err
+    assert "not the folder of a run or a released model" in capsys.readouterr().err
 
 
 def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:
@@ -203,7 +203,7 @@ def test_reports(base: list[str], tmp_path: Path, capsys: Capture) -> None:
         {"step": 7, "loss": 2.5},
     ]
     assert printed.err.splitlines() == [
-        "lcodec: warning: 2 steps up to 5 not finite: changed nothing",
+        "lcodec: warning: 2 steps up to 5 not finite: skipped",
         f"{tmp_path / 'run'}: 7 steps, 1 skipped, loss 2.5432",
         f"next: lcodec weights export {tmp_path / 'run'} run --transforms run-transforms",
     ]

@@ -287,7 +287,7 @@ def test_the_commands(tiny_model: Path, tmp_path: Path) -> None:
         refused = decode("a.lic", "d.png", *options)
         assert refused.status == 2 and words in refused.error_line
     refused = decode("a.lic", "d.png", "--scale", "1/2", "--salvage")
-    assert refused.status == 2 and "excludes" in refused.error_line
+    assert refused.status == 2 and "no `--region`" in refused.error_line
     refused = decode("b.png", "d.png", "--scale", "1/2")
     assert refused.status == 4 and "a PNG picture" in refused.error_line
     refused = decode("a.lic", "d.png", "--region", "0,0,20x20", "--max-pixels", "399")

@@ -59,7 +59,7 @@ def test_installed_and_removed(data: Path, capsys: Capture) -> None:
     assert installed(data) == set()
     assert (data / "applications" / "other.desktop").exists()
     assert run(["desktop", "remove", "--data", str(data)]) == 0
-    assert "there is nothing of lcodec" in capsys.readouterr().err
+    assert "nothing of lcodec is installed here" in capsys.readouterr().err
 
 
 def test_where_the_users_data_is(
@@ -70,7 +70,7 @@ def test_where_the_users_data_is(
     assert run(["desktop", "install", "--quiet"]) == 0
     assert len(installed(tmp_path)) == 5
     assert capsys.readouterr().err.splitlines() == [
-        f"lcodec: warning: there is no `{tool}`, so the desktop may not notice at once"
+        f"lcodec: warning: `{tool}` is not installed, so the desktop may not notice at once"
         for tool in ("update-mime-database", "update-desktop-database")
     ]
     monkeypatch.setenv("XDG_DATA_HOME", "")

@@ -58,7 +58,7 @@ def test_existing_file_needs_overwrite(tmp_path: Path) -> None:
 
 
 def test_unknown_suffix_and_bad_arrays(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"`\.xyz`, known are: \.avif \.bmp"):
+    with pytest.raises(UsageError, match=r"`\.xyz`; known formats: \.avif \.bmp"):
         save(RGB, tmp_path / "a.xyz")
     with pytest.raises(UsageError, match="unknown picture format"):
         save(RGB, tmp_path / "a")

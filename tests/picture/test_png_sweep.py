@@ -85,7 +85,7 @@ def test_transparent_colour_of_16_bits_that_nobody_knows_any_more() -> None:
     image.putpixel((8, 1), (1, 2, 3))
     picture = from_pil(image)
     assert picture.alpha is not None and picture.alpha[0, 0] == 0
-    assert picture.notes == ("transparent colour of 16 bits known by 8 of them",)
+    assert picture.notes == ("16-bit transparent colour matched by its high 8 bits",)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

@@ -102,7 +102,7 @@ def test_outputs_are_checked_beforehand(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     check_output(str(tmp_path / "fifo"), force=False)
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
-    with pytest.raises(OutputError, match="link to a file that is not there"):
+    with pytest.raises(OutputError, match="link to a missing file"):
         check_output(str(tmp_path / "link"), force=False)
     check_output(str(tmp_path / "link"), force=True)
 

@@ -164,7 +164,7 @@ def test_command_until_it_is_interrupted(folder: Path) -> None:
     _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     assert err.splitlines() == [
-        "4 files shown at 127.0.0.1, for this machine alone; Ctrl-C ends it",
+        "4 files shown at 127.0.0.1, for this machine only; Ctrl-C ends it",
         "ended",
     ]
 
@@ -198,10 +198,10 @@ def test_in_the_viewer_of_the_system(
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["-"], 2, "not standard input"),
+        (["-"], 2, "standard input cannot"),
         (["nowhere.lic"], 3, "no such file or folder"),
         (["a.png", "--browser"], 4, "not a .lic file but a PNG picture"),
-        (["empty", "--browser"], 3, "there are no .lic files"),
+        (["empty", "--browser"], 3, "contains no .lic files"),
     ],
 )
 def test_mistakes(

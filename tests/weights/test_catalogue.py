@@ -66,7 +66,7 @@ def test_the_tool_leaves_a_whole_catalogue_as_it_is() -> None:
 def test_the_tool_refuses_an_id_with_other_files() -> None:
     first, *others = read_catalogue()
     changed = Released(first.model_id, first.name, 1, first.version, first.commit, first.files[1:])
-    with pytest.raises(ValueError, match="other files"):
+    with pytest.raises(ValueError, match="differ from those"):
         tool.completed((changed, *others))
 
 

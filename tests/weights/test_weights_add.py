@@ -381,7 +381,7 @@ def test_what_was_released_is_listed(history: TinyHistory, data: Path, capsys: C
         (["{empty}", "--git", "HEAD"], 6, "no commit HEAD there"),
         (["{clone}", "--git", "--help"], 6, "no commit --help there"),
         (["{clone}", "--model", "serial"], 6, "no model `serial` there"),
-        (["{id}", "--model", "groupedmixer"], 2, "excludes"),
+        (["{id}", "--model", "groupedmixer"], 2, "do not apply"),
         (["http://127.0.0.1:1"], 6, "by its id: `--model ID`"),
     ],
 )

@@ -1,6 +1,6 @@
-"""Reports as HTML: one file each that needs no network and no other file.
+"""Reports as HTML: each a single file that needs no network and no other files.
 
-Needs jinja2, of the extra ``lcodec[bench]``.
+Needs jinja2, in the extra ``lcodec[bench]``.
 """
 
 from lcodec.bench.html.pages import bench_page, compare_page, nearest_level

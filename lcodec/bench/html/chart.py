@@ -18,7 +18,7 @@ _STEPS = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True)
 class Tick:
-    """A grid line: its place along the axis in the drawing, and its label."""
+    """A grid line: its position along the axis in the drawing, and its label."""
 
     place: float
     label: str
@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Point:
-    """A setting of a codec: its place in the drawing, and its figures in words."""
+    """A setting of a codec: its position in the drawing, and its figures as text."""
 
     x: float
     y: float
@@ -35,9 +35,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One codec; points beyond the axes are there too, and have to be clipped.
+    """One codec; includes points beyond the axes, which must be clipped.
 
-    ``number`` is its place among all curves, for a colour that is the same in every drawing.
+    ``number`` is its index among all curves, so that its colour is the same in every drawing.
     """
 
     number: int
@@ -99,7 +99,7 @@ def rd_chart(curves: Sequence[Curve], metric: Metric) -> Chart | None:
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers between two ends, some six of them, and how they are written."""
+    """About six round numbers between two ends, and their labels."""
     rough = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(n for n in _STEPS if n * power >= rough)

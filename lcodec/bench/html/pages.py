@@ -1,4 +1,4 @@
-"""Whole pages out of the templates beside this module."""
+"""Rendering whole pages from the templates next to this module."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.bench.summary import Summary
 
 DRAWN = ("vtm", "mlic++", "elic", "bpg", "avif420_s6", "webp", "jpeg420")
-"""Published curves drawn beside that of a benchmark on the Kodak pictures."""
+"""Published curves drawn next to that of a benchmark on the Kodak pictures."""
 
 _FOLDER = "templates"
 _SCRIPTS = ("tables.js", "viewer.js")
 
 
 def compare_page(comparison: PictureComparison, scene: Scene) -> str:
-    """A page about pictures and their reference; ``scene`` shows them, the reference first.
+    """A page comparing pictures with a reference; ``scene`` shows them, the reference first.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -63,7 +63,7 @@ def bench_page(
 
 
 def worst_rows(result: BenchResult, quality: int, count: int = 10) -> list[PictureResult]:
-    """At most ``count`` results of one quality level, the lowest PSNR first."""
+    """At most ``count`` results of one quality level, lowest PSNR first."""
     rows = [row for row in result.results if row.quality == quality]
     return sorted(rows, key=lambda row: row.psnr)[:count]
 
@@ -75,7 +75,7 @@ def nearest_level(levels: Sequence[int], wanted: int) -> int:
 
 def _render(template: str, **context: Any) -> str:
     text = _environment().get_template(template).render(**context)
-    # File names may hold bytes that are no text.
+    # File names may contain undecodable bytes.
     return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -107,9 +107,9 @@ def _text(name: str) -> str:
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Content security policy: the page's own scripts and embedded pictures, and nothing else.
+    """Content security policy that allows only the page's own scripts and embedded pictures.
 
-    Even text that got past the escaping could neither run nor load anything.
+    Even text that escaped the escaping could neither run nor load anything.
     """
     digests = (hashlib.sha256(script.encode("utf-8")).digest() for script in scripts)
     hashes = " ".join(f"'sha256-{base64.b64encode(d).decode('ascii')}'" for d in digests)

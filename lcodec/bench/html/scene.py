@@ -1,4 +1,4 @@
-"""Pictures side by side for a report: what of them is embedded, and where to look first."""
+"""Pictures side by side in a report: what is embedded, and where to look first."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lcodec.metrics.msssim import PEAK
 from lcodec.picture import Picture
 
 BUDGET = 10_000_000
-"""Pixels that a report embeds at most, all pictures together; lossless, that is some 20 MB."""
+"""Most pixels that a report embeds, over all pictures; losslessly, that is some 20 MB."""
 
 PLACES = 12
-"""Regions offered at most, of all pictures together."""
+"""Most regions offered, over all pictures."""
 
-_EACH = 6  # of one picture
+_EACH = 6  # for one picture
 
 _OVERVIEW = 500_000  # pixels of a picture that is too large to be embedded whole
 _CROP = 512  # side of its crops
@@ -37,7 +37,7 @@ class Pane:
 
 @dataclass(frozen=True)
 class View:
-    """A part of all pictures: one image a pane, of which a pixel stands for reduction squared."""
+    """A part of all pictures: an image per pane, with one pixel per reduction x reduction."""
 
     region: Region
     reduction: int
@@ -46,9 +46,9 @@ class View:
 
 @dataclass(frozen=True)
 class Place:
-    """A region worth looking at, and the numbers of the view and of the pane that show it best.
+    """A region worth looking at, with the numbers of the view and pane that show it best.
 
-    ``pane`` is that of the picture which is worst there; the reference for the whole picture.
+    ``pane`` is that of the picture that is worst there; for the whole picture, the reference.
     """
 
     region: Region
@@ -60,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Scene:
-    """Pictures of one size, the first of them the reference. ``note``: what is left out, if any."""
+    """Pictures of one size, the reference first. ``note`` says what is left out, if anything."""
 
     title: str
     width: int
@@ -72,9 +72,9 @@ class Scene:
 
 
 def make_scene(title: str, panes: Sequence[tuple[Pane, Picture]], *, budget: int = BUDGET) -> Scene:
-    """Choose what to show of pictures of one size, the first of them the reference.
+    """Choose what to show of pictures of one size, the reference first.
 
-    They are taken whole if all of them together have at most ``budget`` pixels; if not, reduced,
+    They are embedded whole if they have at most ``budget`` pixels in total; otherwise reduced,
     with exact crops of the regions that differ most.
 
     Raises:
@@ -117,9 +117,9 @@ def _view(pictures: Sequence[Picture], region: Region, reduction: int = 1) -> Vi
 def _worst(
     cells: Sequence[Cells], width: int, height: int, side: int, count: int
 ) -> list[WorstRegion]:
-    """The worst regions of each picture, picture by picture; ``count`` of all together.
+    """The worst regions of each picture, picture by picture, ``count`` in total.
 
-    Every picture has its own, or the worst picture would choose for the others what is looked at.
+    Every picture gets its own; otherwise the worst picture would determine all of them.
     """
     each = max(1, min(_EACH, count // len(cells)))
     found = []

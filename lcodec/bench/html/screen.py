@@ -1,4 +1,4 @@
-"""Pictures as a browser shows them: 8 bits, sRGB, opaque, embedded without loss."""
+"""Pictures as a browser shows them: 8 bits, sRGB, opaque, embedded losslessly."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lcodec.picture.convert import reduced_to_bytes
 GREY = (128, 128, 128)
 """Seen through transparent parts."""
 
-_WEBP_SIDE = 16383  # longest side of that format
+_WEBP_SIDE = 16383  # longest side in WebP
 
 
 def on_screen(picture: Picture, region: Region | None = None, reduction: int = 1) -> Image.Image:
     """An RGB image of a picture or of a region of it, upright, without alpha.
 
-    16 bits are rounded to 8, colours of another profile become sRGB, alpha is blended with grey.
-    ``reduction`` n makes one pixel, the mean, of each square of n x n.
+    16 bits are rounded to 8, colours with a profile become sRGB, alpha is blended with grey.
+    ``reduction`` n averages each square of n x n pixels to one.
     """
     part = picture if region is None else cropped(picture, region)
     image = Image.fromarray(reduced_to_bytes(part.pixels))
@@ -44,7 +44,7 @@ def cropped(picture: Picture, region: Region) -> Picture:
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The colours of an image in sRGB; as they are if the profile is sRGB or of no use."""
+    """The image converted to sRGB; unchanged if the profile is sRGB or unusable."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" not in ImageCms.getProfileDescription(own).lower():
@@ -59,7 +59,7 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def data_uri(image: Image.Image) -> str:
-    """A lossless WebP file of an RGB image (PNG if a side is too long for WebP) as a data URI."""
+    """A data URI of an RGB image as lossless WebP, or as PNG if a side is too long for WebP."""
     webp = max(image.size) <= _WEBP_SIDE
     stream = io.BytesIO()
     if webp:

@@ -1,4 +1,4 @@
-"""The pictures that a benchmark does worst on, kept while it runs."""
+"""The worst pictures of a benchmark, collected while it runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from lcodec.picture import Picture, Samples
 class WorstPictures:
     """Scenes of the ``count`` pictures with the lowest PSNR at one quality; see `observe`.
 
-    Only what a report embeds is kept, `BUDGET` pixels of all of them together, however large the
-    pictures are.
+    Only what a report embeds is kept, `BUDGET` pixels in total, however large the pictures are.
     """
 
     def __init__(self, quality: int, count: int) -> None:
@@ -23,11 +22,11 @@ class WorstPictures:
 
     @property
     def scenes(self) -> list[Scene]:
-        """The worst picture first; original and decoded picture in each."""
+        """Scenes of an original and its decoded picture, the worst first."""
         return [scene for _, scene in self._kept]
 
     def observe(self, row: PictureResult, picture: Picture, decoded: Samples) -> None:
-        """Look at one decoded picture; of other qualities nothing is kept."""
+        """Take one decoded picture into account; other qualities are ignored."""
         if row.quality != self.quality or not self._count:
             return
         if len(self._kept) == self._count and row.psnr >= self._kept[-1][0]:
