@@ -16,6 +16,7 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import Section, TilePayload
 from lcodec.errors import FormatError, UnsupportedError
+from lcodec.metrics.distortion import psnr
 from lcodec.picture import Metadata, Picture
 from tests.cli.command import lcodec as command
 from tests.container.samples import small, with_alpha
@@ -115,10 +116,48 @@ def test_tiles_cut_out(codec: Codec, data: bytes, lost: list[int]) -> None:
 
 def test_a_truncated_download(codec: Codec, data: bytes) -> None:
     places = tiles_of(data)
-    for size in (places[0][0] + 1, places[5][0], places[5][1] - 1, len(data) - 1):
+    for size in (places[0][0] + 1, places[5][0], places[5][1] - 9, len(data) - 1):
         complete = sum(end <= size for _, end in places)
-        found = check(codec, data, data[:size], list(range(complete, ROWS * COLUMNS)))
+        cut = lcodec.salvage(data[:size], codec=codec).partial
+        assert list(cut) == ([complete] if size == places[5][1] - 9 else [])
+        found = check(codec, data, data[:size], list(range(complete + len(cut), ROWS * COLUMNS)))
         assert found.faults
+
+
+def test_a_picture_of_one_tile_arrives_by_and_by(tiny_model: Path) -> None:
+    codec = Codec(device="cpu")
+    data = codec.encode(picture(180, 200, 3), 70)
+    whole = codec.decode(data).pixels
+    start, end = tiles_of(data)[0]
+    shares, errors = [], []
+    for size in np.linspace(start + 1, end - 9, 12).astype(int):
+        found = lcodec.salvage(data[:size], codec=codec)
+        if found.lost:
+            assert found.lost == (0,) and not found.partial and not shares
+            continue
+        shares.append(found.partial[0])
+        box = {"index": 0, "left": 0, "top": 0, "width": 200, "height": 180}
+        assert found.partial_boxes == [{**box, "arrived": shares[-1]}]
+        assert any("% of its latents have arrived" in fault for fault in found.faults)
+        errors.append(psnr(whole, found.decoded.pixels))
+    assert len(shares) > 8 and shares == sorted(shares) and shares[0] < 0.2 < 0.8 < shares[-1]
+    assert np.corrcoef(shares, errors)[0, 1] > 0.8
+    # All symbols are there, and their checksum; that of the section is not.
+    found = lcodec.salvage(data[: end - 1], codec=codec)
+    assert np.array_equal(found.decoded.pixels, whole) and not found.partial and not found.lost
+
+
+def test_a_cut_tile_whose_number_or_streams_are_not_known_is_lost(
+    codec: Codec, data: bytes
+) -> None:
+    places = tiles_of(data)
+    start, end = places[6]
+    # The tile before it is damaged together with its length.
+    damaged = bytearray(data[: end - 1])
+    damaged[places[5][0] + 1 : places[5][1] - 2] = bytes(places[5][1] - places[5][0] - 3)
+    assert 6 in check(codec, data, bytes(damaged), [5, *range(6, 12)]).lost
+    # Cut off in the hyper stream.
+    assert not check(codec, data, data[: start + 12], list(range(6, 12))).partial
 
 
 def test_wrong_symbols_count_as_lost(codec: Codec, data: bytes) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lcodec.coding import (
     BitCounter,
+    CutPort,
     DecodePort,
     EncodePort,
     SymbolDecoder,
@@ -99,3 +100,32 @@ def test_checksum_refuses_what_16_bits_cannot_tell_apart(value: int) -> None:
         symbol_checksum([np.array([value])])
     with pytest.raises(TypeError, match="integers"):
         symbol_checksum([np.array([0.5])])
+
+
+def test_of_a_stream_that_is_cut_off_whole_groups_are_left() -> None:
+    """Wherever the cut is: first groups as they were, then the nearest to the mean."""
+    groups = known_groups()
+    encoder = SymbolEncoder()
+    coding_loop(EncodePort(encoder, groups))
+    data = encoder.finish()
+    counts = set()
+    for size in range(0, len(data) + 4, 4):
+        port = CutPort(SymbolDecoder(data[:size]))
+        decoded = coding_loop(port)
+        assert port.asked == sum(group.size for group in groups)
+        count = 0
+        while count < len(groups) and np.array_equal(decoded[count], groups[count]):
+            count += 1
+        sizes = [sum(group.size for group in groups[:n]) for n in range(count + 1)]
+        assert port.arrived in sizes, "what counts as arrived is what was put in"
+        counts.add(port.arrived)
+        if port.arrived == 0:
+            assert (decoded[0] == 0).all()
+    assert {0, 12, 24} <= counts
+
+
+def test_the_likeliest_symbols_are_in_range() -> None:
+    port = CutPort(SymbolDecoder(b""))
+    mean = np.array([-(1 << 30), -25, -8, 7, 8, 1 << 30], np.int32)
+    symbols = port.exchange(0, mean, np.zeros(6, np.int32))
+    assert symbols.tolist() == [-32767, -2, 0, 0, 1, 32767]
