@@ -23,7 +23,7 @@ class Worth:
     perceived: float
 
     def bits(self, pixels: int, error: float, distance: float | None) -> float:
-        """Bits that the distortion of ``pixels`` is worth; ``distance`` may be None if not needed."""
+        """Bits that the distortion of ``pixels`` is worth; ``distance`` is None if not needed."""
         seen = self.perceived * distance if self.perceived and distance is not None else 0.0
         return pixels * (self.error * error + seen)
 
