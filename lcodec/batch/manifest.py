@@ -24,7 +24,8 @@ class Manifest:
     """A manifest that is being continued, or begun if there is none yet.
 
     What an earlier run wrote is read first, to tell which outputs are known. Of several lines for
-    one output the last one counts. Every line goes to the file at once and in one piece.
+    one output the last one that tells of its making counts: a refusal or a failure leaves it as it
+    was. Every line goes to the file at once and in one piece.
 
     Damaged lines tell nothing; ``notes`` has a word on them. What a kill or a power cut left
     behind the last line is taken off when writing begins.
@@ -38,6 +39,7 @@ class Manifest:
         """
         self.path = path
         self._known: dict[str, Record] = {}
+        self._failed: set[str] = set()  # outputs whose last line says so
         self._cut: int | None = None  # where a line begins that was cut off
         self._damaged = 0
         self._stream: BinaryIO | None = None
@@ -80,10 +82,15 @@ class Manifest:
         output = record.get("output")
         if output is None:
             return
-        if record["status"] in (Status.DONE, Status.SKIPPED):
-            self._known[_key(output)] = record
-        else:
-            self._known.pop(_key(output), None)
+        key = _key(output)
+        self._failed.discard(key)
+        match record["status"]:
+            case Status.DONE:
+                self._known[key] = record
+            case Status.SKIPPED:
+                self._known.setdefault(key, record)  # it tells less than that of the making
+            case _:
+                self._failed.add(key)
 
     def known(self, output: Location) -> Record | None:
         """The record of an output that is finished as far as the manifest knows."""
@@ -96,19 +103,23 @@ class Manifest:
         return None if all(value is None for value in told) else Stamp(*told)
 
     def write(self, outcome: Outcome) -> None:
-        """Append a line, except for what was finished before and is known.
+        """Append a line, except for what was finished before and is known so by its last line.
 
         Raises:
             OutputError: it cannot be written.
         """
-        finished_before = outcome.status is Status.SKIPPED
-        if finished_before and outcome.output is not None and self.known(outcome.output):
+        if outcome.status is Status.SKIPPED and self._says_finished(outcome.output):
             return
         assert self._stream is not None, "the manifest was opened for reading"
         try:
             self._stream.write(json.dumps(outcome.to_dict()).encode("ascii") + b"\n")
         except OSError as error:
             raise self._not_written(error) from error
+
+    def _says_finished(self, output: Location | None) -> bool:
+        if output is None:
+            return False
+        return self.known(output) is not None and _key(output) not in self._failed
 
     def _open(self) -> None:
         try:
