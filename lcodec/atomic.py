@@ -24,7 +24,7 @@ except ImportError:  # Windows
     fcntl = None
 
 STALE_SECONDS = 60
-_TEMPORARY = re.compile(r"\.lcodec-[0-9a-f-]+\.tmp")
+_TEMPORARY = re.compile(r"\.lcodec-(?:([0-9a-f]+)-)?[0-9a-f]+\.tmp")
 
 _unfinished: set[Path] = set()
 """Temporary files that exist or are about to."""
@@ -41,13 +41,6 @@ def token() -> str:
 def use_token(text: str) -> None:
     """Set this process's token, so that another process knows it."""
     _tokens[os.getpid()] = text
-
-
-def delete_left_behind(folder: Path, token: str) -> None:
-    """Delete the temporary files that a process with that `token` left in a folder when it died."""
-    for path in folder.glob(f".lcodec-{token}-*.tmp"):
-        with contextlib.suppress(OSError):
-            path.unlink()
 
 
 @contextmanager
@@ -157,21 +150,28 @@ def _hold(descriptor: int) -> bool:
     return True
 
 
-def delete_stale(folder: str | os.PathLike[str]) -> int:
+def delete_stale(folder: str | os.PathLike[str], dead: str | None = None) -> int:
     """Delete the temporary files in a folder whose process is gone, and count them.
 
-    A process that is killed leaves its file behind; one that is still writing holds a lock on it.
+    A process that is killed leaves its files behind. ``dead`` is the `token` of one that has been
+    seen to end: its files go at once, and no others. Without it the files themselves have to tell:
+    what is still written to is locked or young.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [entry.path for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+            found = [(e.path, match) for e in entries if (match := _TEMPORARY.fullmatch(e.name))]
     except OSError:
         return 0
-    return sum(_delete_if_stale(path) for path in found)
+    if dead is None:
+        return sum(_delete_if_stale(path) for path, _ in found)
+    return sum(_delete_if_stale(path, known=True) for path, match in found if match[1] == dead)
 
 
-def _delete_if_stale(path: str) -> bool:
+def _delete_if_stale(path: str, *, known: bool = False) -> bool:
     try:
+        if known:
+            os.unlink(path)
+            return True
         # A file not locked yet, or complete but not renamed yet, is young.
         if time.time() - os.lstat(path).st_mtime < STALE_SECONDS:
             return False
@@ -201,6 +201,7 @@ def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     try:
         _refuse_if_stopped()
         with path.open("xb+") as stream:
+            _hold(stream.fileno())
             yield stream, path
     finally:
         _delete(path)

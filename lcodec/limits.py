@@ -87,6 +87,8 @@ class DecoderLimits:
         tiles: of the picture.
         sections: ancillary sections.
         metadata: bytes of all ancillary sections together.
+        unpacked: bytes that a section of packed metadata unpacks to; the format has no more than
+            the default.
         memory: bytes beyond the networks, by `decoding_memory`.
         work: multiply-accumulates, by `decoding_work`.
         waste: work, as a multiple of that of a large square picture of as many pixels; the work
@@ -101,6 +103,7 @@ class DecoderLimits:
     tiles: int = 1 << 16
     sections: int = 1 << 10
     metadata: int = 1 << 26
+    unpacked: int = 1 << 24
     memory: int = 6 << 30
     work: int = 10**14
     waste: int = 8
@@ -167,6 +170,13 @@ class DecoderLimits:
         """Reject a picture of which a row of tiles is beyond a limit; raises as `check`."""
         strip = replace(header, height=min(header.height, header.tile_edge))
         self.check_part(strip, strip.pixels, what="strip")
+
+    def check_unpacked(self, size: int) -> None:
+        """Refuse metadata that unpacks to ``size`` bytes; raises as `check`."""
+        if size > self.unpacked:
+            raise InputError(
+                f"metadata that unpacks to {size} bytes is over the limit of {self.unpacked}"
+            )
 
     def _check_cost(self, header: Header, name: str, scale: int) -> None:
         work = decoding_work(header)

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.atomic import atomic_write, delete_stale, delete_unfinished, descriptor_of
+from lcodec.atomic import (
+    atomic_write,
+    delete_stale,
+    delete_unfinished,
+    descriptor_of,
+    scratch_file,
+    token,
+)
+from lcodec.batch.location import tidy
 from lcodec.errors import OutputError
 
 
@@ -275,6 +283,30 @@ def test_stale_temporaries_are_deleted_and_those_of_writers_are_not(tmp_path: Pa
     young = ".lcodec-0123456789abcdef.tmp"
     assert names(tmp_path) == sorted([young, ".lcodec-notes.tmp", "x.tmp", "b.lic"])
     assert delete_stale(tmp_path / "none") == 0
+
+
+def test_temporaries_of_a_process_that_was_seen_to_end_go_at_once(tmp_path: Path) -> None:
+    mine, other = f".lcodec-{token()}-0123.tmp", ".lcodec-0123456789ab-0123.tmp"
+    for name in (mine, other, ".lcodec-0123.tmp", f"lcodec-{token()}-0123.tmp"):
+        (tmp_path / name).touch()
+    assert delete_stale(tmp_path, dead="") == 0  # an actor that never told its own
+    assert delete_stale(tmp_path, dead=token()) == 1
+    assert mine not in names(tmp_path) and len(names(tmp_path)) == 3
+
+
+def test_files_on_their_way_to_a_store_are_temporaries_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    output = tmp_path / "out" / "a.lic"  # its folder is not there
+    with scratch_file() as (_, path):
+        os.utime(path, (1, 1))
+        assert tidy([output]) == 0 or sys.platform == "win32"
+    for dead in (None, token()):
+        path.touch()
+        os.utime(path, (1, 1))
+        assert tidy([output], dead) == 1
+    assert names(tmp_path) == []
 
 
 def test_what_never_ended_can_be_deleted(tmp_path: Path) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
-from lcodec.atomic import delete_stale
 from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
@@ -15,12 +13,6 @@ from lcodec.batch.work import SMALL_PIXELS, TOGETHER, Bundle, Failed, Made, Task
 from lcodec.errors import OutputError
 
 OnOutcome = Callable[[Outcome], None]
-
-
-def tidy(jobs: Iterable[Job]) -> int:
-    """Delete temporary files left below the outputs by killed batches; returns their number."""
-    folders = {job.output.parent for job in jobs if isinstance(job.output, Path)}
-    return sum(delete_stale(folder) for folder in folders)
 
 
 def survey(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from lcodec.atomic import atomic_write, scratch_file
+from lcodec.atomic import atomic_write, delete_stale, scratch_file
 from lcodec.batch.url import Url
 from lcodec.errors import InputError, OutputError, UsageError
 
@@ -59,6 +60,18 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
+
+
+def tidy(outputs: Iterable[Location], dead: str | None = None) -> int:
+    """Delete the temporary files of processes that were killed while they made outputs.
+
+    They lie beside these and in the system's folder for temporary files. ``dead`` is as that of
+    `lcodec.atomic.delete_stale`. Returns how many there were.
+    """
+    folders = {output.parent for output in outputs if isinstance(output, Path)}
+    with contextlib.suppress(OSError):  # there may be no such folder
+        folders.add(Path(tempfile.gettempdir()))
+    return sum(delete_stale(folder, dead) for folder in folders)
 
 
 @contextmanager

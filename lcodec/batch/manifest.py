@@ -24,7 +24,8 @@ class Manifest:
     """A manifest, continued or new.
 
     The lines of earlier runs are read first, to learn which outputs are known. Of several lines
-    for one output the last one counts. Every line is written at once and in one piece.
+    for one output the last one that tells of its making counts: a refusal or a failure leaves the
+    output as it was. Every line is written at once and in one piece.
 
     Damaged lines are ignored, and mentioned in ``notes``. A partial last line, left by a kill or a
     power cut, is cut off when writing begins.
@@ -38,6 +39,7 @@ class Manifest:
         """
         self.path = path
         self._known: dict[str, Record] = {}
+        self._failed: set[str] = set()  # outputs whose last line says so
         self._cut: int | None = None  # start of a partial last line
         self._damaged = 0
         self._stream: BinaryIO | None = None
@@ -80,10 +82,15 @@ class Manifest:
         output = record.get("output")
         if output is None:
             return
-        if record["status"] in (Status.DONE, Status.SKIPPED):
-            self._known[_key(output)] = record
-        else:
-            self._known.pop(_key(output), None)
+        key = _key(output)
+        self._failed.discard(key)
+        match record["status"]:
+            case Status.DONE:
+                self._known[key] = record
+            case Status.SKIPPED:
+                self._known.setdefault(key, record)  # it tells less than that of the making
+            case _:
+                self._failed.add(key)
 
     def known(self, output: Location) -> Record | None:
         """The record of an output that is finished according to the manifest."""
@@ -96,19 +103,23 @@ class Manifest:
         return None if all(value is None for value in told) else Stamp(*told)
 
     def write(self, outcome: Outcome) -> None:
-        """Append a line, unless the file was finished before and is known.
+        """Append a line, unless the file was finished before and its last line says so.
 
         Raises:
             OutputError: it cannot be written.
         """
-        finished_before = outcome.status is Status.SKIPPED
-        if finished_before and outcome.output is not None and self.known(outcome.output):
+        if outcome.status is Status.SKIPPED and self._says_finished(outcome.output):
             return
         assert self._stream is not None, "the manifest was opened for reading"
         try:
             self._stream.write(json.dumps(outcome.to_dict()).encode("ascii") + b"\n")
         except OSError as error:
             raise self._not_written(error) from error
+
+    def _says_finished(self, output: Location | None) -> bool:
+        if output is None:
+            return False
+        return self.known(output) is not None and _key(output) not in self._failed
 
     def _open(self) -> None:
         try:

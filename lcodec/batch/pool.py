@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, Self
 
-from lcodec.atomic import delete_left_behind, delete_unfinished, use_token
+from lcodec.atomic import delete_unfinished, use_token
+from lcodec.batch.location import tidy
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import Exit, LcodecError
 from lcodec.startup import own_process
@@ -131,7 +131,7 @@ class Processes:
             self._idle.append(process)
             return list(zip(bundle, results, strict=True))
         ending = process.stop()
-        sweep(process.token, bundle)
+        tidy((task.output for task in bundle), dead=process.token)
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
             raise LcodecError(
@@ -205,12 +205,6 @@ class _Process:
         code = self._process.exitcode or 0
         self._process.close()
         return _ending(code)
-
-
-def sweep(token: str, bundle: Bundle) -> None:
-    """Delete the unfinished files of a dead process, which had this token and these tasks."""
-    for folder in {task.output.parent for task in bundle if isinstance(task.output, Path)}:
-        delete_left_behind(folder, token)
 
 
 def _ending(code: int) -> str:

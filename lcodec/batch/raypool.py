@@ -18,7 +18,8 @@ from typing import Any, Self, TextIO, cast
 
 from lcodec import __version__
 from lcodec.batch.actor import Claim, Serving
-from lcodec.batch.pool import DEATHS_IN_A_ROW, PATIENCE, Results, sweep
+from lcodec.batch.location import tidy
+from lcodec.batch.pool import DEATHS_IN_A_ROW, PATIENCE, Results
 from lcodec.batch.resources import cores
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, failed
 from lcodec.errors import LcodecError, UsageError
@@ -151,7 +152,7 @@ class Actors:
         self._idle.append(actor)
 
     def _bury(self, actor: _Actor, bundle: Bundle, feed: _Feed) -> list[tuple[Task, Result]]:
-        sweep(actor.token, bundle)
+        tidy((task.output for task in bundle), dead=actor.token)
         if not self._is_alive(actor.node):
             losses = self._losses.get(bundle[0], 0) + 1
             if losses <= LOSSES:
@@ -207,7 +208,7 @@ class Actors:
         try:
             self._stop(actors)
             for actor, bundle in occupied:
-                sweep(actor.token, bundle)
+                tidy((task.output for task in bundle), dead=actor.token)
         finally:
             self._disconnect()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lcodec.batch.location import Location, unreadable
 from lcodec.batch.url import State, Url
+from lcodec.container import is_mostly_metadata
 from lcodec.errors import InputError, LcodecError
 
 
@@ -107,6 +108,7 @@ class Outcome:
         stamp: the stamp of the source when it was read.
         settings: options the output was made with (`lcodec.batch.options.settings`).
         output_etag: the version of the output, if a store has one.
+        metadata_bytes: those of ``bytes`` that are metadata, None if nothing was encoded.
     """
 
     source: Location
@@ -127,6 +129,7 @@ class Outcome:
     stamp: Stamp | None = None
     settings: dict[str, Any] | None = None
     output_etag: str | None = None
+    metadata_bytes: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -139,6 +142,11 @@ class Outcome:
     def bpp(self) -> float | None:
         """Bits per pixel of the ``.lic`` file, None if a size is unknown."""
         return 8 * self.bytes / self.pixels if self.bytes is not None and self.pixels else None
+
+    @property
+    def is_mostly_metadata(self) -> bool:
+        """Whether half of what was encoded or more is metadata."""
+        return is_mostly_metadata(self.metadata_bytes or 0, self.bytes or 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; unknown ones are left out."""
@@ -173,7 +181,11 @@ def explain(error: Exception) -> tuple[str, int]:
 
 @dataclass
 class Report:
-    """Totals over all outcomes so far; only failures are kept individually."""
+    """Totals over all outcomes so far; only failures are kept individually.
+
+    ``mostly_metadata`` counts the files of which half or more is metadata; ``most_metadata`` is the
+    one with the most of it.
+    """
 
     done: int = 0
     skipped: int = 0
@@ -181,6 +193,8 @@ class Report:
     pictures: int = 0
     failures: list[Outcome] = field(default_factory=list)
     spoilt: list[Outcome] = field(default_factory=list)
+    mostly_metadata: int = 0
+    most_metadata: Outcome | None = None
     bytes: int = 0
     pixels: int = 0
     source_bytes: int | None = 0
@@ -196,12 +210,20 @@ class Report:
                 self.pixels += outcome.pixels
                 self.pictures += outcome.pictures or 0
                 self._count_source(outcome)
+                if outcome.is_mostly_metadata:
+                    self._count_metadata(outcome)
             case Status.SKIPPED:
                 self.skipped += 1
             case Status.PLANNED:
                 self.planned += 1
             case Status.FAILED:
                 self.failures.append(outcome)
+
+    def _count_metadata(self, outcome: Outcome) -> None:
+        self.mostly_metadata += 1
+        # Whatever order the outcomes come in.
+        listed = [one for one in (self.most_metadata, outcome) if one is not None]
+        self.most_metadata = max(listed, key=lambda one: (one.metadata_bytes or 0, str(one.output)))
 
     def _count_source(self, outcome: Outcome) -> None:
         """Add the size of a source; shards and unknown sizes have nothing to compare with."""

@@ -33,6 +33,7 @@ from lcodec.batch.workers import (
     read_picture,
     refuse_change,
 )
+from lcodec.container import metadata_bytes
 from lcodec.picture import Picture, save
 from lcodec.suffixes import LIC, READ_SUFFIXES
 
@@ -59,12 +60,13 @@ def layout(options: Options) -> tuple[Collection[str], str]:
 
 @dataclass(frozen=True)
 class Coded:
-    """The result for a member: its data, bytes of the ``.lic`` file, pixels, and notes."""
+    """The result for a member: its data, bytes of the ``.lic`` file, pixels, notes, metadata."""
 
     data: bytes
     lic_bytes: int
     pixels: int
     notes: tuple[str, ...] = ()
+    metadata_bytes: int | None = None
 
 
 Become = Coded | Exception
@@ -143,6 +145,7 @@ class _Tally:
     pictures: int = 0
     pixels: int = 0
     lic_bytes: int = 0
+    metadata_bytes: int | None = None
     spoilt: list[str] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -151,6 +154,8 @@ class _Tally:
         self.pixels += one.pixels
         self.lic_bytes += one.lic_bytes
         self.notes.update(one.notes)
+        if one.metadata_bytes is not None:
+            self.metadata_bytes = (self.metadata_bytes or 0) + one.metadata_bytes
 
     def lines(self) -> tuple[str, ...]:
         return tuple(
@@ -198,6 +203,7 @@ class ShardWorker:
             pictures=tally.pictures,
             total_pixels=tally.pixels,
             spoilt=tuple(tally.spoilt),
+            metadata_bytes=tally.metadata_bytes,
         )
 
     def make_many(self, tasks: Bundle) -> list[Result]:
@@ -258,7 +264,8 @@ _OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
 
 
 def _coded(picture: Picture, data: bytes) -> Coded:
-    return Coded(data, len(data), picture.width * picture.height, picture.notes)
+    pixels, metadata = picture.width * picture.height, metadata_bytes(data)
+    return Coded(data, len(data), pixels, picture.notes, metadata)
 
 
 def _of_one(error: Exception) -> Exception:

@@ -35,6 +35,7 @@ class Made:
     pictures: int | None = None
     total_pixels: int | None = None
     spoilt: tuple[str, ...] = ()
+    metadata_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class _Source:
             self.stamp,
             picture.notes,
             output_etag=version(output),
+            metadata_bytes=container.metadata_bytes(data),
         )
 
 

@@ -177,7 +177,8 @@ def batch(
     sources, destination = _split(files, output, decode)
     _check_usage(context, sources, decode, picture_format, null, base)
     # Imported only now, so that usage errors are reported at once.
-    from lcodec.batch.engine import survey, tidy, work
+    from lcodec.batch.engine import survey, work
+    from lcodec.batch.location import tidy
     from lcodec.batch.manifest import Manifest
     from lcodec.batch.options import DecodeOptions, EncodeOptions, settings
     from lcodec.batch.setup import Setup
@@ -220,7 +221,7 @@ def batch(
             for problem in plan.problems:
                 view(problem)
             if not dry_run:
-                tidy(plan.jobs)
+                tidy(job.output for job in plan.jobs)
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:

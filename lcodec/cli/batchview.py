@@ -13,7 +13,7 @@ from lcodec.batch.check import Decision
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Report, Status
 from lcodec.cli import console, figures
-from lcodec.cli.details import Details
+from lcodec.cli.details import Details, metadata_share
 from lcodec.cli.options import Messages
 from lcodec.cli.waiting import Bar, waiting
 from lcodec.errors import Exit
@@ -128,11 +128,19 @@ class View:
         for outcome in self.report.spoilt:
             for message in outcome.spoilt:
                 console.fail(f"{outcome.source}: {message}; kept in the shard unchanged")
+        self._messages.warn(self._name, self._metadata())
         self._messages.say(self._summary())
         if self.report.failures or self.report.spoilt:
             raise typer.Exit(Exit.FAILURE)
         if not self.report.done and not self.report.planned:
             raise typer.Exit(Exit.NOTHING)
+
+    def _metadata(self) -> list[str]:
+        most, count = self.report.most_metadata, self.report.mostly_metadata
+        if most is None:
+            return []
+        name = str(most.output)
+        return metadata_share(most.metadata_bytes or 0, most.bytes or 0, name, count - 1)
 
     def _summary(self) -> str:
         report = self.report

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lcodec.cli import console, figures
-from lcodec.container import Description
+from lcodec.container import Description, is_mostly_metadata
 
 if TYPE_CHECKING:
     from lcodec.codec import Codec
@@ -96,12 +96,13 @@ def sizes(description: Description) -> list[str]:
     return [f"{name} {size:,}" for name, size in parts.items() if size]
 
 
-def metadata_share(description: Description) -> list[str]:
-    """A note if metadata makes up half of a file or more."""
-    part, whole = description["metadata_bytes"], description["total_bytes"]
-    if 2 * part < whole:
+def metadata_share(part: int, whole: int, name: str = "the file", others: int = 0) -> list[str]:
+    """A note if metadata makes up half of a file or more, and so of ``others`` more files."""
+    if not is_mostly_metadata(part, whole):
         return []
-    share = f"{figures.exact(part)}, {figures.share(part, whole)} of the file"
+    share = f"{figures.exact(part)}, {figures.share(part, whole)} of {name}"
+    if others:
+        share += f", and half or more of {others} other file{'' if others == 1 else 's'}"
     return [f"metadata makes up {share}; `--strip` drops it"]
 
 

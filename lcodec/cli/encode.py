@@ -152,7 +152,7 @@ class _Work:
         record |= {"target": None if self.target is None else str(self.target)}
         messages.record(record | {"seconds": seconds, "stages": stages})
         size, before = len(encoded.data), paths.file_size(source)
-        notes = metadata_share(description)
+        notes = metadata_share(description["metadata_bytes"], size)
         if before is not None and size > before:
             notes.insert(0, f"larger than its source of {figures.exact(before)}")
         written = paths.shown(output, "standard output")

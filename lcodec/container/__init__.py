@@ -3,7 +3,14 @@
 Standard library only; knows nothing of networks, arithmetic or weights.
 """
 
-from lcodec.container.describe import Description, MetadataInfo, describe, header_info
+from lcodec.container.describe import (
+    Description,
+    MetadataInfo,
+    describe,
+    header_info,
+    is_mostly_metadata,
+    metadata_bytes,
+)
 from lcodec.container.header import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_TILE_EDGE,
@@ -51,8 +58,10 @@ __all__ = [
     "boxes",
     "describe",
     "header_info",
+    "is_mostly_metadata",
     "load",
     "load_damaged",
+    "metadata_bytes",
     "pack",
     "payloads",
     "read",

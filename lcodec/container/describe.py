@@ -11,7 +11,7 @@ from lcodec.container.packed import kind_of, unpack
 from lcodec.container.reader import Buffer, as_view, parse
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TileView
-from lcodec.limits import DecoderLimits, chosen
+from lcodec.limits import UNDECODED, DecoderLimits, chosen
 
 
 class HeaderInfo(TypedDict):
@@ -99,7 +99,7 @@ def describe(
     view = as_view(data)
     layout = parse(view, chosen(max_pixels, limits))
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in layout.tiles)
-    metadata = sum(frame.size for frame in layout.frames if sections.is_ancillary(frame.type))
+    metadata = _metadata_bytes(layout.frames)
     alpha = 0 if layout.alpha is None else layout.alpha.size
     return Description(
         version=f"{layout.version[0]}.{layout.version[1]}",
@@ -114,6 +114,16 @@ def describe(
         overhead_bytes=len(view) - streams - alpha - metadata,
         bpp=8 * len(view) / layout.header.pixels,
     )
+
+
+def metadata_bytes(data: Buffer) -> int:
+    """Bytes of all ancillary sections of a file of whatever size; raises as `describe`."""
+    return _metadata_bytes(parse(as_view(data), UNDECODED).frames)
+
+
+def is_mostly_metadata(metadata: int, whole: int) -> bool:
+    """Whether half of a file or more is metadata, which is worth a word."""
+    return 2 * metadata >= whole > 0
 
 
 def header_info(header: Header) -> HeaderInfo:
@@ -133,6 +143,10 @@ def header_info(header: Header) -> HeaderInfo:
         entropy_model_name=ENTROPY_MODELS[header.entropy_model],
         model_id=header.model_id.hex(),
     )
+
+
+def _metadata_bytes(frames: Iterable[Frame]) -> int:
+    return sum(frame.size for frame in frames if sections.is_ancillary(frame.type))
 
 
 def _section_info(frame: Frame) -> SectionInfo:

@@ -6,6 +6,7 @@ profiles, and the whole of it is the preset dictionary for deflate.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
@@ -17,11 +18,15 @@ from typing import Final
 from lcodec.container.sections import EXIF, ICC, PACKED, XMP, Section
 from lcodec.container.varint import Cursor, encode_uvarint
 from lcodec.errors import FormatError
+from lcodec.limits import DecoderLimits
 
 FILE_NAME: Final = "metadata_v1.bin"
 SHA256: Final = "9faad0dd0a687fc5e9b62d449698124d79d6a030d426924b4aa2da3972845910"
 MAX_UNPACKED: Final = 1 << 24
-"""Most bytes that one section unpacks to; larger sections are not packed."""
+"""Most bytes that one section unpacks to, a rule of the format; larger sections are not packed.
+
+`DecoderLimits.unpacked` is the limit of whoever reads.
+"""
 
 _KINDS: Final = {1: ICC, 2: EXIF, 3: XMP}
 _CODES: Final = {code: kind for kind, code in _KINDS.items()}
@@ -69,7 +74,8 @@ def pack(sections: Iterable[Section]) -> tuple[Section, ...]:
 def unpack(section: Section) -> Unpacked | None:
     """What a PACKED section stands for; None if its form is of a later version.
 
-    Takes memory for `MAX_UNPACKED` bytes at most, whatever the section says.
+    Takes memory for `MAX_UNPACKED` bytes at most, whatever the section says; `check_unpacked` is
+    for less.
 
     Raises:
         FormatError: damaged.
@@ -87,6 +93,21 @@ def unpack(section: Section) -> Unpacked | None:
     if form >> 4 == _DEFLATED:
         return Unpacked(Section(code, _inflated(cursor)))
     return None
+
+
+def check_unpacked(code: int, payload: bytes | memoryview, limits: DecoderLimits) -> None:
+    """Refuse a section of type ``code`` that says it unpacks to more than is wanted.
+
+    What is damaged is not noticed; `unpack` takes no more than is stated here.
+
+    Raises:
+        InputError: it is beyond the limit.
+    """
+    cursor = Cursor(memoryview(payload))
+    if code != PACKED or cursor.u8("form of packed metadata") >> 4 != _DEFLATED:
+        return  # known profiles have a few kilobytes
+    with contextlib.suppress(FormatError):
+        limits.check_unpacked(cursor.uvarint("size of metadata", MAX_UNPACKED))
 
 
 def unpacked(extra: Iterable[Section]) -> tuple[Section, ...]:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lcodec.container import sections
 from lcodec.container.header import Alpha, Header, decode_header
-from lcodec.container.packed import unpacked
+from lcodec.container.packed import check_unpacked, unpacked
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, TileView, decode_tile
 from lcodec.container.varint import Cursor
@@ -131,7 +131,9 @@ def _parse_head(view: memoryview, version: tuple[int, int], limits: DecoderLimit
     while frame.end == len(view) or sections.is_ancillary(view[frame.end]):
         frame = next(frames)
         count.add(frame.payload_size)
-        extra.append(_section(view, frame))
+        section = _section(view, frame)
+        check_unpacked(section.type, section.payload, limits)
+        extra.append(section)
     return Head(header, tuple(extra), version)
 
 
@@ -183,6 +185,8 @@ def parse(view: memoryview, limits: DecoderLimits) -> Layout:
             _check_other(frame)
             if frame.type != sections.END:
                 count.add(frame.payload_size)
+                payload = view[frame.payload_start : frame.payload_end]
+                check_unpacked(frame.type, payload, limits)
     if alpha is None and header.alpha is Alpha.PLANE:
         raise FormatError("the alpha plane is missing")
     if len(tiles) != header.tile_count:

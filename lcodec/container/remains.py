@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from lcodec.container import sections
 from lcodec.container.header import MAX_TILE_EDGE, Header, decode_header
+from lcodec.container.packed import check_unpacked
 from lcodec.container.reader import Buffer, as_view
 from lcodec.container.sections import ALPHA, END, EXIF, ICC, PACKED, TILE, XMP, Section
 from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
@@ -99,6 +100,7 @@ def survey(
             ended = True
         elif sections.is_ancillary(piece.type):
             count.add(len(piece.payload))
+            check_unpacked(piece.type, piece.payload, bounds)
             found.extra.append(Section(piece.type, bytes(piece.payload)))
     if not ended and not found.faults:
         found.faults.append("truncated")

@@ -9,6 +9,7 @@ from typing import Protocol
 from lcodec.container import sections
 from lcodec.container.bounds import Bounds
 from lcodec.container.header import Alpha, Header, decode_header
+from lcodec.container.packed import check_unpacked
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, decode_tile
 from lcodec.container.varint import Cursor
@@ -73,7 +74,7 @@ class FileReader:
         max_pixels: int | None = None,
         limits: DecoderLimits | None = None,
     ) -> None:
-        bounds = chosen(max_pixels, limits)
+        self._limits = bounds = chosen(max_pixels, limits)
         self._stream = stream
         self.size = stream.seek(0, io.SEEK_END)
         self.bytes_read = 0
@@ -140,8 +141,16 @@ class FileReader:
 
     @property
     def extra(self) -> tuple[Section, ...]:
-        """All ancillary sections in file order; raises FormatError if one is damaged."""
-        return tuple(Section(frame.type, self._payload(frame)) for frame in self._ancillary)
+        """All ancillary sections in file order.
+
+        Raises:
+            FormatError: one is damaged.
+            InputError: one unpacks to more than the limit.
+        """
+        found = tuple(Section(frame.type, self._payload(frame)) for frame in self._ancillary)
+        for section in found:
+            check_unpacked(section.type, section.payload, self._limits)
+        return found
 
     def _read(self, start: int, size: int) -> bytes:
         self._stream.seek(start)

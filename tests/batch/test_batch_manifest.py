@@ -41,6 +41,20 @@ def test_lines_are_there_at_once_and_are_continued(tmp_path: Path) -> None:
     assert again.known_stamp(Path("b.lic")) is None
 
 
+def test_failure_tells_nothing_of_an_output_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    with Manifest(path) as manifest:
+        manifest.write(outcome("a"))
+        manifest.write(outcome("a", Status.FAILED))
+    for _ in range(2):
+        with Manifest(path) as manifest:
+            assert manifest.known_stamp(Path("a.lic")) == Stamp(3, 4)
+            manifest.write(outcome("a", Status.SKIPPED))
+    # Once: the last line is to say how things are.
+    statuses = [json.loads(line)["status"] for line in path.read_text().splitlines()]
+    assert statuses == ["done", "failed", "skipped"]
+
+
 def test_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "m"
     with Manifest(path) as manifest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -292,6 +294,32 @@ def group(leader: int) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+@pytest.mark.usefixtures("tiny_model")
+def test_metadata_that_is_half_of_some_files(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "in").mkdir()
+    random = np.random.default_rng(0)
+    for name, size in (("a", 3000), ("b", 4000), ("c", 0)):
+        metadata = Metadata(xmp=random.bytes(size) if size else None)
+        save(Picture(picture(32, 32), metadata=metadata), tmp_path / "in" / f"{name}.png")
+    log = tmp_path / "log.ndjson"
+    command = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "-q", "30", "-j", "1"]
+    assert run([*command, "--manifest", str(log)]) == 0
+    warning, _ = capsys.readouterr().err.splitlines()
+    told = re.fullmatch(
+        r"lcodec: warning: .*in: metadata makes up (.*) bytes, 9\d\.\d % of .*b\.lic, and half or "
+        "more of 1 other file; `--strip` drops it",
+        warning,
+    )
+    records = {Path(r["output"]).name: r for r in map(json.loads, log.read_text().splitlines())}
+    assert records.pop("c.lic")["metadata_bytes"] == 0
+    for name, record in records.items():
+        data = (tmp_path / "out" / name).read_bytes()
+        assert record["metadata_bytes"] == container.describe(data)["metadata_bytes"] > 1000
+    assert told and int(told[1].replace(",", "")) == records["b.lic"]["metadata_bytes"]
+    assert run([*command, "-f", "--strip"]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_progress_on_a_terminal_only(tmp_path: Path) -> None:
     import pty
 

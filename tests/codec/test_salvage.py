@@ -129,7 +129,8 @@ def test_a_picture_of_one_tile_arrives_by_and_by(tiny_model: Path) -> None:
     data = codec.encode(picture(180, 200, 3), 70)
     whole = codec.decode(data).pixels
     start, end = tiles_of(data)[0]
-    shares, errors = [], []
+    shares: list[float] = []
+    errors: list[float] = []
     for size in np.linspace(start + 1, end - 9, 12).astype(int):
         found = lcodec.salvage(data[:size], codec=codec)
         if found.lost:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -16,16 +17,19 @@ from lcodec.container import (
     ICC,
     PACKED,
     XMP,
+    FileReader,
     Section,
     describe,
     pack,
     payloads,
     read,
     read_head,
+    survey,
     write,
 )
 from lcodec.container.packed import MAX_UNPACKED, PROFILES, dictionary, unpack, unpacked
-from lcodec.errors import FormatError
+from lcodec.errors import FormatError, InputError
+from lcodec.limits import DecoderLimits
 
 from .samples import FORMAT_MD, TILE, make_header
 
@@ -200,6 +204,26 @@ def test_a_bomb_is_not_unpacked() -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 * MAX_UNPACKED
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_the_limit_of_whoever_reads(kind: int) -> None:
+    """It is known from the section, so nothing is unpacked, and damage is not told of first."""
+    data = write(make_header(), [TILE], [deflated(b"x" * 5000, kind=kind)])
+    within, beyond = DecoderLimits(unpacked=5000), DecoderLimits(unpacked=4999)
+    assert payloads(read(data, limits=within).extra) == {0x80 | kind: b"x" * 5000}
+    looks: list[Callable[[bytes, DecoderLimits], object]] = [
+        lambda data, limits: read(data, limits=limits),
+        lambda data, limits: describe(data, limits=limits),
+        lambda data, limits: read_head(io.BytesIO(data), limits=limits),
+        lambda data, limits: survey(data, limits=limits),
+        lambda data, limits: FileReader(io.BytesIO(data), limits=limits).extra,
+    ]
+    for look in looks:
+        look(data, within)
+        with pytest.raises(InputError, match="unpacks to 5000 bytes is over the limit of 4999"):
+            look(data, beyond)
+    assert DecoderLimits().unpacked == MAX_UNPACKED
 
 
 def test_metadata_beyond_the_limit_stays_plain() -> None:
