@@ -121,7 +121,7 @@ class Codec:
             TargetError: no level meets the target.
         """
         if quality is not None and target is not None:
-            raise UsageError("a quality and a target exclude each other")
+            raise UsageError("a quality and a target cannot be combined")
         if not isinstance(target, Target | None):
             raise UsageError(f"a target is a lcodec.Target, not {target!r}")
         effort = as_whole("effort", effort, EFFORT_MAX)

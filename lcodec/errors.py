@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
     SUCCESS = 0, "success", "success"
     FAILURE = 1, "some files failed", "`batch`: some files failed; or any other failure"
-    USAGE = 2, "usage", "wrong usage: a bad option or argument, or some that exclude each other"
+    USAGE = 2, "usage", "wrong usage: a bad option or argument, or some that cannot be combined"
     INPUT = 3, "input", "input missing or unreadable, or too large a picture"
     FORMAT = 4, "damaged", "not a .lic file, or a damaged one"
     UNSUPPORTED = 5, "too new", "a sound .lic file that needs a newer lcodec"

@@ -247,7 +247,7 @@ def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimit
         UsageError: both are given, or one is of the wrong type.
     """
     if limits is not None and max_pixels is not None:
-        raise UsageError("max_pixels and limits exclude each other")
+        raise UsageError("max_pixels and limits cannot be combined")
     if limits is not None:
         if not isinstance(limits, DecoderLimits):
             raise UsageError(f"limits must be lcodec.DecoderLimits, not {limits!r}")

@@ -38,7 +38,7 @@ CONFIG = ModelConfig(
 
 
 def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Orthonormal 16x16 cosine components of grey and of two colour differences."""
+    """Orthonormal 16x16 cosine components of gray and of two colour differences."""
     axis = torch.arange(16, dtype=torch.float64)
     basis = torch.cos(torch.pi * (axis[None] + 0.5) * axis[:, None] / 16) * (2 / 16) ** 0.5
     basis[0] /= 2**0.5

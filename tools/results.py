@@ -237,7 +237,7 @@ def card(
         "On the data of [groupedmixer](../groupedmixer/README.md). "
         f"{origin(model.name, model.kind, runs[0]['options'])} Transforms frozen; {amount}. "
         "That is little: what the model could reach with more is not known. Commands and rates are "
-        "in [docs/training.md](../../docs/training.md).",
+        "in [the notebook](../../docs/log/generation-1.md).",
         width=100,
         break_long_words=False,
         break_on_hyphens=False,

@@ -52,7 +52,7 @@ class Header:
 
     Attributes:
         width, height: size in pixels, 1..2^31-1 each.
-        channels: 1 (grey) or 3 (RGB).
+        channels: 1 (gray) or 3 (RGB).
         bit_depth: bits per sample of the source, alpha included; 8 or 16.
         quality: quality level 0..100.
         tile_edge: edge of a tile in pixels, a multiple of 64 up to 2048; tiles at the right and

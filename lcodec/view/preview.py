@@ -12,7 +12,7 @@ from lcodec.region import SCALES
 
 
 def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:
-    """The picture of a ``.lic`` file in 8-bit sRGB, over grey where it is transparent.
+    """The picture of a ``.lic`` file in 8-bit sRGB, over gray where it is transparent.
 
     With ``scale`` above 1 it is a quick preview at 1/``scale`` of the size.
 

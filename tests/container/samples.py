@@ -47,7 +47,7 @@ def small() -> bytes:
 
 
 def with_alpha() -> bytes:
-    """Return a 16-bit grey file with an alpha plane and all kinds of metadata."""
+    """Return a 16-bit gray file with an alpha plane and all kinds of metadata."""
     header = make_header(channels=1, bit_depth=16, alpha=Alpha.PLANE)
     metadata = [Section(0x81, b"icc"), Section(0x82, b"exif"), Section(0x83, b"xmp")]
     return write(header, [TILE], metadata, b"plane")

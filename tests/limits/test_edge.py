@@ -90,5 +90,5 @@ def test_limits_of_a_call(tiny_model: Path) -> None:
     for options in ({"max_pixels": 255}, {"limits": lcodec.DecoderLimits(pixels=255)}):
         with pytest.raises(InputError, match="255 pixels"):
             lcodec.decode(data, device="cpu", **options)
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         lcodec.decode(data, max_pixels=3, limits=lcodec.DecoderLimits())

@@ -141,7 +141,7 @@ def test_limits_grow_and_shrink_with_the_pixels() -> None:
 def test_only_one_of_both_ways_to_set_them() -> None:
     assert chosen(None, None) == DecoderLimits()
     assert chosen(5, None).pixels == 5
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         chosen(5, DecoderLimits())
     with pytest.raises(UsageError, match=r"limits must be lcodec\.DecoderLimits"):
         chosen(None, 3)  # type: ignore[arg-type]

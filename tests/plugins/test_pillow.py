@@ -362,7 +362,7 @@ def test_limit_of_pillow_holds(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"quality": "high"}, ValueError, "quality must be a whole number"),
         ({"quality": 60.5}, ValueError, "quality must be a whole number"),
         ({"effort": 10}, ValueError, "effort must lie in"),
-        ({"quality": 5, "target": lcodec.Target.bpp(1)}, ValueError, "exclude each other"),
+        ({"quality": 5, "target": lcodec.Target.bpp(1)}, ValueError, "cannot be combined"),
         ({"target": "200KB"}, ValueError, "a target is a lcodec.Target"),
         ({"target": lcodec.Target.size(10)}, OSError, "10 bytes cannot be met"),
         ({"device": "gpu"}, ValueError, "unknown device"),

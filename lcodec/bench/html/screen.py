@@ -21,7 +21,7 @@ _WEBP_SIDE = 16383  # longest side in WebP
 def on_screen(picture: Picture, region: Region | None = None, reduction: int = 1) -> Image.Image:
     """An RGB image of a picture or of a region of it, upright, without alpha.
 
-    16 bits are rounded to 8, colours with a profile become sRGB, alpha is blended with grey.
+    16 bits are rounded to 8, colours with a profile become sRGB, alpha is blended with gray.
     ``reduction`` n averages each square of n x n pixels to one.
     """
     part = picture if region is None else cropped(picture, region)
