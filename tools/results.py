@@ -244,8 +244,8 @@ def card(
     )
     return f"""# {model.name}
 
-Pretrained integer weights of the {PAPERS[model.kind]} over the transforms that all released models
-share. Latents, and so pictures, are the same with all of them; see
+Pretrained integer weights of the {PAPERS[model.kind]} over the transforms that all models
+of the tune psnr share. Latents, and so pictures, are the same with all of them; see
 [docs/models.md](../../docs/models.md) for the comparison.
 
 | | |
