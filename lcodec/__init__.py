@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec, decode, encode
+    from lcodec.codec import Codec
     from lcodec.container import Description, Header
     from lcodec.container import describe as inspect
     from lcodec.decoded import Decoded
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lcodec.reader import Reader
     from lcodec.region import Region
     from lcodec.rescue import Salvaged, salvage
+    from lcodec.shared import decode, encode
 
 __version__ = "0.2.0"
 
@@ -75,6 +76,7 @@ _CONTAINER = "lcodec.container"
 _ENCODER = "lcodec.pipeline.encoder"
 _ERRORS = "lcodec.errors"
 _PICTURE = "lcodec.picture"
+_SHARED = "lcodec.shared"
 
 # Public name -> (module, name there).
 _HOMES = {
@@ -82,8 +84,8 @@ _HOMES = {
     "Decoded": ("lcodec.decoded", "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
     "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
-    "decode": (_CODEC, "decode"),
-    "encode": (_CODEC, "encode"),
+    "decode": (_SHARED, "decode"),
+    "encode": (_SHARED, "encode"),
     "Description": (_CONTAINER, "Description"),
     "Header": (_CONTAINER, "Header"),
     "inspect": (_CONTAINER, "describe"),

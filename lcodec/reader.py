@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import BinaryIO, TypeAlias
 
-from lcodec.codec import Codec, Decoded, shared_codec
+from lcodec.codec import Codec, Decoded
 from lcodec.container import FileReader, Header, LicFile, TileSource
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, UsageError
@@ -19,6 +19,7 @@ from lcodec.pipeline import sidedata
 from lcodec.pipeline.parts import DEFAULT_KEPT
 from lcodec.progress import Progress, no_progress
 from lcodec.region import Region, check_scale
+from lcodec.shared import shared_codec
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
-from lcodec.codec import Codec, Decoded, shared_codec
+from lcodec.codec import Codec, Decoded
 from lcodec.coding.alpha import decode_alpha
 from lcodec.container import Alpha, Buffer, Section, Survey
 from lcodec.edge import own_errors
@@ -20,6 +20,7 @@ from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.pixels import LatentArea, empty_samples
 from lcodec.progress import Progress, no_progress
+from lcodec.shared import shared_codec
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id

@@ -7,9 +7,11 @@ import io
 import tarfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from lcodec import container
 from lcodec.batch.location import at_hand, write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, explain, version
@@ -33,9 +35,12 @@ from lcodec.batch.workers import (
     read_picture,
     refuse_change,
 )
-from lcodec.container import metadata_bytes
+from lcodec.errors import LcodecError
 from lcodec.picture import Picture, save
 from lcodec.suffixes import LIC, READ_SUFFIXES
+
+if TYPE_CHECKING:
+    from lcodec.codec import Decoded
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,13 @@ class ShardEncoder:
             return _of_one(error)
 
 
+def _is_small(data: bytes) -> bool:
+    try:
+        return container.read_head(io.BytesIO(data)).header.pixels <= SMALL_PIXELS
+    except LcodecError:
+        return False  # decoding it says why
+
+
 class ShardDecoder:
     """``.lic`` files in memory to pictures in memory."""
 
@@ -124,12 +136,22 @@ class ShardDecoder:
         self.worker = DecodeWorker(options)
 
     def code(self, files: Iterable[tuple[str, bytes]]) -> list[Become]:
-        """Code files; a file that fails gives an exception."""
-        return [self._code_one(name, data) for name, data in files]
+        """Decode files, small ones together; a file that fails gives an exception."""
+        given = list(files)
+        together: dict[int, Decoded] = {}
+        with suppress(Exception):  # each by itself shows which of them it was
+            small = [number for number, (_, data) in enumerate(given) if _is_small(data)]
+            if len(small) > 1:
+                decoded = self.worker.decode_many([given[number][1] for number in small])
+                together = dict(zip(small, decoded, strict=False))
+        return [
+            self._code_one(name, data, together.pop(number, None))
+            for number, (name, data) in enumerate(given)
+        ]
 
-    def _code_one(self, name: str, data: bytes) -> Become:
+    def _code_one(self, name: str, data: bytes, decoded: Decoded | None) -> Become:
         try:
-            decoded = self.worker.decode(data, name)
+            decoded = decoded or self.worker.decode(data, name)
             stream = io.BytesIO()
             notes = save(decoded.picture, stream, suffix=self._options.suffix, name=name)
         except Exception as error:
@@ -264,7 +286,7 @@ _OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
 
 
 def _coded(picture: Picture, data: bytes) -> Coded:
-    pixels, metadata = picture.width * picture.height, metadata_bytes(data)
+    pixels, metadata = picture.width * picture.height, container.metadata_bytes(data)
     return Coded(data, len(data), pixels, picture.notes, metadata)
 
 

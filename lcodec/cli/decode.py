@@ -116,8 +116,8 @@ class _Work:
             progress = named(stack.enter_context(waiting(shown=not messages.quiet)))
             progress("loading networks", 0, 1)
             with watch.stage("networks"):
-                from lcodec.codec import shared_codec
                 from lcodec.picture import save
+                from lcodec.shared import shared_codec
 
                 self.networks.prepare()
                 codec = shared_codec(model, self.networks.device.value)

@@ -124,8 +124,8 @@ class StripDecoding:
                 limits.check_strip(header)
                 model = find_model_by_id(header.model_id).name
                 progress("loading networks", 0, 1)
-                from lcodec.codec import shared_codec
                 from lcodec.picture.rowfiles import save_rows
+                from lcodec.shared import shared_codec
                 from lcodec.strips import decode_strips
 
                 self.networks.prepare()

@@ -155,9 +155,9 @@ def _open_in_viewer(files: list[str], networks: Networks, max_pixels: int, *, qu
             limits = DecoderLimits.for_pixels(max_pixels)
             data = read_lic(name, limits)
 
-            from lcodec.codec import shared_codec
             from lcodec.forms import as_file
             from lcodec.picture import save
+            from lcodec.shared import shared_codec
             from lcodec.weights import find_model_by_id
 
             networks.prepare()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -21,9 +21,8 @@ from lcodec.coding import (
     SymbolPort,
     symbol_checksum,
 )
-from lcodec.container import DEFAULT_TILE_EDGE, Header, TilePayload
+from lcodec.container import Header, TilePayload
 from lcodec.entropy.interface import (
-    Extent,
     Symbols,
     code_hyper,
     code_latents,
@@ -36,13 +35,15 @@ from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.pipeline.areas import TileArea, tile_areas
+from lcodec.pipeline.batches import Batch, Part, batches, overlapped
 from lcodec.pipeline.counting import CountingEncoder
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
 
-POSITIONS = (DEFAULT_TILE_EDGE // PATCH) ** 2
-"""Latent positions of a full tile of the default edge."""
+TILES_ON_GPU = 8
+THREADS_WITH_GPU = 2
+"""One waits for the network while the other codes ranges."""
 
 
 @dataclass
@@ -51,6 +52,11 @@ class BitTally:
 
     bits_y: float = 0.0
     bits_z: float = 0.0
+
+    def add(self, other: BitTally) -> None:
+        """Add the bits of another."""
+        self.bits_y += other.bits_y
+        self.bits_z += other.bits_z
 
 
 @dataclass(frozen=True)
@@ -68,37 +74,23 @@ def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor
     return F.pad(part, (0, extent.padded_w - extent.w, 0, extent.padded_h - extent.h))
 
 
-@dataclass(frozen=True)
-class Part:
-    """One tile of one of several pictures."""
-
-    picture: int
-    area: TileArea
-
-
 class LatentCoder:
-    """Codes latents with one entropy model; ``tiles_at_once`` tiles of equal size run together."""
+    """Codes latents with one entropy model.
 
-    def __init__(self, loaded: LoadedModel, tiles_at_once: int = 1) -> None:
+    ``tiles_at_once`` tiles of equal size run together, on a GPU in ``threads`` overlapping batches.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, tiles_at_once: int | None = None, threads: int | None = None
+    ) -> None:
         self.loaded = loaded
-        self.tiles_at_once = tiles_at_once
+        gpu = loaded.device.type == "cuda"
+        self.tiles_at_once = (
+            (TILES_ON_GPU if gpu else 1) if tiles_at_once is None else tiles_at_once
+        )
+        self.threads = (THREADS_WITH_GPU if gpu else 1) if threads is None else threads
         self.latent = loaded.config.transforms.latent
         self.hyper = loaded.config.transforms.hyper_latent
-
-    def _batches(self, headers: Sequence[Header]) -> Iterator[tuple[Extent, list[Part]]]:
-        """The tiles of some pictures in batches of equal size, as large as may run at once.
-
-        Several pictures share a pass as long as it takes no more memory than one full tile.
-        """
-        parts = [Part(n, area) for n, header in enumerate(headers) for area in tile_areas(header)]
-        parts.sort(key=lambda p: (p.area.extent.h, p.area.extent.w, p.picture, p.area.number))
-        for extent, same in groupby(parts, key=lambda p: p.area.extent):
-            tiles = list(same)
-            count = self.tiles_at_once
-            if len(headers) > 1:
-                count = max(count, POSITIONS // (extent.padded_h * extent.padded_w))
-            for start in range(0, len(tiles), count):
-                yield extent, tiles[start : start + count]
 
     def _hyper_latent(self, y: Tensor) -> Tensor:
         """z, rounded (hyper, h/4, w/4), of one padded tile (M, h, w)."""
@@ -132,10 +124,10 @@ class LatentCoder:
             z = self._hyper_latent(padded).cpu().numpy().astype(np.int16)
         rounded = np.rint(y).clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).astype(np.int16)
         symbols = PictureSymbols(rounded, {tile.number: z})
-        part = Part(0, alone)
-        return self._encode_batch(header.quality, [symbols], alone.extent, [part], watch, [tally])[
-            0
-        ]
+        batch = Batch(header.quality, alone.extent, (Part(0, alone),))
+        ((payload, bits),) = self._encode_batch(batch, [symbols], watch)
+        tally.add(bits)
+        return payload
 
     def code_tiles(
         self,
@@ -160,23 +152,23 @@ class LatentCoder:
         payloads: list[dict[int, TilePayload]] = [{} for _ in headers]
         done, total = 0, sum(header.tile_count for header in headers)
         progress("coding", done, total)
-        for extent, parts in self._batches(headers):
-            made = self._encode_batch(headers[0].quality, symbols, extent, parts, watch, tallies)
-            for part, payload in zip(parts, made, strict=True):
+        todo = batches(headers, self.tiles_at_once)
+
+        def encode(batch: Batch, watch: Stopwatch) -> list[tuple[TilePayload, BitTally]]:
+            return self._encode_batch(batch, symbols, watch)
+
+        for batch, made in overlapped(encode, todo, self.threads, watch):
+            for part, (payload, bits) in zip(batch.parts, made, strict=True):
                 payloads[part.picture][part.area.number] = payload
-            done += len(parts)
+                tallies[part.picture].add(bits)
+            done += len(batch.parts)
             progress("coding", done, total)
         return [[own[number] for number in range(len(own))] for own in payloads]
 
     def _encode_batch(
-        self,
-        quality: int,
-        symbols: Sequence[PictureSymbols],
-        extent: Extent,
-        parts: Sequence[Part],
-        watch: Stopwatch,
-        tallies: Sequence[BitTally],
-    ) -> list[TilePayload]:
+        self, batch: Batch, symbols: Sequence[PictureSymbols], watch: Stopwatch
+    ) -> list[tuple[TilePayload, BitTally]]:
+        quality, extent, parts = batch.quality, batch.extent, batch.parts
         model, device = self.loaded.entropy, self.loaded.device
         mask = coded_mask(model, self.latent, extent)
         y_parts = torch.stack([padded_tile(symbols[p.picture].y, p.area, device) for p in parts])
@@ -198,12 +190,12 @@ class LatentCoder:
             ]
             fastest = for_encoder(model, y)
             coded = code_latents(fastest, z, quality, ports, mask, watch).cpu().numpy()
-        for part, h, e in zip(parts, hyper, latent, strict=True):
-            tallies[part.picture].bits_z += h.counter.bits
-            tallies[part.picture].bits_y += e.counter.bits
         return [
-            TilePayload(
-                tile_checksum(p.area, z_tile, y_tile), h.encoder.finish(), e.encoder.finish()
+            (
+                TilePayload(
+                    tile_checksum(p.area, z_tile, y_tile), h.encoder.finish(), e.encoder.finish()
+                ),
+                BitTally(e.counter.bits, h.counter.bits),
             )
             for p, z_tile, y_tile, h, e in zip(parts, z_tiles, coded, hyper, latent, strict=True)
         ]
@@ -221,19 +213,40 @@ class LatentCoder:
             FormatError: a stream is damaged.
             MismatchError: the symbols are not those that were encoded.
         """
-        h, w = -(-header.height // PATCH), -(-header.width // PATCH)
-        y = np.zeros((self.latent, h, w), dtype=np.int16)
-        z: dict[int, NDArray[np.int16]] = {}
-        progress("decoding", 0, header.tile_count)
-        for extent, parts in self._batches([header]):
-            tiles = [part.area for part in parts]
-            own = [payloads[t.number] for t in tiles]
-            y_parts, z_parts = self._decode_batch(header, tiles, own, watch)
-            for tile, y_part, z_part in zip(tiles, y_parts, z_parts, strict=True):
-                y[:, tile.rows, tile.columns] = y_part[:, : extent.h, : extent.w]
-                z[tile.number] = z_part.astype(np.int16)
-            progress("decoding", len(z), header.tile_count)
-        return PictureSymbols(y, [z[number] for number in range(len(z))])
+        return self.decode_pictures([header], [payloads], watch, progress)[0]
+
+    def decode_pictures(
+        self,
+        headers: Sequence[Header],
+        payloads: Sequence[Sequence[TilePayload]],
+        watch: Stopwatch,
+        progress: Progress = no_progress,
+    ) -> list[PictureSymbols]:
+        """The symbols of several pictures; raises as `decode_tiles`."""
+        y = [
+            np.zeros((self.latent, -(-h.height // PATCH), -(-h.width // PATCH)), np.int16)
+            for h in headers
+        ]
+        z: list[dict[int, NDArray[np.int16]]] = [{} for _ in headers]
+        done, total = 0, sum(header.tile_count for header in headers)
+        progress("decoding", done, total)
+
+        def decode(batch: Batch, watch: Stopwatch) -> tuple[Symbols, Symbols]:
+            own = [payloads[part.picture][part.area.number] for part in batch.parts]
+            return self._decode_batch(batch.quality, batch.areas, own, watch)
+
+        todo = batches(headers, self.tiles_at_once)
+        for batch, (y_parts, z_parts) in overlapped(decode, todo, self.threads, watch):
+            h, w = batch.extent.h, batch.extent.w
+            for part, y_part, z_part in zip(batch.parts, y_parts, z_parts, strict=True):
+                y[part.picture][:, part.area.rows, part.area.columns] = y_part[:, :h, :w]
+                z[part.picture][part.area.number] = z_part.astype(np.int16)
+            done += len(batch.parts)
+            progress("decoding", done, total)
+        return [
+            PictureSymbols(own, [tiles[number] for number in range(len(tiles))])
+            for own, tiles in zip(y, z, strict=True)
+        ]
 
     def decode_tile(
         self,
@@ -252,7 +265,7 @@ class LatentCoder:
             FormatError: a stream is damaged.
             MismatchError: the symbols are not those that were encoded.
         """
-        y, _ = self._decode_batch(header, [tile], [payload], watch, channels)
+        y, _ = self._decode_batch(header.quality, [tile], [payload], watch, channels)
         return y[0, :channels, : tile.extent.h, : tile.extent.w].astype(np.int16)
 
     def find_tile(
@@ -263,7 +276,9 @@ class LatentCoder:
         for extent, same in groupby(ordered, key=lambda tile: tile.extent):
             tiles = list(same)
             try:
-                y, z = self._decode_batch(header, tiles[:1], [payload], watch, checked=False)
+                y, z = self._decode_batch(
+                    header.quality, tiles[:1], [payload], watch, checked=False
+                )
             except FormatError:
                 continue  # its streams are of another extent
             for tile in tiles:
@@ -282,12 +297,12 @@ class LatentCoder:
             FormatError: the hyper stream is damaged.
         """
         port = CutPort(SymbolDecoder(payload.latent))
-        y, _ = self._decode_batch(header, [tile], [payload], watch, cut=port)
+        y, _ = self._decode_batch(header.quality, [tile], [payload], watch, cut=port)
         return y[0, :, : tile.extent.h, : tile.extent.w].astype(np.int16), port.arrived / port.asked
 
     def _decode_batch(
         self,
-        header: Header,
+        quality: int,
         tiles: Sequence[TileArea],
         payloads: Sequence[TilePayload],
         watch: Stopwatch,
@@ -302,7 +317,7 @@ class LatentCoder:
         z_parts = []
         for payload in payloads:
             decoder = SymbolDecoder(payload.hyper)
-            z_parts.append(code_hyper(model, shape, header.quality, DecodePort(decoder), watch))
+            z_parts.append(code_hyper(model, shape, quality, DecodePort(decoder), watch))
             decoder.finish()
         z = np.stack(z_parts)
         decoders = [SymbolDecoder(payload.latent) for payload in payloads]
@@ -312,7 +327,7 @@ class LatentCoder:
             stop = groups_of(model, self.latent, channels, extent)
         with exact_products():
             z_hat = torch.from_numpy(z).to(self.loaded.device)
-            coded = code_latents(model, z_hat, header.quality, ports, mask, watch, stop)
+            coded = code_latents(model, z_hat, quality, ports, mask, watch, stop)
             symbols = coded.cpu().numpy()
         if stop < len(mask) or cut is not None:
             return symbols, z

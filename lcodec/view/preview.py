@@ -19,7 +19,7 @@ def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int)
     Raises:
         LcodecError: as `lcodec.decode`.
     """
-    from lcodec.codec import decode  # only now: pages appear before torch is loaded
+    from lcodec.shared import decode  # only now: pages appear before torch is loaded
 
     return on_screen(decode(data, scale=scale, device=device, max_pixels=max_pixels).picture)
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from lcodec import container
 from lcodec.batch.check import Action, Check, Decision
 from lcodec.batch.engine import bundles, survey, work
-from lcodec.batch.options import settings
+from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.work import Made, Task, Worker
-from lcodec.batch.workers import CodecRecipe, EncodeWorker
+from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
+from lcodec.codec import Codec
 from lcodec.errors import InputError, WeightsError
 from lcodec.picture import Picture
 from lcodec.pipeline.encoder import Encoded
+from tests.tinymodel import picture
 
 from .conftest import MakeBatch, here
 from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker
@@ -222,6 +226,38 @@ def test_a_bundle_is_made_at_once_and_isolates_its_failures(
     tasks = tuple(replace(task, replace=True) for task in tasks)
     results = [result for _, result in one.run([tasks])]
     assert [getattr(result, "code", 0) for result in results] == [0, 3, 0, 0, 0]
+
+
+def test_small_files_are_decoded_together_and_failures_isolated(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = Codec(device="cpu")
+    files = {f"{n}.lic": codec.encode(picture(24, 40, n), 50) for n in range(4)}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    calls = []
+    together = Codec.decode_many
+
+    def counted(self: Codec, files: Any, **options: Any) -> Any:
+        calls.append(len(files))
+        return together(self, files, **options)
+
+    monkeypatch.setattr(Codec, "decode_many", counted)
+    worker = DecodeWorker(DecodeOptions(suffix=".png"))
+    tasks = tuple(Task(tmp_path / name, tmp_path / f"{name}.png") for name in files)
+    results = worker.make_many(tasks)
+    assert calls == [4] and all(isinstance(result, Made) for result in results)
+    assert len({result.seconds for result in results if isinstance(result, Made)}) == 1
+    for name, data in files.items():
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert np.array_equal(np.asarray(image), codec.decode(data).pixels)
+    # One that exists already, one that is damaged.
+    (tmp_path / "2.lic").write_bytes(files["2.lic"][:-9])
+    for number in (0, 1, 2):
+        (tmp_path / f"{number}.lic.png").unlink()
+    results = worker.make_many(tasks)
+    assert [getattr(result, "code", 0) for result in results] == [0, 0, 4, 8]
+    assert not (tmp_path / "2.lic.png").exists()
 
 
 def test_lic_file_is_not_encoded(make_batch: MakeBatch, tmp_path: Path) -> None:

@@ -6,14 +6,20 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import lcodec
+from lcodec.batch.options import DecodeOptions
 from lcodec.batch.shards import expand, plan_shards
+from lcodec.batch.shardwork import ShardDecoder
+from lcodec.batch.workers import DecodeWorker
 from lcodec.cli.main import run
-from lcodec.errors import UsageError
+from lcodec.codec import Codec
+from lcodec.errors import FormatError, UsageError
 from tests.tinymodel import picture
 
 Capture = pytest.CaptureFixture[str]
@@ -177,6 +183,41 @@ def test_shards_that_cannot_be_read(
     assert run(["batch", "missing-{0..1}.tar", "out", "-j", "1", "--quiet"]) == 1
     assert "missing-1.tar: no such file" in capsys.readouterr().err
     assert not list(Path("out").glob("*"))
+
+
+def test_small_members_are_decoded_together(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = Codec(device="cpu")
+    files = [(f"{n}.lic", codec.encode(picture(24, 40, n), 50)) for n in range(3)]
+    files.insert(1, ("large.lic", codec.encode(picture(300, 260), 50)))
+    coder = ShardDecoder(DecodeOptions(suffix=".png"))
+    calls = []
+    together = DecodeWorker.decode_many
+
+    def counted(self: DecodeWorker, data: Any) -> Any:
+        calls.append(len(data))
+        return together(self, data)
+
+    monkeypatch.setattr(DecodeWorker, "decode_many", counted)
+
+    def check(became: list[Any]) -> None:
+        for (_, data), one in zip(files, became, strict=True):
+            if isinstance(one, Exception):
+                assert data == b"nothing"
+                continue
+            with Image.open(io.BytesIO(one.data)) as image:
+                assert np.array_equal(np.asarray(image), codec.decode(data).pixels)
+
+    check(coder.code(files))
+    assert calls == [3]
+    files.append(("broken.lic", b"nothing"))
+    check(coder.code(files))
+    files.append(("cut.lic", files[0][1][:-7]))
+    became = coder.code(files)
+    assert isinstance(became.pop(), FormatError)
+    del files[-1]
+    check(became)
 
 
 def test_patterns(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_several_pictures(line: str, made: list[str], screen: Screen) -> None:
 
 
 def test_networks_are_loaded_once(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lcodec import codec
+    from lcodec import codec, shared
     from lcodec.weights.load import load_model
 
     loaded = []
@@ -131,7 +131,7 @@ def test_networks_are_loaded_once(screen: Screen, monkeypatch: pytest.MonkeyPatc
         loaded.append(arguments[0])
         return load(*arguments)  # type: ignore[arg-type]
 
-    codec.forget_codecs()
+    shared.forget_codecs()
     monkeypatch.setattr(codec, "load_model", count)
     screen("lcodec encode a.png b.jpg -o out")
     assert loaded == ["groupedmixer-visual"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +16,9 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import LicFile, TilePayload
-from lcodec.errors import MismatchError, UsageError, WeightsError
+from lcodec.entropy import interface
+from lcodec.errors import FormatError, MismatchError, UsageError, WeightsError
+from lcodec.pipeline import tiles
 from lcodec.pipeline.encoder import Encoded
 from lcodec.weights.lock import lock_model
 from tests.tinymodel import picture, write_tiny_model
@@ -77,6 +83,64 @@ def test_many_pictures_at_once_give_the_same_files(codec: Codec) -> None:
     assert codec.encode_many([], 50) == []
     with pytest.raises(UsageError):
         codec.encode_many([pictures[0]], 101)
+
+
+def test_many_files_at_once_give_the_same_pictures(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = ((40, 50), (48, 64), (200, 60), (33, 49), (64, 128), (128, 128))
+    files = [codec.encode(picture(*size, n), 50) for n, size in enumerate(sizes)]
+    files += [codec.encode(picture(40, 50, 9), 80), codec.encode(picture(40, 50, 8)[..., 0], 50)]
+    calls = []
+    code = interface.code_latents
+
+    def counted(model: Any, z: Any, quality: int, ports: Any, *more: Any) -> Any:
+        calls.append((quality, len(ports)))
+        return code(model, z, quality, ports, *more)
+
+    monkeypatch.setattr(tiles, "code_latents", counted)
+    many = codec.decode_many(files)
+    assert len(calls) < sum(count for _, count in calls) and (50, 4) in calls and (80, 1) in calls
+    for data, decoded in zip(files, many, strict=True):
+        one = codec.decode(data)
+        assert np.array_equal(decoded.pixels, one.pixels)
+        assert decoded.header == one.header and decoded.timings.keys() == one.timings.keys()
+    assert codec.decode_many([]) == []
+    with pytest.raises(FormatError):
+        codec.decode_many([files[0], files[1][:-5]])
+
+
+def test_overlapping_batches_change_nothing(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: several tiles a batch, two batches at a time, in two threads."""
+    pixels = [picture(260, 400), picture(300, 140, 1)]
+    overlapping = Codec(device="cpu", tile_edge=128)
+    overlapping._latents = tiles.LatentCoder(codec.loaded, tiles_at_once=3, threads=2)
+    used = set()
+    for name in ("_encode_batch", "_decode_batch"):
+        run = getattr(tiles.LatentCoder, name)
+
+        def noted(*arguments: Any, run: Any = run, **options: Any) -> Any:
+            used.add(threading.get_ident())
+            time.sleep(0.01)
+            return run(*arguments, **options)
+
+        monkeypatch.setattr(tiles.LatentCoder, name, noted)
+    files = [codec.encode(one, 50) for one in pixels]
+    before = len(used)
+    detailed = overlapping.encode_many(pixels, 50)
+    assert [one.data for one in detailed] == files
+    assert len(used) >= before + 2
+    alone = codec.encode_detailed(pixels[0], 50)
+    assert detailed[0].estimated_bits_y == pytest.approx(alone.estimated_bits_y)
+    assert detailed[0].timings["range coder"] > 0
+    for data in files:
+        assert np.array_equal(overlapping.decode(data).pixels, codec.decode(data).pixels)
+    # A damaged tile ends it, and all threads.
+    file = container.read(files[0])
+    damaged = [replace(file.tiles[0], latent=file.tiles[0].latent[:-4]), *file.tiles[1:]]
+    with pytest.raises((FormatError, MismatchError)):
+        overlapping.decode(container.write(file.header, damaged))
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPool")]
 
 
 @pytest.mark.parametrize("carrier", ["int8", "float32", "float64"])

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lcodec.codec import Codec, decode, forget_codecs
+from lcodec.codec import Codec
 from lcodec.errors import LcodecError
 from lcodec.picture import load
+from lcodec.shared import decode, forget_codecs
 from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, parse
 from tests.conformance.pure_memplusplus import MemPlusPlus

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 import lcodec
-from lcodec.codec import shared_codec
 from lcodec.edge import own_errors, without_temporary_folder
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.picture import Metadata, Picture, load
 from lcodec.pipeline.encoder import Encoder
 from lcodec.pipeline.tiles import LatentCoder
+from lcodec.shared import shared_codec
 
 ERRORS = {
     "memory": MemoryError(),

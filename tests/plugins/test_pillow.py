@@ -16,8 +16,7 @@ from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 import lcodec
 import lcodec.pillow
-from lcodec import codec as codec_module
-from lcodec import container
+from lcodec import container, shared
 from tests.cli.command import MODEL_ID, environment, lic_file
 from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
@@ -105,13 +104,13 @@ def test_every_mode(name: str) -> None:
 def test_pixels_wait_until_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     data = lcodec.encode(RGB, 70)
     calls = []
-    decode = codec_module.decode
+    decode = shared.decode
 
     def counted(*arguments: Any, **options: Any) -> Any:
         calls.append(arguments)
         return decode(*arguments, **options)
 
-    monkeypatch.setattr(codec_module, "decode", counted)
+    monkeypatch.setattr(shared, "decode", counted)
     image = opened(data)
     assert image.info["lcodec"]["model_id"] == container.read(data).header.model_id.hex()
     assert not image.getexif()

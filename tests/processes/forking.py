@@ -16,9 +16,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import lcodec
-from lcodec.codec import forget_codecs, shared_codec
 from lcodec.integer.carriers import exact_products, full_float32
 from lcodec.picture.limit import no_pillow_limit
+from lcodec.shared import forget_codecs, shared_codec
 from tests.tinymodel import picture
 
 PIXELS = picture(256, 320)
@@ -57,11 +57,11 @@ def forked_beside_a_thread() -> bytes:
     inside, done = threading.Event(), threading.Event()
 
     def work() -> None:
-        from lcodec import codec
+        from lcodec import shared
         from lcodec.integer import carriers
         from lcodec.picture import limit
 
-        with full_float32(), no_pillow_limit(), codec._keeping, carriers._lock, limit._lock:
+        with full_float32(), no_pillow_limit(), shared._keeping, carriers._lock, limit._lock:
             inside.set()
             done.wait()
 

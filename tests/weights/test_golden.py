@@ -16,7 +16,7 @@ from PIL import Image
 import lcodec
 from lcodec import container, weights
 from lcodec.cli.main import run
-from lcodec.codec import forget_codecs
+from lcodec.shared import forget_codecs
 from lcodec.weights.catalogue import Released, read_catalogue
 from tests.conftest import ROOT
 from tests.weights.test_catalogue import needs_history

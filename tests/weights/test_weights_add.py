@@ -18,8 +18,8 @@ from PIL import Image
 import lcodec
 from lcodec import weights
 from lcodec.cli.main import run
-from lcodec.codec import forget_codecs
 from lcodec.errors import WeightsError
+from lcodec.shared import forget_codecs
 from lcodec.weights import catalogue, places
 from tests.tinymodel import picture
 from tests.weights.tinyhistory import NAME, TinyHistory, make_history, make_wheel
