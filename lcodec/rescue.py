@@ -102,6 +102,8 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
     for number in lost:
         left, top, right, bottom = header.tile_box(number)
         pixels[top:bottom, left:right] = (np.iinfo(pixels.dtype).max + 1) // 2
+    if lost and not faults:
+        faults.append(f"{len(lost)} of {header.tile_count} tiles are missing")
     alpha = _alpha(found, faults)
     picture = sidedata.assemble(pixels, alpha, _metadata(found.extra, faults))
     return Salvaged(Decoded(picture, header, watch.seconds), tuple(lost), tuple(faults), partial)

@@ -41,7 +41,6 @@ class Window:
 
     rows: Rows
     start: int = 0
-    stop: int = 0
 
     def __post_init__(self) -> None:
         shape = (0, self.rows.width) if self.rows.channels == 1 else (0, self.rows.width, 3)

@@ -40,7 +40,7 @@ def gather_options(
         asked["crops"] = parse_crops(crops)
     sizes = {name: asked.pop(name, None) for name in recipes.SIZES}
     if resumed:
-        asked = recipes.going_on(recipes.kept_options(run), asked)
+        asked = recipes.resumed_options(recipes.kept_options(run), asked)
     if "data" not in asked:
         raise UsageError("--data is missing: give a folder or a pack of pictures")
     options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import InputError
+from lcodec.training.runinfo import INFO_FILE, load_info
 
-INFO_FILE = "run.json"
 PORTABLE_BYTES = 15_000_000
 """Size limit of the files that `save_portable` writes."""
 
@@ -104,18 +104,6 @@ def save_portable(folder: Path, average: Mapping[str, Tensor], info: dict[str, A
         for name, value in average.items()
     }
     save_run(folder, {"average": half}, info, PORTABLE_BYTES)
-
-
-def load_info(folder: Path) -> dict[str, Any]:
-    """The JSON part of a run folder.
-
-    Raises:
-        InputError: the folder is not a run.
-    """
-    path = folder / INFO_FILE
-    if not path.is_file():
-        raise InputError(f"{folder} is not a run folder: {INFO_FILE} is missing")
-    return dict(json.loads(path.read_text()))
 
 
 def load_kind(folder: Path, kind: str) -> Tensors:

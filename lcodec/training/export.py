@@ -14,6 +14,7 @@ from lcodec.integer import profile as P
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures
+from lcodec.training.runinfo import load_info
 from lcodec.tunes import TuneName
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
@@ -32,7 +33,7 @@ def load_run(run: Path, average: bool = True) -> TwinCodec:
     Raises:
         InputError: the folder is not a run, or lacks weights.
     """
-    info = checkpoint.load_info(run)
+    info = load_info(run)
     model = TwinCodec(ModelConfig.from_dict(info["config"]))
     kind = "average" if average else "weights"
     fresh = checkpoint.take_tensors(model, checkpoint.load_kind(run, kind))

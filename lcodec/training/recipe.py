@@ -6,7 +6,6 @@ Names are those of the command line's options without the leading dashes, and of
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -16,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from lcodec.errors import InputError, UsageError
 from lcodec.training.options import TrainOptions, format_crops, parse_crops
+from lcodec.training.runinfo import load_info
 
 Values = dict[str, Any]
 
@@ -128,17 +128,18 @@ def kept_options(run: Path) -> Values:
     """The options of a run to be resumed.
 
     Raises:
-        InputError: the run is from an older version that did not store all that resuming takes.
+        InputError: the folder is not a run, its file is damaged, or the run is from an older
+            version that did not store all that resuming takes.
     """
-    info = json.loads((run / "run.json").read_text())
-    if "random" not in info:
+    info = load_info(run)
+    if "random" not in info or not isinstance(info.get("options"), dict):
         raise InputError(
             f"{run}: is from an older version and cannot be resumed; use it with --start"
         )
     return parse(info["options"], f"{run}/run.json", kept=True)
 
 
-def going_on(kept: Values, asked: Values) -> Values:
+def resumed_options(kept: Values, asked: Values) -> Values:
     """The options ``kept`` by a run, updated with those ``asked`` for when it is resumed.
 
     Raises:

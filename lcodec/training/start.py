@@ -12,6 +12,7 @@ from lcodec.training import checkpoint
 from lcodec.training.addchannels import add_channels
 from lcodec.training.data import Crops, patch_components
 from lcodec.training.requality import on_levels_of
+from lcodec.training.runinfo import load_info
 from lcodec.training.splitslices import split_slices
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -33,7 +34,7 @@ def read_sizes(folder: Path) -> ModelConfig:
     """Sizes of a run or of a released model."""
     if is_released(folder):
         return read_config(folder).sizes
-    return ModelConfig.from_dict(checkpoint.load_info(folder)["config"])
+    return ModelConfig.from_dict(load_info(folder)["config"])
 
 
 def load_start(

@@ -27,6 +27,7 @@ from lcodec.training.options import TrainOptions
 from lcodec.training.pictures import load_pictures
 from lcodec.training.recipe import to_recipe
 from lcodec.training.requality import on_levels_of
+from lcodec.training.runinfo import INFO_FILE, load_info
 from lcodec.training.start import load_start
 from lcodec.training.step import GraphedStep, Pace, Step
 from lcodec.training.streams import Streams
@@ -67,7 +68,7 @@ class Trainer:
         self.saved = 0
         self.elapsed = 0.0
         self.loss: float | None = None
-        resumed = options.resume and (options.run / checkpoint.INFO_FILE).is_file()
+        resumed = options.resume and (options.run / INFO_FILE).is_file()
         if resumed:
             self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
         else:
@@ -151,7 +152,7 @@ class Trainer:
     def _restore(self) -> None:
         """Restore the complete state from the run folder, as if the run had never stopped."""
         run = self.options.run
-        info = checkpoint.load_info(run)
+        info = load_info(run)
         if "random" not in info:
             raise InputError(f"{run}: is from an older version and cannot be resumed")
         extent = list(self._pictures().extent) if self._draws else None

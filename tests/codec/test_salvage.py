@@ -53,6 +53,7 @@ def check(codec: Codec, data: bytes, damaged: bytes, lost: list[int]) -> lcodec.
     """Sound tiles are decoded, the others gray; how far from lost ones pixels are the same."""
     found = lcodec.salvage(damaged, codec=codec)
     assert list(found.lost) == lost
+    assert found.faults or not lost
     whole, part = codec.decode(data), found.decoded
     sure = np.ones((HEIGHT, WIDTH), np.bool_)
     reach = 16 * codec.loaded.transforms.config.synthesis_halo

@@ -15,6 +15,7 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.errors import LcodecError
+from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture
 from lcodec.picture.metadata import Metadata
 from lcodec.repack import repack
@@ -46,7 +47,14 @@ class Readers:
             Exception: anything but the errors that are documented.
         """
         self.given += 1
-        for read in (self._parse, self._head, self._repack, self._plugin):
+        for read in (
+            self._parse,
+            self._head,
+            self._repack,
+            self._plugin,
+            self._salvage,
+            self._part,
+        ):
             _accepted(partial(read, data))
         self.accepted += _accepted(partial(self._decode, data))
 
@@ -63,6 +71,17 @@ class Readers:
     def _decode(self, data: bytes) -> None:
         decoded = self.codec.decode(data, max_pixels=MAX_PIXELS)
         assert decoded.pixels.size
+
+    def _salvage(self, data: bytes) -> None:
+        salvaged = lcodec.salvage(data, codec=self.codec, max_pixels=MAX_PIXELS)
+        assert salvaged.decoded.pixels.size
+        assert salvaged.faults or not (salvaged.lost or salvaged.partial)
+
+    def _part(self, data: bytes) -> None:
+        limits = DecoderLimits.for_pixels(MAX_PIXELS)
+        with lcodec.Reader(io.BytesIO(data), codec=self.codec, limits=limits) as reader:
+            reader.read((0, 0, 1, 1))
+            reader.read(scale=8)
 
     def _plugin(self, data: bytes) -> None:
         """Opening alone: the pixels take the same path as `_decode`."""

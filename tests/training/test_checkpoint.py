@@ -11,7 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from lcodec.errors import InputError
 from lcodec.training import checkpoint
-from lcodec.training.checkpoint import load_info, load_kind, save_portable, save_run
+from lcodec.training.checkpoint import load_kind, save_portable, save_run
+from lcodec.training.recipe import kept_options
+from lcodec.training.runinfo import load_info
 
 TENSORS = {f"t{k}": torch.full((100, 10), float(k)) for k in range(7)}
 
@@ -80,3 +82,13 @@ def test_older_runs_are_read(tmp_path: Path) -> None:
     assert same(load_kind(tmp_path, "average"))
     with pytest.raises(InputError, match=r"weights\.safetensors is missing"):
         load_kind(tmp_path, "weights")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "nul", "\udcff", "[" * 100_000])
+def test_damaged_runs_are_refused_by_name(text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text, "utf-8", errors="surrogateescape")
+    for read in (load_info, kept_options):
+        with pytest.raises(InputError, match=r"run\.json: is damaged"):
+            read(tmp_path)
+    with pytest.raises(InputError, match=r"run\.json is missing"):
+        kept_options(tmp_path / "nowhere")

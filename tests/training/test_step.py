@@ -16,13 +16,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from lcodec.training.checkpoint import load_info, load_kind
+from lcodec.training.checkpoint import load_kind
 from lcodec.training.export import load_run
 from lcodec.training.flat import FlatParameters
 from lcodec.training.gather import GatheredCrops
 from lcodec.training.objective import Losses, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.options import TrainOptions
+from lcodec.training.runinfo import load_info
 from lcodec.training.step import Pace, Step
 from lcodec.training.streams import Streams
 from lcodec.training.trainer import Trainer

@@ -23,6 +23,7 @@ from lcodec.training.export import export_run, load_run
 from lcodec.training.latents import LatentCrops
 from lcodec.training.objective import sample_loss
 from lcodec.training.options import TrainOptions
+from lcodec.training.runinfo import load_info
 from lcodec.training.trainer import Trainer
 from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import CONFIG, ENTROPY, picture
@@ -121,7 +122,7 @@ def test_resume_continues_where_it_stopped(pictures: Path, tmp_path: Path) -> No
         assert torch.equal(value, stored[name])
     assert trainer.optimiser.first.any() and float(trainer.optimiser.applied) == 3
     trainer.run()
-    assert checkpoint.load_info(tmp_path)["steps"] == 5
+    assert load_info(tmp_path)["steps"] == 5
 
 
 def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Path) -> None:
