@@ -5,8 +5,9 @@
 
 Small models of every kind come along, so that nothing else is needed. `corpus.json` has for every
 sound file the SHA-256 of its symbols and of its metadata, beside it lies the picture that it
-decodes to; of every other file it says how it is to be refused, by lcodec's exit status. Files that
-are there stay: they are what versions of their time made.
+decodes to, unless it has extreme symbols and is none; of every other file it says how it is to be
+refused, by lcodec's exit status. Files that are there stay: they are what versions of their time
+made.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ from lcodec.codec import Codec
 from lcodec.decoded import Decoded
 from lcodec.picture import Metadata, Picture, save
 from lcodec.pipeline.tiles import PictureSymbols
+from tests.entropy.extremes import extreme_symbols, header_of
 from tests.fuzz.mutate import Part, join, split
 from tests.tinymodel import picture, write_tiny_model
 
 CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus"
 KINDS = ("groupedmixer", "econtextformer", "memplusplus", "checkerboard", "serial", "hyperprior")
 EDGE = 64
+EXTREME_QUALITY = 80
 
 Change = Callable[[list[Part]], None]
 
@@ -94,6 +97,11 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
         last = name.rpartition("-")[2]
         found[name] = ("groupedmixer", one, int(last) if last.isdigit() else 60)
     return found
+
+
+def extremes() -> dict[str, str]:
+    """Name: kind of model of every sound file whose symbols are at their limits."""
+    return {f"extreme-{kind}": kind for kind in KINDS}
 
 
 def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[bytes, int]]:
@@ -183,6 +191,13 @@ def make(folder: Path) -> None:
             codec = Codec(kind, device="cpu", tile_edge=EDGE)
             path.write_bytes(codec.encode(source, quality))
             index["valid"][name] = entry(codec, path)
+    for name, kind in extremes().items():
+        path = folder / "valid" / f"{name}.lic"
+        if not path.exists():
+            codec, header = Codec(kind, device="cpu"), header_of(EDGE, EXTREME_QUALITY)
+            symbols = extreme_symbols(header)
+            path.write_bytes(container.write(*codec.code_symbols(header, symbols)))
+            index["valid"][name] = {"model": kind, "symbols": symbols_digest(symbols)}
     sound, alpha, metadata = (
         (folder / "valid" / f"{name}.lic").read_bytes()
         for name in ("gray", "gray-alpha", "metadata")
