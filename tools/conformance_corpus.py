@@ -5,8 +5,8 @@
 
 Small models of every kind are included, so nothing else is needed. For every sound file,
 `corpus.json` has the SHA-256 of its symbols and of its metadata, and the picture that it decodes to
-is next to it; for every other file it has lcodec's exit status. Existing files are kept, because
-they were made by earlier versions.
+is next to it, unless it has extreme symbols and is no picture; for every other file it has lcodec's
+exit status. Existing files are kept, because they were made by earlier versions.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from lcodec.codec import Codec
 from lcodec.decoded import Decoded
 from lcodec.picture import Metadata, Picture, save
 from lcodec.pipeline.tiles import PictureSymbols
+from tests.entropy.extremes import extreme_symbols, header_of
 from tests.fuzz.mutate import Part, join, split
 from tests.tinymodel import picture, write_tiny_model
 
 CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus"
 KINDS = ("groupedmixer", "econtextformer", "memplusplus", "checkerboard", "serial", "hyperprior")
 EDGE = 64
+EXTREME_QUALITY = 80
 
 Change = Callable[[list[Part]], None]
 
@@ -94,6 +96,11 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
         last = name.rpartition("-")[2]
         found[name] = ("groupedmixer", one, int(last) if last.isdigit() else 60)
     return found
+
+
+def extremes() -> dict[str, str]:
+    """Name: kind of model of every sound file whose symbols are at their limits."""
+    return {f"extreme-{kind}": kind for kind in KINDS}
 
 
 def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[bytes, int]]:
@@ -183,6 +190,13 @@ def make(folder: Path) -> None:
             codec = Codec(kind, device="cpu", tile_edge=EDGE)
             path.write_bytes(codec.encode(source, quality))
             index["valid"][name] = entry(codec, path)
+    for name, kind in extremes().items():
+        path = folder / "valid" / f"{name}.lic"
+        if not path.exists():
+            codec, header = Codec(kind, device="cpu"), header_of(EDGE, EXTREME_QUALITY)
+            symbols = extreme_symbols(header)
+            path.write_bytes(container.write(*codec.code_symbols(header, symbols)))
+            index["valid"][name] = {"model": kind, "symbols": symbols_digest(symbols)}
     sound, alpha, metadata = (
         (folder / "valid" / f"{name}.lic").read_bytes()
         for name in ("gray", "gray-alpha", "metadata")

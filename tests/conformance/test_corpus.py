@@ -12,6 +12,7 @@ import pytest
 
 from lcodec.codec import Codec
 from lcodec.errors import LcodecError
+from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.picture import load
 from lcodec.shared import decode, forget_codecs
 from tests.conformance.pure_contextformer import Contextformer
@@ -21,6 +22,7 @@ from tests.conformance.pure_pointwise import CheckerboardModel, HyperpriorModel,
 from tools.conformance_corpus import (
     CORPUS,
     KINDS,
+    extremes,
     metadata_digests,
     pictures,
     refusals,
@@ -53,9 +55,9 @@ def codec(kind: str) -> Codec:
 def test_the_index_lists_all_files() -> None:
     for part in ("valid", "invalid"):
         assert {p.stem for p in (CORPUS / part).glob("*.lic")} == set(INDEX[part])
-    assert {p.stem for p in (CORPUS / "valid").glob("*.png")} == set(INDEX["valid"])
+    assert {p.stem for p in (CORPUS / "valid").glob("*.png")} == set(pictures())
     # Nothing that the tool makes is missing.
-    assert set(pictures()) == set(INDEX["valid"])
+    assert set(pictures()) | set(extremes()) == set(INDEX["valid"])
     three = [
         (CORPUS / "valid" / f"{n}.lic").read_bytes() for n in ("gray", "gray-alpha", "metadata")
     ]
@@ -71,6 +73,9 @@ def test_sound_files(name: str, models: Path) -> None:
     assert symbols_digest(symbols) == said["symbols"]
     pure = PURE[said["model"]](models / said["model"])
     np.testing.assert_array_equal(pure.decode(data), symbols.y)
+    if name in extremes():
+        assert np.abs(symbols.y).max() == SYMBOL_LIMIT
+        return
     decoded = codec(said["model"]).decode(data).picture
     assert metadata_digests(decoded.metadata) == said["metadata"]
     then = load(CORPUS / "valid" / f"{name}.png")

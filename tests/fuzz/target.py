@@ -6,21 +6,55 @@ ends the run and leaves its input beside it; such inputs, made small, go to `tes
 
 from __future__ import annotations
 
+import dis
+import operator
 import os
 import sys
 import tempfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import atheris
+import numpy as np
+import torch
 
 MEMORY = 2048  # MB
+
+_COMPARISONS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def spare_arrays() -> None:
+    """Let atheris see no comparison of arrays or tensors.
+
+    Version 3.0 never lets go of what a traced comparison gives. True and False are there anyway,
+    but of arrays that is memory: 0.8 GB in 113 000 executions, none of which lcodec keeps
+    (`test_files_leave_nothing_behind`), and an hour would end at the limit.
+    """
+    traced, shift = atheris._trace_cmp, atheris.version_dependent.CMP_OP_SHIFT_AMOUNT
+
+    def trace(left: Any, right: Any, operation: int, counter: int, constant: bool) -> Any:
+        if isinstance(left, np.ndarray | torch.Tensor) or isinstance(
+            right, np.ndarray | torch.Tensor
+        ):
+            return _COMPARISONS[dis.cmp_op[operation >> shift]](left, right)
+        return traced(left, right, operation, counter, constant)
+
+    atheris._trace_cmp = trace
 
 
 def main() -> None:
     """See the module."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    spare_arrays()
     with tempfile.TemporaryDirectory(prefix="lcodec-fuzz-") as scratch:
         with atheris.instrument_imports(include=["lcodec"]):
             from tests.fuzz.mutate import mutated

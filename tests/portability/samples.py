@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tests.portability.jobs import Coded, Job, Report, Setting, Source, run_worker
 from tests.tinymodel import picture
+from tools.conformance_corpus import CORPUS, extremes
 
 TILE_EDGE = 64
 
@@ -80,8 +81,16 @@ def more_photographs() -> Pictures:
     ]
 
 
+def extreme_files() -> tuple[Coded, ...]:
+    """Files of every kind of model whose symbols are at their limits; all have the same."""
+    return tuple(
+        Coded(str(CORPUS / "models"), kind, str(CORPUS / "valid" / f"{name}.lic"))
+        for name, kind in extremes().items()
+    )
+
+
 def make_samples(folder: Path, sets: list[tuple[Path, str, Pictures]]) -> Samples:
-    """Encode and decode everything once under the default setting.
+    """Encode and decode everything once under the default setting, extreme files, too.
 
     ``sets``: folder of models, name of one, pictures for it.
     """
@@ -92,6 +101,8 @@ def make_samples(folder: Path, sets: list[tuple[Path, str, Pictures]]) -> Sample
             np.save(f"{stem}.npy", pixels)
             source = Source(str(models), model, f"{stem}.npy", quality, TILE_EDGE, str(stem))
             sources.append(source)
-    report = run_worker(Job(threads=1, encode=tuple(sources), decode_written=True), Setting())
+    given = extreme_files()
+    job = Job(threads=1, encode=tuple(sources), decode=given, decode_written=True)
+    report = run_worker(job, Setting())
     hashes = {path: next(iter(ways.values())) for path, ways in report.symbols.items()}
-    return Samples(tuple(sources), tuple(report.written), hashes, report)
+    return Samples(tuple(sources), (*report.written, *given), hashes, report)

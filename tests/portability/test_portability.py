@@ -114,8 +114,8 @@ def check_setting(setting: Setting, report: Report) -> None:
 
 
 def test_samples_decode(few: Samples) -> None:
-    # All models share their latents, so there are as many as pictures.
-    assert len(set(few.hashes.values())) == len(few_pictures()) + RELEASED.is_file()
+    # All models share their latents, so there are as many as pictures, and the extreme ones.
+    assert len(set(few.hashes.values())) == len(few_pictures()) + RELEASED.is_file() + 1
     assert len(few.files) > len(TINY)
     assert all(len(found) == 64 for found in few.hashes.values())  # no errors
 
