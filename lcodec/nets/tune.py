@@ -1,9 +1,8 @@
 """Tunes, what weights are trained for: how many bits a distortion is worth, by quality level.
 
-The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / reference^b``,
-where b is 1/2 unless a run says otherwise (`TrainOptions.balance`), D is the SSIMULACRA2 distance
-and U the unrest of smooth areas (`lcodec.metrics.smooth.unrest`). The factors belong to a tune and
-rise with the level.
+The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / sqrt(reference)``,
+where D is the SSIMULACRA2 distance and U the unrest of smooth areas
+(`lcodec.metrics.smooth.unrest`). The factors belong to a tune and rise with the level.
 """
 
 from __future__ import annotations

@@ -41,24 +41,15 @@ class Losses:
 
 
 def sample_loss(
-    bpp: Tensor,
-    tune: Tune,
-    quality: Tensor,
-    error: Tensor,
-    distance: Tensor,
-    unrest: Tensor,
-    balance: float = 0.5,
+    bpp: Tensor, tune: Tune, quality: Tensor, error: Tensor, distance: Tensor, unrest: Tensor
 ) -> Tensor:
-    """Mean loss of a batch for a tune, see `lcodec.nets.tune`; all tensors (B,).
-
-    The cost of each picture is divided by its reference to the power ``balance``.
-    """
+    """Mean loss of a batch for a tune, see `lcodec.nets.tune`; all tensors (B,)."""
     cost = bpp + tune.error.at(quality) * 255.0**2 * error
     if tune.perceived is not None:
         cost = cost + tune.perceived.at(quality) * distance
     if tune.calm is not None:
         cost = cost + tune.calm.at(quality) * unrest
-    return (cost / tune.reference.at(quality) ** balance).mean()
+    return (cost / tune.reference.at(quality).sqrt()).mean()
 
 
 def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
@@ -136,9 +127,7 @@ class PictureObjective:
         distance = nothing if self.tune.perceived is None else distances(pixels, shown)
         moved = nothing if self.tune.calm is None else unrest(pixels, shown)
         bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
-        loss = sample_loss(
-            bpp_y + bpp_z, self.tune, quality, error, distance, moved, self.options.balance
-        )
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance, moved)
         figures = (part.detach() for part in (bpp_y, bpp_z, error, distance, moved))
         return Losses(loss, *figures)
 
@@ -177,10 +166,8 @@ def frozen_copy(module: M) -> M:
 class LatentObjective:
     """Rate of precomputed latents under frozen transforms."""
 
-    def __init__(
-        self, model: TwinCodec, crops: LatentCrops, device: torch.device, balance: float = 0.5
-    ) -> None:
-        self.model, self.crops, self.device, self.balance = model, crops, device, balance
+    def __init__(self, model: TwinCodec, crops: LatentCrops, device: torch.device) -> None:
+        self.model, self.crops, self.device = model, crops, device
         self.tune = model.config.factors
         self.gates = False
         self.networks: tuple[nn.Module, ...] = (model,)
@@ -196,9 +183,7 @@ class LatentObjective:
         area = y.shape[2] * y.shape[3] * PATCH**2
         bpp_y, bpp_z = bits_y / area, bits_z / area
         nothing = torch.zeros_like(bits_y)
-        loss = sample_loss(
-            bpp_y + bpp_z, self.tune, quality, nothing, nothing, nothing, self.balance
-        )
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, nothing, nothing, nothing)
         return Losses(loss, bpp_y.detach(), bpp_z.detach(), nothing, nothing, nothing)
 
     @torch.no_grad()

@@ -39,8 +39,6 @@ class TrainOptions:
     ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
     of the budget: only the analysis learns from its distortion.
     ``screens`` is the share of crops taken from generated screens.
-    The cost of a picture is divided by its reference (`lcodec.nets.tune`) to the power ``balance``:
-    the larger it is, the less the highest levels count.
     """
 
     data: Path
@@ -79,7 +77,6 @@ class TrainOptions:
     gate: float = 0.0
     gate_until: float = 0.9
     screens: float = 0.0
-    balance: float = 0.5
 
     def check(self) -> None:
         """Check the values that do not depend on the data.
@@ -100,7 +97,7 @@ class TrainOptions:
         for name in shares:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must be at least 0 and below 1")
-        for name in ("gate", "gate_until", "screens", "balance"):
+        for name in ("gate", "gate_until", "screens"):
             value = getattr(self, name)
             _demand(0 <= value <= 1, name, value, "must be between 0 and 1")
         bound = self.scale_bound

@@ -104,7 +104,7 @@ class Trainer:
                 self.model.transforms, self._pictures(), o.latent_crops, side, self.device
             )
             crops.save(path)
-        return LatentObjective(self.model, crops.to(self.device), self.device, self.options.balance)
+        return LatentObjective(self.model, crops.to(self.device), self.device)
 
     def _load_start(self) -> None:
         o = self.options

@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lcodec.errors import UsageError
 from lcodec.metrics.ssimulacra2 import distances
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.tune import find_tune
@@ -102,29 +101,6 @@ def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
     assert tune.perceived is not None
     seen = tune.perceived.at(quality) * losses.distance
     assert float(seen.mean()) > float((tune.error.at(quality) * 255**2 * losses.error).mean())
-
-
-def test_the_balance_says_how_much_the_highest_levels_count(
-    objective: PictureObjective, tmp_path: Path
-) -> None:
-    """A balance of 1 weighs every cost by its own reference."""
-    pixels, _, *noise = objective.draw(3, 64)
-    tune = find_tune("psnr")
-    for level in (0.0, 40.0, 100.0):
-        quality = torch.full((3,), level)
-        reference = float(tune.reference.at(quality)[0])
-        found = {
-            balance: float(
-                objective_of(objective.model, tmp_path, balance=balance)
-                .losses(pixels, quality, *noise)
-                .loss.detach()
-            )
-            for balance in (0.5, 1.0)
-        }
-        assert float(objective.losses(pixels, quality, *noise).loss.detach()) == found[0.5]
-        assert found[1.0] * reference**0.5 == pytest.approx(found[0.5], rel=1e-5)
-    with pytest.raises(UsageError, match="balance"):
-        TrainOptions(tmp_path, tmp_path / "run", balance=1.5).check()
 
 
 def gradients(objective: PictureObjective, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
