@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lcodec.container import Header
 from lcodec.integer.profile import HYPER_LIMIT, SYMBOL_LIMIT
-from lcodec.pipeline.tiles import PictureSymbols, tile_areas
+from lcodec.pipeline.areas import tile_areas
+from lcodec.pipeline.tiles import PictureSymbols
 from tests.entropy.tiny import HYPER_LATENT, LATENT
 
 Shape = tuple[int, int, int]
