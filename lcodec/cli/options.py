@@ -243,7 +243,7 @@ class Messages:
         bool,
         typer.Option(
             "--json",
-            help="Print the figures as JSON on standard output, a line per file.",
+            help="Print the figures as JSON on standard output; one line per file.",
             rich_help_panel=MESSAGES,
         ),
     ] = False

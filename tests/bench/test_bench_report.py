@@ -118,7 +118,7 @@ def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
     notes = summarize(result, against=[]).notes
     assert len(notes) == 3
     assert "Kodak" in notes[0]
-    assert notes[1].startswith("2 quality levels")
+    assert notes[1].startswith("only 2 quality levels")
     assert notes[2].startswith("24 pictures are too small")
 
 

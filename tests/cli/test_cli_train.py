@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,9 +16,11 @@ from lcodec.cli.main import run
 from lcodec.cli.train import DEFAULTS, Stage, train
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
+from lcodec.nets.tune import REACH
 from lcodec.training import trainer
 from lcodec.training.options import STAGES, TrainOptions, format_crops, parse_crops
 from lcodec.training.recipe import SIZES, parse, parse_setting, read_recipe, to_recipe
+from lcodec.tunes import TuneName
 from lcodec.weights.config import ModelConfig
 
 Capture = pytest.CaptureFixture[str]
@@ -76,7 +79,7 @@ def test_defaults_are_those_of_the_library(
     assert run([*base, "--device", "cpu"]) == 0
     expected = TrainOptions(tmp_path / "data", tmp_path / "run", gather=False, graph=False)
     assert Notes.made[0].options == expected
-    assert Notes.made[0].config == ModelConfig()
+    assert Notes.made[0].config == replace(ModelConfig(), reach=REACH[TuneName.PSNR])
     assert [stage.value for stage in Stage] == list(STAGES)
     told = vars(DEFAULTS)
     assert {name: getattr(expected, name) for name in told} == told

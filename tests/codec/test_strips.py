@@ -139,7 +139,7 @@ def test_what_cannot_be_read_by_rows(tmp_path: Path) -> None:
     refused("b.tif", "interleaved")
     turned = [(274, 3, 1, 6, True)]
     tifffile.imwrite(tmp_path / "c.tif", COLOURS, photometric="rgb", extratags=turned)
-    refused("c.tif", "turned")
+    refused("c.tif", "rotated or mirrored")
     tifffile.imwrite(tmp_path / "d.tif", COLOURS, photometric="rgb", rowsperstrip=20,
                      compression="zlib")  # fmt: skip
     whole = (tmp_path / "d.tif").read_bytes()
