@@ -183,8 +183,8 @@ def test_figures_of_how_it_works() -> None:
     weights, activations = (
         limit.bit_length() + 1 for limit in (profile.WEIGHT_LIMIT, profile.ACT_LIMIT)
     )
-    assert f"weights of {weights} bits, activations of {activations}" in plain
-    assert profile.FLOAT32_EXACT == 1 << 24 and "products summed below 2^24" in plain
+    assert f"{weights}-bit weights, {activations}-bit activations" in plain
+    assert profile.FLOAT32_EXACT == 1 << 24 and "sums of products below 2^24" in plain
     assert f"independent tiles of {DEFAULT_TILE_EDGE} x {DEFAULT_TILE_EDGE} pixels" in plain
     assert "48 bytes of overhead" in plain
 
