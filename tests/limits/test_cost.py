@@ -20,6 +20,7 @@ from lcodec.coding.alpha import decode_alpha, encode_alpha
 from lcodec.container import Alpha, Header, TilePayload
 from lcodec.container.header import encode_header
 from lcodec.errors import FormatError
+from lcodec.limits import longest_alpha
 from lcodec.tunes import default_model
 from lcodec.weights import ENVIRONMENT
 from tests.cli.command import environment
@@ -58,12 +59,27 @@ def opaque(sound: bytes) -> bytes:
     return container.write(header, [EMPTY] * header.tile_count)
 
 
+def packed_zeros(count: int) -> bytes:
+    """So many of them in few bytes."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 16}]
+    return lzma.compress(bytes(count), lzma.FORMAT_RAW, filters=filters)
+
+
 def bulky_alpha(sound: bytes) -> bytes:
     """A plane of 128 MiB, well compressed, over broken tiles."""
     header = header_of(sound, width=1 << 13, height=1 << 13, bit_depth=16, alpha=Alpha.PLANE)
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 16}]
-    packed = lzma.compress(bytes(2 << 26), lzma.FORMAT_RAW, filters=filters)
-    return container.write(header, [EMPTY] * header.tile_count, alpha=b"\x10" + packed)
+    alpha = b"\x10" + packed_zeros(2 << 26)
+    return container.write(header, [EMPTY] * header.tile_count, alpha=alpha)
+
+
+def endless_alpha(sound: bytes) -> bytes:
+    """A small picture with sound tiles whose plane goes on for 64 MiB, in a section no longer than
+    such a picture may have."""
+    file = container.read(sound)
+    header = replace(file.header, bit_depth=16, alpha=Alpha.PLANE)
+    alpha = b"\x10" + packed_zeros(1 << 26)
+    assert len(alpha) < longest_alpha(header)
+    return container.write(header, file.tiles, alpha=alpha)
 
 
 def many_sections(sound: bytes) -> bytes:
@@ -95,6 +111,7 @@ HOSTILE: dict[Callable[[bytes], bytes], tuple[str, int]] = {
     hole_in_a_file: ("FormatError", 60 << 30),
     zeros: ("FormatError", 60 << 30),
     bulky_alpha: ("FormatError", 0),
+    endless_alpha: ("FormatError", 0),
 }
 
 
