@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of what else the machine does.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # A suite started in the background ignores these, and so would the commands it starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
