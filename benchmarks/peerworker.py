@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.memory import peak_bytes
+
 Pixels = NDArray[np.uint8]
 
 
@@ -105,14 +107,6 @@ def open_codec(name: str, threads: int) -> Coder:
         case "jxl":
             return jpeg_xl(int(own), threads)
     raise SystemExit(f"unknown codec: {name}")
-
-
-def peak_bytes() -> int:
-    """Largest resident memory of this process so far."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10
 
 
 def main() -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import peak_bytes
 from lcodec.codec import Codec
 from lcodec.container import DEFAULT_TILE_EDGE, FileReader
 from lcodec.picture import Samples
@@ -39,21 +38,15 @@ def bands(height: int, width: int) -> Iterator[Samples]:
         yield rows.clip(0, 255).astype(np.uint8)
 
 
-def peak() -> int:
-    """The peak memory of this process so far, in bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
 def measure(codec: Codec, height: int, width: int, quality: int, out: Path) -> dict[str, float]:
     """Encode to ``out`` and decode it again, keeping nothing."""
     start = time.perf_counter()
-    before = peak()
+    before = peak_bytes()
     with out.open("wb") as stream:
         size = encode_strips(
             codec, Rows(height, width, 3, 8, bands(height, width)), stream, quality
         )
-    encoded, between = time.perf_counter(), peak()
+    encoded, between = time.perf_counter(), peak_bytes()
     error = 0.0
     with out.open("rb") as stream:
         shown = decode_strips(codec, FileReader(stream, max_pixels=height * width)).bands
@@ -70,7 +63,7 @@ def measure(codec: Codec, height: int, width: int, quality: int, out: Path) -> d
         "decode_seconds": time.perf_counter() - encoded,
         "peak_before": before,
         "peak_encoded": between,
-        "peak": peak(),
+        "peak": peak_bytes(),
     }
 
 

@@ -9,7 +9,7 @@ from lcodec.batch.check import Action, Checker, Decision
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
 from lcodec.batch.report import Outcome, Status
-from lcodec.batch.work import SMALL_PIXELS, TOGETHER, Bundle, Failed, Made, Task
+from lcodec.batch.work import SMALL_PIXELS, TOGETHER, Bundle, Failed, Made, Task, in_patches
 from lcodec.errors import OutputError
 
 OnOutcome = Callable[[Outcome], None]
@@ -84,7 +84,7 @@ def work(
 def bundles(decisions: Iterable[Decision], together: int) -> Iterator[Bundle]:
     """Tasks for decisions: small pictures of equal size together, others alone.
 
-    Sizes are in patches of 16 x 16 pixels, the positions of the networks.
+    Sizes are in patches, the positions of the networks.
     """
     waiting: dict[tuple[int, int], list[Task]] = {}
     for decision in decisions:
@@ -93,7 +93,7 @@ def bundles(decisions: Iterable[Decision], together: int) -> Iterator[Bundle]:
             yield (task,)
             continue
         assert decision.width is not None and decision.height is not None
-        size = (-(-decision.width // 16), -(-decision.height // 16))
+        size = in_patches(decision.width, decision.height)
         same = waiting.setdefault(size, [])
         same.append(task)
         if len(same) == together:

@@ -26,6 +26,7 @@ from lcodec.batch.work import (
     Unusable,
     Worker,
     attempt_one,
+    in_patches,
     lacks_memory,
 )
 from lcodec.batch.workers import (
@@ -94,7 +95,7 @@ class ShardEncoder:
                 picture = read_picture(io.BytesIO(data), name, self._options)
                 pixels = picture.width * picture.height
                 if self.worker.is_quicker_together and pixels <= SMALL_PIXELS:
-                    size = (-(-picture.width // 16), -(-picture.height // 16))
+                    size = in_patches(picture.width, picture.height)
                     small.setdefault(size, []).append((len(out) - 1, picture))
                 else:
                     out[-1] = _coded(picture, self.worker.encode(picture))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from lcodec.batch.location import Location
@@ -99,11 +101,28 @@ def attempt(worker: Worker, tasks: Bundle) -> list[Result]:
 def attempt_one(worker: Worker, task: Task) -> Result:
     """Let a worker make one file."""
     start = time.perf_counter()
+    return in_equal_shares([as_result(partial(worker.make, task))], start)[0]
+
+
+def as_result(make: Callable[[], Made]) -> Result:
+    """What ``make`` gives, or its exception as a result: one file must not end the batch."""
     try:
-        made = worker.make(task)
-    except Exception as error:  # one file must not end the batch
+        return make()
+    except Exception as error:
         return failed(error)
-    return replace(made, seconds=time.perf_counter() - start)
+
+
+def in_equal_shares(results: Sequence[Result], start: float) -> list[Result]:
+    """Results of work done together since ``start``, each with its share of the seconds."""
+    share = (time.perf_counter() - start) / len(results)
+    return [
+        replace(result, seconds=share) if isinstance(result, Made) else result for result in results
+    ]
+
+
+def in_patches(width: int, height: int) -> tuple[int, int]:
+    """A size in patches of 16 x 16 pixels, the positions of the networks."""
+    return -(-width // 16), -(-height // 16)
 
 
 def failed(error: Exception) -> Failed:

@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from lcodec import container
@@ -22,8 +23,10 @@ from lcodec.batch.work import (
     Task,
     Unusable,
     Worker,
+    as_result,
     attempt_one,
     failed,
+    in_equal_shares,
 )
 from lcodec.edge import without_temporary_folder
 from lcodec.errors import InputError, LcodecError, OutputError
@@ -126,15 +129,9 @@ class EncodeWorker:
                 results[task] = failed(error)
         encoded = self.encode_many([source.picture for source in sources])
         for source, data in zip(sources, encoded, strict=True):
-            try:
-                results[source.task] = source.write(data, preserve=self.options.preserve)
-            except Exception as error:
-                results[source.task] = failed(error)
-        share = (time.perf_counter() - start) / len(tasks)
-        return [
-            replace(result, seconds=share) if isinstance(result, Made) else result
-            for result in map(results.__getitem__, tasks)
-        ]
+            write = partial(source.write, data, preserve=self.options.preserve)
+            results[source.task] = as_result(write)
+        return in_equal_shares([results[task] for task in tasks], start)
 
     @property
     def is_quicker_together(self) -> bool:
@@ -227,17 +224,11 @@ class DecodeWorker:
                 pictures = self.decode_many([one.data for one in coded])
         if not pictures:
             return [attempt_one(self, task) for task in tasks]
-        results: list[Result] = []
-        for one, decoded in zip(coded, pictures, strict=True):
-            try:
-                results.append(one.write(decoded, self.options))
-            except Exception as error:
-                results.append(failed(error))
-        share = (time.perf_counter() - start) / len(tasks)
-        return [
-            replace(result, seconds=share) if isinstance(result, Made) else result
-            for result in results
+        results = [
+            as_result(partial(one.write, decoded, self.options))
+            for one, decoded in zip(coded, pictures, strict=True)
         ]
+        return in_equal_shares(results, start)
 
     def decode_many(self, files: Sequence[bytes | bytearray]) -> list[Decoded]:
         """The pictures in some small files; nothing if they are not all of one model.

@@ -14,11 +14,11 @@ import resource
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from PIL import Image
 
 import lcodec
+from benchmarks.memory import peak_bytes
 
 MIB = 1 << 20
 
@@ -48,20 +48,7 @@ ACTIONS: dict[str, Callable[[str], None]] = {"decode": decode, "open": open_with
 
 def used() -> tuple[int, float]:
     now = resource.getrusage(resource.RUSAGE_SELF)
-    return peak(now.ru_maxrss), now.ru_utime + now.ru_stime
-
-
-def peak(told: int) -> int:
-    """Most bytes that were resident, of this program alone; ``told`` is ``ru_maxrss``.
-
-    On Linux that begins with the peak of the process that started this one, and growth below it
-    would not show.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return told if sys.platform == "darwin" else told << 10
-    words = status.read_text().split()
-    return int(words[words.index("VmHWM:") + 1]) << 10
+    return peak_bytes(), now.ru_utime + now.ru_stime
 
 
 def cost(path: str, name: str) -> Cost:
