@@ -144,7 +144,7 @@ class ShardDecoder:
             small = [number for number, (_, data) in enumerate(given) if _is_small(data)]
             if len(small) > 1:
                 decoded = self.worker.decode_many([given[number][1] for number in small])
-                together = dict(zip(small, decoded, strict=False))
+                together = dict(zip(small, decoded, strict=True))
         return [
             self._code_one(name, data, together.pop(number, None))
             for number, (name, data) in enumerate(given)

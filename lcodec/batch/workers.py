@@ -6,7 +6,7 @@ import io
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
@@ -214,16 +214,10 @@ class DecodeWorker:
         return coded.write(self.decode(coded.data, str(task.source)), self.options)
 
     def make_many(self, tasks: Bundle) -> list[Result]:
-        """Decode files, together if all are sound and of one model; seconds are equal shares."""
+        """Decode files together; seconds are equal shares. Raises errors that affect any."""
         start = time.perf_counter()
-        coded: list[_Coded] = []
-        pictures: list[Decoded] = []
-        if len(tasks) > 1:
-            with suppress(Exception):  # each by itself shows which of them it was
-                coded = [_Coded.read(task, self._limits) for task in tasks]
-                pictures = self.decode_many([one.data for one in coded])
-        if not pictures:
-            return [attempt_one(self, task) for task in tasks]
+        coded = [_Coded.read(task, self._limits) for task in tasks]
+        pictures = self.decode_many([one.data for one in coded])
         results = [
             as_result(partial(one.write, decoded, self.options))
             for one, decoded in zip(coded, pictures, strict=True)
@@ -231,17 +225,14 @@ class DecodeWorker:
         return in_equal_shares(results, start)
 
     def decode_many(self, files: Sequence[bytes | bytearray]) -> list[Decoded]:
-        """The pictures in some small files; nothing if they are not all of one model.
+        """The pictures in some small files.
 
         Raises:
             FormatError, UnsupportedError, InputError, WeightsError, MismatchError: at least one of
-                them cannot be decoded.
+                them cannot be decoded, or not with the model of the first.
         """
         read = [container.read(data, limits=self._limits) for data in files]
-        models = {file.header.model_id for file in read}
-        if len(models) != 1:
-            return []
-        return self._loaded(find_model_by_id(models.pop()).name).decode_many(read)
+        return self._loaded(find_model_by_id(read[0].header.model_id).name).decode_many(read)
 
     def decode(self, data: bytes | bytearray, name: str) -> Decoded:
         """The picture in a ``.lic`` file; raises as `make`, with its name in the messages."""

@@ -17,7 +17,7 @@ from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
-from lcodec.batch.work import Made, Task, Worker
+from lcodec.batch.work import Made, Task, Worker, attempt
 from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
 from lcodec.codec import Codec
 from lcodec.errors import InputError, WeightsError
@@ -245,7 +245,7 @@ def test_small_files_are_decoded_together_and_failures_isolated(
     monkeypatch.setattr(Codec, "decode_many", counted)
     worker = DecodeWorker(DecodeOptions(suffix=".png"))
     tasks = tuple(Task(tmp_path / name, tmp_path / f"{name}.png") for name in files)
-    results = worker.make_many(tasks)
+    results = attempt(worker, tasks)
     assert calls == [4] and all(isinstance(result, Made) for result in results)
     assert len({result.seconds for result in results if isinstance(result, Made)}) == 1
     for name, data in files.items():
@@ -255,7 +255,7 @@ def test_small_files_are_decoded_together_and_failures_isolated(
     (tmp_path / "2.lic").write_bytes(files["2.lic"][:-9])
     for number in (0, 1, 2):
         (tmp_path / f"{number}.lic.png").unlink()
-    results = worker.make_many(tasks)
+    results = attempt(worker, tasks)
     assert [getattr(result, "code", 0) for result in results] == [0, 0, 4, 8]
     assert not (tmp_path / "2.lic.png").exists()
 
