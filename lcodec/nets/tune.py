@@ -17,9 +17,9 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
 
-CALM = 3.0 * LAMBDA_MIN
+CALM = 6.0 * LAMBDA_MIN
 """Bits per pixel that an unrest of 1 is worth at level 0 of the tune psnr."""
-CALM_RISE = 0.75
+CALM_RISE = 0.65
 """Power of the worth of squared error with which it rises: what nobody sees counts less."""
 
 
