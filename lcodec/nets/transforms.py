@@ -10,14 +10,15 @@ depthwise convolution, a 1x1 feed-forward. Activations grow at most linearly wit
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.deblocking import Deblocking
 from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
 from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.typed import Conv2d, Sequential, Typed
@@ -28,7 +29,7 @@ HYPER_STRIDE = 4  # latent positions per hyper-latent position
 
 @dataclass(frozen=True)
 class TransformConfig:
-    """Sizes of the transforms."""
+    """Sizes of the transforms, and whether the synthesis ends with `Deblocking`."""
 
     latent: int = LATENT
     width8: int = 192
@@ -40,10 +41,22 @@ class TransformConfig:
     hyper_width: int = 192
     hyper_latent: int = HYPER_LATENT
     anchors: int = ANCHORS
+    deblocking: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary for JSON.
+
+        Without the filter nothing is said of it, as in the models from before there was one: ids
+        cover these sizes.
+        """
+        told = asdict(self)
+        if not self.deblocking:
+            del told["deblocking"]
+        return told
 
     @property
     def synthesis_halo(self) -> int:
-        """Receptive field of the synthesis on each side, in latent positions."""
+        """Receptive field of the synthesis on each side, in latent positions (one to spare)."""
         return self.synthesis16 + math.ceil((self.synthesis8 + 1) / 2) + 1
 
     @property
@@ -180,13 +193,15 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.blocks8 = _blocks(config.width8, config.synthesis8)
         self.leave = Conv2d(config.width8, 3 * 64, 1)
         self.leave.start_at_zero()
+        self.deblocking = Deblocking(config.anchors) if config.deblocking else None
 
     def forward(self, latents: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         h = self.enter(latents / deviation[:, None, None])
         h = self.blocks16(self.modulation(h, quality))
         h = self.blocks8(F.pixel_shuffle(self.expand(h), 2))
         network = F.pixel_shuffle(self.leave(h), 8).float()
-        return self.linear_only(latents) + 0.25 * network
+        shown = self.linear_only(latents) + 0.25 * network
+        return shown if self.deblocking is None else self.deblocking(shown, quality)
 
     def linear_only(self, latents: Tensor) -> Tensor:
         """The linear branch alone: what the codec would show without its network."""

@@ -73,7 +73,7 @@ class ModelConfig:
         if self.reach is not None:
             told["reach"] = list(self.reach)
         return {
-            "transforms": asdict(self.transforms),
+            "transforms": self.transforms.to_dict(),
             "kind": self.entropy.kind,
             "entropy": asdict(self.entropy),
             **told,

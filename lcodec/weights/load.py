@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ def canonical_id(
         case ModelConfig():
             own = config.to_dict()
         case TransformConfig():
-            own = asdict(config)
+            own = config.to_dict()
         case _:
             own = config
     sizes = {"profile": P.PROFILE, **own}
