@@ -55,13 +55,16 @@ def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(rows[:count]).float(), deviation
 
 
-def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = KIND) -> TwinCodec:
+def tiny_codec(
+    seed: int = 0, rounding: bool = True, kind: str = KIND, deblocking: bool = False
+) -> TwinCodec:
     """A model whose heads and closed layers are random too, so that everything matters.
 
     The transforms depend on the seed alone, so those of all kinds are the same.
     """
     torch.manual_seed(seed)
-    model = TwinCodec(replace(CONFIG, entropy=TINY[kind]), rounding)
+    transforms = replace(CONFIG.transforms, deblocking=deblocking)
+    model = TwinCodec(replace(CONFIG, transforms=transforms, entropy=TINY[kind]), rounding)
     model.transforms.start_from_components(*cosine_components(LATENT))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -82,7 +85,7 @@ def write_visual_model(root: Path) -> Path:
 
     Its levels are unevenly spread over the qualities its networks know.
     """
-    codec = tiny_codec(seed=1)
+    codec = tiny_codec(seed=1, deblocking=True)
     scale = tuple(round(100 * (level / 100) ** 1.25, 3) for level in range(101))
     codec.config = replace(codec.config, tune="visual")
     codec.rescale(scale)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lcodec.codec import Codec
 from lcodec.nets.blockwise import LatentSpan
@@ -34,8 +35,9 @@ def test_spans_of_a_part() -> None:
     assert (edge.outer_start, edge.outer_stop) == (0, 40)
 
 
-def test_no_seams(tiny_model: Path) -> None:
-    codec = Codec(device="cpu")
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_no_seams(tiny_model: Path, tune: str) -> None:
+    codec = Codec(tune=tune, device="cpu")
     pixels = picture(230, 300)
     whole = PixelTransform(codec.loaded.transforms, codec.loaded.device, block=1000)
     pieces = PixelTransform(codec.loaded.transforms, codec.loaded.device, block=5)

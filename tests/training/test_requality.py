@@ -82,7 +82,8 @@ def test_new_runs_reach_further_than_the_first_models(tmp_path: Path) -> None:
         (tmp_path / "first").mkdir(exist_ok=True)
         (tmp_path / "first" / "run.json").write_text(json.dumps({"config": first.to_dict()}))
         new = choose_sizes(None, tmp_path / "first")
-        assert new == replace(first, reach=REACH[tune])
+        sizes = replace(first.transforms, deblocking=tune == TuneName.VISUAL)
+        assert new == replace(first, reach=REACH[tune], transforms=sizes)
         assert new.factors.reference.low <= first.factors.reference.low
         assert new.factors.reference.high > 1.5 * first.factors.reference.high
     # Who goes on, and an entropy model over frozen transforms, keep what there is.
@@ -91,7 +92,8 @@ def test_new_runs_reach_further_than_the_first_models(tmp_path: Path) -> None:
     # To another tune and back.
     other = TuneName.PSNR if first.tune == TuneName.VISUAL else TuneName.VISUAL
     assert choose_sizes(None, tmp_path / "first", tune=other).reach == REACH[other]
-    visual = replace(CONFIG, tune="visual", reach=REACH[TuneName.VISUAL])
+    filtering = replace(CONFIG.transforms, deblocking=True)
+    visual = replace(CONFIG, tune="visual", reach=REACH[TuneName.VISUAL], transforms=filtering)
     assert choose_sizes(None, psnr, tune="visual") == visual
 
 

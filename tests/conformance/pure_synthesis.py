@@ -1,0 +1,102 @@
+"""The synthesis in plain NumPy, float64, written from docs/FORMAT.md alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+Array = NDArray[np.float64]
+
+
+class PureSynthesis:
+    """The transforms in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        self.sizes = self.config["transforms"]
+        self.tensors = {
+            name: value.astype(np.float64)
+            for name, value in load_file(folder / "transforms.safetensors").items()
+        }
+
+    def table(self, name: str, quality: int) -> Array:
+        """A vector (C,) at the quality of a file."""
+        values = self.tensors[f"{name}.values"]
+        scale = self.config.get("scale")
+        place = (quality if scale is None else scale[quality]) * (len(values) - 1) / 100
+        lower = min(int(place), len(values) - 2)
+        row: Array = values[lower] + (place - lower) * (values[lower + 1] - values[lower])
+        return row
+
+    def conv(self, name: str, x: Array) -> Array:
+        """A conv 1x1 of (C, h, w)."""
+        out = np.einsum("mn,nhw->mhw", self.tensors[f"{name}.weight"][:, :, 0, 0], x)
+        bias = self.tensors.get(f"{name}.bias")
+        return out if bias is None else out + bias[:, None, None]
+
+    def block(self, name: str, x: Array) -> Array:
+        """A block of the network."""
+        inner = hardswish(self.conv(f"{name}.expand", x))
+        padded = np.pad(inner, ((0, 0), (1, 1), (1, 1)))
+        weight = self.tensors[f"{name}.spatial.weight"]
+        spread = np.zeros_like(inner) + self.tensors[f"{name}.spatial.bias"][:, None, None]
+        for i in range(3):
+            for j in range(3):
+                part = padded[:, i : i + inner.shape[1], j : j + inner.shape[2]]
+                spread += weight[:, 0, i, j, None, None] * part
+        t = x + self.conv(f"{name}.project", spread)
+        return t + self.conv(f"{name}.down", hardswish(self.conv(f"{name}.up", t)))
+
+    def decode(self, y: NDArray[np.int16], quality: int, height: int, width: int) -> Array:
+        """Samples (height, width, 3) from 0 to 255, not rounded, of symbols (M, h, w)."""
+        gain = self.table("gains.log_correction", quality) - self.table("gains.log_gain", quality)
+        v = y * np.exp(gain)[:, None, None]
+        h = self.conv("synthesis.enter", v / self.tensors["gains.deviation"][:, None, None])
+        h = h * self.table("synthesis.modulation.scale", quality)[:, None, None]
+        h = h + self.table("synthesis.modulation.shift", quality)[:, None, None]
+        for number in range(self.sizes["synthesis16"]):
+            h = self.block(f"synthesis.blocks16.{number}", h)
+        h = shuffle(self.conv("synthesis.expand", h), 2)
+        for number in range(self.sizes["synthesis8"]):
+            h = self.block(f"synthesis.blocks8.{number}", h)
+        x = shuffle(self.conv("synthesis.linear", v), 16) + 0.5
+        x = x + 0.25 * shuffle(self.conv("synthesis.leave", h), 8)
+        if self.sizes.get("deblocking"):
+            limits = self.table("synthesis.deblocking.log_limits", quality)
+            step, slope = np.exp(limits) / 255
+            x = across(x, step, slope)
+            x = across(x.transpose(0, 2, 1), step, slope).transpose(0, 2, 1)
+        return 255 * np.clip(x, 0, 1).transpose(1, 2, 0)[:height, :width]
+
+
+def hardswish(x: Array) -> Array:
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def shuffle(x: Array, f: int) -> Array:
+    """Pixel shuffle of (C f f, h, w)."""
+    c, h, w = len(x) // f**2, *x.shape[1:]
+    return x.reshape(c, f, f, h, w).transpose(0, 3, 1, 4, 2).reshape(c, h * f, w * f)
+
+
+def across(pixels: Array, step: float, slope: float) -> Array:
+    """Deblocking of (3, H, W) across the borders between columns, row by row."""
+    out = pixels.copy()
+    for b in range(16, pixels.shape[2], 16):
+        for row in range(pixels.shape[1]):
+            x = pixels[:, row]
+            f, left = x[:, b - 4] - x[:, b - 7], x[:, b - 1] - x[:, b - 4]
+            right, g = x[:, b + 3] - x[:, b], x[:, b + 6] - x[:, b + 3]
+            e = x[:, b] - x[:, b - 1] - (left + right) / 6
+            m = max(np.abs(d).max() for d in (f, left, right, g)) / 3
+            s = np.clip(2 - m / slope, 0, 1) * np.clip(2 - np.abs(e).max() / step, 0, 1)
+            for i in range(8):
+                part = e * s * (15 - 2 * i) / 32
+                out[:, row, b + i] -= part
+                out[:, row, b - 1 - i] += part
+    return out
