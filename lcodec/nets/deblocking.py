@@ -60,7 +60,8 @@ def _filtered(pixels: Tensor, step: Tensor, slope: Tensor) -> Tensor:
     if not borders:
         return pixels
     inner = slice(_REACH, _REACH + BLOCK * borders)
-    around = pixels[..., inner].unflatten(3, (borders, BLOCK))  # a border in the middle of each
+    part = pixels[..., inner]
+    around = part.view(*part.shape[:3], borders, BLOCK)  # a border in the middle of each
     near, middle, far = (around[..., i] for i in _LEFT)
     right_near, right_middle, right_far = (around[..., i] for i in _RIGHT)
     left, right = near - middle, right_middle - right_near

@@ -35,7 +35,7 @@ class PureSynthesis:
 
     def conv(self, name: str, x: Array) -> Array:
         """A conv 1x1 of (C, h, w)."""
-        out = np.einsum("mn,nhw->mhw", self.tensors[f"{name}.weight"][:, :, 0, 0], x)
+        out: Array = np.einsum("mn,nhw->mhw", self.tensors[f"{name}.weight"][:, :, 0, 0], x)
         bias = self.tensors.get(f"{name}.bias")
         return out if bias is None else out + bias[:, None, None]
 
@@ -55,7 +55,7 @@ class PureSynthesis:
     def decode(self, y: NDArray[np.int16], quality: int, height: int, width: int) -> Array:
         """Samples (height, width, 3) from 0 to 255, not rounded, of symbols (M, h, w)."""
         gain = self.table("gains.log_correction", quality) - self.table("gains.log_gain", quality)
-        v = y * np.exp(gain)[:, None, None]
+        v = y.astype(np.float64) * np.exp(gain)[:, None, None]
         h = self.conv("synthesis.enter", v / self.tensors["gains.deviation"][:, None, None])
         h = h * self.table("synthesis.modulation.scale", quality)[:, None, None]
         h = h + self.table("synthesis.modulation.shift", quality)[:, None, None]
@@ -75,7 +75,8 @@ class PureSynthesis:
 
 
 def hardswish(x: Array) -> Array:
-    return x * np.clip(x + 3, 0, 6) / 6
+    out: Array = x * np.clip(x + 3, 0, 6) / 6
+    return out
 
 
 def shuffle(x: Array, f: int) -> Array:
