@@ -42,7 +42,7 @@ class Survey:
     """Everything sound in a file with a sound header.
 
     Attributes:
-        tiles: sound tiles in file order.
+        tiles: sound tiles in file order, at most as many as the picture has, each once.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
         cut: the tile that the file ends in, with a complete hyper stream and the beginning of its
@@ -83,6 +83,7 @@ def survey(
     found = Survey(decode_header(payload, bounds), version)
     count = Ancillary(bounds)
     runs: list[_Run] = [_Run()]
+    seen: set[TilePayload] = set()
     ended = False
     for piece in _pieces(view, first.end):
         if isinstance(piece, _Gap):
@@ -90,10 +91,16 @@ def survey(
             runs.append(_Run(tiles_before=piece.tiles, cut=piece.cut))
         elif piece.type == TILE:
             try:
-                runs[-1].tiles.append(decode_tile(Cursor(piece.payload)).copy())
+                tile = decode_tile(Cursor(piece.payload)).copy()
             except FormatError as error:
                 found.faults.append(str(error))
                 runs.append(_Run(tiles_before=1))
+                continue
+            if tile in seen:  # checksums cover numbers, so no two tiles of a picture are the same
+                found.faults.append("the same tile again")
+                continue
+            seen.add(tile)
+            runs[-1].tiles.append(tile)
         elif piece.type == ALPHA:
             found.alpha = found.alpha or bytes(piece.payload)
         elif piece.type == END:
@@ -106,7 +113,21 @@ def survey(
         found.faults.append("truncated")
     found.tiles = list(_numbered(runs, found.header.tile_count, ended))
     found.cut = _cut(found, runs)
+    _drop_surplus(found)
     return found
+
+
+def _drop_surplus(found: Survey) -> None:
+    """Keep no more tiles than the picture has, those of known number first.
+
+    More cannot all be its own, and every one that does not fit costs its decoding.
+    """
+    count = found.header.tile_count
+    if len(found.tiles) <= count:
+        return
+    found.faults.append(f"more tiles than the {count} of the picture")
+    first = sorted(range(len(found.tiles)), key=lambda at: found.tiles[at].number is None)
+    found.tiles = [found.tiles[at] for at in sorted(first[:count])]
 
 
 @dataclass

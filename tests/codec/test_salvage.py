@@ -6,7 +6,9 @@ import itertools
 import json
 import random
 import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,12 @@ import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import Section, TilePayload
+from lcodec.container.sections import TILE, frame_prefix
+from lcodec.container.tile import encode_tile
 from lcodec.errors import FormatError, UnsupportedError
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Metadata, Picture
+from lcodec.pipeline.tiles import LatentCoder
 from tests.cli.command import lcodec as command
 from tests.container.samples import small, with_alpha
 from tests.tinymodel import picture
@@ -213,6 +218,38 @@ def test_a_survey_takes_bounded_time() -> None:
         found = container.survey(hostile)
     assert found.tiles == [] and found.faults
     assert sum(crcs) < 70 * len(hostile) + (1 << 21)
+
+
+def test_tiles_written_twice(codec: Codec, data: bytes) -> None:
+    (start, _), (_, end) = tiles_of(data)[2], tiles_of(data)[4]
+    found = check(codec, data, data[:end] + data[start:end] + data[end:], [])
+    assert found.faults == ("the same tile again",) * 3
+
+
+def test_more_tiles_than_the_picture_has(
+    codec: Codec, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiles that are not the picture's cost a few times what the picture costs, no more."""
+    sound = container.read(data).tiles
+    foreign = [replace(sound[at % 6], checksum=at) for at in range(200)]
+    surplus = b""
+    for tile in foreign:
+        payload = b"".join(encode_tile(tile))
+        framed = frame_prefix(TILE, len(payload)) + payload
+        surplus += framed + zlib.crc32(framed).to_bytes(4, "little")
+    at = tiles_of(data)[0][0]
+    decoded = []
+    real = LatentCoder._decode_batch
+
+    def counted(self: LatentCoder, *arguments: Any, **options: Any) -> Any:
+        decoded.append(1)
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(LatentCoder, "_decode_batch", counted)
+    found = lcodec.salvage(data[:at] + surplus + data[at:], codec=codec)
+    assert len(decoded) <= 4 * len(sound)  # 4: tiles inside, at the edges, in the corner
+    assert f"more tiles than the {len(sound)} of the picture" in found.faults
+    assert len(container.survey(data[:at] + surplus + data[at:]).tiles) == len(sound)
 
 
 @pytest.mark.parametrize("whole", [small(), with_alpha()], ids=["small", "alpha"])
