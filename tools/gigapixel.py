@@ -43,7 +43,7 @@ def measure(codec: Codec, height: int, width: int, quality: int, out: Path) -> d
     start = time.perf_counter()
     before = peak_bytes()
     with out.open("wb") as stream:
-        size = encode_strips(
+        encoded = encode_strips(
             codec, Rows(height, width, 3, 8, bands(height, width)), stream, quality
         )
     encoded, between = time.perf_counter(), peak_bytes()

@@ -193,7 +193,7 @@ def _beginning(view: memoryview, start: int) -> TilePayload | None:
         if cursor.u8("type") != TILE:
             return None
         end = cursor.uvarint("length", _LARGEST_TILE) + cursor.pos
-        if end + 4 <= len(view):
+        if end + sections.CRC_SIZE <= len(view):
             return None  # all of it is there, so it is damaged in some other way
         payload = Cursor(view, cursor.pos, min(end, len(view)))
         checksum = payload.u32("symbol checksum")
@@ -228,7 +228,7 @@ def _stated(view: memoryview, start: int) -> tuple[str, int | None]:
         length = cursor.uvarint("length", sections.MAX_LENGTH)
     except FormatError:
         return name, None
-    end = cursor.pos + length + 4
+    end = cursor.pos + length + sections.CRC_SIZE
     return name, end if length and end <= len(view) else None
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.picture import Metadata, Picture, load
 from lcodec.picture.rowfiles import Written, save_rows
 from lcodec.picture.rows import Rows, of_array, open_rows
-from lcodec.strips import decode_strips, encode_strips
+from lcodec.strips import StripsEncoded, decode_strips, encode_strips
 from tests.cli.command import environment
 from tests.cli.command import lcodec as command
 from tests.conftest import ROOT
@@ -48,9 +49,11 @@ def rows_of(bands: Iterator[NDArray[Any]]) -> NDArray[Any]:
 def test_the_same_file(tiny_model: Path, kind: str, band: int) -> None:
     codec = Codec(device="cpu", tile_edge=64)
     stream = io.BytesIO()
-    size = encode_strips(codec, of_array(PICTURES[kind], band), stream, 70)
-    assert stream.getvalue() == codec.encode(PICTURES[kind], 70)
-    assert size == len(stream.getvalue())
+    rows = replace(of_array(PICTURES[kind], band), metadata=Metadata(PROFILE, None, b"<x/>" * 70))
+    encoded = encode_strips(codec, rows, stream, 70)
+    data = stream.getvalue()
+    assert data == codec.encode(Picture(PICTURES[kind], metadata=rows.metadata), 70)
+    assert encoded == StripsEncoded(len(data), container.metadata_bytes(data))
 
 
 @pytest.mark.parametrize(
