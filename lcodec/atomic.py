@@ -9,7 +9,7 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -150,21 +150,27 @@ def _hold(descriptor: int) -> bool:
     return True
 
 
-def delete_stale(folder: str | os.PathLike[str], dead: str | None = None) -> int:
+def owner(name: str) -> str | None:
+    """The `token` in the name of a temporary file; None if it is another file, or has none."""
+    match = _TEMPORARY.fullmatch(name)
+    return None if match is None else match[1]
+
+
+def delete_stale(folder: str | os.PathLike[str], dead: Set[str] | None = None) -> int:
     """Delete the temporary files in a folder whose process is gone, and count them.
 
-    A process that is killed leaves its files behind. ``dead`` is the `token` of one that has been
-    seen to end: its files go at once, and no others. Without it the files themselves have to tell:
-    what is still written to is locked or young.
+    A process that is killed leaves its files behind. ``dead`` are the `token`s of some that have
+    been seen to end: their files go at once, and no others. Without it the files themselves have to
+    tell: what is still written to is locked or young.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [(e.path, match) for e in entries if (match := _TEMPORARY.fullmatch(e.name))]
+            found = [(e.path, e.name) for e in entries if _TEMPORARY.fullmatch(e.name)]
     except OSError:
         return 0
     if dead is None:
         return sum(_delete_if_stale(path) for path, _ in found)
-    return sum(_delete_if_stale(path, known=True) for path, match in found if match[1] == dead)
+    return sum(_delete_if_stale(path, known=True) for path, name in found if owner(name) in dead)
 
 
 def _delete_if_stale(path: str, *, known: bool = False) -> bool:

@@ -158,11 +158,12 @@ def _decode_cut(
     number = found.cut.number
     tile = tile_areas(found.header)[number]
     payload = found.cut.payload
-    complete = codec._latents.find_tile(found.header, [tile], payload, watch)
-    if complete is not None:  # but for what checks it
-        y[:, tile.rows, tile.columns] = complete[1]
-        lost.remove(number)
-        return {}
+    if found.cut.complete:
+        match = codec._latents.find_tile(found.header, [tile], payload, watch)
+        if match is not None:
+            y[:, tile.rows, tile.columns] = match[1]
+            lost.remove(number)
+            return {}
     try:
         part, share = codec._latents.decode_cut_tile(found.header, tile, payload, watch)
     except FormatError:

@@ -74,6 +74,14 @@ class Window:
         return self._held[: stop - start]
 
 
+@dataclass(frozen=True)
+class StripsEncoded:
+    """What was written: bytes of the file, and of its metadata with its framing."""
+
+    size: int
+    metadata_bytes: int
+
+
 _Made = TypeVar("_Made")
 
 
@@ -101,8 +109,8 @@ def encode_strips(
     *,
     strip: bool = False,
     progress: Progress = no_progress,
-) -> int:
-    """Encode a picture as its rows arrive; returns the size of the file in bytes.
+) -> StripsEncoded:
+    """Encode a picture as its rows arrive.
 
     Raises:
         UsageError: the quality is out of range, or the rows are not a picture.
@@ -112,7 +120,8 @@ def encode_strips(
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
     tiles = _encoded(codec, rows, header, progress)
-    return container.write_to(stream, header, tiles, metadata)
+    size = container.write_to(stream, header, tiles, metadata)
+    return StripsEncoded(size, sum(section.size for section in metadata))
 
 
 @_as_own_errors("encoding")

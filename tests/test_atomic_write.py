@@ -289,8 +289,8 @@ def test_temporaries_of_a_process_that_was_seen_to_end_go_at_once(tmp_path: Path
     mine, other = f".lcodec-{token()}-0123.tmp", ".lcodec-0123456789ab-0123.tmp"
     for name in (mine, other, ".lcodec-0123.tmp", f"lcodec-{token()}-0123.tmp"):
         (tmp_path / name).touch()
-    assert delete_stale(tmp_path, dead="") == 0  # an actor that never told its own
-    assert delete_stale(tmp_path, dead=token()) == 1
+    assert delete_stale(tmp_path, dead={""}) == 0  # an actor that never told its own
+    assert delete_stale(tmp_path, dead={token(), ""}) == 1
     assert mine not in names(tmp_path) and len(names(tmp_path)) == 3
 
 
@@ -302,7 +302,7 @@ def test_files_on_their_way_to_a_store_are_temporaries_like_others(
     with scratch_file() as (_, path):
         os.utime(path, (1, 1))
         assert tidy([output]) == 0 or sys.platform == "win32"
-    for dead in (None, token()):
+    for dead in (None, {token()}):
         path.touch()
         os.utime(path, (1, 1))
         assert tidy([output], dead) == 1

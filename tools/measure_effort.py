@@ -1,7 +1,7 @@
 """Gain and cost of encoding effort: BD-rate against effort 0 and seconds, as JSON.
 
     python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > effort.json
-    python tools/results.py --effort effort.json
+    python -m tools.results --effort effort.json
 
 Encodes and decodes real files of all pictures in a folder; RGB PSNR; BD-rate of the mean curves.
 """

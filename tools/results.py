@@ -4,19 +4,21 @@
     lcodec bench --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
     lcodec compare-models --set kodak -q 15,50,85 --memory 1,4,16 --json models.json
     python tools/measure_effort.py kodak > effort.json
-    python tools/results.py --bench bench.json --models models.json --effort effort.json
+    python -m tools.results --bench bench.json --models models.json --effort effort.json
 
     lcodec bench --set kodak --quality 10,20,30,40,50,60,70,75,80,85,90,95,100 \\
         --against jpeg,webp,avif,avif444,jxl --json visual.json
-    python tools/results.py --visual visual.json
+    python -m tools.results --visual visual.json
 
     python -m benchmarks.speed --json docs/figures/speed.json
     python tools/release_check.py --cuda --json docs/figures/size.json
-    python tools/results.py --figures
+    python -m tools.results --figures
 
 Each option replaces the text between `<!-- NAME -->` and `<!-- end of NAME -->`: `--bench` the
 results in README.md and in the card of groupedmixer, and docs/rd.svg; `--figures` the speed and
-size in README.md, from the files in docs/figures (a test compares them); `--models` the tables in
+size in README.md, from the files in docs/figures; `--visual` the results to the eye, and
+docs/visual.svg; both of them the costs in docs/scale.md, from the speed and the bits per pixel in
+README.md (tests compare these documents with what they are made from); `--models` the tables in
 docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, also a comparison,
 another table in docs/models.md; `--effort` the table in docs/effort.md; `--targets` the output of
 `tools/target_check.py` in docs/targets.md. With `--runs`, the folders of `tools/train_entropy.py`
@@ -29,7 +31,6 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,9 @@ from lcodec.bench import BenchResult, bd_rate, load_result, plot_rd, published_c
 from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.modelreport import headings, markdown, markdown_table, plot_comparison
 from lcodec.errors import InputError
+from tools.measured import readme_figures, scale_figures
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ROOT / "docs" / "figures"
-FIGURE_FILES = ("speed.json", "size.json")
-KODAK_MEGAPIXELS = 768 * 512 / 1e6
 DRAWN = ("vtm", "hpcm-large", "mlic++", "hyperprior", "bpg", "avif420_s6", "webp", "jpeg420")
 PLACES = (
     ("speed", "README.md"),
@@ -49,6 +48,8 @@ PLACES = (
     ("stages", "README.md"),
     ("unseen", "docs/visual.md"),
     ("smooth", "docs/visual.md"),
+    ("costs", "docs/scale.md"),
+    ("coder", "docs/scale.md"),
     ("visual", "README.md"),
     ("visual", "models/groupedmixer-visual/README.md"),
     ("results", "README.md"),
@@ -86,52 +87,6 @@ def bench_tables(result: BenchResult) -> str:
     levels = ",".join(str(quality) for quality in result.qualities)
     lines += ["", f"    lcodec bench --set kodak --quality {levels}"]
     return "\n".join(lines)
-
-
-def speed(figures: Mapping[str, Any]) -> str:
-    """Seconds of one core per megapixel, and the start-up time, from `benchmarks.speed`."""
-    start = figures["start"]
-    return (
-        f"*Speed*: {figures['encode']['total']:.1f} s of one core per megapixel to encode,"
-        f" {figures['decode']['total']:.1f} s to decode ({machine(figures)}, quality"
-        f" {figures['quality']}); starting takes {start['total'] / start['import torch']:.1f} times"
-        " as long as importing torch."
-    )
-
-
-def machine(figures: Mapping[str, Any]) -> str:
-    """The processor that speed was measured on."""
-    return f"{figures['processor']} with {figures['instructions']}"
-
-
-def stages(figures: Mapping[str, Any]) -> str:
-    """Shares of the stages of decoding, and the start-up time."""
-    decode = dict(figures["decode"])
-    whole = decode.pop("total")
-    shares = sorted(decode.items(), key=lambda entry: -entry[1])
-    told = [f"{name} {100 * part / whole:.0f} %" for name, part in shares if part >= 0.01 * whole]
-    start = figures["start"]["total"] / (whole * KODAK_MEGAPIXELS)
-    return textwrap.fill(
-        f"Decoding time: {', '.join(told)} ({machine(figures)}, `{figures['model']}`,"
-        f" quality {figures['quality']}). Loading torch and the weights takes {start:.1f} times as"
-        " long as decoding a picture of 768 x 512.",
-        width=100,
-        break_long_words=False,
-    )
-
-
-def size(figures: Mapping[str, Any]) -> str:
-    """The size of an installation, from `tools/release_check.py`."""
-    return (
-        f"*Size*: {figures['installed'] / 1e9:.1f} GB installed without CUDA,"
-        f" {figures['installed_with_cuda'] / 1e9:.1f} GB with it; nearly all of that is PyTorch."
-    )
-
-
-def readme_figures(folder: Path = FIGURES) -> dict[str, str]:
-    """The marked parts of README.md made from the files in docs/figures, by mark."""
-    fast, large = (json.loads((folder / name).read_text("utf-8")) for name in FIGURE_FILES)
-    return {"speed": speed(fast), "stages": stages(fast), "size": size(large)}
 
 
 def visual_tables(result: BenchResult) -> str:
@@ -296,6 +251,9 @@ def main() -> None:
         put("visual", visual_tables(result))
         curves = [result.curve(), *result.peers]
         plot_rd(curves, ROOT / "docs" / "visual.svg", metric="ssimulacra2", overwrite=True)
+    if options.figures or options.visual:
+        for mark, part in scale_figures().items():
+            put(mark, part)
     if options.models:
         comparison = read_comparison(options.models)
         put("models", markdown(comparison), "docs/models.md")

@@ -1,7 +1,7 @@
 """Check how well targets are met: every picture in a folder at five targets, as a table.
 
     python tools/target_check.py FOLDER [--limit N] [--effort E] [--json FILE] > targets.txt
-    python tools/results.py --targets targets.txt
+    python -m tools.results --targets targets.txt
 
 The targets are a size and a bpp for a small file, a bpp and a size for a large one, and a PSNR, all
 with real files. A size is met by a file that is not larger, a PSNR by a picture that is not worse

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -62,16 +62,23 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
 
 
-def tidy(outputs: Iterable[Location], dead: str | None = None) -> int:
+def tidy(outputs: Iterable[Location], dead: Set[str] | None = None) -> int:
     """Delete the temporary files of processes that were killed while they made outputs.
 
     They lie beside these and in the system's folder for temporary files. ``dead`` is as that of
-    `lcodec.atomic.delete_stale`. Returns how many there were.
+    `lcodec.atomic.delete_stale`. Without it nothing is deleted in stores, where nothing tells
+    whether a file is still written to. Returns how many there were.
     """
-    folders = {output.parent for output in outputs if isinstance(output, Path)}
+    folders: set[Location] = {output.parent for output in outputs}
     with contextlib.suppress(OSError):  # there may be no such folder
         folders.add(Path(tempfile.gettempdir()))
-    return sum(delete_stale(folder, dead) for folder in folders)
+    count = 0
+    for folder in folders:
+        if isinstance(folder, Path):
+            count += delete_stale(folder, dead)
+        elif dead is not None:
+            count += folder.delete_stale(dead)
+    return count
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class Processes:
             self._idle.append(process)
             return list(zip(bundle, results, strict=True))
         ending = process.stop()
-        tidy((task.output for task in bundle), dead=process.token)
+        tidy((task.output for task in bundle), dead={process.token})
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW * self.jobs:
             raise LcodecError(
@@ -150,12 +150,16 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        processes = [*self._idle, *(process for process, _ in self._busy.values())]
+        busy = [*self._busy.values()]
+        processes = [*self._idle, *(process for process, _ in busy)]
         self._idle, self._busy = [], {}
         for process in processes:
             process.terminate()
         for process in processes:
             process.stop()
+        if busy:  # the batch was interrupted
+            tokens = {process.token for process, _ in busy}
+            tidy((task.output for _, bundle in busy for task in bundle), dead=tokens)
 
 
 class _Process:

@@ -152,7 +152,7 @@ class Actors:
         self._idle.append(actor)
 
     def _bury(self, actor: _Actor, bundle: Bundle, feed: _Feed) -> list[tuple[Task, Result]]:
-        tidy((task.output for task in bundle), dead=actor.token)
+        tidy((task.output for task in bundle), dead={actor.token})
         if not self._is_alive(actor.node):
             losses = self._losses.get(bundle[0], 0) + 1
             if losses <= LOSSES:
@@ -207,8 +207,9 @@ class Actors:
         self._idle, self._starting, self._busy, self._asked = [], {}, {}, {}
         try:
             self._stop(actors)
-            for actor, bundle in occupied:
-                tidy((task.output for task in bundle), dead=actor.token)
+            if occupied:  # the batch was interrupted
+                tokens = {actor.token for actor, _ in occupied}
+                tidy((task.output for _, bundle in occupied for task in bundle), dead=tokens)
         finally:
             self._disconnect()
 

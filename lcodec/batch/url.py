@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO
 
-from lcodec.atomic import scratch_file
+from lcodec.atomic import owner, scratch_file
 from lcodec.errors import LcodecError, OutputError, UsageError
 
 _READ_ONLY = ("http", "https", "zip", "tar", "data", "git", "github")
@@ -70,6 +70,11 @@ class Url:
     def suffix(self) -> str:
         """The suffix of the name, with its dot."""
         return self._pure.suffix
+
+    @property
+    def parent(self) -> Url:
+        """The folder that it is in."""
+        return Url(self.scheme, self.path.rpartition("/")[0], self.rest)
 
     @property
     def is_read_only(self) -> bool:
@@ -177,6 +182,22 @@ class Url:
                 with contextlib.suppress(Exception):
                     store.rm_file(beside)
                 raise
+
+    def delete_stale(self, dead: Set[str]) -> int:
+        """Delete what processes that have been seen to end left in this folder, and count it.
+
+        ``dead`` are the tokens of these processes, see `lcodec.atomic`.
+        """
+        if self.scheme in _WHOLE_OBJECTS or self.is_read_only:
+            return 0
+        count = 0
+        with contextlib.suppress(OSError), self._store() as (store, path):
+            for name in store.ls(path, detail=False):
+                if owner(name.rpartition("/")[2]) in dead:
+                    with contextlib.suppress(FileNotFoundError):
+                        store.rm_file(name)
+                        count += 1
+        return count
 
     @contextmanager
     def _store(self) -> Iterator[tuple[Any, str]]:

@@ -106,6 +106,17 @@ def metadata_share(part: int, whole: int, name: str = "the file", others: int = 
     return [f"metadata makes up {share}; `--strip` drops it"]
 
 
+def remarks(size: int, before: int | None, metadata: int) -> list[str]:
+    """Notes on an encoded file of ``size`` bytes that one would not expect.
+
+    ``before`` is the size of its source, if known, ``metadata`` the bytes of its metadata.
+    """
+    notes = metadata_share(metadata, size)
+    if before is not None and size > before:
+        notes.insert(0, f"larger than its source of {figures.exact(before)}")
+    return notes
+
+
 def mode(description: Description) -> str:
     """Size, mode and depth of the picture in a file."""
     header = description["header"]

@@ -12,7 +12,7 @@ import typer
 
 from lcodec import container
 from lcodec.cli import complete, figures, paths, routes
-from lcodec.cli.details import Details, metadata_share
+from lcodec.cli.details import Details, remarks
 from lcodec.cli.options import (
     FILES,
     Messages,
@@ -152,11 +152,8 @@ class _Work:
         record |= {"target": None if self.target is None else str(self.target)}
         messages.record(record | {"seconds": seconds, "stages": stages})
         size, before = len(encoded.data), paths.file_size(source)
-        notes = metadata_share(description["metadata_bytes"], size)
-        if before is not None and size > before:
-            notes.insert(0, f"larger than its source of {figures.exact(before)}")
         written = paths.shown(output, "standard output")
-        messages.warn(written, notes)
+        messages.warn(written, remarks(size, before, description["metadata_bytes"]))
         line = figures.journey(shown, before, written, size)
         if before:
             line += f" ({figures.share(size, before)})"

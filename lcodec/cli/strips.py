@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lcodec.atomic import atomic_write
 from lcodec.cli import figures, paths
-from lcodec.cli.details import Details
+from lcodec.cli.details import Details, remarks
 from lcodec.cli.licfiles import opened
 from lcodec.cli.options import Messages, Networks, Writing
 from lcodec.cli.routes import Way
@@ -63,7 +63,7 @@ class StripEncoding:
                 header = self.codec.strip_header(rows, self.quality)
                 DecoderLimits.for_pixels(self.writing.max_pixels).check_strip(header)
                 with atomic_write(output, overwrite=self.writing.force) as stream:
-                    size = encode_strips(
+                    encoded = encode_strips(
                         self.codec,
                         rows,
                         stream,
@@ -73,7 +73,7 @@ class StripEncoding:
                     )
         if self.writing.preserve:
             paths.keep_time(source, output)
-        pixels, before = header.pixels, paths.file_size(source)
+        pixels, before, size = header.pixels, paths.file_size(source), encoded.size
         seconds = time.perf_counter() - start
         record = {
             "input": source,
@@ -91,6 +91,7 @@ class StripEncoding:
             "seconds": seconds,
         }
         messages.record(record)
+        messages.warn(output, remarks(size, before, encoded.metadata_bytes))
         line = figures.journey(source, before, output, size)
         if before:
             line += f" ({figures.share(size, before)})"

@@ -16,8 +16,7 @@ _BLOCK = 1 << 16
 _LARGEST_BLOCK = 1 << 24
 _LONGEST_FRAME_HEAD = 7  # type, and a length of up to 2^40
 _LONGEST_HEAD = 64  # payload; has 15 to 22 bytes
-_CRC = 4
-_LONGEST_FRAME = _LONGEST_FRAME_HEAD + _CRC
+_LONGEST_FRAME = _LONGEST_FRAME_HEAD + sections.CRC_SIZE
 
 
 class _Growing:
@@ -48,7 +47,7 @@ class _Next(NamedTuple):
 
     @property
     def end(self) -> int:
-        return self.payload + self.size + (_CRC if self.size else 0)
+        return self.payload + self.size + (sections.CRC_SIZE if self.size else 0)
 
 
 def load(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lcodec.container import sections
 from lcodec.container.header import MAX_TILE_EDGE, Header, decode_header
@@ -37,6 +37,23 @@ class FoundTile:
     payload: TilePayload
 
 
+@dataclass(frozen=True)
+class CutTile:
+    """The tile that a file ends in, with a complete hyper stream.
+
+    Attributes:
+        number: number of the tile.
+        payload: its streams; nothing tells whether they are damaged but, if they are complete, the
+            symbol checksum.
+        complete: whether, by the section's length, the latent stream is complete, too, and only the
+            CRC is cut off.
+    """
+
+    number: int
+    payload: TilePayload
+    complete: bool
+
+
 @dataclass
 class Survey:
     """Everything sound in a file with a sound header.
@@ -45,8 +62,7 @@ class Survey:
         tiles: sound tiles in file order, at most as many as the picture has, each once.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
-        cut: the tile that the file ends in, with a complete hyper stream and the beginning of its
-            latent stream; nothing tells whether these are damaged.
+        cut: the tile that the file ends in, if its number is known and its hyper stream complete.
         faults: what is wrong, in file order; empty if the file is sound.
     """
 
@@ -55,7 +71,7 @@ class Survey:
     tiles: list[FoundTile] = field(default_factory=list)
     alpha: bytes | None = None
     extra: list[Section] = field(default_factory=list)
-    cut: FoundTile | None = None
+    cut: CutTile | None = None
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -136,14 +152,14 @@ class _Run:
 
     tiles_before: int | None = 0
     tiles: list[TilePayload] = field(default_factory=list)
-    cut: TilePayload | None = None  # the beginning of a tile that the file ends in, before the run
+    cut: CutTile | None = None  # before the run, its number still to be counted
 
 
 @dataclass(frozen=True)
 class _Gap:
     fault: str
     tiles: int | None
-    cut: TilePayload | None = None
+    cut: CutTile | None = None
 
 
 @dataclass(frozen=True)
@@ -204,31 +220,32 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
         start = after
 
 
-def _beginning(view: memoryview, start: int) -> TilePayload | None:
+def _beginning(view: memoryview, start: int) -> CutTile | None:
     """What there is of a TILE section at ``start`` that reaches beyond the end of the file.
 
-    None if there is no such section, or its hyper stream is not complete.
+    Its number is not known here, and 0. None if there is no such section, or its hyper stream is
+    not complete.
     """
     cursor = Cursor(view, start)
     try:
         if cursor.u8("type") != TILE:
             return None
         end = cursor.uvarint("length", _LARGEST_TILE) + cursor.pos
-        if end + 4 <= len(view):
+        if end + sections.CRC_SIZE <= len(view):
             return None  # all of it is there, so it is damaged in some other way
         payload = Cursor(view, cursor.pos, min(end, len(view)))
         checksum = payload.u32("symbol checksum")
         hyper = payload.take(payload.uvarint("hyper stream length", _LARGEST_TILE), "hyper stream")
         latent = payload.take(payload.remaining // WORD_SIZE * WORD_SIZE, "latent stream")
-        return TilePayload(checksum, bytes(hyper), bytes(latent))
+        return CutTile(0, TilePayload(checksum, bytes(hyper), bytes(latent)), end <= len(view))
     except (FormatError, UsageError):
         return None
 
 
-def _cut(found: Survey, runs: list[_Run]) -> FoundTile | None:
+def _cut(found: Survey, runs: list[_Run]) -> CutTile | None:
     """The tile that the file ends in, if its number is known."""
-    payload = runs[-1].cut
-    if payload is None:
+    cut = runs[-1].cut
+    if cut is None:
         return None
     number: int | None = 0
     if runs[-2].tiles:
@@ -238,7 +255,7 @@ def _cut(found: Survey, runs: list[_Run]) -> FoundTile | None:
         number = None
     if number is None or number >= found.header.tile_count:
         return None
-    return FoundTile(number, payload)
+    return replace(cut, number=number)
 
 
 def _stated(view: memoryview, start: int) -> tuple[str, int | None]:
@@ -249,7 +266,7 @@ def _stated(view: memoryview, start: int) -> tuple[str, int | None]:
         length = cursor.uvarint("length", sections.MAX_LENGTH)
     except FormatError:
         return name, None
-    end = cursor.pos + length + 4
+    end = cursor.pos + length + sections.CRC_SIZE
     return name, end if length and end <= len(view) else None
 
 

@@ -15,6 +15,7 @@ MAJOR: Final = 1
 MINOR: Final = 2
 PREAMBLE_SIZE: Final = len(SIGNATURE) + 2
 MAX_LENGTH: Final = 1 << 40
+CRC_SIZE: Final = 4
 
 END: Final = 0x00
 HEAD: Final = 0x01
@@ -81,6 +82,11 @@ class Section:
     def name(self) -> str:
         """Name of the type, or its hexadecimal code."""
         return section_name(self.type)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole section, framing included."""
+        return len(frame_prefix(self.type, len(self.payload))) + len(self.payload) + CRC_SIZE
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from lcodec.errors import FormatError, UnsupportedError
 from lcodec.limits import DecoderLimits, chosen
 
 _PREFIX = 1 + 6  # type, and a length of at most 2^40
-_CRC = 4
 _LONGEST_HEAD = 128  # section; has 22 to 29 bytes
 
 
@@ -168,7 +167,7 @@ class FileReader:
         if (length == 0) != (code == sections.END):
             raise FormatError(f"damaged: {name} section at byte {start} has {length} bytes")
         end = begin + length
-        stop = end + _CRC if length else end
+        stop = end + sections.CRC_SIZE if length else end
         if stop > self.size:
             raise FormatError(
                 f"truncated: {name} section at byte {start} needs {stop - start} bytes, "

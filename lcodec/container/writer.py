@@ -88,4 +88,4 @@ def _put(fo: BinaryWriter, code: int, parts: tuple[bytes, ...], crc: int = 0) ->
         fo.write(part)
         crc = zlib.crc32(part, crc)
     fo.write(crc.to_bytes(4, "little"))
-    return len(prefix) + length + 4
+    return len(prefix) + length + sections.CRC_SIZE

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from lcodec.batch.check import Check
 from lcodec.batch.engine import survey, work
+from lcodec.batch.location import write
 from lcodec.batch.plan import plan_tree
 from lcodec.batch.pool import Processes
 from lcodec.batch.report import Outcome, Stamp, Status
+from lcodec.batch.url import Url
 from lcodec.batch.work import Bundle, Failed, Made, Result, Task, Unusable, Worker
 from lcodec.errors import LcodecError, WeightsError
 
@@ -81,6 +86,28 @@ class Stub:
         return [self.make(task) for task in tasks]
 
 
+@dataclass(frozen=True)
+class Uploading:
+    """A recipe for workers that are killed, or wait, between uploading a file and renaming it."""
+
+    def open(self) -> Worker:
+        return self
+
+    def make(self, task: Task) -> Made:
+        def instead_of_renaming(_store: LocalFileSystem, uploaded: str, _: str) -> None:
+            while "waits" in task.output.name or len(os.listdir(os.path.dirname(uploaded))) < 3:
+                time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        LocalFileSystem.mv = instead_of_renaming  # in this process alone
+        with write(task.output, overwrite=False) as stream:
+            stream.write(b"half")
+        raise AssertionError("it went on")
+
+    def make_many(self, tasks: Bundle) -> list[Result]:
+        return [self.make(task) for task in tasks]
+
+
 def tasks(count: int) -> Iterator[Bundle]:
     return ((Task(Path(f"{number}"), Path(f"{number}.lic")),) for number in range(count))
 
@@ -94,6 +121,20 @@ def test_what_a_process_left_unfinished_is_deleted(make_batch: MakeBatch, tmp_pa
         work(todo, pool, check, outcomes.append, {}, together=1)
     assert [o.status for o in outcomes] == [Status.DONE, Status.FAILED]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.lic"]
+
+
+def test_what_a_process_left_in_a_store_that_renames_is_deleted(tmp_path: Path) -> None:
+    stranger = tmp_path / ".lcodec-0123456789ab-0123.tmp"
+    stranger.touch()
+    os.utime(stranger, (1, 1))
+    store = Url("file", str(tmp_path))  # with file:// this is one, but never in a batch
+    bundles = [(Task(Path("a.png"), store / name),) for name in ("waits.lic", "dies.lic")]
+    with Processes(Uploading(), 2, 1) as pool:
+        results = pool.run(iter(bundles))
+        task, result = next(results)
+        assert (task.output.name, type(result)) == ("dies.lic", Failed)
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [stranger]
 
 
 def test_workers_that_cannot_start_end_the_batch() -> None:

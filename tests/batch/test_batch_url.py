@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from PIL import Image
 
 import lcodec
-from lcodec.batch.location import parse_location
+from lcodec.batch.location import parse_location, tidy
 from lcodec.batch.plan import plan_list, plan_tree
 from lcodec.batch.report import Stamp
 from lcodec.batch.url import State, Url
@@ -286,6 +286,27 @@ def test_store_that_renames(tmp_path: Path) -> None:
         Stamp.of(Url("renaming", f"{tmp_path}/none"))
     with pytest.raises(InputError, match="is a folder"):
         Stamp.of(Url("renaming", str(tmp_path)))
+
+
+def test_only_what_ended_processes_left_in_a_store_is_deleted(
+    tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    fsspec.register_implementation("renaming", Renaming, clobber=True)
+    names = (".lcodec-abc-01.tmp", ".lcodec-abc-02.tmp", ".lcodec-def-01.tmp", ".lcodec-01.tmp")
+    (tmp_path / "out").mkdir()
+    for name in names:
+        (tmp_path / "out" / name).touch()
+        os.utime(tmp_path / "out" / name, (1, 1))
+        bucket.pipe_file(f"pictures/out/{name}", b"half")
+    outputs = [Url("renaming", f"{tmp_path}/out/{name}") for name in ("a.lic", "b.lic")]
+    stored_there = fsspec.filesystem("renaming").glob(f"{tmp_path}/**/.lcodec-*.tmp")
+    assert sorted(map(os.path.basename, stored_there)) == sorted(names)  # as in docs/scale.md
+    assert tidy(outputs) == 0  # nothing tells whether they are still written to
+    assert tidy(outputs, {""}) == 0
+    assert tidy([*outputs, Url("renaming", f"{tmp_path}/new/a.lic")], {"abc", "123"}) == 2
+    assert sorted(contents(tmp_path / "out")) == sorted(names[2:])
+    assert tidy([Url("s3", "pictures/out/a.lic")], {"abc"}) == 0  # not made by a batch
 
 
 @pytest.mark.usefixtures("tiny_model")

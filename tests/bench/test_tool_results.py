@@ -8,7 +8,9 @@ import pytest
 
 from lcodec.bench import run
 from tests.bench.bench_fakes import FakeCodec, write_pictures
-from tools import results
+from tools import measured, results
+
+AGAIN = "run python -m tools.results --figures"
 
 
 def test_only_what_lies_between_the_marks_changes() -> None:
@@ -35,8 +37,37 @@ def test_tables_hold_the_means(tmp_path: Path) -> None:
 
 def test_the_readme_says_what_was_measured() -> None:
     readme = (results.ROOT / "README.md").read_text("utf-8")
-    for mark, part in results.readme_figures().items():
-        assert results.replaced(readme, mark, part) == readme, "run tools/results.py --figures"
+    for mark, part in measured.readme_figures().items():
+        assert results.replaced(readme, mark, part) == readme, AGAIN
+
+
+def test_costs_follow_from_the_figures_of_the_readme() -> None:
+    page = (results.ROOT / "docs" / "scale.md").read_text("utf-8")
+    for mark, part in measured.scale_figures().items():
+        assert results.replaced(page, mark, part) == page, AGAIN
+
+
+def test_costs_of_a_million_pictures() -> None:
+    speed = {
+        "processor": "A B", "instructions": "AVX2", "quality": 75, "model": "m",
+        "encode": {"total": 3.0}, "decode": {"total": 1.5, "range coder": 0.15},
+    }  # fmt: skip
+    readme = "<!-- results -->\n| 50 | 9.0 |\n<!-- visual -->\n| 50 | 0.2 | 4 |\n| 60 | 0.3 | 5 |\n"
+    readme += "| 75 | 0.6667 | 7 |\n| 85 | 1.4 | 8 |\n<!-- end of visual -->\n| 60 | 9.0 |"
+    told = measured.costs(speed, measured.visual_rates(readme))
+    words = " ".join(told.split())
+    assert words.startswith("Encoding takes 10000 core-hours, decoding 5000: 6.5 and 3.3 days on a")
+    assert "9.8 and 4.9 hours on sixteen" in words and "3.00 and 1.50 s of one core" in words
+    assert told.splitlines()[-4:] == [
+        "| 50 | 0.2000 | 300 kB | 300 GB |",
+        "| 60 | 0.3000 | 450 kB | 450 GB |",
+        "| 75 | 0.6667 | 1.00 MB | 1.00 TB |",
+        "| 85 | 1.4000 | 2.10 MB | 2.10 TB |",
+    ]
+    coder = " ".join(measured.coder_cost(speed).split())
+    assert "it is 10 %: 1.8 s of a core" in coder and "500 core-hours for a million" in coder
+    with pytest.raises(SystemExit, match="quality 50"):
+        measured.costs(speed, {})
 
 
 def test_speed_and_size_in_words() -> None:
@@ -45,13 +76,13 @@ def test_speed_and_size_in_words() -> None:
         "encode": {"total": 1.24}, "start": {"total": 3.0, "import torch": 2.0},
         "decode": {"total": 2.0, "synthesis": 1.2, "range coder": 0.799, "alpha": 0.001},
     }  # fmt: skip
-    assert "1.2 s of one core per megapixel to encode, 2.0 s to decode" in results.speed(figures)
-    assert "(A B with AVX2, quality 75)" in results.speed(figures)
-    assert "1.5 times as long as importing torch" in results.speed(figures)
-    told = results.stages(figures)
+    assert "1.2 s of one core per megapixel to encode, 2.0 s to decode" in measured.speed(figures)
+    assert "(A B with AVX2, quality 75)" in measured.speed(figures)
+    assert "1.5 times as long as importing torch" in measured.speed(figures)
+    told = measured.stages(figures)
     assert told.startswith("Decoding time: synthesis 60 %, range coder 40 % (A B")
     assert "alpha" not in told and "3.8 times" in " ".join(told.split())
-    size = results.size({"installed": 1.06e9, "installed_with_cuda": 5.55e9})
+    size = measured.size({"installed": 1.06e9, "installed_with_cuda": 5.55e9})
     assert "1.1 GB installed without CUDA, 5.5 GB with it" in size
 
 

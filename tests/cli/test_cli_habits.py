@@ -205,17 +205,18 @@ def test_help_and_version(screen: Screen) -> None:
         assert screen.out.startswith(f"Usage: lcodec {name} ")
 
 
-def test_metadata_that_is_half_of_a_file(screen: Screen) -> None:
+@pytest.mark.parametrize("command", ["encode a.tif", "encode a.tif --strips"])
+def test_metadata_that_is_half_of_a_file(screen: Screen, command: str) -> None:
     from lcodec.picture import Metadata, Picture, save
 
     whole = Picture(picture(32, 32), metadata=Metadata(xmp=np.random.default_rng(0).bytes(9000)))
-    save(whole, screen.folder / "a.png", overwrite=True)
-    warning, _ = screen("lcodec encode a.png").splitlines()
+    save(whole, screen.folder / "a.tif")
+    warning, _ = screen(f"lcodec {command}").splitlines()
     assert re.fullmatch(
         r"lcodec: warning: a.lic: metadata makes up # KB, # % of the file; `--strip` drops it",
         warning,
     )
-    assert "warning" not in screen("lcodec encode a.png --strip -f")
+    assert "warning" not in screen(f"lcodec {command} --strip -f")
 
 
 def test_threads(screen: Screen) -> None:

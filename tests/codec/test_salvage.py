@@ -22,6 +22,7 @@ from lcodec.container.tile import encode_tile
 from lcodec.errors import FormatError, UnsupportedError
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Metadata, Picture
+from lcodec.pipeline import tiles as coding
 from lcodec.pipeline.tiles import LatentCoder
 from tests.cli.command import lcodec as command
 from tests.container.samples import small, with_alpha
@@ -52,6 +53,19 @@ def tiles_of(data: bytes) -> list[tuple[int, int]]:
 
 def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes((data[at] ^ 0x10,)) + data[at + 1 :]
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
+    """Grows by one with every call of a function of `lcodec.pipeline.tiles`."""
+    calls: list[None] = []
+    real = getattr(coding, name)
+
+    def counting(*given: object, **more: object) -> object:
+        calls.append(None)
+        return real(*given, **more)
+
+    monkeypatch.setattr(coding, name, counting)
+    return calls
 
 
 def check(codec: Codec, data: bytes, damaged: bytes, lost: list[int]) -> lcodec.Salvaged:
@@ -130,11 +144,15 @@ def test_a_truncated_download(codec: Codec, data: bytes) -> None:
         assert found.faults
 
 
-def test_a_picture_of_one_tile_arrives_by_and_by(tiny_model: Path) -> None:
+def test_a_picture_of_one_tile_arrives_by_and_by(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     codec = Codec(device="cpu")
+    parsed = counted_calls(monkeypatch, "code_latents")
     data = codec.encode(picture(180, 200, 3), 70)
     whole = codec.decode(data).pixels
     start, end = tiles_of(data)[0]
+    parsed.clear()
     shares: list[float] = []
     errors: list[float] = []
     for size in np.linspace(start + 1, end - 9, 12).astype(int):
@@ -149,9 +167,14 @@ def test_a_picture_of_one_tile_arrives_by_and_by(tiny_model: Path) -> None:
         errors.append(psnr(whole, found.decoded.pixels))
     assert len(shares) > 8 and shares == sorted(shares) and shares[0] < 0.2 < 0.8 < shares[-1]
     assert np.corrcoef(shares, errors)[0, 1] > 0.8
+    assert len(parsed) == len(shares)  # once each
     # All symbols are there, and their checksum; that of the section is not.
     found = lcodec.salvage(data[: end - 1], codec=codec)
     assert np.array_equal(found.decoded.pixels, whole) and not found.partial and not found.lost
+    assert len(parsed) == len(shares) + 1
+    # All bytes are there, but not the right ones.
+    found = lcodec.salvage(flipped(data[: end - 1], end - 9), codec=codec)
+    assert psnr(whole, found.decoded.pixels) > errors[0] and list(found.partial) == [0]
 
 
 def test_a_cut_tile_whose_number_or_streams_are_not_known_is_lost(

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.picture import Metadata, Picture, load
 from lcodec.picture.rowfiles import Written, save_rows
 from lcodec.picture.rows import Rows, of_array, open_rows
-from lcodec.strips import decode_strips, encode_strips
+from lcodec.strips import StripsEncoded, decode_strips, encode_strips
 from tests.cli.command import environment
 from tests.cli.command import lcodec as command
 from tests.conftest import ROOT
 from tests.tinymodel import picture
+from tools import gigapixel
 
 HEIGHT, WIDTH = 210, 170
 COLOURS = picture(HEIGHT, WIDTH)
@@ -48,9 +50,11 @@ def rows_of(bands: Iterator[NDArray[Any]]) -> NDArray[Any]:
 def test_the_same_file(tiny_model: Path, kind: str, band: int) -> None:
     codec = Codec(device="cpu", tile_edge=64)
     stream = io.BytesIO()
-    size = encode_strips(codec, of_array(PICTURES[kind], band), stream, 70)
-    assert stream.getvalue() == codec.encode(PICTURES[kind], 70)
-    assert size == len(stream.getvalue())
+    rows = replace(of_array(PICTURES[kind], band), metadata=Metadata(PROFILE, None, b"<x/>" * 70))
+    encoded = encode_strips(codec, rows, stream, 70)
+    data = stream.getvalue()
+    assert data == codec.encode(Picture(PICTURES[kind], metadata=rows.metadata), 70)
+    assert encoded == StripsEncoded(len(data), container.metadata_bytes(data))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,29 @@ def test_memory_does_not_grow_with_the_height(tiny_model: Path, tmp_path: Path) 
     small, large = measured(1024), measured(7168)
     assert large["mean_squared_error"] < 600
     # 6144 rows more are 14 MB of pixels and as many of latents, which whole pictures take.
-    assert large["peak"] - small["peak"] < 9 << 20
+    assert large["peak_decoded"] - small["peak_decoded"] < 9 << 20
+
+
+def test_a_measurement_in_two_parts(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(*arguments: str) -> dict[str, float]:
+        gigapixel.main([*arguments, "--device", "cpu", "--out", str(tmp_path / "a.lic")])
+        line: dict[str, float] = json.loads(capsys.readouterr().out)
+        assert (line["megapixels"], line["bytes"]) == (0.0224, (tmp_path / "a.lic").stat().st_size)
+        return line
+
+    size = ("--width", "160", "--height", "140", "--tile-edge", "64")
+    first = measured(*size, "--only", "encode")
+    data = (tmp_path / "a.lic").read_bytes()
+    second = measured("--only", "decode")
+    assert (tmp_path / "a.lic").read_bytes() == data
+    assert "decode_seconds" not in first and "encode_seconds" not in second
+    assert 0 < first["peak_before"] <= first["peak_encoded"]
+    assert 0 < second["peak_before"] <= second["peak_decoded"]
+    both = measured(*size)
+    assert both.keys() == first.keys() | second.keys()
+    assert both["mean_squared_error"] == second["mean_squared_error"] < 600
 
 
 def test_the_commands(tiny_model: Path, tmp_path: Path) -> None:
