@@ -43,9 +43,9 @@ STAGES = {"analysis": "encode", "entropy network": "decode", "synthesis": "decod
 
 
 class Product(NamedTuple):
-    """Matrix products of ``count`` pairs: (rows, inner) by (inner, columns)."""
+    """Products of ``pairs`` of matrices: (rows, inner) by (inner, columns)."""
 
-    count: int
+    pairs: int
     rows: int
     inner: int
     columns: int
@@ -96,8 +96,8 @@ def products(layer: nn.Module, inputs: tuple[Any, ...]) -> list[Product]:
             return [Product(1, x.numel() // layer.n_in, layer.n_in, 2 * layer.n_out)]
         case Attention():
             *several, queries, width = x.shape
-            keys, count = inputs[1].shape[-2], math.prod(several)
-            return [Product(count, queries, width, keys), Product(count, queries, keys, width)]
+            keys, pairs = inputs[1].shape[-2], math.prod(several)
+            return [Product(pairs, queries, width, keys), Product(pairs, queries, keys, width)]
     return []
 
 
@@ -117,8 +117,8 @@ def workloads(codec: Codec, picture: AnyPicture, quality: int) -> tuple[dict[str
 
 def multiply(product: Product) -> Callable[[], Any]:
     """A function that computes such products in float32, always of the same numbers."""
-    count, rows, inner, columns = product
-    shape = (count,) if count > 1 else ()
+    pairs, rows, inner, columns = product
+    shape = (pairs,) if pairs > 1 else ()
     left, right = torch.rand(*shape, rows, inner), torch.rand(*shape, inner, columns)
     out = torch.empty(*shape, rows, columns)
     return lambda: torch.matmul(left, right, out=out)
