@@ -1,12 +1,14 @@
 """lcodec and other codecs on one machine in one run: time, memory, start-up.
 
     pip install -r benchmarks/peers-requirements.txt
-    python -m benchmarks.peers --json peers.json --plot peers.svg
+    python -m benchmarks.peers --json peers.json
+    python -m benchmarks.peers --from peers.json --bench bench.json --plot peers.svg
 
 Every codec codes the same picture in a fresh process, once cold and then warm; the codecs take
 turns, so that other load on the machine affects all of them. Codecs that are not installed are left
-out, with a message. The plot shows decoding time against BD-rate over VTM, in PSNR on Kodak, for
-codecs with known curves: published ones, and that in a file of `lcodec bench --json`.
+out, with a message. The plot, of this run or of an earlier one, shows decoding time against BD-rate
+over VTM, in PSNR on Kodak, for codecs with known curves: published ones, and those of lcodec in
+files of `lcodec bench --json`.
 """
 
 from __future__ import annotations
@@ -19,16 +21,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.picture import natural
 from benchmarks.processes import ROOT, environment
 from benchmarks.speed import processor
-from lcodec.bench import bd_rate, load_result, published_curve
+from lcodec.bench import Curve, bd_rate, load_result, published_curve
+from lcodec.bench.curves import ANCHOR
+from lcodec.bench.plot import plot_format
+from lcodec.bench.points import NamedPoint, plot_points
+from lcodec.errors import InputError, LcodecError
 from lcodec.startup import settings
 
 
@@ -58,24 +64,81 @@ CODECS = (
     Entry("webp", "WebP, method 6", "webp"),
     Entry("jpeg", "JPEG 4:2:0", "jpeg420"),
 )
-ANCHOR = "vtm"
 Figures = dict[str, float]
+
+
+class Run(NamedTuple):
+    """What was measured: the machine, the size of the picture, figures by threads and codec."""
+
+    processor: str
+    megapixels: float
+    threads: dict[int, dict[str, Figures]]
 
 
 def main() -> None:
     """See the module."""
+    parser = _parser()
+    options = parser.parse_args()
+    if options.bench and not options.plot:
+        parser.error("--bench is for --plot")
+    if options.earlier:
+        for name in ("threads", "rounds", "turns", "size"):
+            if getattr(options, name) != parser.get_default(name):
+                parser.error(f"--{name} is for measuring, which --from does not")
+    wanted = options.codecs.split(",") if options.codecs else [entry.name for entry in CODECS]
+    entries = [entry for entry in CODECS if entry.name in wanted]
+    try:
+        if options.plot:  # before anything takes time
+            plot_format(options.plot)
+            known = curves(entries, options.bench)
+        run = load(options.earlier) if options.earlier else measure_all(entries, options)
+        for threads, figures in run.threads.items():
+            print(f"\n{run.processor}, {counted(threads)}\n")
+            print("\n".join(table(entries, figures, run.megapixels)))
+        if options.json:
+            options.json.write_text(json.dumps(run._asdict(), indent=1) + "\n", "utf-8")
+        if options.plot:
+            plot(entries, run, known, options.plot)
+    except LcodecError as error:
+        print(f"benchmarks.peers: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from error
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--codecs", help="names, separated by commas; all if not given")
     parser.add_argument("--threads", default="1,2", help="numbers of threads")
     parser.add_argument("--rounds", type=int, default=3, help="warm repetitions in each process")
     parser.add_argument("--turns", type=int, default=2, help="number of processes per codec")
     parser.add_argument("--size", default="768x512", metavar="WxH", help="size of the picture")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--plot", type=Path, metavar="FILE")
-    parser.add_argument("--bench", type=Path, metavar="FILE", help="curve of lcodec in the plot")
-    options = parser.parse_args()
-    wanted = options.codecs.split(",") if options.codecs else [entry.name for entry in CODECS]
-    entries = [entry for entry in CODECS if entry.name in wanted]
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    files.add_argument(
+        "--from",
+        dest="earlier",
+        type=Path,
+        metavar="FILE",
+        help="measure nothing, use figures that --json wrote",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="plot for the fewest threads")
+    parser.add_argument(
+        "--bench",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="curve of a model of lcodec in the plot, from `lcodec bench --json`; may be repeated",
+    )
+    return parser
+
+
+def counted(threads: int) -> str:
+    """Their number in words."""
+    return f"{threads} thread" + "s" * (threads != 1)
+
+
+def measure_all(entries: Sequence[Entry], options: argparse.Namespace) -> Run:
+    """The figures for every number of threads."""
     width, _, height = options.size.partition("x")
     with tempfile.TemporaryDirectory(prefix="lcodec-peers-") as name:
         picture = Path(name) / "picture.npy"
@@ -84,16 +147,29 @@ def main() -> None:
             threads: measure(entries, picture, threads, options.rounds, options.turns)
             for threads in map(int, options.threads.split(","))
         }
-    megapixels = int(width) * int(height) / 1e6
-    for threads, figures in found.items():
-        print(f"\n{processor()}, {os.cpu_count()} processors, {threads} threads\n")
-        print("\n".join(table(entries, figures, megapixels)))
-    if options.json:
-        tree = {"processor": processor(), "megapixels": megapixels, "threads": found}
-        options.json.write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
-    if options.plot:
-        figures = found[min(found)]
-        plot(entries, figures, megapixels, options.plot, bench=options.bench)
+    return Run(processor(), int(width) * int(height) / 1e6, found)
+
+
+def load(path: Path) -> Run:
+    """The figures that ``--json`` wrote.
+
+    Raises:
+        InputError: the file is missing, or of another kind.
+    """
+    try:
+        tree = json.loads(path.read_text("utf-8"))
+        threads = {
+            int(number): {
+                str(name): {str(key): float(value) for key, value in one.items()}
+                for name, one in figures.items()
+            }
+            for number, figures in tree["threads"].items()
+        }
+        return Run(str(tree["processor"]), float(tree["megapixels"]), threads)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a file of benchmarks.peers") from error
 
 
 def measure(
@@ -160,43 +236,51 @@ def table(entries: Sequence[Entry], found: dict[str, Figures], megapixels: float
     return lines
 
 
-def rates(entries: Sequence[Entry], bench: Path | None) -> dict[str, float]:
-    """BD-rate over the anchor in percent, for codecs with known curves."""
-    anchor = published_curve(ANCHOR)
-    curves: dict[str, Any] = {}
-    for entry in entries:
-        if entry.curve is not None:
-            curves[entry.name] = published_curve(entry.curve)
-    if bench is not None:
-        curves[OWN] = load_result(bench).curve()
-    percents = {name: bd_rate(anchor, curve).percent for name, curve in curves.items()}
-    return {name: percent for name, percent in percents.items() if percent is not None}
+def curves(entries: Sequence[Entry], results: Sequence[Path]) -> dict[str, Curve]:
+    """The known curves on Kodak by codec: published ones, and those of lcodec in ``results``.
+
+    Raises:
+        InputError: a file of results is missing, of another kind, of other pictures than Kodak's,
+            or of a model that is not among ``entries``.
+    """
+    known = {entry.name: published_curve(entry.curve) for entry in entries if entry.curve}
+    for path in results:
+        result = load_result(path)
+        name = result.name.replace("lcodec ", "lcodec:", 1)
+        if not result.is_kodak():
+            raise InputError(f"{path}: not of the Kodak pictures, as the published curves are")
+        if name not in {entry.name for entry in entries}:
+            raise InputError(f"{path}: {result.name} is not among the codecs")
+        known[name] = result.curve()
+    return known
 
 
-def plot(
-    entries: Sequence[Entry],
-    found: dict[str, Figures],
-    megapixels: float,
-    path: Path,
-    *,
-    bench: Path | None,
-) -> None:
-    """Time to decode against BD-rate."""
-    from matplotlib.figure import Figure
+def plot(entries: Sequence[Entry], run: Run, known: Mapping[str, Curve], path: Path) -> None:
+    """Time to decode with the fewest threads against BD-rate, for codecs with ``known`` curves.
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    known = rates(entries, bench)
-    for entry in entries:
-        if entry.name in found and entry.name in known:
-            point = found[entry.name]["decode"] / megapixels, known[entry.name]
-            axes.plot(*point, "o", color="C0" if entry.name.startswith("lcodec") else "C7")
-            axes.annotate(entry.title, point, xytext=(5, 4), textcoords="offset points", size=8)
-    axes.set_xscale("log")
-    axes.set_xlabel("decoding time (seconds per megapixel)")
-    axes.set_ylabel("BD-rate over VTM, % (PSNR, Kodak)")
-    axes.grid(alpha=0.3)
-    figure.savefig(path)
+    Raises UsageError if there are none, OutputError if the file cannot be written.
+    """
+    threads = min(run.threads)
+    figures, anchor = run.threads[threads], published_curve(ANCHOR)
+    points = [
+        NamedPoint(
+            entry.title,
+            figures[entry.name]["decode"] / run.megapixels,
+            bd_rate(anchor, known[entry.name]).percent,
+            known[entry.name].kind,
+        )
+        for entry in entries
+        if entry.name in figures and entry.name in known
+    ]
+    plot_points(
+        points,
+        path,
+        size=(7.0, 4.5),
+        overwrite=True,
+        xlabel="decoding time (seconds per megapixel)",
+        ylabel="BD-rate over VTM (%, RGB PSNR)",
+        title=f"Kodak, mean of 24 pictures; {run.processor}, {counted(threads)}",
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ class Coder(NamedTuple):
 
 
 def lcodec(model: str) -> Coder:
-    """A released model, at quality 75 for the visual tune, 50 for the other."""
+    """A released model as in the program, at quality 75 for the visual tune, 50 for the other."""
+    from lcodec.startup import own_process
+
+    own_process()
     from lcodec.codec import Codec
 
     codec = Codec(model)

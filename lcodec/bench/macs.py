@@ -1,4 +1,4 @@
-"""Counting multiplications and parameters of the parse path."""
+"""Counting multiplications of networks, and parameters of the parse path."""
 
 from __future__ import annotations
 
@@ -16,19 +16,28 @@ from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
 
 class MacCounter:
-    """Counts multiply-accumulates of the layers of a network while they run."""
+    """Counts multiply-accumulates of integer layers, their twins, and convolutions, as they run."""
 
     def __init__(self) -> None:
         self.total = 0
 
-    def _count(self, layer: Layer[Any, Any], inputs: tuple[Any, ...], output: Any) -> None:
-        self.total += layer.macs(*inputs)
+    def count(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Add a call of a layer."""
+        if isinstance(layer, Layer):
+            self.total += layer.macs(*inputs)
+        elif isinstance(layer, nn.Conv2d):
+            self.total += output.numel() * layer.weight[0].numel()
 
     @contextmanager
-    def watch(self, network: nn.Module) -> Iterator[None]:
-        """Count what runs inside the block."""
-        layers = [layer for layer in network.modules() if isinstance(layer, Layer)]
-        hooks = [layer.register_forward_hook(self._count) for layer in layers]
+    def watch(self, *networks: nn.Module) -> Iterator[None]:
+        """Count what runs of these networks inside the block."""
+        layers = [
+            layer
+            for network in networks
+            for layer in network.modules()
+            if isinstance(layer, Layer | nn.Conv2d)
+        ]
+        hooks = [layer.register_forward_hook(self.count) for layer in layers]
         try:
             yield
         finally:

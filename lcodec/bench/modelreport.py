@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import accumulate
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from lcodec.atomic import atomic_write
 from lcodec.bench.comparemodels import Comparison, ModelFigures
-from lcodec.bench.extras import require
+from lcodec.bench.points import NamedPoint, plot_points
 
 HEADINGS = (
     "to estimate",
@@ -109,22 +107,24 @@ def plot_comparison(
     """Plot bytes against decoding time, a point per model (.png, .svg, .pdf).
 
     Raises:
+        UsageError: unknown suffix.
         MissingExtraError: matplotlib is not installed.
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
-    figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
     reference = comparison.of(comparison.reference)
-    axes = figure.add_subplot(
+    points = [
+        NamedPoint(
+            model.name,
+            model.decode_seconds / reference.decode_seconds,
+            comparison.relative_bytes(model.name),
+        )
+        for model in comparison.models
+    ]
+    plot_points(
+        points,
+        path,
         xlabel=f"decoding time of the parse path ({reference.name} = 1)",
         ylabel=f"bytes relative to {reference.name} (%)",
         title=f"{len(comparison.pictures)} pictures, equal latents",
-        xscale="log",
+        overwrite=overwrite,
     )
-    for model in comparison.models:
-        x = model.decode_seconds / reference.decode_seconds
-        y = comparison.relative_bytes(model.name)
-        axes.plot([x], [y], marker="o")
-        axes.annotate(model.name, (x, y), textcoords="offset points", xytext=(6, 4))
-    axes.grid(alpha=0.3, which="both")
-    with atomic_write(path, overwrite=overwrite) as stream:
-        figure.savefig(stream, format=Path(path).suffix.lower()[1:], dpi=120)

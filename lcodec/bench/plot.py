@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lcodec.atomic import atomic_write
 from lcodec.bench.curves import Curve, Metric
@@ -38,18 +39,12 @@ def plot_rd(
         MissingExtraError: matplotlib is not installed.
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in PLOT_SUFFIXES:
-        raise UsageError(
-            f"{path}: unknown plot suffix; use one of {' '.join(sorted(PLOT_SUFFIXES))}"
-        )
+    plot_format(path)
     drawn = [(curve, metric_values(curve, metric)) for curve in curves]
     drawn = [(curve, values) for curve, values in drawn if values]
     if not drawn:
         raise UsageError(f"no curve has points in {METRIC_LABELS[metric]}")
-    # A Figure of its own, not pyplot: no window system, no global state.
-    figure = require("matplotlib.figure", "a plot").Figure(figsize=(8, 6), layout="constrained")
-    axes = figure.add_subplot(xlabel="bits per pixel", ylabel=METRIC_LABELS[metric], title=title)
+    figure, axes = make_axes(xlabel="bits per pixel", ylabel=METRIC_LABELS[metric], title=title)
     palette = require("matplotlib", "a plot").colormaps["tab20"].colors
     # Strong colours first, then the pale ones; black for the subject.
     axes.set_prop_cycle(color=["black", *palette[0::2], *palette[1::2]])
@@ -68,8 +63,40 @@ def plot_rd(
     axes.set_ylim(*quality_range(drawn, limit))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
+    save(figure, path, overwrite=overwrite)
+
+
+def make_axes(size: tuple[float, float] = (8.0, 6.0), **words: str) -> tuple[Any, Any]:
+    """A figure of ``size`` in inches, and its axes with these properties.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    # A Figure of its own, not pyplot: no window system, no global state.
+    figure = require("matplotlib.figure", "a plot").Figure(figsize=size, layout="constrained")
+    return figure, figure.add_subplot(**words)
+
+
+def plot_format(path: str | os.PathLike[str]) -> str:
+    """The format of a plot by its file's suffix: "png", "svg" or "pdf"; else UsageError."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in PLOT_SUFFIXES:
+        raise UsageError(
+            f"{path}: unknown plot suffix; use one of {' '.join(sorted(PLOT_SUFFIXES))}"
+        )
+    return suffix[1:]
+
+
+def save(figure: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a figure.
+
+    Raises:
+        UsageError: unknown suffix.
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    kind = plot_format(path)
     with atomic_write(path, overwrite=overwrite) as stream:
-        figure.savefig(stream, format=suffix[1:], dpi=120)
+        figure.savefig(stream, format=kind, dpi=120)
 
 
 def metric_values(curve: Curve, metric: Metric) -> list[float]:

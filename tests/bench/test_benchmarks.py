@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import engines, fairness, peers, processes, speed
 from benchmarks.picture import natural
+from lcodec.bench import bd_rate, published_curve
+from lcodec.bench.points import NamedPoint, plot_points
+from lcodec.bench.results import result_to_json
+from tests.bench.test_bench_report import made
 
 
 def test_the_picture_is_the_same_everywhere_and_like_a_photograph() -> None:
@@ -89,13 +95,90 @@ def test_peers_run_and_what_is_missing_is_left_out(
     assert len(lines) == 3 and "| 1.00 | 1.00 |" in lines[2]
 
 
-def test_published_curves_of_peers_are_known(tmp_path: Path) -> None:
-    known = peers.rates(peers.CODECS, None)
+def test_published_curves_of_peers_are_known() -> None:
+    known = peers.curves(peers.CODECS, [])
     assert set(known) == {entry.name for entry in peers.CODECS if entry.curve}
-    assert known["jpeg"] > known["webp"] > known["compressai:cheng2020-anchor"]
-    figures = {name: {"decode": 1.0} for name in known}
-    peers.plot(peers.CODECS, figures, 1.0, tmp_path / "a.svg", bench=None)
-    assert (tmp_path / "a.svg").stat().st_size > 1000
+    anchor = published_curve("vtm")
+    jpeg, webp, learned = (
+        bd_rate(anchor, known[name]).percent
+        for name in ("jpeg", "webp", "compressai:cheng2020-anchor")
+    )
+    assert jpeg > webp > learned
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    """The exit status of `benchmarks.peers` in this process."""
+    monkeypatch.setattr("sys.argv", ["peers", *map(str, words)])
+    try:
+        peers.main()
+    except SystemExit as leaving:
+        assert isinstance(leaving.code, int)
+        return leaving.code
+    return 0
+
+
+FIGURES = processes.ROOT / "docs" / "figures" / "peers.json"
+
+
+def test_the_plot_is_drawn_from_earlier_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn: list[NamedPoint] = []
+
+    def keep(points: list[NamedPoint], *rest: Any, **words: Any) -> None:
+        drawn.extend(points)
+        plot_points(points, *rest, **words)
+
+    monkeypatch.setattr(peers, "plot_points", keep)
+    bench = tmp_path / "bench.json"
+    bench.write_text(result_to_json(replace(made(1.25), name="lcodec groupedmixer")))
+    plot = tmp_path / "a.svg"
+    plot.write_text("an earlier one")
+    assert called(monkeypatch, "--from", FIGURES, "--bench", bench, "--plot", plot) == 0
+    titles = {entry.title for entry in peers.CODECS if entry.curve}
+    assert {point.name for point in drawn} == titles | {"lcodec, groupedmixer"}
+    (own,) = (point for point in drawn if point.kind == "measured")
+    run = peers.load(FIGURES)
+    assert own.name == "lcodec, groupedmixer" and own.y == pytest.approx(25.0, abs=0.1)
+    assert own.x == pytest.approx(run.threads[1][peers.OWN]["decode"] / run.megapixels)
+    assert {point.kind for point in drawn if "CompressAI" in point.name} == {"learned"}
+    assert {point.kind for point in drawn if "JPEG" in point.name} == {"classical"}
+    assert plot.read_text("utf-8").startswith("<?xml")
+    assert "| lcodec, groupedmixer |" in capsys.readouterr().out
+
+
+def test_what_cannot_be_drawn_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot, bench, bad = tmp_path / "a.svg", tmp_path / "bench.json", tmp_path / "bad.json"
+    bad.write_text('{"threads": {"one": {}}}')
+    other = made()
+    rows = tuple(replace(row, pixels_sha256="0") for row in other.results)
+
+    def refused(status: int, *words: str | Path) -> str:
+        assert called(monkeypatch, *words) == status
+        return capsys.readouterr().err.removeprefix("benchmarks.peers: ").removesuffix("\n")
+
+    missing = tmp_path / "missing.json"
+    assert "cannot be read" in refused(3, "--from", missing, "--plot", plot)
+    assert refused(3, "--from", bad, "--plot", plot) == f"{bad}: not a file of benchmarks.peers"
+    assert "unknown plot suffix" in refused(2, "--from", FIGURES, "--plot", tmp_path / "a.gif")
+    assert "no points" in refused(2, "--from", FIGURES, "--codecs", "avif:3", "--plot", plot)
+    bench.write_text(result_to_json(replace(other, results=rows)))
+    words = ("--from", FIGURES, "--bench", bench, "--plot", plot)
+    assert "not of the Kodak pictures" in refused(3, *words)
+    bench.write_text(result_to_json(replace(other, name="lcodec unheard-of")))
+    assert "lcodec unheard-of is not among the codecs" in refused(3, *words)
+    assert "\n" not in refused(3, *words)
+    assert "--bench is for --plot" in refused(2, "--from", FIGURES, "--bench", bench)
+    assert "--threads is for measuring" in refused(2, "--from", FIGURES, "--threads", "2")
+    assert not plot.exists()
+
+
+def test_the_document_has_the_figures_of_peers() -> None:
+    run = peers.load(FIGURES)
+    text = (processes.ROOT / "docs" / "peers.md").read_text("utf-8")
+    assert "\n".join(peers.table(peers.CODECS, run.threads[1], run.megapixels)) in text
 
 
 def test_engines_code_pictures_that_differ(tmp_path: Path) -> None:
