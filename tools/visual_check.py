@@ -32,7 +32,7 @@ from lcodec.pipeline.targets import Target
 from tools.picture_comparison import smallest_file
 from tools.results import put
 
-LEVELS = (30, 50, 75, 90)
+LEVELS = (30, 50, 75, 85)
 
 Row = dict[str, float]
 
