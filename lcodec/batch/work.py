@@ -12,6 +12,7 @@ from typing import Protocol
 from lcodec.batch.location import Location
 from lcodec.batch.report import Stamp, explain
 from lcodec.errors import LcodecError
+from lcodec.limits import PATCH
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def in_equal_shares(results: Sequence[Result], start: float) -> list[Result]:
 
 
 def in_patches(width: int, height: int) -> tuple[int, int]:
-    """A size in patches of 16 x 16 pixels, the positions of the networks."""
-    return -(-width // 16), -(-height // 16)
+    """A size in patches, the positions of the networks."""
+    return -(-width // PATCH), -(-height // PATCH)
 
 
 def failed(error: Exception) -> Failed:

@@ -305,7 +305,7 @@ def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
 
 def _tile_like(view: memoryview, at: int, end: int) -> bool:
     """Whether the lengths in a TILE section fit each other."""
-    cursor = Cursor(view, at + 1, end - 4)
+    cursor = Cursor(view, at + 1, end - sections.CRC_SIZE)
     try:
         cursor.uvarint("length", sections.MAX_LENGTH)
         cursor.u32("checksum")
@@ -322,7 +322,8 @@ def _piece(view: memoryview, at: int) -> _Piece | None:
     _, end = _stated(view, at)
     if end is None:
         return None
-    if zlib.crc32(view[at : end - 4]) != int.from_bytes(view[end - 4 : end], "little"):
+    checked = end - sections.CRC_SIZE
+    if zlib.crc32(view[at:checked]) != int.from_bytes(view[checked:end], "little"):
         return None
     cursor = Cursor(view, at + 1)
     length = cursor.uvarint("length", sections.MAX_LENGTH)

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.nets.defaults import PATCH
 from lcodec.nets.quality import QualityTable
 from lcodec.nets.typed import Typed
 
-BLOCK = 16  # pixels per latent position
-_REACH = BLOCK // 2  # pixels on each side of a border that may change
+_REACH = PATCH // 2  # pixels on each side of a border that may change
 _STEP, _SLOPE = 2.73, 0.82  # limits at quality 0, in levels of 255
 _HALVED = 40.0  # qualities in which they fall to one half
 # Of each side of a border: the pixels whose differences tell how flat it is.
@@ -56,12 +56,12 @@ class Deblocking(Typed[[Tensor, Tensor], Tensor]):
 
 def _filtered(pixels: Tensor, step: Tensor, slope: Tensor) -> Tensor:
     """Pixels (B, C, H, W) filtered across vertical borders; limits (B, 1, 1, 1)."""
-    borders = pixels.shape[3] // BLOCK - 1
+    borders = pixels.shape[3] // PATCH - 1
     if not borders:
         return pixels
-    inner = slice(_REACH, _REACH + BLOCK * borders)
+    inner = slice(_REACH, _REACH + PATCH * borders)
     part = pixels[..., inner]
-    around = part.view(*part.shape[:3], borders, BLOCK)  # a border in the middle of each
+    around = part.view(*part.shape[:3], borders, PATCH)  # a border in the middle of each
     near, middle, far = (around[..., i] for i in _LEFT)
     right_near, right_middle, right_far = (around[..., i] for i in _RIGHT)
     left, right = near - middle, right_middle - right_near
@@ -80,5 +80,5 @@ def _filtered(pixels: Tensor, step: Tensor, slope: Tensor) -> Tensor:
 
 def _ramp(like: Tensor) -> Tensor:
     """Shares of a step (16,) that the pixels on both sides of a border take over."""
-    falling = 0.5 - (torch.arange(_REACH, device=like.device, dtype=like.dtype) + 0.5) / BLOCK
+    falling = 0.5 - (torch.arange(_REACH, device=like.device, dtype=like.dtype) + 0.5) / PATCH
     return torch.cat((falling.flip(0), -falling))

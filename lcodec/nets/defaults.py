@@ -1,6 +1,9 @@
-"""Default sizes that transforms and entropy models have in common."""
+"""Sizes that networks have in common: of the latent grid, and defaults of the others."""
 
 from __future__ import annotations
+
+PATCH = 16
+"""Pixels per latent position."""
 
 LATENT = 384
 """Channels of y."""

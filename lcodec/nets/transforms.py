@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.deblocking import Deblocking
 from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
+from lcodec.nets.defaults import PATCH as PATCH
 from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.typed import Conv2d, Sequential, Typed
 
-PATCH = 16  # pixels per latent position
 HYPER_STRIDE = 4  # latent positions per hyper-latent position
 
 
