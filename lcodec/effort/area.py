@@ -14,8 +14,8 @@ from lcodec.container import Header
 from lcodec.effort.proxy import Proxy
 from lcodec.effort.worth import worth_at
 from lcodec.integer.likelihood import logistic_bits
-from lcodec.metrics.smooth import unrest
-from lcodec.metrics.ssimulacra2 import distances
+from lcodec.metrics.smooth import unrest_by_block
+from lcodec.metrics.ssimulacra2 import LocalDistance, local_distance
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import TileArea, tile_areas
@@ -65,12 +65,17 @@ class Costs:
 
     Attributes:
         total: bits plus the worth of the distortion.
-        slope: gradient of all but a symbol's own bits, (1, M, h, w): of the distortion, and of
+        cells: (h, w), the bits of each latent position and the worth of the distortion of its
+            pixels, up to a constant: what `Problem.cells` compares with.
+        norms: of `LocalDistance`, which ``cells`` depend on; empty if that does not count.
+        slope: gradient (1, M, h, w) of all but a symbol's own bits: of the distortion, and of
             the bits of those symbols that are predicted from it.
         mean, sigma: prediction of every symbol, for its own bits; shape as ``slope``.
     """
 
     total: float
+    cells: Tensor
+    norms: tuple[Tensor, ...]
     slope: Tensor
     mean: Tensor
     sigma: Tensor
@@ -130,43 +135,38 @@ class Problem:
         # Bits that a squared error of 1 in one sample is worth.
         self.weight = self.worth.error / header.channels
 
-    def costs(self, symbols: Tensor, below: float) -> Costs | None:
-        """Costs of symbols in the shape of ``start``; None if not in total less than ``below``."""
-        own = symbols.detach()
-        with torch.no_grad():
-            distortion = float(self._distortion(own))
+    def costs(self, symbols: Tensor) -> Costs:
+        """Costs of symbols in the shape of ``start``."""
         latents = symbols.detach().requires_grad_()
-        mean, sigma = self._predict(latents)
-        bits = logistic_bits(own, mean, sigma).sum()
-        total = float(bits.detach()) + distortion
-        if not total < below:
-            return None
         # One graph after the other: synthesis and entropy model never need memory together.
-        (slope,) = torch.autograd.grad(bits, [latents])
-        (seen,) = torch.autograd.grad(self._distortion(latents), [latents])
-        return Costs(total, slope + seen, mean.detach(), sigma.detach())
+        seen = self._distortion(self._shown(latents), None)
+        (slope,) = torch.autograd.grad(seen.cells.sum(), [latents])
+        mean, sigma = self._predict(latents)
+        bits = logistic_bits(symbols.detach(), mean, sigma).sum((0, 1))
+        (influence,) = torch.autograd.grad(bits.sum(), [latents])
+        total = seen.total + float(bits.detach().sum())
+        cells = bits.detach() + self._folded(seen.cells.detach())
+        return Costs(total, cells, seen.norms, slope + influence, mean.detach(), sigma.detach())
+
+    @torch.no_grad()
+    def cells(self, symbols: Tensor, before: Costs) -> Tensor:
+        """What symbols cost at each position (h, w), comparable with ``before.cells``."""
+        seen = self._distortion(self._shown(symbols), before.norms)
+        mean, sigma = self._predict(symbols)
+        return logistic_bits(symbols, mean, sigma).sum((0, 1)) + self._folded(seen.cells)
 
     def curvature(self, generator: torch.Generator) -> Tensor:
-        """Half the second derivative of the distortion, mean over each channel: (1, M, 1, 1).
+        """Half the second derivative of the squared error's worth, by channel: (1, M, 1, 1).
 
-        That of the squared error comes from products of the synthesis' transposed Jacobian with
-        random signs, whose squares have the wanted sums of squares as their mean (Hutchinson's
-        estimator); that of the perceived distance from how its gradient changes over half a step.
+        From products of the synthesis' transposed Jacobian with random signs, whose squares have
+        the wanted sums of squares as their mean (Hutchinson's estimator). What else counts bends
+        too unevenly to be foretold.
         """
         latents = self.start.detach().requires_grad_()
         shown = self._shown(latents)
         signs = torch.randint(0, 2, shown.shape, generator=generator).to(shown) * 2.0 - 1.0
         (product,) = torch.autograd.grad(shown, [latents], signs)
-        found = self.weight * product.square().mean((2, 3), keepdim=True)
-        if not self.worth.perceived:
-            return found
-        signs = torch.randint(0, 2, latents.shape, generator=generator).to(latents) * 2.0 - 1.0
-        ends = []
-        for place in (latents, latents.detach() + 0.5 * signs):
-            place.requires_grad_()
-            ends.append(torch.autograd.grad(self._perceived(self._shown(place)), [place])[0])
-        bend = (ends[1] - ends[0]) * signs
-        return found + bend.mean((2, 3), keepdim=True).clamp(min=0.0)
+        return self.weight * product.square().mean((2, 3), keepdim=True)
 
     def _shown(self, symbols: Tensor) -> Tensor:
         """The decoded pixels of the area and its margin."""
@@ -177,17 +177,33 @@ class Problem:
             shown = shown.mean(1, keepdim=True)
         return shown[:, :, : self.target.shape[2], : self.target.shape[3]]
 
-    def _distortion(self, symbols: Tensor) -> Tensor:
-        """What the distortion is worth, in bits."""
-        shown = self._shown(symbols)
-        error = self.weight * (shown - self.target).square().sum()
-        return error + self._perceived(shown) if self.worth.perceived else error
-
-    def _perceived(self, shown: Tensor) -> Tensor:
+    def _distortion(self, shown: Tensor, norms: tuple[Tensor, ...] | None) -> LocalDistance:
+        """What the distortion is worth, in bits, by 16x16 pixels of the area and its margin."""
+        height, width = self.target.shape[2:]
+        square = self.weight * (shown - self.target).square().sum((0, 1))
+        square = F.pad(square, (0, -width % PATCH, 0, -height % PATCH))
+        h, w = (side // PATCH for side in square.shape)
+        cells = square.view(h, PATCH, w, PATCH).sum((1, 3))
+        if not self.worth.perceived:
+            return LocalDistance(float(cells.detach().sum()), cells, ())
         target, shown = (pixels.expand(-1, 3, -1, -1) for pixels in (self.target, shown))
-        pixels = target.shape[2] * target.shape[3]
-        cost = self.worth.perceived * distances(target, shown)
-        return pixels * (cost + self.worth.calm * unrest(target, shown)).sum()
+        blocks = self.worth.calm * height * width * unrest_by_block(target, shown)[0]
+        cells = cells + F.pad(blocks, (0, w - blocks.shape[1], 0, h - blocks.shape[0]))
+        perceived = self.worth.perceived * height * width
+        found = local_distance(target, shown, PATCH, norms)
+        total = float(cells.detach().sum()) + perceived * found.total
+        return LocalDistance(total, cells + perceived * found.cells, found.norms)
+
+    def _folded(self, cells: Tensor) -> Tensor:
+        """Cells of the area; those of the margin are added to the nearest of them."""
+        for axis, part in enumerate(self.inside):
+            sizes = [part.start, part.stop - part.start, cells.shape[axis] - part.stop]
+            before, own, after = torch.split(cells, sizes, axis)
+            own = own.clone()
+            own.select(axis, 0).add_(before.sum(axis))
+            own.select(axis, -1).add_(after.sum(axis))
+            cells = own
+        return cells
 
     def _predict(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
         h, w = symbols.shape[2:]

@@ -47,20 +47,29 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
     along a whole sky. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the
     caller's autocast. 0 if there is no whole block.
     """
-    if min(reference.shape[2:]) < BLOCK:
-        return decoded.new_zeros(len(decoded))
+    return unrest_by_block(reference, decoded).sum((1, 2))
+
+
+def unrest_by_block(reference: Tensor, decoded: Tensor) -> Tensor:
+    """What each whole block adds to `unrest` (B, H // 16, W // 16); borders count half for each."""
+    h, w = (side // BLOCK for side in reference.shape[2:])
+    if min(h, w) < 1:
+        return decoded.new_zeros(len(decoded), h, w)
     with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
         smooth = smooth_blocks(255.0 * reference.float())
     with torch.autocast(reference.device.type, enabled=False):
         error = 255.0 * (decoded.float() - reference.float())
         moved = _block_means(error).square().mean(1)
-        total = (moved * smooth).mean((1, 2))
+        total = moved * smooth / (h * w)
         for turned, calm in ((error, smooth), (error.transpose(2, 3), smooth.transpose(1, 2))):
-            if calm.shape[2] == 1:
+            rows, columns = calm.shape[1:]
+            if columns == 1:
                 continue
             size = _border_steps(turned).mean(-1).abs()
-            steps = (size * (size + _SHALLOW)).mean((1, -1))
-            total = total + (steps * (calm[:, :, 1:] & calm[:, :, :-1])).mean((1, 2))
+            steps = (size * (size + _SHALLOW)).mean((1, -1)) * (calm[:, :, 1:] & calm[:, :, :-1])
+            halves = steps / (2 * rows * (columns - 1))
+            by_block = F.pad(halves, (0, 1)) + F.pad(halves, (1, 0))
+            total = total + (by_block if turned is error else by_block.transpose(1, 2))
         return total
 
 

@@ -11,6 +11,8 @@ All of it is float32 whatever the caller's autocast: in bfloat16 the variances a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -139,19 +141,85 @@ def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> T
     are processed at a time, which saves memory where no gradient is kept.
     """
     with torch.autocast(reference.device.type, enabled=False):
-        one, other = (_linear(p.float().clamp(0.0, 1.0)) for p in (reference, decoded))
-        count = 1
-        while count < SCALES and -(-min(one.shape[2:]) // 2**count) >= MIN_SIDE:
-            count += 1
-        total = one.new_zeros(len(one))
-        for scale in range(count):
-            if scale:
-                one, other = _halved(one), _halved(other)
-            channels, weights = _weights(count, scale, one.device)
-            if channels:
-                averages = _averages(one, other, channels, strip)
-                total = total + (averages * weights).sum((1, 2))
+        total = torch.zeros(len(reference), device=reference.device)
+        for _, one, other, channels, weights in _scales(reference, decoded):
+            averages = _averages(one, other, channels, strip)
+            total = total + (averages * weights).sum((1, 2))
     return total
+
+
+@dataclass(frozen=True)
+class LocalDistance:
+    """Where in a picture the distance comes from.
+
+    Attributes:
+        total: the distance, without a gradient.
+        cells: (h, w), for each cell of the picture. They do not add up to ``total``, but they
+            change as it does: their sum has the gradient of the distance if ``norms`` are the
+            picture's own.
+        norms: mean fourth power of each map (channels, 3), for each scale.
+    """
+
+    total: float
+    cells: Tensor
+    norms: tuple[Tensor, ...]
+
+
+def local_distance(
+    reference: Tensor, decoded: Tensor, cell: int, norms: tuple[Tensor, ...] | None = None
+) -> LocalDistance:
+    """The distance of a pair of pictures (1, 3, H, W), by cells of ``cell`` pixels, a power of two.
+
+    4-norms do not add up, so a cell has its share of their linear approximation: around the
+    picture's own, or around the ``norms`` of another version of it, to compare the two cell by
+    cell. The rest as for `distances`.
+    """
+    shape = tuple(-(-side // cell) for side in reference.shape[2:])
+    found, total = [], 0.0
+    with torch.autocast(reference.device.type, enabled=False):
+        cells = torch.zeros(shape, device=reference.device)
+        for scale, one, other, channels, weights in _scales(reference, decoded):
+            height, width = one.shape[2:]
+            seen = _mirrored(0, height, height, one.device)
+            pair = (_perceived(planes[:, :, seen], channels) for planes in (one, other))
+            maps = _maps(*pair)[0]
+            fourth = maps.square().square()
+            by_mean, by_norm = torch.split(weights, 3, 1)
+            found.append(fourth.detach().mean((2, 3)) + _TINY)
+            around = found[-1] if norms is None else norms[len(found) - 1]
+            slope = 0.25 * by_norm * around**-0.75
+            local = (maps * by_mean[..., None, None] + fourth * slope[..., None, None]).sum((0, 1))
+            cells = cells + _by_cell(local / (height * width), scale, cell, shape)
+            mean = maps.detach().mean((2, 3))
+            total += float((mean * by_mean + found[-1] ** 0.25 * by_norm).sum())
+    return LocalDistance(total, cells, tuple(found))
+
+
+def _by_cell(values: Tensor, scale: int, cell: int, shape: tuple[int, ...]) -> Tensor:
+    """Sums by cell (``shape``) of values (H, W) at a scale of the picture."""
+    inside, outside = max(1, cell >> scale), max(1, 2**scale // cell)
+    h, w = (-(-side // outside) for side in shape)
+    values = F.pad(values, (0, w * inside - values.shape[1], 0, h * inside - values.shape[0]))
+    sums = values.view(h, inside, w, inside).sum((1, 3))
+    spread = sums.repeat_interleave(outside, 0).repeat_interleave(outside, 1) / outside**2
+    found: Tensor = spread[: shape[0], : shape[1]]
+    return found
+
+
+def _scales(
+    reference: Tensor, decoded: Tensor
+) -> Iterator[tuple[int, Tensor, Tensor, list[int], Tensor]]:
+    """Every scale that counts: its number, linear light of both, its channels and weights."""
+    one, other = (_linear(p.float().clamp(0.0, 1.0)) for p in (reference, decoded))
+    count = 1
+    while count < SCALES and -(-min(one.shape[2:]) // 2**count) >= MIN_SIDE:
+        count += 1
+    for scale in range(count):
+        if scale:
+            one, other = _halved(one), _halved(other)
+        channels, weights = _weights(count, scale, one.device)
+        if channels:
+            yield scale, one, other, channels, weights
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
 from lcodec.errors import UsageError
-from lcodec.metrics.ssimulacra2 import distances, score, ssimulacra2
+from lcodec.metrics.ssimulacra2 import distances, local_distance, score, ssimulacra2
 from tests.tinymodel import picture
 
 Pixels = NDArray[np.uint8]
@@ -114,6 +114,38 @@ def test_a_batch_is_its_pictures() -> None:
     one, other = torch.rand(2, 3, 3, 40, 48).unbind()
     apart = [distances(one[i : i + 1], other[i : i + 1]) for i in range(3)]
     torch.testing.assert_close(distances(one, other), torch.cat(apart), rtol=1e-5, atol=0)
+
+
+def tensor(pixels: Pixels) -> torch.Tensor:
+    return torch.from_numpy(pixels.astype(np.float32) / 255.0).permute(2, 0, 1)[None]
+
+
+@pytest.mark.parametrize("side", [(272, 301), (131, 90), (20, 33)])
+@pytest.mark.parametrize("cell", [16, 32, 8])
+def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int) -> None:
+    pixels = picture(*side)
+    reference = tensor(pixels)
+    decoded = tensor(coded(pixels, "JPEG", 40)).requires_grad_()
+    whole = distances(reference, decoded)
+    local = local_distance(reference, decoded, cell)
+    assert local.cells.shape == (-(-side[0] // cell), -(-side[1] // cell))
+    assert local.total == pytest.approx(float(whole.detach()), rel=1e-4)
+    slopes = [torch.autograd.grad(value.sum(), [decoded])[0] for value in (whole, local.cells)]
+    assert torch.allclose(*slopes, rtol=1e-3, atol=1e-4 * float(slopes[0].abs().max()))
+
+
+def test_a_worse_spot_is_found_by_cells() -> None:
+    pixels = picture(272, 288)
+    reference, decoded = tensor(pixels), tensor(coded(pixels, "JPEG", 80))
+    before = local_distance(reference, decoded, 16)
+    spoilt = decoded.clone()
+    spoilt[:, :, 100:108, 148:156] = 1.0 - spoilt[:, :, 100:108, 148:156]
+    after = local_distance(reference, spoilt, 16, before.norms)
+    change = after.cells - before.cells
+    assert divmod(int(change.argmax()), 18) == (6, 9)
+    far = change.clone()
+    far[4:9, 7:12] = 0.0
+    assert float(far.abs().sum()) < 0.1 * float(change[6, 9])
 
 
 def test_the_scale_falls_with_the_distance() -> None:
