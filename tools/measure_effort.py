@@ -1,9 +1,12 @@
 """Gain and cost of encoding effort: BD-rate against effort 0 and seconds, as JSON.
 
-    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > effort.json
-    python -m tools.results --effort effort.json
+    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > seen.json
+    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 --model groupedmixer \
+        > effort.json
+    python -m tools.results --effort effort.json --effort-visual seen.json
 
-Encodes and decodes real files of all pictures in a folder; RGB PSNR; BD-rate of the mean curves.
+Encodes and decodes real files of the pictures in a folder. BD-rate of the mean curves in what the
+model was trained for: RGB PSNR, or SSIMULACRA2 with the tune visual.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
+from lcodec.bench.curves import Metric
 from lcodec.codec import Codec, Decoded
 from lcodec.effort import EFFORT_MAX
 from lcodec.pipeline.encoder import Encoded
-from lcodec.tunes import default_model
+from lcodec.tunes import TuneName, default_model
 
 
 class AtEffort:
@@ -49,12 +53,12 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
     return run(AtEffort(codec, effort), pictures, qualities, name=f"e{effort}", progress=shown)
 
 
-def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
+def row(plain: BenchResult, result: BenchResult, effort: int, metric: Metric) -> dict[str, float]:
     """The figures of one effort level."""
     means = result.means()
     return {
         "effort": effort,
-        "bd_rate": bd_rate(plain.curve(), result.curve()).percent,
+        "bd_rate": bd_rate(plain.curve(), result.curve(), metric=metric).percent,
         "encode_seconds": sum(m.encode_seconds for m in means) / len(means),
     }
 
@@ -67,15 +71,17 @@ def main() -> None:
     parser.add_argument("--quality", default="5,25,50,75,95")
     parser.add_argument("--model", default=default_model())
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth picture only")
     arguments = parser.parse_args()
     efforts = sorted({0, *(int(e) for e in arguments.effort.split(","))})
     qualities = [int(q) for q in arguments.quality.split(",")]
-    pictures = find_pictures(arguments.folder)[: arguments.limit]
+    pictures = find_pictures(arguments.folder)[:: arguments.every]
     codec = Codec(arguments.model, arguments.device)
+    seen = codec.loaded.config.tune == TuneName.VISUAL
+    metric: Metric = "ssimulacra2" if seen else "psnr"
     plain = measure(codec, pictures, qualities, 0)
-    rows = [row(plain, plain, 0)]
-    rows += [row(plain, measure(codec, pictures, qualities, e), e) for e in efforts if e]
+    rows = [row(plain, plain, 0, metric)]
+    rows += [row(plain, measure(codec, pictures, qualities, e), e, metric) for e in efforts if e]
     print(json.dumps(rows, indent=1))
 
 

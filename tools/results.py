@@ -20,7 +20,8 @@ size in README.md, from the files in docs/figures; `--visual` the results to the
 docs/visual.svg; both of them the costs in docs/scale.md, from the speed and the bits per pixel in
 README.md (tests compare these documents with what they are made from); `--models` the tables in
 docs/models.md and README.md (a few columns), and docs/models.svg; `--ablations`, also a comparison,
-another table in docs/models.md; `--effort` the table in docs/effort.md; `--targets` the output of
+another table in docs/models.md; `--effort` the table in docs/effort.md, `--effort-visual` the one
+for the tune visual; `--targets` the output of
 `tools/target_check.py` in docs/targets.md. With `--runs`, the folders of `tools/train_entropy.py`
 in the order in which one continued from the other, the cards of all compared models with a run of
 their name are also written.
@@ -58,6 +59,7 @@ PLACES = (
     ("models", "docs/models.md"),
     ("ablations", "docs/models.md"),
     ("effort", "docs/effort.md"),
+    ("effort-visual", "docs/effort.md"),
     ("targets", "docs/targets.md"),
 )
 SHORT = ("model", "bytes", "kMAC/px", "steps", "encode", "decode")
@@ -233,7 +235,7 @@ def write_cards(comparison: Comparison, folders: list[Path], models: Path) -> li
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("bench", "visual", "models", "ablations", "effort", "targets"):
+    for name in ("bench", "visual", "models", "ablations", "effort", "effort-visual", "targets"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], metavar="FOLDER")
     parser.add_argument("--figures", action="store_true", help="from docs/figures")
@@ -267,6 +269,8 @@ def main() -> None:
         put("ablations", ablation_table(read_comparison(options.ablations)))
     if options.effort:
         put("effort", effort_table(json.loads(options.effort.read_text("utf-8"))))
+    if options.effort_visual:
+        put("effort-visual", effort_table(json.loads(options.effort_visual.read_text("utf-8"))))
     if options.targets:
         put("targets", options.targets.read_text("utf-8"))
 
