@@ -130,8 +130,8 @@ def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int) -> 
     local = local_distance(reference, decoded, cell)
     assert local.cells.shape == (-(-side[0] // cell), -(-side[1] // cell))
     assert local.total == pytest.approx(float(whole.detach()), rel=1e-4)
-    slopes = [torch.autograd.grad(value.sum(), [decoded])[0] for value in (whole, local.cells)]
-    assert torch.allclose(*slopes, rtol=1e-3, atol=1e-4 * float(slopes[0].abs().max()))
+    one, other = (torch.autograd.grad(v.sum(), [decoded])[0] for v in (whole, local.cells))
+    assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
 
 
 def test_a_worse_spot_is_found_by_cells() -> None:

@@ -25,5 +25,5 @@ def test_processors_that_gain_from_bfloat16(capabilities: dict[str, object], fas
 
 
 def test_this_machine_is_one_of_them_or_not() -> None:
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     assert has_fast_bfloat16(torch.device("cpu")) is processor_has_fast_bfloat16(known)
