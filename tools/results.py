@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Put measured figures into the documents: tables, plots, and the models' cards.
 
-    lcodec bench --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
+    lcodec bench --tune psnr --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
     lcodec compare-models --set kodak -q 15,50,85 --memory 1,4,16 --json models.json
     python tools/measure_effort.py kodak > effort.json
     python -m tools.results --bench bench.json --models models.json --effort effort.json
@@ -59,7 +59,6 @@ PLACES = (
     ("models", "docs/models.md"),
     ("ablations", "docs/models.md"),
     ("effort", "docs/effort.md"),
-    ("effort-visual", "docs/effort.md"),
     ("targets", "docs/targets.md"),
 )
 SHORT = ("model", "bytes", "kMAC/px", "steps", "encode", "decode")
@@ -87,7 +86,7 @@ def bench_tables(result: BenchResult) -> str:
         structural = "-" if mean.ms_ssim is None else f"{mean.ms_ssim:.4f}"
         lines.append(f"| {mean.quality} | {mean.bpp:.4f} | {mean.psnr:.2f} | {structural} |")
     levels = ",".join(str(quality) for quality in result.qualities)
-    lines += ["", f"    lcodec bench --set kodak --quality {levels}"]
+    lines += ["", f"    lcodec bench --tune psnr --set kodak --quality {levels}"]
     return "\n".join(lines)
 
 

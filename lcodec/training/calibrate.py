@@ -2,9 +2,9 @@
 
 With the tune visual, level N is meant to give SSIMULACRA2 N on photographs. Photographs differ: at
 the same network quality, detailed ones score lower, by 15 points and more at low levels. A level
-is a promise, so the scale follows the lower-scoring half: its mean is measured at qualities evenly
-spread over the networks' range and interpolated monotonically. Levels beyond the measured scores
-are spaced evenly to the ends of the range.
+is a promise, so the best-scoring quarter is left out: the mean of the others is measured at
+qualities evenly spread over the networks' range and interpolated monotonically. Levels beyond the
+measured scores are spaced evenly to the ends of the range.
 
 With the tune psnr, level N has the Lagrange multiplier of `lcodec.nets.quality`, except near the
 ends, where the levels stretch to the ends of the networks' range.
@@ -12,6 +12,7 @@ ends, where the levels stretch to the ends of the networks' range.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ from lcodec.twin.codec import TwinCodec
 PICTURES = 40
 STEPS = 17
 """Number of qualities measured; the scale is interpolated between them."""
+COUNTED = 0.75
+"""Share of the pictures, the lowest-scoring ones, whose mean makes the scale."""
 
 _UNIT = PATCH * HYPER_STRIDE
 _KEPT = (20, 80)  # levels of the tune psnr that keep their meaning, whatever the reach
@@ -82,9 +85,8 @@ def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
 
 
 def lower_mean(values: Sequence[float]) -> float:
-    """Mean of the lower half of the values, including the middle one."""
-    low = sorted(values)[: (len(values) + 1) // 2]
-    return float(np.mean(low))
+    """Mean of the lowest of the values, `COUNTED` of them, rounded up."""
+    return float(np.mean(sorted(values)[: math.ceil(COUNTED * len(values))]))
 
 
 def lagrangian_scale(reach: Reach) -> tuple[float, ...]:
