@@ -31,7 +31,7 @@ def test_the_quarter_that_scores_best_does_not_count() -> None:
 
 
 def test_levels_lie_where_the_pictures_score_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Score = quality for the harder pictures; the easy quarter, 30 points above, does not matter."""
+    """Score = quality for the harder pictures; the easy quarter, 30 points above, is left out."""
 
     def made_up(model: TwinCodec, pixels: calibrate.Pixels, quality: float) -> float:
         return 10.0 + 0.8 * quality + (30.0 if pixels[0, 0, 0] == 3 else 0.0)
