@@ -17,6 +17,7 @@ from lcodec.training.pictures import Pixels
 from lcodec.training.screens import desktop, draw_screen, fonts
 from lcodec.training.screens.canvas import Canvas, draw_theme
 from lcodec.training.screens.contents import CONTENTS, gradient, photograph
+from lcodec.training.screens.patterns import patterns
 from tests.tinymodel import picture
 from tools import draw_screens as tool
 
@@ -59,6 +60,21 @@ def test_photographs_fill_their_place() -> None:
         canvas.pen.rectangle((0, 0, *sides), fill=(255, 0, 255))
         photograph([np.full((60, 40, 3), 90, np.uint8)])(canvas)
         assert (np.asarray(canvas.image) == 90).all()
+
+
+def test_patterns_repeat_and_change_from_pixel_to_pixel() -> None:
+    """Some in rows, some in columns, some with full contrast; two colours each, if all over."""
+    steps, all_over = [], 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        canvas = Canvas(random, draw_theme(random), (128, 96))
+        patterns(canvas)
+        pixels = np.asarray(canvas.image).astype(int)
+        steps.append([np.abs(np.diff(pixels, axis=axis)).max(2).mean() for axis in (0, 1)])
+        all_over += len(canvas.image.getcolors() or ()) <= 2
+    found = np.array(steps)
+    assert (found > 60).any(0).all() and found.max() > 200
+    assert 5 <= all_over <= 25
 
 
 def test_text_is_smoothed_in_three_ways() -> None:

@@ -1,4 +1,4 @@
-"""Contents of windows: editors, terminals, documents, tables, forms, plots, icons, photographs."""
+"""Contents of windows: editors, terminals, documents, tables, forms, plots, icons and more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from lcodec.training.screens.canvas import Canvas, vivid
 from lcodec.training.screens.fonts import Look
+from lcodec.training.screens.patterns import patterns
 
 Pixels = NDArray[np.uint8]
 Content = Callable[[Canvas], None]
@@ -265,5 +266,6 @@ CONTENTS: tuple[Content, ...] = (
     form,
     plot,
     icons,
+    patterns,
 )
 """Contents, repeated by how often they occur."""
