@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.smooth import unrest
@@ -18,10 +17,8 @@ from lcodec.nets.tune import Tune
 from lcodec.training.data import Crops
 from lcodec.training.latents import LatentCrops
 from lcodec.training.options import TrainOptions
-from lcodec.training.rates import gated, latents, picture_bits
+from lcodec.training.rates import latents, picture_bits
 from lcodec.twin.codec import TwinCodec, round_through
-
-M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass
@@ -58,15 +55,7 @@ def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
 
 
 class Objective(Protocol):
-    """Batches and their loss.
-
-    Attributes:
-        networks: all networks involved, for compilation.
-        gates: whether the gate of `TrainOptions.gate` is open; set before each step.
-    """
-
-    networks: tuple[nn.Module, ...]
-    gates: bool
+    """Batches and their loss."""
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         """A batch of ``count`` crops of ``side`` pixels."""
@@ -94,12 +83,6 @@ class PictureObjective:
     ) -> None:
         self.model, self.data, self.device, self.options = model, data, device, options
         self.tune = model.config.factors
-        self.gates = True
-        self.networks: tuple[nn.Module, ...] = (model,)
-        if options.gate:
-            # A copy: threads share the parameters, so they cannot be detached in place.
-            self.frozen = frozen_copy(model.transforms.synthesis)
-            self.networks += (self.frozen,)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         pixels = self.data.batch(count, side).to(self.device, non_blocking=True).float() / 255.0
@@ -114,14 +97,12 @@ class PictureObjective:
         pixels, quality, *noise = batch
         with reduced_precision(self.device):
             transforms = self.model.transforms
-            plain = transforms.analysis(pixels, quality, transforms.gains.deviation)
-            gains = transforms.gains(quality)[:, :, None, None]
-            y = plain * gains
+            y = transforms.analyse(pixels, quality)
             z = latents(self.model, y, self.options)
-            bits_y, bits_z, sigma = picture_bits(
+            bits_y, bits_z = picture_bits(
                 self.model, y, z, (noise[0], noise[1]), quality, self.options
             )
-            shown = self._show(y, plain, gains, sigma, quality)
+            shown = transforms.synthesise(round_through(y), quality)
         error = squared_error(shown, pixels)
         nothing = torch.zeros_like(error)
         distance = nothing if self.tune.perceived is None else distances(pixels, shown)
@@ -131,36 +112,8 @@ class PictureObjective:
         figures = (part.detach() for part in (bpp_y, bpp_z, error, distance, moved))
         return Losses(loss, *figures)
 
-    def _show(
-        self, y: Tensor, plain: Tensor, gains: Tensor, sigma: Tensor, quality: Tensor
-    ) -> Tensor:
-        """Decoded pictures of y = plain * gains; the first ones through the gate if it is open.
-
-        Only the analysis learns from those.
-        """
-        transforms = self.model.transforms
-        count = round(self.options.gate * len(y)) if self.gates else 0
-        parts = []
-        if count:
-            own = quality[:count]
-            behind = gated(plain[:count] * gains[:count].detach(), sigma[:count])
-            inverse = transforms.gains.inverse(own).detach()[:, :, None, None]
-            parts.append(self.frozen(behind * inverse, own, transforms.gains.deviation))
-        if count < len(y):
-            parts.append(transforms.synthesise(round_through(y[count:]), quality[count:]))
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
-
     def validate(self) -> float | None:
         return None
-
-
-def frozen_copy(module: M) -> M:
-    """A copy of a module that shares its parameters' memory but computes no gradients for them."""
-    copied = copy.deepcopy(module)
-    for own, other in zip(copied.parameters(), module.parameters(), strict=True):
-        own.data = other.data
-        own.requires_grad_(False)
-    return copied
 
 
 class LatentObjective:
@@ -169,8 +122,6 @@ class LatentObjective:
     def __init__(self, model: TwinCodec, crops: LatentCrops, device: torch.device) -> None:
         self.model, self.crops, self.device = model, crops, device
         self.tune = model.config.factors
-        self.gates = False
-        self.networks: tuple[nn.Module, ...] = (model,)
 
     def draw(self, count: int, side: int) -> tuple[Tensor, ...]:
         parts = self.crops.draw(count, side)

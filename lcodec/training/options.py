@@ -35,9 +35,7 @@ class TrainOptions:
     saved.
     Matrices are updated only every ``muon_every`` steps, that many times as far, by the momentum
     of all of these steps.
-    For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`. The share
-    ``gate`` of each batch goes through `lcodec.training.rates.gated` until the share ``gate_until``
-    of the budget: only the analysis learns from its distortion.
+    For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`.
     ``screens`` is the share of crops taken from generated screens.
     """
 
@@ -74,8 +72,6 @@ class TrainOptions:
     split_rate: bool = False
     scale_bound: float = 0.0
     noise_pairs: bool = False
-    gate: float = 0.0
-    gate_until: float = 0.9
     screens: float = 0.0
 
     def check(self) -> None:
@@ -97,9 +93,7 @@ class TrainOptions:
         for name in shares:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must be at least 0 and below 1")
-        for name in ("gate", "gate_until", "screens"):
-            value = getattr(self, name)
-            _demand(0 <= value <= 1, name, value, "must be between 0 and 1")
+        _demand(0 <= self.screens <= 1, "screens", self.screens, "must be between 0 and 1")
         bound = self.scale_bound
         _demand(0 <= bound < math.inf, "scale_bound", bound, "must be 0 or more")
         if bound and not self.split_rate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from lcodec.integer.likelihood import logistic_bits
@@ -13,11 +12,10 @@ from lcodec.twin.codec import TwinCodec, round_through
 
 
 class Rates(NamedTuple):
-    """Bits per picture (B,), and predicted deviations of y (B, M, h, w), detached."""
+    """Bits per picture (B,)."""
 
     bits_y: Tensor
     bits_z: Tensor
-    sigma: Tensor
 
 
 def latents(model: TwinCodec, y: Tensor, options: TrainOptions) -> Tensor:
@@ -62,7 +60,7 @@ def picture_bits(
         else:
             bits = _noisy(value, part, mean, sigma, options.noise_pairs)
         found.append(bits.flatten(1).sum(1))
-    return Rates(found[0], found[1], of_y[1].detach())
+    return Rates(found[0], found[1])
 
 
 def _noisy(value: Tensor, noise: Tensor, mean: Tensor, sigma: Tensor, pairs: bool) -> Tensor:
@@ -70,14 +68,3 @@ def _noisy(value: Tensor, noise: Tensor, mean: Tensor, sigma: Tensor, pairs: boo
     if not pairs:
         return bits
     return 0.5 * (bits + logistic_bits((value - noise).float(), mean, sigma))
-
-
-def gated(y: Tensor, sigma: Tensor) -> Tensor:
-    """Round y where it is predicted to be near its mean, with the gradient of y.
-
-    Where the deviation ``sigma`` is 0.4 or less, y is rounded; where it is 1 or more, it is not.
-    The analysis thus sees fewer rounding errors, but still what is lost by rounding to zero.
-    Both tensors (B, M, h, w).
-    """
-    weight = ((1.0 - sigma) / 0.6).clamp(0.0, 1.0)
-    return y + (weight * (torch.round(y) - y)).detach()

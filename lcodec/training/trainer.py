@@ -138,8 +138,7 @@ class Trainer:
             # One compilation per crop size: dynamic shapes give slower code.
             self.forward = torch.compile(self.objective.losses, dynamic=False)
         elif o.compile_blocks:
-            for part in self.objective.networks:
-                compile_blocks(part)
+            compile_blocks(self.model)
         self._step = Step(
             lambda *batch: self.forward(*batch), self.flat, self.optimiser, self.streams, o.clip
         )
@@ -202,11 +201,9 @@ class Trainer:
         It does not wait for the device: the figures are in the next report.
         """
         quantises, (count, side) = self._quantises(), self._schedule()
-        gates = self.progress() < self.options.gate_until
         every = self.options.muon_every
         due = every if (self.steps + 1) % every == 0 else 0
         self.model.kit.rounding.enabled = quantises
-        self.objective.gates = gates
         self._step.matrices = due
         self.model.train()
         self.optimiser.rate.fill_(self._rate())
@@ -216,7 +213,7 @@ class Trainer:
         if self._graphed is None:
             self._step(batch)
         else:
-            self._graphed((quantises, gates, count, side), due, batch)
+            self._graphed((quantises, count, side), due, batch)
         self.steps += 1
         self._pace.step()
 

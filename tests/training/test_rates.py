@@ -14,7 +14,7 @@ from lcodec.integer.likelihood import logistic_bits
 from lcodec.training.flat import FlatParameters
 from lcodec.training.optim import MuonAdam
 from lcodec.training.options import TrainOptions
-from lcodec.training.rates import gated, latents, picture_bits
+from lcodec.training.rates import latents, picture_bits
 from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import tiny_codec
 
@@ -127,14 +127,6 @@ def test_with_a_split_rate_y_hears_nothing_through_z(codec: TwinCodec) -> None:
     assert none is None
 
 
-def test_the_gate_opens_with_the_predicted_deviation() -> None:
-    y = torch.full((5,), 2.4, requires_grad=True)
-    found = gated(y, torch.tensor([0.1, 0.4, 0.7, 1.0, 9.0]))
-    torch.testing.assert_close(found, torch.tensor([2.0, 2.0, 2.2, 2.4, 2.4]))
-    (slope,) = torch.autograd.grad(found.sum(), [y])
-    assert torch.equal(slope, torch.ones(5))
-
-
 def test_matrices_may_rest_every_other_step() -> None:
     torch.manual_seed(0)
     matrix = torch.nn.Parameter(torch.randn(6, 10))
@@ -143,6 +135,8 @@ def test_matrices_may_rest_every_other_step() -> None:
     optimiser = MuonAdam(flat, momentum=0.75)
     optimiser.rate.fill_(0.1)
     flat.gradient.copy_(torch.randn_like(flat.gradient))
+    # Of equal singular values, so that rounding to bfloat16 hardly changes what Muon makes of it.
+    flat.gradient[:60] = torch.linalg.qr(torch.randn(10, 6))[0].T.flatten()
     gradient, accept = flat.views(flat.gradient)["a.weight"], torch.tensor(1.0)
     before = flat.values.clone()
     optimiser.step(accept, 0)
