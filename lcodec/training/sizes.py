@@ -10,7 +10,7 @@ from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
 from lcodec.nets.tune import REACH
 from lcodec.training.start import read_sizes
-from lcodec.tunes import TuneName, parse_tune
+from lcodec.tunes import parse_tune
 from lcodec.weights.config import ModelConfig
 
 
@@ -30,7 +30,7 @@ def choose_sizes(
     The entropy model over these transforms is that of the run or released model in ``entropy``,
     or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
     ``tune`` is what to train for. Unless the transforms are ``frozen``, a run that is not resumed
-    gets the reach of new runs and, with the tune visual, the deblocking filter.
+    gets the reach of new runs and the deblocking filter.
 
     Raises:
         UsageError: a resumed run has other sizes or another tune, there are more channels than
@@ -63,12 +63,10 @@ def choose_sizes(
             raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
         config = replace(config, tune=parse_tune(tune))
     if not keep and not frozen:
-        chosen = parse_tune(config.tune)
-        deblocking = chosen == TuneName.VISUAL
         config = replace(
             config,
-            reach=REACH[chosen],
-            transforms=replace(config.transforms, deblocking=deblocking),
+            reach=REACH[parse_tune(config.tune)],
+            transforms=replace(config.transforms, deblocking=True),
         )
     return config
 
