@@ -21,6 +21,7 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.deblocking import Deblocking
 from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
 from lcodec.nets.defaults import PATCH as PATCH
+from lcodec.nets.precision import full_precision
 from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.typed import Conv2d, Sequential, Typed
 
@@ -171,7 +172,10 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         """The part that all qualities share."""
         centred = pixels - 0.5
         features = self.blocks8(self.enter(4.0 * F.pixel_unshuffle(centred, 8)))
-        return AnalysisStart(features, self.linear(F.pixel_unshuffle(centred, PATCH)).float())
+        # Its largest outputs are thousands of steps, of which bfloat16 would keep every eighth.
+        with full_precision(pixels.device):
+            linear = self.linear(F.pixel_unshuffle(centred, PATCH).float())
+        return AnalysisStart(features, linear)
 
     def finish(self, start: AnalysisStart, quality: Tensor, deviation: Tensor) -> Tensor:
         """Latents in pixel units from the result of `begin`."""
