@@ -45,8 +45,8 @@ def releases() -> Iterator[tuple[str, Read]]:
         yield commit, lambda path, commit=commit: git("show", f"{commit}:{path}")  # type: ignore[misc]
 
 
-def models_in(read: Read) -> Iterator[tuple[str, str, str, tuple[LockedFile, ...]]]:
-    """Id, name, SHA-256 of the transforms, and all files of every model listed in a lock."""
+def models_in(read: Read) -> Iterator[tuple[str, str, tuple[str, str], tuple[LockedFile, ...]]]:
+    """Id, name, `transforms_in`, and all files of every model listed in a lock."""
     locked = parse_lock(read(LOCK_NAME))
     for name in dict.fromkeys(file.model for file in locked):
         config = json.loads(read(f"{FOLDER_NAME}/{name}/config.json"))
@@ -54,8 +54,17 @@ def models_in(read: Read) -> Iterator[tuple[str, str, str, tuple[LockedFile, ...
             continue  # transforms
         over = config["transforms"] if isinstance(config["transforms"], str) else name
         files = tuple(sorted(file for file in locked if file.model in (name, over)))
-        shared = next(file for file in files if file.name == TRANSFORMS_FILE)
-        yield config["model_id"], name, shared.sha256, files
+        yield config["model_id"], name, transforms_in(read, files), files
+
+
+def transforms_in(read: Read, files: tuple[LockedFile, ...]) -> tuple[str, str]:
+    """What identifies the transforms of a model: SHA-256 of their weights, and the scale.
+
+    Latents of equal weights mean something else if a level stands for another quality.
+    """
+    shared = next(file for file in files if file.name == TRANSFORMS_FILE)
+    stated = json.loads(read(str(Path(shared.path).with_name("config.json"))))
+    return shared.sha256, json.dumps(stated.get("scale"))
 
 
 def completed(known: tuple[Released, ...]) -> list[Released]:
@@ -65,13 +74,16 @@ def completed(known: tuple[Released, ...]) -> list[Released]:
         ValueError: a known id stands for different files.
     """
     entries = {entry.model_id: entry for entry in known}
-    generations = {transforms_of(entry): entry.generation for entry in known}
+    generations: dict[tuple[str, str], int] = {}
 
     def enter(commit: str | None, read: Read, version: str) -> None:
         for model_id, name, transforms, files in models_in(read):
-            generation = generations.setdefault(transforms, len(set(generations.values())) + 1)
-            new = Released(model_id, name, generation, version, commit, files)
-            entry = entries.setdefault(model_id, new)
+            if model_id not in entries:
+                last = max((entry.generation for entry in entries.values()), default=0)
+                number = generations.get(transforms, last + 1)
+                entries[model_id] = Released(model_id, name, number, version, commit, files)
+            entry = entries[model_id]
+            generations.setdefault(transforms, entry.generation)
             if entry.files != files:
                 raise ValueError(f"{model_id}: files differ from those in the catalogue")
             if entry.commit is None:
@@ -83,11 +95,6 @@ def completed(known: tuple[Released, ...]) -> list[Released]:
         enter(commit, read, stated[1])
     enter(None, lambda path: (ROOT / path).read_text("utf-8"), __version__)
     return list(entries.values())
-
-
-def transforms_of(entry: Released) -> str:
-    """SHA-256 of the transforms of a model."""
-    return next(file.sha256 for file in entry.files if file.name == TRANSFORMS_FILE)
 
 
 def main() -> int:

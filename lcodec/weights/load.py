@@ -42,7 +42,8 @@ in_forked_child(lambda: torch.set_num_threads(1))
 class LoadedModel:
     """Networks of one released model on one device.
 
-    ``model_id`` identifies all weights, ``transforms_id`` those of the transforms.
+    ``model_id`` identifies all weights, ``transforms_id`` the transforms
+    and their quality scale.
     """
 
     name: str
@@ -248,5 +249,7 @@ def load_model(
     entropy = _network(name, config.entropy, chosen, cached)
     entropy_tensors = with_names_of_today(stored_tensors)
     transforms = _build(config, transform_tensors, entropy_tensors, entropy, where)
-    shared = canonical_id(stated["transforms"], transform_tensors)
+    # A level stands for a quality, so latents with another scale are other latents.
+    meaning = {key: stated.get(key) for key in ("transforms", "scale")}
+    shared = canonical_id(meaning, transform_tensors)
     return LoadedModel(name, config, transforms, entropy, identity, shared, where)

@@ -26,16 +26,22 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``groupedmixer`` and ``other`` over the same transforms, ``apart`` over its own."""
+    """``groupedmixer`` and ``other`` over the same transforms, ``apart`` over its own.
+
+    ``rescaled`` has the same weights as ``groupedmixer``, but other levels.
+    """
     root = tmp_path_factory.mktemp("two")
     folder = write_tiny_model(root)
     other, apart = tiny_codec(seed=7), tiny_codec(seed=8)
     other.transforms.load_state_dict(tiny_codec().transforms.state_dict())
     with torch.no_grad():
         apart.transforms.synthesis.leave.weight += 0.1
+    rescaled = tiny_codec()
+    rescaled.rescale(tuple(100 * (level / 100) ** 1.2 for level in range(101)))
     for codec, name, transforms in (
         (other, "other", TRANSFORMS_NAME),
         (apart, "apart", "transforms-2"),
+        (rescaled, "rescaled", "transforms-3"),
     ):
         write_model(codec, folder, name, transforms)
         lock_model(folder, name)
@@ -85,8 +91,10 @@ def test_metadata_of_older_files_becomes_smaller() -> None:
 
 
 @pytest.mark.usefixtures("at_hand")
-def test_other_transforms_are_refused() -> None:
-    first, apart = Codec("groupedmixer", device="cpu"), Codec("apart", device="cpu")
+@pytest.mark.parametrize("name", ["apart", "rescaled"])
+def test_other_transforms_are_refused(name: str) -> None:
+    """The same level of another scale is another quality."""
+    first, apart = Codec("groupedmixer", device="cpu"), Codec(name, device="cpu")
     with pytest.raises(UsageError, match="different transforms"):
         repack(first.encode(picture(20, 20)), first, apart)
 

@@ -76,11 +76,18 @@ def test_models_at_hand_are_in_the_catalogue() -> None:
     assert locked <= listed
 
 
-def test_a_generation_is_a_set_of_transforms() -> None:
+@needs_history
+def test_a_generation_is_a_set_of_transforms_with_their_scale() -> None:
     entries = read_catalogue()
-    transforms = {(tool.transforms_of(entry), entry.generation) for entry in entries}
-    numbers = sorted(number for _, number in transforms)
-    assert numbers == list(range(1, len({sha for sha, _ in transforms}) + 1))
+    numbers = {entry.model_id: entry.generation for entry in entries}
+    history = [read for _, read in tool.releases()]
+    transforms = {
+        (shared, numbers[model_id])
+        for read in [*history, lambda path: (ROOT / path).read_text("utf-8")]
+        for model_id, _, shared, _ in tool.models_in(read)
+    }
+    assert sorted(number for _, number in transforms) == list(range(1, len(transforms) + 1))
+    assert len({shared for shared, _ in transforms}) == len(transforms)
     first_seen = list(dict.fromkeys(entry.generation for entry in entries))
     assert first_seen == sorted(first_seen)
 
