@@ -32,8 +32,6 @@ SIDE = 96
 EVERY_TENTH = range(0, 101, 10)
 # dB that the networks may cost, by tune; those of one care for other things than squared error.
 LOSS_LIMIT = {TuneName.PSNR: 1.0, TuneName.VISUAL: 4.0}
-# Where the released weights of tune psnr cost more, by picture and quality.
-KNOWN_LOSS = {("stripes", 90): 2.0, ("stripes", 100): 3.0}
 ENOUGH = 40.0  # dB; an error of two or three levels of 255
 HANDFUL = 100  # samples
 PEAK = 48.13  # dB of an error of one level everywhere; better than that counts as that
@@ -243,10 +241,7 @@ def check_everything(codec: Codec, name: str, coded: Iterable[int]) -> None:
     for quality in EVERY_TENTH:
         symbols = check_finite(codec, pixels, quality)
         found.append(psnr(shown(codec, pixels, quality, symbols), pixels))
-        loss = LOSS_LIMIT[tune]
-        if tune is TuneName.PSNR:
-            loss = KNOWN_LOSS.get((name, quality), loss)
-        least.append(psnr(linear_alone(codec, pixels, quality), pixels) - loss)
+        least.append(psnr(linear_alone(codec, pixels, quality), pixels) - LOSS_LIMIT[tune])
         if quality in coded:
             check_coding(codec, pixels, quality, symbols)
     if pixels.size < HANDFUL:
