@@ -7,6 +7,7 @@ out of the history of this repository.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from PIL import Image
 import lcodec
 from lcodec import container, weights
 from lcodec.cli.main import run
+from lcodec.codec import Codec
 from lcodec.shared import forget_codecs
 from lcodec.weights.catalogue import Released, read_catalogue
 from tests.conftest import ROOT
+from tests.golden.test_golden import hash_of
 from tests.weights.test_catalogue import needs_history
 from tools import golden
 from tools.golden import GOLDEN, original
@@ -73,3 +76,15 @@ def test_the_tool_makes_what_is_not_there(
     decoded = np.asarray(lcodec.decode(made[0].read_bytes()).to_image())
     assert np.array_equal(np.asarray(Image.open(made[1])), decoded)
     assert golden.make(tmp_path) == []
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_streams_are_made_once_for_the_same_weights(tmp_path: Path) -> None:
+    made = golden.make_streams(tmp_path, ["groupedmixer"])
+    assert len(made) == 2 * len(golden.LEVELS) + 1 and all(path.is_file() for path in made)
+    record = json.loads(made[-1].read_text())
+    file = (tmp_path / "groupedmixer-q50.lic").read_bytes()
+    assert record["model_ids"] == {"groupedmixer": container.read(file).header.model_id.hex()}
+    symbols = Codec("groupedmixer", device="cpu").decode_symbols(file)
+    assert record["symbols"]["q50"] == hash_of(symbols)
+    assert golden.make_streams(tmp_path, ["groupedmixer"]) == []
