@@ -59,6 +59,7 @@ PLACES = (
     ("models", "docs/models.md"),
     ("ablations", "docs/models.md"),
     ("effort", "docs/effort.md"),
+    ("effort-visual", "docs/effort.md"),
     ("targets", "docs/targets.md"),
 )
 SHORT = ("model", "bytes", "kMAC/px", "steps", "encode", "decode")
@@ -193,7 +194,7 @@ def card(
         "On the data of [groupedmixer](../groupedmixer/README.md). "
         f"{origin(model.name, model.kind, runs[0]['options'])} Transforms frozen; {amount}. "
         "That is little: what the model could reach with more is not known. Commands and rates are "
-        "in [the notebook](../../docs/log/generation-1.md).",
+        "in [the notebook](../../docs/log/generation-2.md).",
         width=100,
         break_long_words=False,
         break_on_hyphens=False,

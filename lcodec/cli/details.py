@@ -47,12 +47,13 @@ class Details:
             return
         import torch  # already imported, or there would be no codec
 
-        loaded = codec.loaded
+        loaded, threads = codec.loaded, torch.get_num_threads()
         self.say(
             label,
             f"{loaded.name} ({loaded.entropy.fourcc}), tune {loaded.config.tune}, "
             f"id {loaded.model_id.hex()}, on {loaded.device} with "
-            f"{loaded.entropy.carrier.name} products, {torch.get_num_threads()} threads",
+            f"{loaded.entropy.carrier.name} products, "
+            f"{threads} thread{'s' if threads > 1 else ''}",
         )
 
     def trials(self, trials: Iterable[Trial]) -> None:
