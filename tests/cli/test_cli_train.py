@@ -79,7 +79,10 @@ def test_defaults_are_those_of_the_library(
     assert run([*base, "--device", "cpu"]) == 0
     expected = TrainOptions(tmp_path / "data", tmp_path / "run", gather=False, graph=False)
     assert Notes.made[0].options == expected
-    assert Notes.made[0].config == replace(ModelConfig(), reach=REACH[TuneName.PSNR])
+    sizes = replace(ModelConfig().transforms, deblocking=True)
+    assert Notes.made[0].config == replace(
+        ModelConfig(), reach=REACH[TuneName.PSNR], transforms=sizes
+    )
     assert [stage.value for stage in Stage] == list(STAGES)
     told = vars(DEFAULTS)
     assert {name: getattr(expected, name) for name in told} == told
