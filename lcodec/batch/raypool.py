@@ -243,11 +243,13 @@ class Actors:
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
         self._stdout = sys.stdout
-        sys.stdout = cast(TextIO, _WithoutRay(sys.stdout))
+        self._filter = _WithoutRay(sys.stdout)
+        sys.stdout = cast(TextIO, self._filter)
 
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
+            self._filter.ended = True
             try:
                 self._ray.shutdown()
             finally:
@@ -264,13 +266,18 @@ class _Actor:
 
 
 class _WithoutRay:
-    """Standard output without the messages that Ray's threads print there about every death."""
+    """Standard output without the messages that Ray prints there about every death.
+
+    Its threads print them, and its shutdown those that it had kept back because they were repeated
+    within seconds: once the work has ``ended``, all that is written is Ray's.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.ended = False
 
     def write(self, text: str) -> int:
-        if threading.current_thread().name.startswith("ray_"):
+        if self.ended or threading.current_thread().name.startswith("ray_"):
             return len(text)
         return self._stream.write(text)
 
