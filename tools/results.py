@@ -3,7 +3,7 @@
 
     lcodec bench --tune psnr --set kodak --quality 0,5,15,25,40,50,60,75,85,95,100 --json bench.json
     lcodec compare-models --set kodak -q 15,50,85 --memory 1,4,16 --json models.json
-    python tools/measure_effort.py kodak > effort.json
+    python tools/measure_effort.py kodak --model groupedmixer > effort.json
     python -m tools.results --bench bench.json --models models.json --effort effort.json
 
     lcodec bench --set kodak --quality 10,20,30,40,50,60,70,75,80,85,90,95,100 \\

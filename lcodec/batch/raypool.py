@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import math
 import os
@@ -243,15 +244,15 @@ class Actors:
                 raise LcodecError(f"Ray cluster {self._address}: {_line(error)}") from error
         self._connected = True
         self._stdout = sys.stdout
-        self._filter = _WithoutRay(sys.stdout)
-        sys.stdout = cast(TextIO, self._filter)
+        sys.stdout = cast(TextIO, _WithoutRay(sys.stdout))
 
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
-            self._filter.ended = True
             try:
-                self._ray.shutdown()
+                # It prints the messages that Ray kept back because they were repeated in seconds.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self._ray.shutdown()
             finally:
                 sys.stdout = self._stdout
 
@@ -266,18 +267,13 @@ class _Actor:
 
 
 class _WithoutRay:
-    """Standard output without the messages that Ray prints there about every death.
-
-    Its threads print them, and its shutdown those that it had kept back because they were repeated
-    within seconds: once the work has ``ended``, all that is written is Ray's.
-    """
+    """Standard output without the messages that Ray's threads print there about every death."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.ended = False
 
     def write(self, text: str) -> int:
-        if self.ended or threading.current_thread().name.startswith("ray_"):
+        if threading.current_thread().name.startswith("ray_"):
             return len(text)
         return self._stream.write(text)
 

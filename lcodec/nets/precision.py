@@ -28,11 +28,6 @@ def processor_has_fast_bfloat16(capabilities: Mapping[str, Any]) -> bool:
     return bool(capabilities.get("avx512_bf16")) and not made_by_intel
 
 
-def full_precision(device: torch.device) -> torch.autocast:
-    """A context in which products are float32, whatever `reduced_precision` is around it."""
-    return torch.autocast(device.type, enabled=False)
-
-
 def reduced_precision(device: torch.device) -> torch.autocast:
     """A context in which products are bfloat16 if that is fast on ``device``, else unchanged."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_fast_bfloat16(device))

@@ -21,7 +21,6 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.deblocking import Deblocking
 from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
 from lcodec.nets.defaults import PATCH as PATCH
-from lcodec.nets.precision import full_precision
 from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.typed import Conv2d, Sequential, Typed
 
@@ -173,7 +172,7 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         centred = pixels - 0.5
         features = self.blocks8(self.enter(4.0 * F.pixel_unshuffle(centred, 8)))
         # Its largest outputs are thousands of steps, of which bfloat16 would keep every eighth.
-        with full_precision(pixels.device):
+        with torch.autocast(pixels.device.type, enabled=False):
             linear = self.linear(F.pixel_unshuffle(centred, PATCH).float())
         return AnalysisStart(features, linear)
 
