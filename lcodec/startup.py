@@ -5,8 +5,9 @@ In any other process, only the import of torch is made faster.
 
 OpenMP threads wait for each other by spinning, by default so long that two programs on the same
 cores keep each other from working: two at once took five to twenty times as long as one alone. With
-a short spin they take twice as long, and one alone no longer than before. Threads that have next to
-nothing to do cost more than they gain, so small pictures get a single thread.
+a short spin it is little more than twice as long, and one alone takes no longer than before.
+Threads that have next to nothing to do, or no core to do it on, cost more than they gain: small
+pictures get a single thread, and others no more than there are free cores.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from lcodec.sharing import free_cores
 
 SHORT_SPINS = {
     # GNU's OpenMP, which torch brings on Linux: turns of a loop, about 5 microseconds in all.
@@ -114,13 +117,15 @@ def use_threads(count: int) -> None:
 def suit_threads(pixels: int) -> None:
     """Set as many threads as ``pixels`` are worth, in a process of ours without a user's choice.
 
-    A number that somebody has set in torch meanwhile is kept, too.
+    But no more than other processes leave cores free. A number that somebody has set in torch
+    meanwhile is kept, too. What is computed does not depend on it.
     """
     import torch
 
     untold = torch.get_num_threads() == _Process.chosen
     if _Process.own and _Process.threads is not None and untold:
-        _Process.chosen = max(1, min(_Process.threads, pixels // PIXELS_A_THREAD))
+        wanted = max(1, min(_Process.threads, pixels // PIXELS_A_THREAD))
+        _Process.chosen = min(wanted, free_cores()) if wanted > 1 else 1
         torch.set_num_threads(_Process.chosen)
 
 

@@ -124,9 +124,10 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ours")
-def test_threads_by_the_size_of_the_work() -> None:
+def test_threads_by_the_size_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
+    monkeypatch.setattr(startup, "free_cores", lambda: 8)
     chosen = []
     for side in (16, 256, 400, 4000):
         startup.suit_threads(side * side)
@@ -138,6 +139,21 @@ def test_threads_by_the_size_of_the_work() -> None:
     startup.use_threads(3)
     startup.suit_threads(16)
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("ours")
+@pytest.mark.parametrize(("free", "expected"), [(1, [1, 1, 1]), (3, [1, 2, 3]), (9, [1, 2, 4])])
+def test_no_more_threads_than_free_cores(
+    monkeypatch: pytest.MonkeyPatch, free: int, expected: list[int]
+) -> None:
+    import torch
+
+    monkeypatch.setattr(startup, "free_cores", lambda: free)
+    chosen = []
+    for side in (100, 400, 4000):
+        startup.suit_threads(side * side)
+        chosen.append(torch.get_num_threads())
+    assert chosen == expected
 
 
 @pytest.mark.usefixtures("ours")

@@ -211,7 +211,7 @@ class Networks:
             "--threads",
             metavar="N",
             parser=whole(1),
-            help="Number of CPU threads; all cores if not given.",
+            help="Number of CPU threads; the free cores if not given.",
             rich_help_panel=NETWORKS,
         ),
     ] = None

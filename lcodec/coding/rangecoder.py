@@ -40,10 +40,11 @@ def _bits_model(bits: int) -> backend.Model:
 
 
 class SymbolEncoder:
-    """Codes groups of symbols into one stream."""
+    """Codes groups of symbols into one stream, and has a ``counter`` count their bits."""
 
-    def __init__(self) -> None:
+    def __init__(self, counter: BitCounter | None = None) -> None:
         self._coder = backend.WordEncoder()
+        self._counter = counter
 
     def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
         """Append a group.
@@ -59,6 +60,8 @@ class SymbolEncoder:
             self._coder.run(sorted_codes[start:stop], model(table))
         for value in group.values.tolist():
             _put_escape(self._coder, value)
+        if self._counter is not None:
+            self._counter.add(plan, group)
 
     def finish(self) -> bytes:
         """The stream, whole little-endian 32-bit words; empty if no symbol was put."""
@@ -152,7 +155,12 @@ class BitCounter:
 
     def put(self, symbols: IntArray, mean: IntArray, index: IntArray) -> None:
         """Count a group; arguments and errors as in `SymbolEncoder.put`."""
-        self.per_call.append(float(symbol_bits(symbols, mean, index).sum()))
+        plan = plan_group(mean, index)
+        self.add(plan, encode_group(plan, symbols))
+
+    def add(self, plan: GroupPlan, group: GroupCodes) -> None:
+        """Count a group of which the table entries are known."""
+        self.per_call.append(float(_bits(plan, group).sum()))
 
     @property
     def bits(self) -> float:
@@ -163,12 +171,15 @@ class BitCounter:
 def symbol_bits(symbols: IntArray, mean: IntArray, index: IntArray) -> NDArray[np.float64]:
     """Bits that each symbol takes, in the shape of `symbols`; arguments as for the encoder."""
     plan = plan_group(mean, index)
-    group = encode_group(plan, symbols)
+    return _bits(plan, encode_group(plan, symbols)).reshape(np.shape(symbols))
+
+
+def _bits(plan: GroupPlan, group: GroupCodes) -> NDArray[np.float64]:
     frozen = tables()
     bits: NDArray[np.float64] = frozen.costs[frozen.starts[plan.table] + group.codes]
     length = np.frexp(group.values + 1.0)[1]
     bits[group.escaped] += ESCAPE_LENGTH_BITS + length - 1
-    return bits.reshape(np.shape(symbols))
+    return bits
 
 
 def _put_escape(coder: backend.WordEncoder, value: int) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -52,7 +53,7 @@ class GroupPlan:
     table: NDArray[np.int16]
     order: NDArray[np.intp]
 
-    @property
+    @cached_property
     def radius(self) -> NDArray[np.int32]:
         """R for each symbol (n,)."""
         return tables().radius[self.table]

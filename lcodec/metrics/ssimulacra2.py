@@ -185,12 +185,12 @@ def local_distance(
             maps = _maps(*pair)[0]
             fourth = maps.square().square()
             by_mean, by_norm = torch.split(weights, 3, 1)
-            found.append(fourth.detach().mean((2, 3)) + _TINY)
+            found.append(_mean(fourth.detach()) + _TINY)
             around = found[-1] if norms is None else norms[len(found) - 1]
             slope = 0.25 * by_norm * around**-0.75
             local = (maps * by_mean[..., None, None] + fourth * slope[..., None, None]).sum((0, 1))
             cells = cells + _by_cell(local / (height * width), scale, cell, shape)
-            mean = maps.detach().mean((2, 3))
+            mean = _mean(maps.detach())
             total += float((mean * by_mean + found[-1] ** 0.25 * by_norm).sum())
     return LocalDistance(total, cells, tuple(found))
 
@@ -236,7 +236,7 @@ def _weights(count: int, scale: int, device: torch.device) -> tuple[list[int], T
 @lru_cache(maxsize=4)
 @torch.inference_mode(mode=False)
 def _opsin(device: torch.device) -> Tensor:
-    return torch.tensor(_OPSIN, device=device)[:, :, None, None]
+    return torch.tensor(_OPSIN, device=device)
 
 
 def _planes(pixels: Samples) -> Tensor:
@@ -245,8 +245,17 @@ def _planes(pixels: Samples) -> Tensor:
 
 
 def _linear(pixels: Tensor) -> Tensor:
-    curve = ((pixels + 0.055) / 1.055) ** 2.4
+    curve = _power((pixels + 0.055) / 1.055, 2.4)
     return torch.where(pixels <= 0.04045, pixels / 12.92, curve)
+
+
+def _power(values: Tensor, exponent: float) -> Tensor:
+    """Powers of positive values.
+
+    torch's own rounds the last few values of each thread differently, so that results would depend
+    on the number of threads.
+    """
+    return torch.exp(exponent * torch.log(values))
 
 
 def _halved(linear: Tensor) -> Tensor:
@@ -258,7 +267,8 @@ def _halved(linear: Tensor) -> Tensor:
 def _perceived(linear: Tensor, channels: list[int]) -> Tensor:
     """X, Y and B - Y, shifted and scaled to be positive: those of ``channels``."""
     opsin = _opsin(linear.device)
-    cones = (F.conv2d(linear, opsin) + _OPSIN_BIAS) ** (1.0 / 3.0) - _OPSIN_BIAS ** (1.0 / 3.0)
+    mixed = torch.matmul(opsin, linear.flatten(2)).view_as(linear)
+    cones = _power(mixed + _OPSIN_BIAS, 1.0 / 3.0) - _OPSIN_BIAS ** (1.0 / 3.0)
     long, medium, short = cones.unbind(1)
     luma = 0.5 * (long + medium)
     planes = (7.0 * (long - medium) + 0.42, luma + 0.01, short - luma + 0.55)
@@ -285,9 +295,21 @@ def _averages(one: Tensor, other: Tensor, channels: list[int], strip: int | None
     for top in range(0, height, rows):
         seen = _mirrored(top, min(top + rows, height), height, one.device)
         maps = _maps(_perceived(one[:, :, seen], channels), _perceived(other[:, :, seen], channels))
-        sums.append(torch.stack([maps.sum((3, 4)), maps.square().square().sum((3, 4))]))
+        sums.append(torch.stack([_sum(maps), _sum(maps.square().square())]))
     mean, fourth = torch.stack(sums).sum(0) / (height * width)
     return torch.cat([mean, (fourth + _TINY) ** 0.25], 2)
+
+
+def _sum(maps: Tensor) -> Tensor:
+    """Sums over the last two dimensions, the same whatever the number of threads.
+
+    Row by row first: a sum of few results and many terms is split up among the threads.
+    """
+    return maps.sum(-1).sum(-1)
+
+
+def _mean(maps: Tensor) -> Tensor:
+    return _sum(maps) / (maps.shape[-2] * maps.shape[-1])
 
 
 def _mirrored(top: int, bottom: int, height: int, device: torch.device) -> Tensor:

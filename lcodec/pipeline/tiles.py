@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.coding import (
+    BitCounter,
     CutPort,
     DecodePort,
     EncodePort,
     SymbolDecoder,
+    SymbolEncoder,
     SymbolPort,
     symbol_checksum,
 )
@@ -36,7 +38,6 @@ from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.batches import Batch, Part, batches, overlapped
-from lcodec.pipeline.counting import CountingEncoder
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -176,8 +177,9 @@ class LatentCoder:
         grouped = model.group(y).cpu().numpy()
         z_tiles = [symbols[p.picture].z[p.area.number].astype(np.int32) for p in parts]
         z = torch.from_numpy(np.stack(z_tiles)).to(device)
-        hyper = [CountingEncoder() for _ in parts]
-        latent = [CountingEncoder() for _ in parts]
+        counters = [(BitCounter(), BitCounter()) for _ in parts]
+        latent = [SymbolEncoder(of_y) for of_y, _ in counters]
+        hyper = [SymbolEncoder(of_z) for _, of_z in counters]
         with exact_products():
             for encoder, z_tile in zip(hyper, z_tiles, strict=True):
                 port = EncodePort(encoder, [z_tile.ravel()])
@@ -192,12 +194,12 @@ class LatentCoder:
             coded = code_latents(fastest, z, quality, ports, mask, watch).cpu().numpy()
         return [
             (
-                TilePayload(
-                    tile_checksum(p.area, z_tile, y_tile), h.encoder.finish(), e.encoder.finish()
-                ),
-                BitTally(e.counter.bits, h.counter.bits),
+                TilePayload(tile_checksum(p.area, z_tile, y_tile), h.finish(), e.finish()),
+                BitTally(of_y.bits, of_z.bits),
             )
-            for p, z_tile, y_tile, h, e in zip(parts, z_tiles, coded, hyper, latent, strict=True)
+            for p, z_tile, y_tile, h, e, (of_y, of_z) in zip(
+                parts, z_tiles, coded, hyper, latent, counters, strict=True
+            )
         ]
 
     def decode_tiles(

@@ -47,10 +47,12 @@ def known_groups() -> list[Int32]:
 
 def test_one_loop_encodes_decodes_and_counts() -> None:
     groups = known_groups()
-    encoder, counter = SymbolEncoder(), BitCounter()
+    own, counter = BitCounter(), BitCounter()
+    encoder = SymbolEncoder(own)
     coding_loop(EncodePort(encoder, groups))
     coding_loop(EncodePort(counter, groups))
     data = encoder.finish()
+    assert own.per_call == counter.per_call
     assert 0 <= 8 * len(data) - counter.bits <= 33
     assert len(counter.per_call) == len(SHAPES)
 
