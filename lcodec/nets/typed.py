@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lcodec.nets.product import product
 
 Args = ParamSpec("Args")
 Out = TypeVar("Out")
@@ -55,14 +56,14 @@ def unfilled() -> Iterator[None]:
 class Conv2d(nn.Conv2d, Typed[[Tensor], Tensor]):
     """torch's convolution, (B, C, h, w).
 
-    On a CPU, one of single positions is computed as a matrix product. It takes the same time, and
-    its results do not depend on the number of threads, as those of torch's convolution do.
+    On a CPU, one of single positions is computed as a matrix product: results of torch's own
+    convolution depend on the number of threads.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or self.kernel_size != (1, 1) or self.groups != 1:
             return super().forward(x)
-        rows = F.linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias)
+        rows = product(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias)
         return rows.permute(0, 3, 1, 2)
 
     def reset_parameters(self) -> None:
