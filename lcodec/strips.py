@@ -170,9 +170,10 @@ def decode_strips(
 @_as_own_errors("decoding")
 def _decoded(codec: Codec, source: TileSource, progress: Progress) -> Iterator[Samples]:
     header, config = source.header, codec.loaded.transforms.config
-    # Until the next row of tiles is done, the halo needs all of this one and of the one above.
-    tile = config.latent * (header.tile_edge // PATCH) ** 2 * 2
-    parts = codec.parts(source, kept=(2 * header.tiles_x + 4) * tile)
+    edge = header.tile_edge // PATCH
+    reach = -(-config.synthesis_halo // edge)  # of the halo, in tiles
+    kept = 2 * reach * (header.tiles_x + 1) + 2  # from the first tile of a halo to the last
+    parts = codec.parts(source, kept=kept * config.latent * edge**2 * 2)
     alpha = _alpha_rows(source)
     watch = Stopwatch()
     dtype = np.uint8 if header.bit_depth == 8 else np.uint16
@@ -180,6 +181,7 @@ def _decoded(codec: Codec, source: TileSource, progress: Progress) -> Iterator[S
     for number in range(header.tile_count):
         progress("decoding", number, header.tile_count)
         left, top, right, bottom = header.tile_box(number)
+        parts.forget(number - reach * (header.tiles_x + 1))
         if left == 0:
             band = np.empty((bottom - top, header.width, channels), dtype)
         part = parts.pixels(Region(left, top, right - left, bottom - top), 1, watch)

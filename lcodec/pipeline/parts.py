@@ -124,6 +124,11 @@ class PartDecoder:
         progress("decoding", len(wanted), len(wanted))
         return y
 
+    def forget(self, number: int) -> None:
+        """Drop the latents of all tiles before that number; they will not be wanted again."""
+        for key in [key for key in self._kept if key[0] < number]:
+            self._room += self._kept.pop(key).nbytes
+
     def _tile(
         self, tile: TileArea, count: int, channels: int | None, watch: Stopwatch
     ) -> NDArray[np.int16]:

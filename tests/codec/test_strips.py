@@ -19,10 +19,13 @@ from PIL import Image, ImageCms
 
 from lcodec import container
 from lcodec.codec import Codec
+from lcodec.container import Header
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.picture import Metadata, Picture, load
 from lcodec.picture.rowfiles import Written, save_rows
 from lcodec.picture.rows import Rows, of_array, open_rows
+from lcodec.pipeline.areas import TileArea
+from lcodec.pipeline.tiles import LatentCoder
 from lcodec.strips import StripsEncoded, decode_strips, encode_strips
 from tests.cli.command import environment
 from tests.cli.command import lcodec as command
@@ -81,6 +84,23 @@ def test_the_same_pixels(tiny_model: Path, kind: str, alpha: str | None) -> None
     if plane is not None:
         assert np.array_equal(shown[..., -1], plane)
     assert shown.shape[2] == written.channels
+
+
+@pytest.mark.parametrize("edge", [64, 256])
+def test_every_tile_is_parsed_once(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, edge: int
+) -> None:
+    codec, parsed = Codec(device="cpu", tile_edge=edge), []
+    data = codec.encode(picture(5 * edge, 6 * edge))
+    whole = LatentCoder.decode_tile
+
+    def noted(self: LatentCoder, header: Header, tile: TileArea, *rest: Any) -> Any:
+        parsed.append(tile.number)
+        return whole(self, header, tile, *rest)
+
+    monkeypatch.setattr(LatentCoder, "decode_tile", noted)
+    rows_of(decode_strips(codec, container.read(data)).bands)
+    assert sorted(parsed) == list(range(30))
 
 
 @pytest.mark.parametrize("kind", PICTURES)
