@@ -5,8 +5,8 @@
         > effort.json
     python -m tools.results --effort effort.json --effort-visual seen.json
 
-Encodes and decodes real files of the pictures in a folder. BD-rate of the mean curves in what the
-model was trained for: RGB PSNR, or SSIMULACRA2 with the tune visual.
+Encodes and decodes real files of the pictures in a folder. BD-rates of the mean curves at equal
+SSIMULACRA2, MS-SSIM and RGB PSNR.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from lcodec.bench.curves import Metric
 from lcodec.codec import Codec, Decoded
 from lcodec.effort import EFFORT_MAX
 from lcodec.pipeline.encoder import Encoded
-from lcodec.tunes import TuneName, default_model
+from lcodec.tunes import default_model
+
+METRICS: tuple[Metric, ...] = ("ssimulacra2", "ms_ssim", "psnr")
 
 
 class AtEffort:
@@ -53,14 +55,14 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
     return run(AtEffort(codec, effort), pictures, qualities, name=f"e{effort}", progress=shown)
 
 
-def row(plain: BenchResult, result: BenchResult, effort: int, metric: Metric) -> dict[str, float]:
+def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
     """The figures of one effort level."""
     means = result.means()
-    return {
-        "effort": effort,
-        "bd_rate": bd_rate(plain.curve(), result.curve(), metric=metric).percent,
-        "encode_seconds": sum(m.encode_seconds for m in means) / len(means),
+    rates: dict[str, float] = {
+        metric: bd_rate(plain.curve(), result.curve(), metric=metric).percent for metric in METRICS
     }
+    seconds = sum(m.encode_seconds for m in means) / len(means)
+    return {"effort": effort, **rates, "encode_seconds": seconds}
 
 
 def main() -> None:
@@ -77,11 +79,9 @@ def main() -> None:
     qualities = [int(q) for q in arguments.quality.split(",")]
     pictures = find_pictures(arguments.folder)[:: arguments.every]
     codec = Codec(arguments.model, arguments.device)
-    seen = codec.loaded.config.tune == TuneName.VISUAL
-    metric: Metric = "ssimulacra2" if seen else "psnr"
     plain = measure(codec, pictures, qualities, 0)
-    rows = [row(plain, plain, 0, metric)]
-    rows += [row(plain, measure(codec, pictures, qualities, e), e, metric) for e in efforts if e]
+    rows = [row(plain, plain, 0)]
+    rows += [row(plain, measure(codec, pictures, qualities, e), e) for e in efforts if e]
     print(json.dumps(rows, indent=1))
 
 

@@ -27,7 +27,7 @@ from lcodec.integer.likelihood import logistic_bits
 from lcodec.integer.profile import SYMBOL_LIMIT
 
 FIRST_SHARE = 0.25
-FIRST_SHARE_SEEN = 0.004  # where SSIMULACRA2 counts, which curves far more within a step
+FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.5, 0.4
 
 

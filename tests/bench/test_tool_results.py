@@ -87,10 +87,13 @@ def test_speed_and_size_in_words() -> None:
 
 
 def test_effort_table_has_times_relative_to_effort_0() -> None:
-    plain = {"effort": 0, "bd_rate": 0.0, "encode_seconds": 0.5, "decode_seconds": 0.4}
-    best = {"effort": 9, "bd_rate": -8.25, "encode_seconds": 20.0, "decode_seconds": 0.4}
+    plain = {"effort": 0, "ssimulacra2": 0.0, "ms_ssim": 0.0, "psnr": 0.0, "encode_seconds": 0.5}
+    best = {"effort": 9, "ssimulacra2": -8.26, "ms_ssim": -3.0, "psnr": 1.5, "encode_seconds": 20.0}
     lines = results.effort_table([plain, best]).splitlines()
-    assert lines[2:] == ["| 0 | +0.00 % | 1.0 x | 0.50 |", "| 9 | -8.25 % | 40.0 x | 20.00 |"]
+    assert lines[2:] == [
+        "| 0 | +0.0 % | +0.0 % | +0.0 % | 1.0 x | 0.50 |",
+        "| 9 | -8.3 % | -3.0 % | +1.5 % | 40.0 x | 20.00 |",
+    ]
 
 
 def test_a_card_says_what_was_learnt_before() -> None:

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.picture import natural
 from lcodec.codec import Codec
 from lcodec.effort.area import Problem, areas
 from lcodec.effort.descent import descend
 from lcodec.effort.levels import ROUNDS
+from lcodec.effort.worth import SEARCHED_DISTANCE, SEARCHED_ERROR
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
+from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
-from lcodec.metrics.ssimulacra2 import distance
+from lcodec.metrics.ssimulacra2 import distance, ssimulacra2
 from lcodec.nets.tune import find_tune
 from lcodec.picture import Picture
 from lcodec.pipeline.tiles import PictureSymbols
 from lcodec.tunes import TuneName
+from tests.conftest import RELEASED
 from tests.tinymodel import picture
 
 
@@ -39,7 +43,8 @@ def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
         worth = float(tune.reference.at(trained)) * error
     else:
         seen = distance(pixels, decoded)
-        worth = float(tune.error.at(trained)) * error + float(tune.perceived.at(trained)) * seen
+        worth = SEARCHED_ERROR * float(tune.error.at(trained)) * error
+        worth += SEARCHED_DISTANCE * float(tune.perceived.at(trained)) * seen
         assert tune.calm is not None
         worth += float(tune.calm.at(trained)) * picture_unrest(pixels, decoded)
     return 8 * len(data) + sides[0] * sides[1] * worth
@@ -50,6 +55,23 @@ def test_more_effort_costs_less(codec: Codec) -> None:
     costs = [cost(codec, pixels, codec.encode(pixels, 50, effort=e), 50) for e in (0, 1, 5)]
     assert costs[2] < costs[1] < costs[0]
     assert costs[2] < 0.995 * costs[0]  # most of the cost is error that no symbol can help
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
+def test_effort_for_the_eye_gains_by_every_measure() -> None:
+    """At least 1 % at equal quality; a search for SSIMULACRA2 alone gains nothing by the others."""
+    codec, pixels = Codec(tune="visual", device="cpu"), natural(192, 192)
+
+    def point(quality: int, effort: int = 0) -> tuple[float, list[float]]:
+        data = codec.encode(pixels, quality, effort=effort)
+        shown = codec.decode(data).pixels
+        return math.log(len(data)), [of(pixels, shown) for of in (psnr, ms_ssim, ssimulacra2)]
+
+    plain = [point(quality) for quality in (30, 45, 60)]
+    rate, values = point(45, effort=2)
+    for number, value in enumerate(values):
+        curve = [measures[number] for _, measures in plain]
+        assert rate < np.interp(value, curve, [size for size, _ in plain]) - 0.01
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (17, 33), (130, 260)])
