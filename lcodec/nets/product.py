@@ -25,7 +25,7 @@ def _find_onednn() -> Callable[..., Any] | None:
     That of `F.linear`, the BLAS library's, takes up to half as long again with two threads. torch
     gives no other access to oneDNN's than what its compiler uses.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return None
     return getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 
