@@ -166,7 +166,7 @@ class Problem:
         shown = self._shown(latents)
         signs = torch.randint(0, 2, shown.shape, generator=generator).to(shown) * 2.0 - 1.0
         (product,) = torch.autograd.grad(shown, [latents], signs)
-        return self.weight * product.square().mean(3, keepdim=True).mean(2, keepdim=True)
+        return self.weight * product.square().mean((2, 3), keepdim=True)
 
     def _shown(self, symbols: Tensor) -> Tensor:
         """The decoded pixels of the area and its margin."""

@@ -185,12 +185,12 @@ def local_distance(
             maps = _maps(*pair)[0]
             fourth = maps.square().square()
             by_mean, by_norm = torch.split(weights, 3, 1)
-            found.append(_mean(fourth.detach()) + _TINY)
+            found.append(fourth.detach().mean((2, 3)) + _TINY)
             around = found[-1] if norms is None else norms[len(found) - 1]
             slope = 0.25 * by_norm * around**-0.75
             local = (maps * by_mean[..., None, None] + fourth * slope[..., None, None]).sum((0, 1))
             cells = cells + _by_cell(local / (height * width), scale, cell, shape)
-            mean = _mean(maps.detach())
+            mean = maps.detach().mean((2, 3))
             total += float((mean * by_mean + found[-1] ** 0.25 * by_norm).sum())
     return LocalDistance(total, cells, tuple(found))
 
@@ -295,21 +295,9 @@ def _averages(one: Tensor, other: Tensor, channels: list[int], strip: int | None
     for top in range(0, height, rows):
         seen = _mirrored(top, min(top + rows, height), height, one.device)
         maps = _maps(_perceived(one[:, :, seen], channels), _perceived(other[:, :, seen], channels))
-        sums.append(torch.stack([_sum(maps), _sum(maps.square().square())]))
+        sums.append(torch.stack([maps.sum((3, 4)), maps.square().square().sum((3, 4))]))
     mean, fourth = torch.stack(sums).sum(0) / (height * width)
     return torch.cat([mean, (fourth + _TINY) ** 0.25], 2)
-
-
-def _sum(maps: Tensor) -> Tensor:
-    """Sums over the last two dimensions, the same whatever the number of threads.
-
-    Row by row first: a sum of few results and many terms is split up among the threads.
-    """
-    return maps.sum(-1).sum(-1)
-
-
-def _mean(maps: Tensor) -> Tensor:
-    return _sum(maps) / (maps.shape[-2] * maps.shape[-1])
 
 
 def _mirrored(top: int, bottom: int, height: int, device: torch.device) -> Tensor:
