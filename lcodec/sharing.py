@@ -35,5 +35,8 @@ def others_running() -> int:
 
 
 def free_cores() -> int:
-    """How many cores the others leave, at least one."""
+    """How many cores of the machine the others leave, at least one.
+
+    Of all cores, not of those that this process may use: what runs is counted on all of them.
+    """
     return max(1, (os.cpu_count() or 1) - others_running())
