@@ -36,9 +36,11 @@ from pathlib import Path
 from typing import Any
 
 from lcodec.bench import BenchResult, bd_rate, load_result, plot_rd, published_curve, summarize
+from lcodec.bench.bdrate import NAMES
 from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.modelreport import headings, markdown, markdown_table, plot_comparison
 from lcodec.errors import InputError
+from tools.measure_effort import METRICS
 from tools.measured import readme_figures, scale_figures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -136,13 +138,13 @@ def ablation_table(comparison: Comparison) -> str:
 def effort_table(rows: list[dict[str, float]]) -> str:
     """BD-rates against effort, and times relative to effort 0."""
     plain = rows[0]["encode_seconds"]
+    names = " | ".join(NAMES[metric] for metric in METRICS)
     lines = [
-        "| effort | SSIMULACRA2 | MS-SSIM | PSNR | encode | seconds a picture |",
-        "|---:|---:|---:|---:|---:|---:|",
+        f"| effort | {names} | encode | seconds a picture |",
+        "|---:|" + "---:|" * len(METRICS) + "---:|---:|",
     ]
     for row in rows:
-        rates = (row[metric] for metric in ("ssimulacra2", "ms_ssim", "psnr"))
-        cells = " | ".join(f"{rate:+.1f} %" for rate in rates)
+        cells = " | ".join(f"{row[metric]:+.1f} %" for metric in METRICS)
         seconds = row["encode_seconds"]
         lines.append(f"| {row['effort']:.0f} | {cells} | {seconds / plain:.1f} x | {seconds:.2f} |")
     return "\n".join(lines)
