@@ -51,6 +51,7 @@ PLACES = (
     ("stages", "README.md"),
     ("unseen", "docs/visual.md"),
     ("smooth", "docs/visual.md"),
+    ("needed", "docs/visual.md"),
     ("costs", "docs/scale.md"),
     ("coder", "docs/scale.md"),
     ("visual", "README.md"),

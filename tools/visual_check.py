@@ -6,8 +6,10 @@
 At a few levels, every picture is encoded with the tune visual; the tune psnr gets the same size,
 AVIF (4:4:4, speed 6) the smallest file that is not smaller. Means over the pictures go into
 docs/visual.md: ColorVideoVDP, HaarPSI, VIF (pixel domain), DSS and MS-SSIM; blockiness and drift of
-smooth areas. The first four need cvvdp and piq, and these a torchvision that matches their torch:
-install them into a separate environment.
+smooth areas; and how many bytes more or less than AVIF's the tune visual needs at equal quality by
+each measure, where AVIF's mean curve is interpolated between its usual settings. The first four
+need cvvdp and piq, and these a torchvision that matches their torch: install them into a separate
+environment.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
 from lcodec.bench import find_pictures
@@ -34,6 +37,7 @@ from tools.picture_comparison import smallest_file
 from tools.results import put
 
 LEVELS = (30, 50, 75, 85)
+AVIF = PEERS["avif444"]
 MEASURES = {"CVVDP": 3, "HaarPSI": 4, "VIF": 4, "DSS": 4, "MS-SSIM": 4}
 """Decimals of each measure; ColorVideoVDP counts just objectionable differences down from 10."""
 
@@ -90,17 +94,49 @@ def measure(pictures: Sequence[Path], level: int, visual: Codec, psnr: Codec) ->
             other = psnr.encode(picture, target=Target.size(len(own)))
         except TargetError:  # its smallest file is larger
             other = psnr.encode(picture, 0)
-        avif = smallest_file(PEERS["avif444"], picture.pixels, len(own))
+        avif = smallest_file(AVIF, picture.pixels, len(own))
         decoded = {
             "visual": visual.decode(own).pixels,
             "psnr": psnr.decode(other).pixels,
-            "AVIF": PEERS["avif444"].decode(avif),
+            "AVIF": AVIF.decode(avif),
         }
         sizes = {"visual": len(own), "psnr": len(other), "AVIF": len(avif)}
         for name, pixels in decoded.items():
             seen = unseen(picture.pixels, pixels) | smooth(picture.pixels, pixels)
             rows[name].append({"bytes": float(sizes[name]), **seen})
     return {name: mean(values) for name, values in rows.items()}
+
+
+def avif_curve(pictures: Sequence[Path]) -> list[Row]:
+    """Mean bytes and measures of AVIF at each of its settings."""
+    curve = []
+    for setting in AVIF.settings:
+        rows = []
+        for path in pictures:
+            pixels = load(path).stripped().pixels
+            data = AVIF.encode(pixels, setting)
+            rows.append({"bytes": float(len(data)), **unseen(pixels, AVIF.decode(data))})
+        curve.append(mean(rows))
+    return curve
+
+
+def relative_bytes(row: Row, curve: Sequence[Row], name: str) -> float:
+    """Bytes of a row relative to those that the curve needs for the same value of a measure.
+
+    The logarithm of the bytes is interpolated by PCHIP, as for BD-rates; NaN beyond the curve.
+    """
+    known = sorted((point[name], math.log(point["bytes"])) for point in curve)
+    needed = PchipInterpolator(*zip(*known, strict=True), extrapolate=False)(row[name])
+    return row["bytes"] / math.exp(float(needed))
+
+
+def needed_table(found: dict[int, dict[str, Row]], curve: Sequence[Row]) -> str:
+    """The tune visual against AVIF at equal quality by each measure, as Markdown."""
+    lines = [f"| level | {' | '.join(MEASURES)} |", "|---:|" + "---:|" * len(MEASURES)]
+    for level, row in found.items():
+        rates = (relative_bytes(row["visual"], curve, name) - 1.0 for name in MEASURES)
+        lines.append(f"| {level} | {' | '.join(f'{100 * rate:+.0f} %' for rate in rates)} |")
+    return "\n".join(lines)
 
 
 def unseen_table(found: dict[int, dict[str, Row]]) -> str:
@@ -140,6 +176,7 @@ def main() -> None:
     note = f"\nMeans of {len(pictures)} pictures.\n"
     put("unseen", unseen_table(found) + "\n" + note)
     put("smooth", smooth_table(found) + "\n" + note)
+    put("needed", needed_table(found, avif_curve(pictures)) + "\n" + note)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from lcodec.metrics.ssimulacra2 import MIN_SIDE
 from lcodec.weights.config import ModelConfig
 
-SEARCHED_ERROR, SEARCHED_DISTANCE = 3.5, 0.4
+SEARCHED_ERROR, SEARCHED_DISTANCE = 2.5, 1.0
 """Factors on the worth of squared error and of the SSIMULACRA2 distance, where both count."""
 
 

@@ -89,6 +89,10 @@ _WEIGHTS = (
 )
 
 
+_FINE = (0.125, 1.0)
+"""Shares of the mean luma dissimilarity at the finest scales in what ``fine`` adds to it."""
+
+
 def ssimulacra2(reference: Samples, decoded: Samples) -> float:
     """SSIMULACRA2 of two pictures (H, W) or (H, W, 3) of one type; 100 if they are equal.
 
@@ -133,16 +137,22 @@ def score(value: float) -> float:
     return 100.0 - 10.0 * stretched**0.6276336467831387 if stretched > 0 else 100.0
 
 
-def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> Tensor:
+def distances(
+    reference: Tensor, decoded: Tensor, strip: int | None = None, fine: float = 0.0
+) -> Tensor:
     """The weighted sum of each pair of pictures (B,), before `score` stretches it.
 
     ``reference`` and ``decoded`` (B, 3, H, W), sRGB in [0, 1], values outside clipped. The result
     is differentiable with respect to ``decoded``. With ``strip``, that many pixels of a picture
     are processed at a time, which saves memory where no gradient is kept.
+
+    ``fine`` is further weight of the mean luma dissimilarity at half size, an eighth of it at full
+    size. The measure itself weighs only the 4-norms there, a quarter size by its mean: what
+    optimises it alone neglects details of two to four pixels (docs/visual.md).
     """
     with torch.autocast(reference.device.type, enabled=False):
         total = torch.zeros(len(reference), device=reference.device)
-        for _, one, other, channels, weights in _scales(reference, decoded):
+        for _, one, other, channels, weights in _scales(reference, decoded, fine):
             averages = _averages(one, other, channels, strip)
             total = total + (averages * weights).sum((1, 2))
     return total
@@ -166,7 +176,11 @@ class LocalDistance:
 
 
 def local_distance(
-    reference: Tensor, decoded: Tensor, cell: int, norms: tuple[Tensor, ...] | None = None
+    reference: Tensor,
+    decoded: Tensor,
+    cell: int,
+    norms: tuple[Tensor, ...] | None = None,
+    fine: float = 0.0,
 ) -> LocalDistance:
     """The distance of a pair of pictures (1, 3, H, W), by cells of ``cell`` pixels, a power of two.
 
@@ -178,7 +192,7 @@ def local_distance(
     found, total = [], 0.0
     with torch.autocast(reference.device.type, enabled=False):
         cells = torch.zeros(shape, device=reference.device)
-        for scale, one, other, channels, weights in _scales(reference, decoded):
+        for scale, one, other, channels, weights in _scales(reference, decoded, fine):
             height, width = one.shape[2:]
             seen = _mirrored(0, height, height, one.device)
             pair = (_perceived(planes[:, :, seen], channels) for planes in (one, other))
@@ -207,7 +221,7 @@ def _by_cell(values: Tensor, scale: int, cell: int, shape: tuple[int, ...]) -> T
 
 
 def _scales(
-    reference: Tensor, decoded: Tensor
+    reference: Tensor, decoded: Tensor, fine: float = 0.0
 ) -> Iterator[tuple[int, Tensor, Tensor, list[int], Tensor]]:
     """Every scale that counts: its number, linear light of both, its channels and weights."""
     one, other = (_linear(p.float().clamp(0.0, 1.0)) for p in (reference, decoded))
@@ -217,18 +231,20 @@ def _scales(
     for scale in range(count):
         if scale:
             one, other = _halved(one), _halved(other)
-        channels, weights = _weights(count, scale, one.device)
+        channels, weights = _weights(count, scale, one.device, fine)
         if channels:
             yield scale, one, other, channels, weights
 
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(mode=False)  # cached for training, too
-def _weights(count: int, scale: int, device: torch.device) -> tuple[list[int], Tensor]:
+def _weights(count: int, scale: int, device: torch.device, fine: float) -> tuple[list[int], Tensor]:
     """Channels that count at one of ``count`` scales, and the weights of their averages."""
     # The reference implementation numbers its weights consecutively over the scales there are.
     flat = [weight for row in _WEIGHTS for weight in row]
     rows = [flat[6 * (count * c + scale) :][:6] for c in range(3)]
+    if scale < len(_FINE):
+        rows[1][0] += fine * _FINE[scale]
     channels = [c for c in range(3) if max(rows[c]) >= _NEGLIGIBLE]
     return channels, torch.tensor([rows[c] for c in channels], device=device)
 

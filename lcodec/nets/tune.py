@@ -1,7 +1,8 @@
 """Tunes, what weights are trained for: how many bits a distortion is worth, by quality level.
 
 The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / sqrt(reference)``,
-where D is the SSIMULACRA2 distance and U the unrest of smooth areas
+where D is the SSIMULACRA2 distance, with further weight of fine details
+(`lcodec.metrics.ssimulacra2.distances`), and U the unrest of smooth areas
 (`lcodec.metrics.smooth.unrest`). The factors belong to a tune and rise with the level.
 """
 
@@ -49,12 +50,14 @@ class Tune:
         error: bits per pixel that a mean squared error of 1 / 255^2 is worth.
         perceived: bits per pixel that a distance of 1 is worth; None if it does not count.
         calm: bits per pixel that an unrest of 1 is worth; None if it does not count.
+        fine: further weight of fine details in the distance (`ssimulacra2.distances`).
     """
 
     reference: Rise
     error: Rise
     perceived: Rise | None = None
     calm: Rise | None = None
+    fine: float = 0.0
 
 
 Reach = tuple[float, float]
@@ -83,10 +86,11 @@ def find_tune(name: str, reach: Reach | None = None) -> Tune:
     reference = rise(LAMBDA_MIN, LAMBDA_MAX)
     if tune == TuneName.PSNR:
         return Tune(reference, error=reference)
-    # Six sevenths of what counts is what is seen; the rest keeps colours and levels right.
+    # Most of what counts is what is seen; the rest keeps colours and levels right.
     return Tune(
         reference,
-        error=rise(LAMBDA_MIN, LAMBDA_MAX, 0.15),
-        perceived=rise(0.0076, 250.0 * 0.0076, 0.85),
+        error=rise(LAMBDA_MIN, 2.0 * LAMBDA_MAX, 0.15),
+        perceived=rise(0.0076, 250.0 * 0.0076, 0.34),
+        fine=120.0,
         calm=rise(CALM, CALM * (LAMBDA_MAX / LAMBDA_MIN) ** CALM_RISE),
     )

@@ -105,7 +105,9 @@ class PictureObjective:
             shown = transforms.synthesise(round_through(y), quality)
         error = squared_error(shown, pixels)
         nothing = torch.zeros_like(error)
-        distance = nothing if self.tune.perceived is None else distances(pixels, shown)
+        distance = nothing
+        if self.tune.perceived is not None:
+            distance = distances(pixels, shown, fine=self.tune.fine)
         moved = nothing if self.tune.calm is None else unrest(pixels, shown)
         bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
         loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance, moved)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from lcodec.bench import run
 from tests.bench.bench_fakes import FakeCodec, write_pictures
-from tools import measured, results
+from tools import measured, results, visual_check
 
 AGAIN = "run python -m tools.results --figures"
 
@@ -107,3 +108,16 @@ def test_a_card_says_what_was_learnt_before() -> None:
     other = plain | {"entropy": "runs/groupedmixer"}
     large = results.origin("groupedmixer-large", "groupedmixer", other)
     assert "what fits" in large
+
+
+def test_bytes_are_compared_at_equal_quality() -> None:
+    curve = [{"bytes": 1000.0 * 2**i, "VIF": 0.1 * i, "bent": 0.1 * i**2} for i in range(6)]
+    halfway = {"bytes": 3000.0, "VIF": 0.25, "bent": 0.4}
+    assert visual_check.relative_bytes(halfway, curve, "VIF") == pytest.approx(0.75 / 2**0.5)
+    assert visual_check.relative_bytes(halfway, curve, "bent") == pytest.approx(0.75)
+    beyond = {"bytes": 3000.0, "VIF": 0.6}
+    assert math.isnan(visual_check.relative_bytes(beyond, curve, "VIF"))
+    row = {"bytes": 4000.0} | dict.fromkeys(visual_check.MEASURES, 0.25)
+    known = [point | dict.fromkeys(visual_check.MEASURES, point["VIF"]) for point in curve]
+    table = visual_check.needed_table({30: {"visual": row, "AVIF": row}}, known)
+    assert table.splitlines()[-1] == "| 30 |" + " -29 % |" * len(visual_check.MEASURES)

@@ -103,6 +103,20 @@ def test_the_gradient_is_finite_and_points_the_right_way() -> None:
         assert bool(slope.isfinite().all())
 
 
+def test_further_weight_of_fine_details_is_linear_and_ignores_coarse_ones() -> None:
+    pixels = picture(128, 192)
+    reference = planes(pixels)
+    added = {}
+    for name, length in (("fine", 5.0), ("coarse", 60.0)):
+        wave = torch.sin(torch.arange(192) * (2.0 * np.pi / length)) * 0.03
+        pair = reference, (reference + wave).clamp(0.0, 1.0)
+        plain, once, thrice = (float(distances(*pair, fine=fine)) for fine in (0.0, 10.0, 30.0))
+        assert thrice - plain == pytest.approx(3.0 * (once - plain), rel=1e-3)
+        added[name] = (once - plain) / plain
+    assert added["fine"] > 20.0 * added["coarse"] > 0.0
+    assert float(distances(reference, reference, fine=30.0)) < 1e-3
+
+
 def test_autocast_does_not_reach_it() -> None:
     one, other = torch.rand(2, 2, 3, 64, 64).unbind()
     expected = distances(one, other)
@@ -121,13 +135,13 @@ def tensor(pixels: Pixels) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("side", [(272, 301), (131, 90), (20, 33)])
-@pytest.mark.parametrize("cell", [16, 32, 8])
-def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int) -> None:
+@pytest.mark.parametrize(("cell", "fine"), [(16, 0.0), (16, 40.0), (32, 0.0), (8, 40.0)])
+def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int, fine: float) -> None:
     pixels = picture(*side)
     reference = tensor(pixels)
     decoded = tensor(coded(pixels, "JPEG", 40)).requires_grad_()
-    whole = distances(reference, decoded)
-    local = local_distance(reference, decoded, cell)
+    whole = distances(reference, decoded, fine=fine)
+    local = local_distance(reference, decoded, cell, fine=fine)
     assert local.cells.shape == (-(-side[0] // cell), -(-side[1] // cell))
     assert local.total == pytest.approx(float(whole.detach()), rel=1e-4)
     one, other = (torch.autograd.grad(v.sum(), [decoded])[0] for v in (whole, local.cells))
