@@ -190,7 +190,7 @@ class Problem:
         blocks = self.worth.calm * height * width * unrest_by_block(target, shown)[0]
         cells = cells + F.pad(blocks, (0, w - blocks.shape[1], 0, h - blocks.shape[0]))
         perceived = self.worth.perceived * height * width
-        found = local_distance(target, shown, PATCH, norms)
+        found = local_distance(target, shown, PATCH, norms, self.worth.fine)
         total = float(cells.detach().sum()) + perceived * found.total
         return LocalDistance(total, cells + perceived * found.cells, found.norms)
 

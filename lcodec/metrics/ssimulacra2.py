@@ -3,8 +3,7 @@
 The measure of Sneyers (Cloudinary, version 2.1, 2022): six scales in the XYB colour space; maps of
 structural dissimilarity, of added edges ("artifact") and of lost ones ("detail"), each averaged by
 its mean and by its 4-norm; a weighted sum of these averages, stretched to a scale on which 90
-means visually lossless, 70 high, 50 medium and 30 low quality. The weights are those of the
-reference implementation.
+means visually lossless, 70 high, 50 medium and 30 low quality.
 
 All of it is float32 whatever the caller's autocast: in bfloat16 the variances are noise.
 """
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import same_shape
+from lcodec.metrics.weighting import FINE, LUMA, scale_weights
 from lcodec.picture import Samples
 
 SCALES = 6
@@ -31,7 +31,6 @@ MIN_SIDE = 8
 _TAPS, _SIGMA = 11, 1.5
 _C2 = 0.0009
 _TINY = 1e-24  # keeps the slope of the 4-norm finite where a map is zero
-_NEGLIGIBLE = 0.01  # a plane whose weights are all smaller is skipped; that is < 0.01 points
 _STRIP = 1 << 19  # pixels processed at a time where no gradient is needed
 
 # Responses of the eye's cones to linear RGB; biased and cube-rooted as in JPEG XL.
@@ -41,56 +40,6 @@ _OPSIN = (
     (0.24342268924547819, 0.20476744424496821, 0.5518098665095536),
 )
 _OPSIN_BIAS = 0.0037930732552754493
-
-# One row per channel and scale: dissimilarity, artifact and detail by mean, then by 4-norm.
-_WEIGHTS = (
-    # X
-    (0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0),
-    (
-        0.0,
-        0.0004371155730107379,
-        0.0,
-        1.1041726426657346,
-        0.00066284834129271,
-        0.00015231632783718752,
-    ),
-    (0.0, 0.0016406437456599754, 0.0, 1.8422455520539298, 11.441172603757666, 0.0),
-    (0.0007989109436015163, 0.000176816438078653, 0.0, 1.8787594979546387, 10.94906990605142, 0.0),
-    (
-        0.0007289346991508072,
-        0.9677937080626833,
-        0.0,
-        0.00014003424285435884,
-        0.9981766977854967,
-        0.00031949755934435053,
-    ),
-    (0.0004550992113792063, 0.0, 0.0, 0.0013648766163243398, 0.0, 0.0),
-    # Y
-    (0.0, 0.0, 0.0, 7.466890328078848, 0.0, 17.445833984131262),
-    (0.0006235601634041466, 0.0, 0.0, 6.683678146179332, 0.00037724407979611296, 1.027889937768264),
-    (225.20515300849274, 0.0, 0.0, 19.213238186143016, 0.0011401524586618361, 0.001237755635509985),
-    (176.39317598450694, 0.0, 0.0, 24.43300999870476, 0.28520802612117757, 0.0004485436923833408),
-    (0.0, 0.0, 0.0, 34.77906344483772, 44.835625328877896, 0.0),
-    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-    # B-Y
-    (0.0, 0.0008680556573291698, 0.0, 0.0, 0.0, 0.0),
-    (0.0, 0.0005313191874358747, 0.0, 0.00016533814161379112, 0.0, 0.0),
-    (0.0, 0.0, 0.0, 0.0004179171803251336, 0.0017290828234722833, 0.0),
-    (0.0020827005846636437, 0.0, 0.0, 8.826982764996862, 23.19243343998926, 0.0),
-    (
-        95.1080498811086,
-        0.9863978034400682,
-        0.9834382792465353,
-        0.0012286405048278493,
-        171.2667255897307,
-        0.9807858872435379,
-    ),
-    (0.0, 0.0, 0.0, 0.0005130064588990679, 0.0, 0.00010854057858411537),
-)
-
-
-_FINE = (0.125, 1.0)
-"""Shares of the mean luma dissimilarity at the finest scales in what ``fine`` adds to it."""
 
 
 def ssimulacra2(reference: Samples, decoded: Samples) -> float:
@@ -112,6 +61,11 @@ def distance(reference: Samples, decoded: Samples) -> float:
         UsageError: a side is shorter than `MIN_SIDE`, or as for
             `lcodec.metrics.distortion.psnr`.
     """
+    return distance_and_fine(reference, decoded)[0]
+
+
+def distance_and_fine(reference: Samples, decoded: Samples) -> tuple[float, float]:
+    """`distance` and what `distances_and_fine` adds to it; raises what `distance` does."""
     reference, decoded = same_shape(reference, decoded)
     height, width = reference.shape[:2]
     if not has_ssimulacra2(reference):
@@ -119,9 +73,10 @@ def distance(reference: Samples, decoded: Samples) -> float:
             f"SSIMULACRA2 needs sides of at least {MIN_SIDE} pixels, not {width}x{height}"
         )
     if np.array_equal(reference, decoded):
-        return 0.0  # rounding in float32 would give slightly more
+        return 0.0, 0.0  # rounding in float32 would give slightly more
     with torch.inference_mode():
-        return float(distances(_planes(reference), _planes(decoded), strip=_STRIP))
+        found = distances_and_fine(_planes(reference), _planes(decoded), strip=_STRIP)
+    return float(found[0]), float(found[1])
 
 
 def has_ssimulacra2(pixels: Samples) -> bool:
@@ -137,25 +92,33 @@ def score(value: float) -> float:
     return 100.0 - 10.0 * stretched**0.6276336467831387 if stretched > 0 else 100.0
 
 
-def distances(
-    reference: Tensor, decoded: Tensor, strip: int | None = None, fine: float = 0.0
-) -> Tensor:
+def distances(reference: Tensor, decoded: Tensor, strip: int | None = None) -> Tensor:
     """The weighted sum of each pair of pictures (B,), before `score` stretches it.
 
     ``reference`` and ``decoded`` (B, 3, H, W), sRGB in [0, 1], values outside clipped. The result
     is differentiable with respect to ``decoded``. With ``strip``, that many pixels of a picture
     are processed at a time, which saves memory where no gradient is kept.
+    """
+    return distances_and_fine(reference, decoded, strip)[0]
 
-    ``fine`` is further weight of the mean luma dissimilarity at half size, an eighth of it at full
-    size. The measure itself weighs only the 4-norms there, a quarter size by its mean: what
-    optimises it alone neglects details of two to four pixels (docs/visual.md).
+
+def distances_and_fine(
+    reference: Tensor, decoded: Tensor, strip: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """`distances`, and the fine dissimilarity of each pair (B,), which they overlook.
+
+    That is the mean luma dissimilarity at half size and an eighth of it at full size. Of these
+    scales, the measure weighs only the 4-norms, of a quarter size the mean: what optimises it
+    alone neglects details of two to four pixels (docs/visual.md). Not part of SSIMULACRA2.
     """
     with torch.autocast(reference.device.type, enabled=False):
-        total = torch.zeros(len(reference), device=reference.device)
-        for _, one, other, channels, weights in _scales(reference, decoded, fine):
+        total, fine = torch.zeros(2, len(reference), device=reference.device)
+        for scale, one, other, channels, weights in _scales(reference, decoded):
             averages = _averages(one, other, channels, strip)
             total = total + (averages * weights).sum((1, 2))
-    return total
+            if scale < len(FINE):
+                fine = fine + FINE[scale] * averages[:, channels.index(LUMA), 0]
+    return total, fine
 
 
 @dataclass(frozen=True)
@@ -186,7 +149,8 @@ def local_distance(
 
     4-norms do not add up, so a cell has its share of their linear approximation: around the
     picture's own, or around the ``norms`` of another version of it, to compare the two cell by
-    cell. The rest as for `distances`.
+    cell. ``fine`` is the weight of the fine dissimilarity, which is added to the distance. The rest
+    as for `distances`.
     """
     shape = tuple(-(-side // cell) for side in reference.shape[2:])
     found, total = [], 0.0
@@ -231,22 +195,9 @@ def _scales(
     for scale in range(count):
         if scale:
             one, other = _halved(one), _halved(other)
-        channels, weights = _weights(count, scale, one.device, fine)
+        channels, weights = scale_weights(count, scale, one.device, fine)
         if channels:
             yield scale, one, other, channels, weights
-
-
-@lru_cache(maxsize=64)
-@torch.inference_mode(mode=False)  # cached for training, too
-def _weights(count: int, scale: int, device: torch.device, fine: float) -> tuple[list[int], Tensor]:
-    """Channels that count at one of ``count`` scales, and the weights of their averages."""
-    # The reference implementation numbers its weights consecutively over the scales there are.
-    flat = [weight for row in _WEIGHTS for weight in row]
-    rows = [flat[6 * (count * c + scale) :][:6] for c in range(3)]
-    if scale < len(_FINE):
-        rows[1][0] += fine * _FINE[scale]
-    channels = [c for c in range(3) if max(rows[c]) >= _NEGLIGIBLE]
-    return channels, torch.tensor([rows[c] for c in channels], device=device)
 
 
 @lru_cache(maxsize=4)

@@ -1,8 +1,8 @@
 """Tunes, what weights are trained for: how many bits a distortion is worth, by quality level.
 
-The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * D + calm * U) / sqrt(reference)``,
-where D is the SSIMULACRA2 distance, with further weight of fine details
-(`lcodec.metrics.ssimulacra2.distances`), and U the unrest of smooth areas
+The loss of a picture is ``(bpp + error * 255^2 MSE + perceived * (D + fine * F) + calm * U) /
+sqrt(reference)``, where D is the SSIMULACRA2 distance, F the fine dissimilarity, which it overlooks
+(`lcodec.metrics.ssimulacra2.distances_and_fine`), and U the unrest of smooth areas
 (`lcodec.metrics.smooth.unrest`). The factors belong to a tune and rise with the level.
 """
 
@@ -50,7 +50,7 @@ class Tune:
         error: bits per pixel that a mean squared error of 1 / 255^2 is worth.
         perceived: bits per pixel that a distance of 1 is worth; None if it does not count.
         calm: bits per pixel that an unrest of 1 is worth; None if it does not count.
-        fine: further weight of fine details in the distance (`ssimulacra2.distances`).
+        fine: distance that a fine dissimilarity of 1 counts as.
     """
 
     reference: Rise

@@ -16,7 +16,7 @@ from lcodec.effort import Refiner
 from lcodec.effort.worth import worth_at
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.smooth import picture_unrest
-from lcodec.metrics.ssimulacra2 import distance, score
+from lcodec.metrics.ssimulacra2 import distance_and_fine, score
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
@@ -96,11 +96,13 @@ class Assessment:
     Attributes:
         psnr: in dB.
         distance: SSIMULACRA2 distance, not yet on its scale of points; None if not asked for.
+        fine: the fine dissimilarity, see `lcodec.metrics.ssimulacra2`; None if not asked for.
         unrest: of smooth areas, see `lcodec.metrics.smooth`; None if not asked for.
     """
 
     psnr: float
     distance: float | None = None
+    fine: float | None = None
     unrest: float | None = None
 
     @property
@@ -176,9 +178,9 @@ class Encoder:
         written = []
         for symbols in candidates:
             found, encoded = self.assess(quality, symbols, seen=seen), self.write(quality, symbols)
-            cost = 8.0 * len(encoded.data) + worth.bits(
-                self._visible_pixels(), found.error, found.distance or 0.0, found.unrest or 0.0
-            )
+            parts = (found.distance or 0.0, found.fine or 0.0, found.unrest or 0.0)
+            bits = worth.bits(self._visible_pixels(), found.error, *parts)
+            cost = 8.0 * len(encoded.data) + bits
             known = replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
             written.append((cost, known))
         return min(written, key=lambda entry: entry[0])[1]
@@ -235,8 +237,8 @@ class Encoder:
             decoded[~visible] = source[~visible]
         if not seen:
             return Assessment(psnr(wanted, shown))
-        unrest = picture_unrest(source, decoded)
-        return Assessment(psnr(wanted, shown), distance(source, decoded), unrest)
+        seen_parts = distance_and_fine(source, decoded)
+        return Assessment(psnr(wanted, shown), *seen_parts, picture_unrest(source, decoded))
 
     def _visible_pixels(self) -> int:
         visible = self.source.visible

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.metrics.smooth import unrest
-from lcodec.metrics.ssimulacra2 import distances
+from lcodec.metrics.ssimulacra2 import distances_and_fine
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune
@@ -25,8 +25,9 @@ from lcodec.twin.codec import TwinCodec, round_through
 class Losses:
     """Loss of a batch (), and per picture (B,) the bits per pixel of y and z and the distortions.
 
-    ``error`` is the mean squared error of pixels in [0, 1], ``distance`` the SSIMULACRA2 distance,
-    ``unrest`` is explained in `lcodec.metrics.smooth`; 0 where not computed.
+    ``error`` is the mean squared error of pixels in [0, 1], ``distance`` the SSIMULACRA2 distance
+    with the fine dissimilarity as weighted by the tune, ``unrest`` is explained in
+    `lcodec.metrics.smooth`; 0 where not computed.
     """
 
     loss: Tensor
@@ -107,7 +108,8 @@ class PictureObjective:
         nothing = torch.zeros_like(error)
         distance = nothing
         if self.tune.perceived is not None:
-            distance = distances(pixels, shown, fine=self.tune.fine)
+            plain, fine = distances_and_fine(pixels, shown)
+            distance = plain + self.tune.fine * fine
         moved = nothing if self.tune.calm is None else unrest(pixels, shown)
         bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
         loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance, moved)

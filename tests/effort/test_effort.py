@@ -14,12 +14,12 @@ from lcodec.codec import Codec
 from lcodec.effort.area import Problem, areas
 from lcodec.effort.descent import descend
 from lcodec.effort.levels import ROUNDS
-from lcodec.effort.worth import SEARCHED_DISTANCE, SEARCHED_ERROR
+from lcodec.effort.worth import SEARCHED_ERROR
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
-from lcodec.metrics.ssimulacra2 import distance, ssimulacra2
+from lcodec.metrics.ssimulacra2 import distance_and_fine, ssimulacra2
 from lcodec.nets.tune import find_tune
 from lcodec.picture import Picture
 from lcodec.pipeline.tiles import PictureSymbols
@@ -42,9 +42,9 @@ def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
     if tune.perceived is None or min(sides) < 8:
         worth = float(tune.reference.at(trained)) * error
     else:
-        seen = distance(pixels, decoded)
+        seen, fine = distance_and_fine(pixels, decoded)
         worth = SEARCHED_ERROR * float(tune.error.at(trained)) * error
-        worth += SEARCHED_DISTANCE * float(tune.perceived.at(trained)) * seen
+        worth += float(tune.perceived.at(trained)) * (seen + tune.fine * fine)
         assert tune.calm is not None
         worth += float(tune.calm.at(trained)) * picture_unrest(pixels, decoded)
     return 8 * len(data) + sides[0] * sides[1] * worth

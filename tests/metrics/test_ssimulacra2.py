@@ -14,7 +14,14 @@ from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
 from lcodec.errors import UsageError
-from lcodec.metrics.ssimulacra2 import distances, local_distance, score, ssimulacra2
+from lcodec.metrics.ssimulacra2 import (
+    distance_and_fine,
+    distances,
+    distances_and_fine,
+    local_distance,
+    score,
+    ssimulacra2,
+)
 from tests.tinymodel import picture
 
 Pixels = NDArray[np.uint8]
@@ -103,18 +110,28 @@ def test_the_gradient_is_finite_and_points_the_right_way() -> None:
         assert bool(slope.isfinite().all())
 
 
-def test_further_weight_of_fine_details_is_linear_and_ignores_coarse_ones() -> None:
-    pixels = picture(128, 192)
-    reference = planes(pixels)
-    added = {}
-    for name, length in (("fine", 5.0), ("coarse", 60.0)):
-        wave = torch.sin(torch.arange(192) * (2.0 * np.pi / length)) * 0.03
-        pair = reference, (reference + wave).clamp(0.0, 1.0)
-        plain, once, thrice = (float(distances(*pair, fine=fine)) for fine in (0.0, 10.0, 30.0))
-        assert thrice - plain == pytest.approx(3.0 * (once - plain), rel=1e-3)
-        added[name] = (once - plain) / plain
-    assert added["fine"] > 20.0 * added["coarse"] > 0.0
-    assert float(distances(reference, reference, fine=30.0)) < 1e-3
+def test_the_fine_dissimilarity_sees_details_of_two_to_four_pixels() -> None:
+    reference = planes(picture(128, 192))
+    share = {}
+    for length in (2.0, 4.0, 60.0):
+        wave = torch.sin(torch.arange(192) * (2.0 * np.pi / length) + 1.0) * 0.03
+        plain, fine = distances_and_fine(reference, (reference + wave).clamp(0.0, 1.0))
+        assert torch.equal(plain, distances(reference, (reference + wave).clamp(0.0, 1.0)))
+        share[length] = float(fine / plain)
+    assert min(share[2.0], share[4.0]) > 10.0 * share[60.0] > 0.0
+    assert float(distances_and_fine(reference, reference)[1]) < 1e-5
+
+
+@pytest.mark.parametrize("side", [8, 15, 16, 33, 70, 130])
+def test_every_size_has_a_fine_dissimilarity(side: int) -> None:
+    reference = picture(side, side + 20)
+    decoded = coded(reference, "JPEG", 10)
+    fine = distance_and_fine(reference, decoded)[1]
+    assert 0.0 < fine < 2.0
+    local = [
+        local_distance(tensor(reference), tensor(decoded), 16, fine=weight) for weight in (0.0, 1.0)
+    ]
+    assert local[1].total - local[0].total == pytest.approx(fine, rel=1e-3)
 
 
 def test_autocast_does_not_reach_it() -> None:
@@ -140,7 +157,7 @@ def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int, fin
     pixels = picture(*side)
     reference = tensor(pixels)
     decoded = tensor(coded(pixels, "JPEG", 40)).requires_grad_()
-    whole = distances(reference, decoded, fine=fine)
+    whole = torch.stack(distances_and_fine(reference, decoded)).T @ torch.tensor([1.0, fine])
     local = local_distance(reference, decoded, cell, fine=fine)
     assert local.cells.shape == (-(-side[0] // cell), -(-side[1] // cell))
     assert local.total == pytest.approx(float(whole.detach()), rel=1e-4)
