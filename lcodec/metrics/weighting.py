@@ -74,8 +74,9 @@ def scale_weights(
     # The reference implementation numbers its weights consecutively over the scales there are.
     flat = [weight for row in _WEIGHTS for weight in row]
     rows = [list(flat[6 * (count * c + scale) :][:6]) for c in range(3)]
-    fine_luma = {LUMA} if scale < len(FINE) else set()
-    if fine_luma:
+    counting = {c for c in range(3) if max(rows[c]) >= _NEGLIGIBLE}
+    if scale < len(FINE):
         rows[LUMA][0] += fine * FINE[scale]
-    channels = [c for c in range(3) if max(rows[c]) >= _NEGLIGIBLE or c in fine_luma]
+        counting.add(LUMA)
+    channels = sorted(counting)
     return channels, torch.tensor([rows[c] for c in channels], device=device)
