@@ -27,6 +27,7 @@ from lcodec.picture.rowfiles import Written
 from lcodec.picture.rows import Rows
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
+from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
 from lcodec.pipeline.pixels import LatentArea
 from lcodec.pipeline.tiles import BitTally
 from lcodec.progress import Progress, no_progress
@@ -127,7 +128,7 @@ def encode_strips(
 @_as_own_errors("encoding")
 def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> Iterator[TilePayload]:
     window, watch = Window(rows), Stopwatch()
-    halo = codec.loaded.transforms.config.analysis_halo
+    halo = feedback_halo(codec._pixels)
     areas = tile_areas(header)
     for number, tile in enumerate(areas):
         progress("encoding", number, len(areas))
@@ -136,8 +137,8 @@ def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> It
             bottom = min(area.rows.outer_stop * PATCH, header.height)
             held = window.move(area.rows.outer_start * PATCH, bottom)
         columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
-        y = codec._pixels.analyse(held[:, columns], header.quality, area=area)
-        yield codec._latents.code_tile(header, tile, y, watch, BitTally())
+        latents = analyse_with_feedback(codec._pixels, held[:, columns], header, area=area)
+        yield codec._latents.code_tile(header, tile, latents, watch, BitTally())
     progress("encoding", len(areas), len(areas))
 
 

@@ -53,3 +53,16 @@ class LatentSpan:
     def inside(self, span: Span) -> slice:
         """What a span reads, inside the available part."""
         return slice(span.outer_start - self.outer_start, span.outer_stop - self.outer_start)
+
+    def grown(self, halo: int) -> LatentSpan:
+        """A span of which ``halo`` more are wanted on each side, as far as available."""
+        start, stop = max(self.outer_start, self.start - halo), self.stop + halo
+        return LatentSpan(start, min(self.outer_stop, stop), self.outer_start, self.outer_stop)
+
+    def seen_in(self, other: LatentSpan) -> LatentSpan:
+        """The same part, if what ``other`` wants is all that is available."""
+        return LatentSpan(self.start, self.stop, other.start, other.stop)
+
+    def within(self, other: LatentSpan) -> slice:
+        """The wanted part inside that of ``other``."""
+        return slice(self.start - other.start, self.stop - other.start)

@@ -264,6 +264,23 @@ class Transforms(nn.Module):
         latents = y_hat * self.gains.inverse(quality)[:, :, None, None]
         return self.synthesis(latents, quality, self.gains.deviation)
 
+    def moves(self, pixels: Tensor, shown: Tensor, quality: Tensor) -> Tensor:
+        """By how many steps, -1 to 1, latents should move for the decoded pixels to become better.
+
+        (B, latent, h, w) from two (B, 3, 16h, 16w) in [0, 1]: those wanted and those ``shown``.
+        What is missing is seen through the linear branch of the analysis, which is nearly the
+        inverse of the synthesis: one step of back-projection, which Irani and Peleg (1991) used
+        for super-resolution.
+        """
+        with torch.autocast(pixels.device.type, enabled=False):
+            missing = self.analysis.linear(F.pixel_unshuffle(pixels - shown, PATCH))
+        return (missing * self.gains(quality)[:, :, None, None]).round().clamp(-1.0, 1.0)
+
+    def rounded(self, y: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
+        """The integers coded for y (B, latent, h, w), after one look at what they decode to."""
+        y_hat = torch.round(y)
+        return y_hat + self.moves(pixels, self.synthesise(y_hat, quality).clamp(0.0, 1.0), quality)
+
     @torch.no_grad()
     def start_from_components(self, components: Tensor, deviation: Tensor) -> None:
         """Set the linear branches to orthonormal ``components`` (latent, 768) of patches.

@@ -18,6 +18,7 @@ from lcodec.metrics.distortion import psnr
 from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, score
 from lcodec.picture import Samples
+from lcodec.pipeline.feedback import analyse_with_feedback
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, labelled, no_progress
@@ -149,9 +150,12 @@ class Encoder:
 
     def plain_symbols(self, quality: int) -> PictureSymbols:
         """The symbols coded at ``quality`` and effort 0."""
+        header = self.source.header(quality)
         with self.watch.stage("analysis"):
-            y = self._pixels.analyse(self.source.pixels, quality, self._starts, self._progress)
-        return self._latents.quantise(self.source.header(quality), y, self.watch)
+            latents = analyse_with_feedback(
+                self._pixels, self.source.pixels, header, self._starts, self._progress
+            )
+        return self._latents.quantise(header, latents, self.watch)
 
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.

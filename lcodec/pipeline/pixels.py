@@ -109,7 +109,8 @@ class PixelTransform:
         self.block = block
         self._quality_of = quality_of
 
-    def _quality(self, level: int) -> Tensor:
+    def quality(self, level: int) -> Tensor:
+        """The networks' quality (1,) at a level of a file."""
         return torch.tensor([self._quality_of(level)], device=self.device)
 
     def load(self, pixels: Samples, rows: slice, columns: slice) -> Tensor:
@@ -148,7 +149,7 @@ class PixelTransform:
         rows, columns = area.rows, area.columns
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         y = np.empty((self.transforms.config.latent, *shape), dtype=np.float32)
-        level = self._quality(quality)
+        level = self.quality(quality)
         pieces = list(area.blocks(self.block, self.transforms.config.analysis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("analysis", number, len(pieces))
@@ -181,7 +182,7 @@ class PixelTransform:
         """
         area = area or LatentArea.whole(header)
         pixels: Samples = empty_samples(header, *area.pixel_shape(header))
-        level = self._quality(header.quality)
+        level = self.quality(header.quality)
         pieces = list(area.blocks(self.block, self.transforms.config.synthesis_halo))
         for number, (r, c) in enumerate(pieces):
             progress("synthesis", number, len(pieces))
@@ -209,7 +210,7 @@ class PixelTransform:
         shape = (-(-length // scale) for length in area.pixel_shape(header))
         pixels: Samples = empty_samples(header, *shape)
         reduced = self.transforms.synthesis.reduced_linear(scale)[:, : y.shape[0]]
-        gains = self.transforms.gains.inverse(self._quality(header.quality))[0, : y.shape[0]]
+        gains = self.transforms.gains.inverse(self.quality(header.quality))[0, : y.shape[0]]
         weight = (reduced * gains).contiguous()
         for top in range(0, y.shape[1], self.block):
             part = torch.from_numpy(y[:, top : top + self.block].astype(np.float32))

@@ -38,6 +38,7 @@ from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.batches import Batch, Part, batches, overlapped
+from lcodec.pipeline.latents import Latents
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -93,38 +94,30 @@ class LatentCoder:
         self.latent = loaded.config.transforms.latent
         self.hyper = loaded.config.transforms.hyper_latent
 
-    def _hyper_latent(self, y: Tensor) -> Tensor:
-        """z, rounded (hyper, h/4, w/4), of one padded tile (M, h, w)."""
-        z = self.loaded.transforms.hyper_analysis(y[None])[0]
-        return torch.round(z).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int32)
+    @torch.inference_mode()
+    def _hyper_latent(self, y: NDArray[np.float32], tile: TileArea) -> NDArray[np.int16]:
+        """z, rounded (hyper, h/4, w/4), of one tile of y (M, h, w)."""
+        padded = padded_tile(y, tile, self.loaded.device)
+        z = self.loaded.transforms.hyper_analysis(padded[None])[0]
+        rounded = torch.round(z).clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT)
+        found: NDArray[np.int16] = rounded.cpu().numpy().astype(np.int16)
+        return found
 
-    def quantise(self, header: Header, y: NDArray[np.float32], watch: Stopwatch) -> PictureSymbols:
-        """Plain rounding of y (M, h, w) in steps, and of the z of each tile."""
-        areas = tile_areas(header)
-        z = []
-        with watch.stage("analysis"), torch.inference_mode():
-            for tile in areas:
-                padded = padded_tile(y, tile, self.loaded.device)
-                z.append(self._hyper_latent(padded).cpu().numpy().astype(np.int16))
-            rounded = np.rint(y)
-            rounded.clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT, out=rounded)
-        return PictureSymbols(rounded.astype(np.int16), z)
+    def quantise(self, header: Header, latents: Latents, watch: Stopwatch) -> PictureSymbols:
+        """The symbols of a picture: what its latents are rounded to, and the z of each tile."""
+        with watch.stage("analysis"):
+            z = [self._hyper_latent(latents.y, tile) for tile in tile_areas(header)]
+        return PictureSymbols(latents.rounded, z)
 
     def code_tile(
-        self,
-        header: Header,
-        tile: TileArea,
-        y: NDArray[np.float32],
-        watch: Stopwatch,
-        tally: BitTally,
+        self, header: Header, tile: TileArea, latents: Latents, watch: Stopwatch, tally: BitTally
     ) -> TilePayload:
-        """The payload of one tile, from its unrounded y in steps (M, h, w)."""
-        alone = TileArea(tile.number, slice(0, y.shape[1]), slice(0, y.shape[2]))
-        padded = padded_tile(y, alone, self.loaded.device)
-        with watch.stage("analysis"), torch.inference_mode():
-            z = self._hyper_latent(padded).cpu().numpy().astype(np.int16)
-        rounded = np.rint(y).clip(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).astype(np.int16)
-        symbols = PictureSymbols(rounded, {tile.number: z})
+        """The payload of one tile, from its own latents."""
+        h, w = latents.y.shape[1:]
+        alone = TileArea(tile.number, slice(0, h), slice(0, w))
+        with watch.stage("analysis"):
+            z = self._hyper_latent(latents.y, alone)
+        symbols = PictureSymbols(latents.rounded, {tile.number: z})
         batch = Batch(header.quality, alone.extent, (Part(0, alone),))
         ((payload, bits),) = self._encode_batch(batch, [symbols], watch)
         tally.add(bits)

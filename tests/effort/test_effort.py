@@ -21,9 +21,9 @@ from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, ssimulacra2
 from lcodec.nets.tune import find_tune
-from lcodec.picture import Picture
 from lcodec.pipeline.tiles import PictureSymbols
 from lcodec.tunes import TuneName
+from tests.codec.plain import header_of, rounded_symbols, without_feedback
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
 
@@ -52,9 +52,12 @@ def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:
 
 def test_more_effort_costs_less(codec: Codec) -> None:
     pixels = picture(96, 112)
-    costs = [cost(codec, pixels, codec.encode(pixels, 50, effort=e), 50) for e in (0, 1, 5)]
+    files = [codec.encode(pixels, 50, effort=e) for e in (0, 1, 5)]
+    plain, *costs = (
+        cost(codec, pixels, data, 50) for data in (without_feedback(codec, pixels, 50), *files)
+    )
     assert costs[2] < costs[1] < costs[0]
-    assert costs[2] < 0.995 * costs[0]  # most of the cost is error that no symbol can help
+    assert costs[2] < 0.995 * plain  # most of the cost is error that no symbol can help
 
 
 @pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
@@ -124,27 +127,24 @@ def test_what_turns_out_worse_is_not_used(codec: Codec, monkeypatch: pytest.Monk
     assert codec.encode(pixels, 50, effort=4) == codec.encode(pixels, 50)
 
 
-def problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
-    """The only area of a small picture, at plain rounding."""
-    header = codec._header_of(Picture(pixels))(quality)
-    symbols = plain_symbols(codec, pixels, quality)
+def problem(codec: Codec, pixels: np.ndarray, quality: int, symbols: PictureSymbols) -> Problem:
+    """The only area of a small picture."""
+    header = header_of(codec, pixels, quality)
     (area,) = areas(header)
     return Problem(codec._refiner._proxy(), codec._pixels, header, pixels, symbols, area)
 
 
-def plain_symbols(codec: Codec, pixels: np.ndarray, quality: int) -> PictureSymbols:
-    from lcodec.timing import Stopwatch
-
-    y = codec._pixels.analyse(pixels, quality)
-    return codec._latents.quantise(codec._header_of(Picture(pixels))(quality), y, Stopwatch())
+def rounded_problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
+    """The same at plain rounding."""
+    return problem(codec, pixels, quality, rounded_symbols(codec, pixels, quality))
 
 
 def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:
     rows, columns = np.mgrid[0:90, 0:100]
     sky = np.stack([100 + rows * 0.3, 120 + columns * 0.2, 160 + rows * 0.1], 2).astype(np.uint8)
     for pixels in (picture(90, 100), sky):
-        one = problem(codec, pixels, 60)
         encoded = codec.encode_detailed(pixels, 60)
+        one = problem(codec, pixels, 60, codec.decode_symbols(encoded.data))
         costs = one.costs(one.start)
         distortion = cost(codec, pixels, encoded.data, 60) - 8 * len(encoded.data)
         # Rounding to bytes, which the proxy leaves out, is seen where there is nothing else.
@@ -160,7 +160,7 @@ def test_single_changes_cost_what_is_foretold(tiny_model: Path) -> None:
     from lcodec.effort.descent import _judge
 
     codec = Codec(device="cpu", tile_edge=128, tune="psnr")
-    one = problem(codec, picture(64, 64), 60)
+    one = rounded_problem(codec, picture(64, 64), 60)
     costs = one.costs(one.start)
     curvature = sum(one.curvature(torch.Generator().manual_seed(i)) for i in range(8)) / 8
     gain, step = _judge(one.start, costs, torch.as_tensor(curvature))
@@ -176,7 +176,7 @@ def test_single_changes_cost_what_is_foretold(tiny_model: Path) -> None:
 
 
 def test_cells_tell_where_costs_change(codec: Codec) -> None:
-    one = problem(codec, picture(70, 90), 60)
+    one = rounded_problem(codec, picture(70, 90), 60)
     before = one.costs(one.start)
     assert torch.allclose(one.cells(one.start, before), before.cells, rtol=1e-4)
     told, found = [], []
@@ -194,8 +194,8 @@ def test_cells_tell_where_costs_change(codec: Codec) -> None:
 
 def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
     pixels = picture(100, 120)
-    header = codec._header_of(Picture(pixels))(50)
-    symbols, proxy = plain_symbols(codec, pixels, 50), codec._refiner._proxy()
+    header = header_of(codec, pixels, 50)
+    symbols, proxy = rounded_symbols(codec, pixels, 50), codec._refiner._proxy()
     for area in areas(header, side=4):
         one = Problem(proxy, codec._pixels, header, pixels, symbols, area)
         costs = one.costs(one.start)
@@ -205,7 +205,7 @@ def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
 
 
 def test_descent_takes_back_what_does_not_help(codec: Codec) -> None:
-    one = problem(codec, picture(64, 64), 60)
+    one = rounded_problem(codec, picture(64, 64), 60)
     totals = []
     for rounds in (0, 2, 6):
         best = descend(one, rounds, torch.Generator().manual_seed(0), lambda: None)
@@ -214,7 +214,7 @@ def test_descent_takes_back_what_does_not_help(codec: Codec) -> None:
 
 
 def test_a_cost_that_is_no_number_changes_nothing(codec: Codec) -> None:
-    one = problem(codec, picture(32, 32), 60)
+    one = rounded_problem(codec, picture(32, 32), 60)
     one.weight = math.nan
     assert torch.equal(descend(one, 3, torch.Generator(), lambda: None), one.start)
 

@@ -49,7 +49,9 @@ def test_the_value_is_that_of_the_rounded_latents(objective: PictureObjective) -
     pixels, quality, *noise = objective.draw(3, 64)
     losses = objective.losses(pixels, quality, *noise)
     with torch.no_grad(), reduced_precision(torch.device("cpu")):
-        shown = objective.model(pixels, quality).pixels
+        model = objective.model
+        shown = model.code(*model.latents(pixels, quality), quality).pixels
+    assert shown is not None
     error = squared_error(shown, pixels)
     torch.testing.assert_close(losses.error, error, rtol=1e-3, atol=0)
     nothing = torch.zeros(3)
@@ -90,7 +92,7 @@ def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
     pixels, quality, *noise = objective.draw(3, 64)
     losses = objective.losses(pixels, quality, *noise)
     with torch.no_grad(), reduced_precision(torch.device("cpu")):
-        shown = codec(pixels, quality).pixels
+        shown = codec.code(*codec.latents(pixels, quality), quality).pixels
     assert shown is not None
     tune = find_tune("visual")
     assert tune.fine > 0

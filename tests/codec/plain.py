@@ -1,0 +1,26 @@
+"""Files whose latents were simply rounded, to compare with."""
+
+from __future__ import annotations
+
+from lcodec.codec import Codec
+from lcodec.container import Header, write
+from lcodec.picture import Picture, Samples
+from lcodec.pipeline.latents import Latents
+from lcodec.pipeline.tiles import BitTally, PictureSymbols
+from lcodec.timing import Stopwatch
+
+
+def header_of(codec: Codec, pixels: Samples, quality: int) -> Header:
+    return codec._header_of(Picture(pixels))(quality)
+
+
+def rounded_symbols(codec: Codec, pixels: Samples, quality: int) -> PictureSymbols:
+    """What the latents are rounded to."""
+    latents = Latents.plain(codec._pixels.analyse(pixels, quality))
+    return codec._latents.quantise(header_of(codec, pixels, quality), latents, Stopwatch())
+
+
+def without_feedback(codec: Codec, pixels: Samples, quality: int) -> bytes:
+    """The file if latents were simply rounded."""
+    header, symbols = header_of(codec, pixels, quality), rounded_symbols(codec, pixels, quality)
+    return write(header, codec._latents.code_tiles(header, symbols, Stopwatch(), BitTally()))
