@@ -50,7 +50,7 @@ class Refiner:
         effort: int,
         progress: Progress,
     ) -> PictureSymbols:
-        """Symbols that, by estimate, cost less than ``plain``, those of plain rounding.
+        """Symbols that, by estimate, cost less than ``plain``, those of effort 0.
 
         Areas are optimised in turn, each next to the final symbols of those before it, in the
         memory of one area. Deterministic on one machine.

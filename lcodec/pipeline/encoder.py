@@ -160,8 +160,9 @@ class Encoder:
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
-        Effort 0 rounds the latents. Higher efforts change them so that file and error together
-        cost less (docs/effort.md); if that fails, the file is that of effort 0.
+        Effort 0 rounds the latents after one look (`lcodec.pipeline.feedback`). Higher efforts
+        change them so that file and error together cost less (docs/effort.md); if that fails, the
+        file is that of effort 0.
         """
         if effort:
             return self.make_assessed_file(quality, effort)

@@ -1,10 +1,9 @@
 """Feedback: what the decoded picture lacks goes back into the latents before they are coded.
 
-The analysis computes each latent without knowing how the others will be rounded, but the synthesis
-makes each pixel from many of them. So the picture is decoded once while it is encoded, and latents
-that are off by more than half a step, as seen in the error of the pixels, move by one
-(`Transforms.moves`). Files get smaller at equal quality (docs/effort.md); nothing changes for
-decoders.
+The analysis is a network for all pictures, and its latents miss a picture by more than rounding
+explains. So the picture is decoded once while it is encoded, and latents that are off by more than
+half a step, as seen in the error of the pixels, move by one (`Transforms.moves`). Files get smaller
+at equal quality (docs/effort.md); nothing changes for decoders.
 """
 
 from __future__ import annotations

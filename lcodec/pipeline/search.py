@@ -24,7 +24,7 @@ _CAP = 1000.0  # in place of the infinite PSNR of a picture that is reproduced e
 def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     """The file of the highest level within a size, or of the lowest that reaches a measure.
 
-    With effort the search is made twice: with plain rounding, which is quick and comes close, then
+    With effort the search is made twice: at effort 0, which is quick and comes close, then
     with effort from where the first ended. The better of the two results is kept.
 
     Raises:
