@@ -10,7 +10,7 @@ from pathlib import Path
 BASE_BYTES = 420 << 20
 BLOCK_PIXELS = 1536**2  # the networks run over blocks of this size
 BYTES_PER_BLOCK_PIXEL = 190
-BYTES_PER_PIXEL = 24
+BYTES_PER_PIXEL = 34
 AREA_PIXELS = 1024**2  # effort optimises areas of this size
 BYTES_PER_AREA_PIXEL = 1500  # with float32; a little less where bfloat16 is fast
 MEMORY_SHARE = 0.8
