@@ -10,7 +10,8 @@ from pathlib import Path
 BASE_BYTES = 420 << 20
 BLOCK_PIXELS = 1536**2  # the networks run over blocks of this size
 BYTES_PER_BLOCK_PIXEL = 190
-BYTES_PER_PIXEL = 34
+BLOCKS_HELD = 1.6  # of what one has freed, the next can use a part only
+BYTES_PER_PIXEL = 20
 AREA_PIXELS = 1024**2  # effort optimises areas of this size
 BYTES_PER_AREA_PIXEL = 1500  # with float32; a little less where bfloat16 is fast
 MEMORY_SHARE = 0.8
@@ -30,7 +31,7 @@ def cores() -> int:
 
 def worker_bytes(pixels: int, *, effort: int = 0) -> int:
     """Estimated memory in bytes of a worker on a picture of ``pixels`` pixels."""
-    work = BYTES_PER_BLOCK_PIXEL * min(pixels, BLOCK_PIXELS)
+    work = int(BYTES_PER_BLOCK_PIXEL * min(pixels, BLOCKS_HELD * BLOCK_PIXELS))
     if effort:
         work = max(work, BYTES_PER_AREA_PIXEL * min(pixels, AREA_PIXELS))
     return BASE_BYTES + work + BYTES_PER_PIXEL * pixels
