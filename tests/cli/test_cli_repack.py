@@ -101,7 +101,7 @@ def test_other_transforms_are_refused(name: str) -> None:
 
 def test_the_command(at_hand: Path, tmp_path: Path) -> None:
     before, after, back = (tmp_path / name for name in ("a.lic", "b.lic", "c.png"))
-    before.write_bytes(Codec("groupedmixer", device="cpu").encode(picture(40, 50), 60))
+    before.write_bytes(Codec("groupedmixer", device="cpu").encode(picture(120, 130), 60))
     done = lcodec("repack", before, after, "--model", "other", "--json")
     assert done.status == 0
     record = json.loads(done.out)
