@@ -44,41 +44,38 @@ def analyse_with_feedback(
     around = LatentArea(area.rows.grown(halo), area.columns.grown(halo))
     y = transform.analyse(pixels, header.quality, starts, progress, around)
     known = LatentArea(area.rows.seen_in(around.rows), area.columns.seen_in(around.columns))
-    own = y[:, area.rows.within(around.rows), area.columns.within(around.columns)]
-    corrected = np.empty(own.shape, np.int16)
+    symbols = to_symbols(y)
+    own = slice(None), area.rows.within(around.rows), area.columns.within(around.columns)
+    moved = symbols[own].copy()
     pieces = list(known.blocks(transform.block, halo))
     for number, (r, c) in enumerate(pieces):
         progress("feedback", number, len(pieces))
-        part = y[:, known.rows.inside(r), known.columns.inside(c)]
-        rounded = to_symbols(part).astype(np.float32)
         place = (
             patches(slice(span.start - whole.outer_start, span.stop - whole.outer_start))
             for span, whole in ((r, area.rows), (c, area.columns))
         )
         target = transform.load(pixels, *place)
-        moves = _moves(transform, rounded, (r.inner, c.inner), target, header)
-        found = rounded[:, r.inner, c.inner] + moves
+        part = symbols[:, known.rows.inside(r), known.columns.inside(c)]
+        moves = _moves(transform, part, (r.inner, c.inner), target, header)
         top, left = r.start - area.rows.start, c.start - area.columns.start
-        bottom, right = top + found.shape[1], left + found.shape[2]
-        corrected[:, top:bottom, left:right] = to_symbols(found)
+        here = moved[:, top : top + moves.shape[1], left : left + moves.shape[2]]
+        here[...] = to_symbols(here + moves)
     progress("feedback", len(pieces), len(pieces))
-    return Latents(own, corrected)
+    return Latents(y[own], moved)
 
 
 @torch.inference_mode()
 def _moves(
     transform: PixelTransform,
-    rounded: NDArray[np.float32],
+    symbols: NDArray[np.int16],
     inner: tuple[slice, slice],
     target: Tensor,
     header: Header,
 ) -> NDArray[np.float32]:
-    """How the inner part of ``rounded`` (M, h, w) should move to show ``target`` better."""
+    """How the inner part of ``symbols`` (M, h, w) should move to show ``target`` better."""
     level = transform.quality(header.quality)
-    latents = torch.from_numpy(rounded)[None].to(transform.device)
-    latents = latents.contiguous(memory_format=torch.channels_last)
     with reduced_precision(transform.device):
-        shown = transform.transforms.synthesise(latents, level)
+        shown = transform.transforms.synthesise(transform.latents(symbols), level)
     shown = shown[:, :, *(patches(part) for part in inner)].float().clamp(0.0, 1.0)
     if header.channels == 1:
         shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)

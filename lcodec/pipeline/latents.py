@@ -17,11 +17,6 @@ class Latents:
     y: NDArray[np.float32]
     rounded: NDArray[np.int16]
 
-    @classmethod
-    def plain(cls, y: NDArray[np.float32]) -> Latents:
-        """y and what it rounds to."""
-        return cls(y, to_symbols(y))
-
 
 def to_symbols(y: NDArray[np.float32]) -> NDArray[np.int16]:
     """The nearest integers that can be coded."""

@@ -125,6 +125,11 @@ class PixelTransform:
         tensor = tensor.expand(-1, 3, -1, -1)
         return tensor.contiguous(memory_format=torch.channels_last)
 
+    def latents(self, symbols: NDArray[np.int16]) -> Tensor:
+        """Symbols (M, h, w) as the synthesis takes them (1, M, h, w)."""
+        latents = torch.from_numpy(symbols.astype(np.float32))[None].to(self.device)
+        return latents.contiguous(memory_format=torch.channels_last)
+
     @torch.inference_mode()
     def analyse(
         self,
@@ -187,9 +192,7 @@ class PixelTransform:
         for number, (r, c) in enumerate(pieces):
             progress("synthesis", number, len(pieces))
             part = y[:, area.rows.inside(r), area.columns.inside(c)]
-            latents = torch.from_numpy(part.astype(np.float32))[None].to(self.device)
-            latents = latents.contiguous(memory_format=torch.channels_last)
-            out = self.transforms.synthesise(latents, level)[0]
+            out = self.transforms.synthesise(self.latents(part), level)[0]
             rows = slice(r.inner.start * PATCH, r.inner.stop * PATCH)
             columns = slice(c.inner.start * PATCH, c.inner.stop * PATCH)
             top, left = r.start - area.rows.start, c.start - area.columns.start

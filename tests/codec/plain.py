@@ -5,7 +5,7 @@ from __future__ import annotations
 from lcodec.codec import Codec
 from lcodec.container import Header, write
 from lcodec.picture import Picture, Samples
-from lcodec.pipeline.latents import Latents
+from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.tiles import BitTally, PictureSymbols
 from lcodec.timing import Stopwatch
 
@@ -16,8 +16,9 @@ def header_of(codec: Codec, pixels: Samples, quality: int) -> Header:
 
 def rounded_symbols(codec: Codec, pixels: Samples, quality: int) -> PictureSymbols:
     """What the latents are rounded to."""
-    latents = Latents.plain(codec._pixels.analyse(pixels, quality))
-    return codec._latents.quantise(header_of(codec, pixels, quality), latents, Stopwatch())
+    y = codec._pixels.analyse(pixels, quality)
+    latents, header = Latents(y, to_symbols(y)), header_of(codec, pixels, quality)
+    return codec._latents.quantise(header, latents, Stopwatch())
 
 
 def without_feedback(codec: Codec, pixels: Samples, quality: int) -> bytes:

@@ -23,9 +23,9 @@ from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Picture
 from lcodec.pipeline.feedback import analyse_with_feedback
-from lcodec.pipeline.latents import to_symbols
 from lcodec.tunes import TuneName
 from lcodec.weights import ENVIRONMENT
+from tests.codec.plain import header_of, without_feedback
 from tests.conftest import RELEASED, ROOT
 
 Pixels = NDArray[np.uint8]
@@ -165,7 +165,7 @@ def linear_alone(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
 @torch.inference_mode()
 def check_finite(codec: Codec, pixels: Pixels, quality: int) -> NDArray[np.int16]:
     """Latents and pixels before clipping are finite and of sane size; gives the symbols."""
-    header = codec._header_of(Picture(pixels))(quality)
+    header = header_of(codec, pixels, quality)
     found = analyse_with_feedback(codec._pixels, pixels, header)
     y, symbols = found.y, found.rounded
     assert np.isfinite(y).all()
@@ -229,8 +229,7 @@ def test_linear_branch_is_what_a_codec_without_networks_shows(small: Codec, name
     """The tiny model's networks end in layers of zeros: it must agree with the yardstick."""
     pixels = PICTURES[name]()
     for quality in (0, 50, 100):
-        symbols = to_symbols(small._pixels.analyse(pixels, quality))
-        decoded = shown(small, pixels, quality, symbols).astype(int)
+        decoded = small.decode(without_feedback(small, pixels, quality)).pixels.astype(int)
         assert np.abs(decoded - linear_alone(small, pixels, quality)).max() <= 1
 
 

@@ -14,7 +14,7 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import TilePayload
 from lcodec.picture import Metadata, Picture
-from lcodec.pipeline.latents import Latents
+from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.tiles import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weights.lock import lock_model
@@ -147,7 +147,7 @@ def test_same_symbols_at_the_limits(
     header = codec._header_of(Picture(np.zeros((60, 100, 3), np.uint8)))(90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
-    symbols = codec._latents.quantise(header, Latents.plain(y), watch)
+    symbols = codec._latents.quantise(header, Latents(y, to_symbols(y)), watch)
     tiles = codec._latents.code_tiles(header, symbols, watch, BitTally())
     data = container.write(header, tiles)
     expected = np.rint(y).clip(-32767, 32767)
