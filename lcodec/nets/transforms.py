@@ -276,10 +276,15 @@ class Transforms(nn.Module):
             missing = self.analysis.linear(F.pixel_unshuffle(pixels - shown, PATCH))
         return (missing * self.gains(quality)[:, :, None, None]).round().clamp(-1.0, 1.0)
 
-    def rounded(self, y: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
-        """The integers coded for y (B, latent, h, w), after one look at what they decode to."""
-        y_hat = torch.round(y)
-        return y_hat + self.moves(pixels, self.synthesise(y_hat, quality).clamp(0.0, 1.0), quality)
+    def after_look(self, y: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
+        """y (B, latent, h, w) in steps, moved by one look at what it decodes to when rounded.
+
+        What is coded is the result, rounded. The gradient is that of y: the moves are constants.
+        """
+        with torch.no_grad():
+            shown = self.synthesise(torch.round(y), quality).clamp(0.0, 1.0)
+            moves = self.moves(pixels, shown, quality)
+        return y + moves
 
     @torch.no_grad()
     def start_from_components(self, components: Tensor, deviation: Tensor) -> None:

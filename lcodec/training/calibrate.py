@@ -78,7 +78,8 @@ def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
     h, w = (side // _UNIT * _UNIT for side in picture.shape[:2])
     pixels = torch.from_numpy(picture[:h, :w].copy()).permute(2, 0, 1)[None].float() / 255.0
     given = torch.tensor([quality])
-    y_hat = model.transforms.rounded(model.transforms.analyse(pixels, given), pixels, given)
+    y = model.transforms.analyse(pixels, given)
+    y_hat = torch.round(model.transforms.after_look(y, pixels, given))
     shown = model.transforms.synthesise(y_hat, given).clamp(0.0, 1.0)
     shown = torch.round(shown * 255.0) / 255.0
     return score(float(distances(pixels, shown)))

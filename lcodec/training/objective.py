@@ -74,9 +74,10 @@ class Objective(Protocol):
 class PictureObjective:
     """Rate and distortion of random crops of pictures.
 
-    The rate sees additive noise in place of rounding; contexts and synthesis see the rounded
-    latents with straight-through gradients. These are noisy, but less noisy alternatives gave
-    worse results: see `docs/log/generation-1.md`, "What the analysis learns from".
+    The latents are those of the encoder, after its look at what they decode to. The rate sees
+    additive noise in place of rounding; contexts and synthesis see the rounded latents with
+    straight-through gradients. These are noisy, but less noisy alternatives gave worse results:
+    see `docs/log/generation-1.md`, "What the analysis learns from".
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class PictureObjective:
             transforms = self.model.transforms
             y = transforms.analyse(pixels, quality)
             z = latents(self.model, y, self.options)
+            y = transforms.after_look(y, pixels, quality)
             bits_y, bits_z = picture_bits(
                 self.model, y, z, (noise[0], noise[1]), quality, self.options
             )

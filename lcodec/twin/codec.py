@@ -78,7 +78,7 @@ class TwinCodec(nn.Module):
     def forward(self, pixels: Tensor, quality: Tensor) -> Estimate:
         """Code ``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64, at ``quality`` (B,)."""
         y, z = self.latents(pixels, quality)
-        return self.code(self.transforms.rounded(y, pixels, quality), z, quality)
+        return self.code(self.transforms.after_look(y, pixels, quality), z, quality)
 
     def draw_noise(
         self, count: int, side: int, device: torch.device | None = None

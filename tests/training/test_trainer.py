@@ -7,7 +7,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -19,14 +19,15 @@ from lcodec.nets.precision import reduced_precision
 from lcodec.nets.tune import Rise, Tune, find_tune
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import lagrangian_scale
+from lcodec.training.data import Crops
 from lcodec.training.export import export_run, load_run
-from lcodec.training.latents import LatentCrops
+from lcodec.training.latents import LatentCrops, compute_latents
 from lcodec.training.objective import sample_loss
 from lcodec.training.options import TrainOptions
 from lcodec.training.runinfo import load_info
 from lcodec.training.trainer import Trainer
 from lcodec.twin.codec import TwinCodec
-from tests.tinymodel import CONFIG, ENTROPY, picture
+from tests.tinymodel import CONFIG, ENTROPY, picture, tiny_codec
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,26 @@ def test_entropy_stage_leaves_the_transforms_alone(pictures: Path, tmp_path: Pat
     with torch.no_grad(), reduced_precision(torch.device("cpu")):
         bits = sum(model.rate(y, z, y, z, quality))
     assert entries[-1]["bpp"] == pytest.approx(float(bits) / 64**2, rel=1e-3)
+
+
+def test_latents_are_those_that_the_encoder_codes() -> None:
+    """y after the look at what it decodes to, z of y before it."""
+    codec, shown = tiny_codec(), torch.from_numpy(picture(64, 128, 3)).permute(2, 0, 1)
+    with torch.no_grad():
+        codec.transforms.synthesis.leave.weight.normal_(std=0.05)
+
+    class Fixed:
+        def batch(self, count: int, side: int) -> torch.Tensor:
+            return torch.stack([shown[:, :side, :side], shown[:, :side, side:]])[:count]
+
+    crops = compute_latents(codec.transforms, cast(Crops, Fixed()), 2, 64, torch.device("cpu"))
+    y, z, quality = crops.pick(torch.arange(2))
+    pixels = Fixed().batch(2, 64).float() / 255.0
+    with torch.no_grad(), reduced_precision(torch.device("cpu")):
+        plain, unrounded = codec.latents(pixels, quality)
+        looked = torch.round(codec.transforms.after_look(plain, pixels, quality))
+    assert torch.equal(y, looked) and torch.equal(z, torch.round(unrounded))
+    assert not torch.equal(y, torch.round(plain))
 
 
 def test_latents_are_cut_to_the_side_asked_for() -> None:
