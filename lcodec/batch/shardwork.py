@@ -42,6 +42,7 @@ from lcodec.suffixes import LIC, READ_SUFFIXES
 
 if TYPE_CHECKING:
     from lcodec.codec import Decoded
+    from lcodec.pipeline.encoder import Encoded
 
 
 @dataclass(frozen=True)
@@ -286,9 +287,10 @@ _OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
 """Headers that tarfile creates itself where needed."""
 
 
-def _coded(picture: Picture, data: bytes) -> Coded:
+def _coded(picture: Picture, encoded: Encoded) -> Coded:
+    data, notes = encoded.data, picture.notes + encoded.notes
     pixels, metadata = picture.width * picture.height, container.metadata_bytes(data)
-    return Coded(data, len(data), pixels, picture.notes, metadata)
+    return Coded(data, len(data), pixels, notes, metadata)
 
 
 def _of_one(error: Exception) -> Exception:

@@ -36,6 +36,7 @@ from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
     from lcodec.codec import Codec, Decoded
+    from lcodec.pipeline.encoder import Encoded
 
 FETCHED = 64 << 20
 """Most bytes of a file in a store that are fetched whole to read a picture."""
@@ -68,9 +69,9 @@ class _Source:
         with _readable(task.source) as stream:
             return cls(task, stamp, read_picture(stream, str(task.source), options))
 
-    def write(self, data: bytes, *, preserve: bool) -> Made:
+    def write(self, encoded: Encoded, *, preserve: bool) -> Made:
         refuse_change(self.task.source, self.stamp)
-        output, picture = self.task.output, self.picture
+        output, picture, data = self.task.output, self.picture, encoded.data
         with write(output, overwrite=self.task.replace) as stream:
             stream.write(data)
         if preserve:
@@ -80,7 +81,7 @@ class _Source:
             picture.height,
             len(data),
             self.stamp,
-            picture.notes,
+            picture.notes + encoded.notes,
             output_etag=version(output),
             metadata_bytes=container.metadata_bytes(data),
         )
@@ -128,8 +129,8 @@ class EncodeWorker:
             except Exception as error:
                 results[task] = failed(error)
         encoded = self.encode_many([source.picture for source in sources])
-        for source, data in zip(sources, encoded, strict=True):
-            write = partial(source.write, data, preserve=self.options.preserve)
+        for source, one in zip(sources, encoded, strict=True):
+            write = partial(source.write, one, preserve=self.options.preserve)
             results[source.task] = as_result(write)
         return in_equal_shares([results[task] for task in tasks], start)
 
@@ -138,18 +139,18 @@ class EncodeWorker:
         """Whether small pictures are faster together; targets and effort are per picture."""
         return self.options.target is None and not self.options.effort
 
-    def encode(self, picture: Picture) -> bytes:
+    def encode(self, picture: Picture) -> Encoded:
         """A ``.lic`` file with the options of the batch."""
         options = self.options
-        return self._loaded().encode(
+        return self._loaded().encode_detailed(
             picture, options.quality, target=options.target, effort=options.effort
         )
 
-    def encode_many(self, pictures: Sequence[Picture]) -> list[bytes]:
+    def encode_many(self, pictures: Sequence[Picture]) -> list[Encoded]:
         """The same files as by `encode`; only if `is_quicker_together`."""
         if not pictures:
             return []
-        return [one.data for one in self._loaded().encode_many(pictures, self.options.quality)]
+        return self._loaded().encode_many(pictures, self.options.quality)
 
     def _loaded(self) -> Codec:
         if self._codec is None:

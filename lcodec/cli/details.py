@@ -60,6 +60,8 @@ class Details:
         """Every level that was tried for a target."""
         for trial in trials:
             parts = [f"quality {trial.quality}", f"effort {trial.effort}"]
+            if trial.kept < 1.0:
+                parts.append(f"{trial.kept:.0%} of the latents")
             if trial.size is not None:
                 parts.append(figures.exact(trial.size))
             if trial.psnr is not None:

@@ -153,6 +153,7 @@ class _Work:
         messages.record(record | {"seconds": seconds, "stages": stages})
         size, before = len(encoded.data), paths.file_size(source)
         written = paths.shown(output, "standard output")
+        messages.warn(shown, encoded.notes)
         messages.warn(written, remarks(size, before, description["metadata_bytes"]))
         line = figures.journey(shown, before, written, size)
         if before:
@@ -184,5 +185,5 @@ def _record(
         "bpp": 8 * len(encoded.data) / (picture.width * picture.height),
         "estimated_bits_y": encoded.estimated_bits_y,
         "estimated_bits_z": encoded.estimated_bits_z,
-        "notes": list(picture.notes),
+        "notes": list(picture.notes + encoded.notes),
     }

@@ -19,6 +19,7 @@ from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, score
 from lcodec.picture import Samples
 from lcodec.pipeline.feedback import analyse_with_feedback
+from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
 from lcodec.progress import Progress, labelled, no_progress
@@ -34,6 +35,7 @@ class Trial:
         quality, effort: the levels.
         size: bytes of its file.
         psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB.
+        kept: share of its latents that were coded.
     """
 
     quality: int
@@ -41,6 +43,7 @@ class Trial:
     size: int | None = None
     psnr: float | None = None
     ssimulacra2: float | None = None
+    kept: float = 1.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,6 +58,8 @@ class Encoded:
         psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB; None if not
             computed on the way.
         timings: seconds by stage.
+        kept: share of the latents of its level that were coded; below 1 only where even level 0
+            was too large for a target.
     """
 
     data: bytes
@@ -65,9 +70,18 @@ class Encoded:
     psnr: float | None = None
     ssimulacra2: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    kept: float = 1.0
 
     def __repr__(self) -> str:
         return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the file lacks, for the user to know."""
+        if self.kept == 1.0:
+            return ()
+        left_out = f"{1.0 - self.kept:.0%} of its latents"
+        return (f"quality {self.quality} is too large for the target: {left_out} left out",)
 
     @property
     def evaluations(self) -> int:
@@ -148,14 +162,21 @@ class Encoder:
         other._progress = labelled(self._progress, task)
         return other
 
-    def plain_symbols(self, quality: int) -> PictureSymbols:
-        """The symbols coded at ``quality`` and effort 0."""
+    def latents(self, quality: int) -> Latents:
+        """The latents at ``quality`` and effort 0."""
         header = self.source.header(quality)
         with self.watch.stage("analysis"):
-            latents = analyse_with_feedback(
+            return analyse_with_feedback(
                 self._pixels, self.source.pixels, header, self._starts, self._progress
             )
-        return self._latents.quantise(header, latents, self.watch)
+
+    def symbols(self, quality: int, latents: Latents) -> PictureSymbols:
+        """The symbols for latents that were made for ``quality``."""
+        return self._latents.quantise(self.source.header(quality), latents, self.watch)
+
+    def plain_symbols(self, quality: int) -> PictureSymbols:
+        """The symbols coded at ``quality`` and effort 0."""
+        return self.symbols(quality, self.latents(quality))
 
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.

@@ -18,6 +18,9 @@ from lcodec.pipeline.targets import (
     search,
 )
 
+LEAST_KEPT = 0.25
+"""Share of the latents of level 0 that a size may not leave out: below, little is recognisable."""
+_HALVINGS = 6  # of the share in question, until the file fits a size within some percent
 _CAP = 1000.0  # in place of the infinite PSNR of a picture that is reproduced exactly
 
 
@@ -25,7 +28,8 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     """The file of the highest level within a size, or of the lowest that reaches a measure.
 
     With effort the search is made twice: at effort 0, which is quick and comes close, then
-    with effort from where the first ended. The better of the two results is kept.
+    with effort from where the first ended. The better of the two results is kept. If not even
+    level 0 is within a size, as many of its latents are left out as needed, the smallest first.
 
     Raises:
         TargetError: no level meets the target; the message says what is possible.
@@ -40,7 +44,10 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
         searches.append(refined)
     found = [s.best for s in searches if s.best is not None]
     if not found:
-        raise TargetError(searches[-1].failure())
+        sparse = searches[-1].sparser()
+        if sparse is None:
+            raise TargetError(searches[-1].failure())
+        found = [sparse]
     if len(found) > 1:
         found = [searches[0].assessed(encoded) for encoded in found]
         found.sort(key=searches[0].badness)
@@ -79,6 +86,10 @@ class _Search:
 
     def within(self, value: float) -> bool:
         raise NotImplementedError
+
+    def sparser(self) -> Encoded | None:
+        """A file beyond the lowest level that meets the target, if there is one."""
+        return None
 
     def assessed(self, encoded: Encoded) -> Encoded:
         """The file, with the measure that `badness` needs."""
@@ -119,6 +130,24 @@ class _SizeSearch(_Search):
     def within(self, value: float) -> bool:
         return value <= self.limit
 
+    def sparser(self) -> Encoded | None:
+        level, best, least, most = QUALITIES[0], None, LEAST_KEPT, 1.0
+        latents = self.encoder.latents(level)
+        share = least
+        for _ in range(_HALVINGS):
+            encoder = self.encoder.labelled(f"quality {level}, {share:.0%} of its latents")
+            encoded = encoder.write(level, encoder.symbols(level, latents.largest(share)))
+            size = len(encoded.data)
+            self.trials.append(Trial(level, 0, size, kept=share))
+            if size <= self.bytes:
+                best, least = replace(encoded, kept=share), share
+            elif best is None:
+                return None
+            else:
+                most = share
+            share = (least + most) / 2.0
+        return best
+
     def assessed(self, encoded: Encoded) -> Encoded:
         if (encoded.ssimulacra2 if self.seen else encoded.psnr) is not None:
             return encoded
@@ -130,11 +159,12 @@ class _SizeSearch(_Search):
         return -value
 
     def failure(self) -> str:
-        level = min(self.values, key=lambda level: self.values[level])
-        size = round(math.exp(self.values[level]))
+        smallest = min(self.trials, key=lambda trial: trial.size or 0)
+        size = smallest.size or 0
         bpp = f" ({8 * size / self.pixels:.4f} bpp)" if self.target.quantity is Quantity.BPP else ""
+        part = f" with {smallest.kept:.0%} of its latents" if smallest.kept < 1.0 else ""
         return (
-            f"{self.target} cannot be met: the smallest file, of quality {level}, "
+            f"{self.target} cannot be met: the smallest file, of quality {smallest.quality}{part}, "
             f"has {size} bytes{bpp}"
         )
 

@@ -37,20 +37,28 @@ MODEL = "groupedmixer"
 OPTIONS = EncodeOptions(model=MODEL, quality=40, device="cpu")
 
 
+@dataclass(frozen=True)
+class FakeEncoded:
+    """What workers need of `lcodec.pipeline.encoder.Encoded`, which would import torch."""
+
+    data: bytes
+    notes: tuple[str, ...] = ()
+
+
 class FakeCodec:
     """Encodes the mean of a picture as its latent stream."""
 
     def __init__(self, model: str) -> None:
         self._model_id = bytes.fromhex(stated_id(require_model(model)) or "")
 
-    def encode(
+    def encode_detailed(
         self,
         picture: Picture,
         quality: int | None,
         *,
         target: Target | None = None,
         effort: int = 0,
-    ) -> bytes:
+    ) -> FakeEncoded:
         """A sound file that no decoder likes."""
         time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
         header = container.Header(
@@ -65,7 +73,8 @@ class FakeCodec:
             model_id=self._model_id,
         )
         latent = int(picture.pixels.mean()).to_bytes(4, "little")
-        return container.write(header, [container.TilePayload(0, b"", latent)])
+        data = container.write(header, [container.TilePayload(0, b"", latent)])
+        return FakeEncoded(data)
 
 
 class FakeWorker(EncodeWorker):

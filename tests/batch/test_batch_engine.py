@@ -22,11 +22,10 @@ from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
 from lcodec.codec import Codec
 from lcodec.errors import InputError, WeightsError
 from lcodec.picture import Picture
-from lcodec.pipeline.encoder import Encoded
 from tests.tinymodel import picture
 
 from .conftest import MakeBatch, here
-from .fakes import OPTIONS, FakeCodec, FakeRecipe, FakeWorker
+from .fakes import OPTIONS, FakeCodec, FakeEncoded, FakeRecipe, FakeWorker
 
 
 def go(plan: Plan, recipe: FakeRecipe | None = None, *, force: bool = False) -> list[Outcome]:
@@ -200,10 +199,10 @@ def test_small_pictures_of_equal_size_go_together() -> None:
 class Together(FakeCodec):
     """Encodes several pictures, unless one is white."""
 
-    def encode_many(self, pictures: list[Picture], quality: int) -> list[Encoded]:
+    def encode_many(self, pictures: list[Picture], quality: int) -> list[FakeEncoded]:
         if any(one.pixels.min() == 255 for one in pictures):
             raise RuntimeError("white")
-        return [Encoded(self.encode(one, quality), quality, 1.0, 1.0) for one in pictures]
+        return [self.encode_detailed(one, quality) for one in pictures]
 
 
 def test_a_bundle_is_made_at_once_and_isolates_its_failures(

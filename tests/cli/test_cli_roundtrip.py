@@ -102,10 +102,20 @@ def test_targets_and_effort(photo: Path, capsys: Capture) -> None:
     assert record["evaluations"] > 1
     coded.unlink()
 
+    assert run(["encode", str(photo), "--target-size", str(least - 10), "--json", "-v"]) == 0
+    printed = capsys.readouterr()
+    record = json.loads(printed.out)
+    assert (record["quality"], record["bytes"]) == (0, coded.stat().st_size)
+    assert record["bytes"] <= least - 10
+    (note,) = record["notes"]
+    assert note.startswith("quality 0 is too large for the target: ")
+    assert f"warning: {photo}: {note}" in printed.err and "% of the latents, " in printed.err
+    coded.unlink()
+
     assert run(["encode", str(photo), "--target-bpp", "0.01"]) == 10
     said = capsys.readouterr().err
     assert said.startswith(f"lcodec: {photo}: 0.01 bpp cannot be met: ")
-    assert f"has {least} bytes" in said
+    assert "of quality 0 with 25% of its latents, has " in said
     assert said.count("\n") == 1
     assert not coded.exists()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import lcodec
 from lcodec import Target
@@ -15,6 +17,7 @@ from lcodec.codec import Codec
 from lcodec.errors import TargetError, UsageError
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
+from lcodec.pipeline.search import LEAST_KEPT
 from lcodec.pipeline.targets import SIZE_SLOPE, Quantity, parse_size, search
 from lcodec.tunes import TuneName
 from tests.tinymodel import picture
@@ -123,11 +126,53 @@ def test_psnr_is_reached_by_the_smallest_level(codec: Codec) -> None:
     assert found.data == codec.encode(pixels, found.quality)
 
 
+@pytest.mark.parametrize("effort", [0, 1])
+@pytest.mark.parametrize("tune", TuneName)
+def test_latents_are_left_out_where_level_0_is_too_large(
+    tiny_model: Path, tune: TuneName, effort: int
+) -> None:
+    """As few as will do, the smallest first; what is left decodes, and the file says nothing."""
+    codec = Codec(device="cpu", tile_edge=128, tune=tune)
+    pixels = picture(130, 150)
+    whole = codec.encode_detailed(pixels, 0)
+    assert whole.kept == 1.0 and whole.notes == ()
+    least, most = smallest(codec, pixels), len(whole.data)
+    sizes: dict[float, int] = {}
+    for limit in (least, (least + most) // 2, most - 1):
+        found = codec.encode_detailed(pixels, target=Target.size(limit), effort=effort)
+        assert len(found.data) <= limit
+        if found.kept == 1.0:  # a search with effort may have found a smaller file of level 0
+            assert effort
+            continue
+        assert found.quality == 0 and LEAST_KEPT <= found.kept < 1.0
+        assert f"{1 - found.kept:.0%} of its latents left out" in found.notes[0]
+        assert {trial.kept for trial in found.trials} > {1.0, found.kept}
+        assert all(len(found.data) >= size for kept, size in sizes.items() if kept <= found.kept)
+        sizes[found.kept] = len(found.data)
+        plain, sparse = (codec.decode_symbols(one.data).y for one in (whole, found))
+        same = plain == sparse
+        assert not same.all() and not sparse[~same].any()
+        assert (sparse != 0).sum() == round(found.kept * (plain != 0).sum())
+        assert np.abs(plain[~same]).mean() < np.abs(plain[same & (plain != 0)]).mean()
+    assert effort or len(sizes) == 3
+
+
+def smallest(codec: Codec, pixels: NDArray[np.uint8]) -> int:
+    """Bytes of the smallest file of a picture, as the error for an impossible size says."""
+    with pytest.raises(TargetError, match="20 bytes cannot be met: ") as raised:
+        codec.encode(pixels, target=Target.size(20))
+    words = re.search(r"of quality 0 with 25% of its latents, has (\d+) bytes$", str(raised.value))
+    assert words is not None
+    return int(words[1])
+
+
 def test_what_cannot_be_met_is_said_with_what_can(codec: Codec) -> None:
     pixels = picture(64, 64)
-    least = len(codec.encode(pixels, 0))
-    with pytest.raises(TargetError, match=f"20 bytes cannot be met: .* quality 0, has {least} "):
-        codec.encode(pixels, target=Target.size(20))
+    size = smallest(codec, pixels)
+    least = codec.encode_detailed(pixels, target=Target.size(size))
+    assert len(least.data) == size and LEAST_KEPT <= least.kept < 0.5
+    with pytest.raises(TargetError):
+        codec.encode(pixels, target=Target.size(size - 1))
     with pytest.raises(TargetError, match=r"0\.1 bpp cannot be met: .*\(\d+\.\d+ bpp\)"):
         codec.encode(pixels, target=Target.bpp(0.1))
     with pytest.raises(TargetError, match=r"70 dB cannot be met: .* quality 100, has \d+\.\d+ dB"):
