@@ -44,5 +44,4 @@ class Proxy:
         """Pixels (1, 3, 16h, 16w), clipped to [0, 1], from ``y_hat`` (1, M, h, w)."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)
         with reduced_precision(self._device):
-            shown = self._transforms.synthesise(y_hat, quality)
-        return shown.float().clamp(0.0, 1.0)
+            return self._transforms.show(y_hat, quality)

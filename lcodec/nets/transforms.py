@@ -264,6 +264,10 @@ class Transforms(nn.Module):
         latents = y_hat * self.gains.inverse(quality)[:, :, None, None]
         return self.synthesis(latents, quality, self.gains.deviation)
 
+    def show(self, y_hat: Tensor, quality: Tensor) -> Tensor:
+        """What `synthesise` gives as it is seen: float32, clipped to [0, 1]."""
+        return self.synthesise(y_hat, quality).float().clamp(0.0, 1.0)
+
     def moves(self, pixels: Tensor, shown: Tensor, quality: Tensor) -> Tensor:
         """By how many steps, -1 to 1, latents should move for the decoded pixels to become better.
 
@@ -282,8 +286,7 @@ class Transforms(nn.Module):
         What is coded is the result, rounded. The gradient is that of y: the moves are constants.
         """
         with torch.no_grad():
-            shown = self.synthesise(torch.round(y), quality).clamp(0.0, 1.0)
-            moves = self.moves(pixels, shown, quality)
+            moves = self.moves(pixels, self.show(torch.round(y), quality), quality)
         return y + moves
 
     @torch.no_grad()

@@ -75,8 +75,8 @@ def _moves(
     """How the inner part of ``symbols`` (M, h, w) should move to show ``target`` better."""
     level = transform.quality(header.quality)
     with reduced_precision(transform.device):
-        shown = transform.transforms.synthesise(transform.latents(symbols), level)
-    shown = shown[:, :, *(patches(part) for part in inner)].float().clamp(0.0, 1.0)
+        shown = transform.transforms.show(transform.latents(symbols), level)
+    shown = shown[:, :, *(patches(part) for part in inner)]
     if header.channels == 1:
         shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     found: NDArray[np.float32] = transform.transforms.moves(target, shown, level)[0].cpu().numpy()
