@@ -113,7 +113,7 @@ class Codec:
                 target are both given.
             InputError: a Pillow image that cannot be converted, a file that cannot be read, a
                 picture too thin to be decoded within `DecoderLimits`, or not enough memory.
-            TargetError: no level meets the target.
+            TargetError: the target cannot be met.
         """
         if quality is not None and target is not None:
             raise UsageError("a quality and a target cannot be combined")

@@ -10,7 +10,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 Stages follow one another, each from 0 to its ``total`` of at least 1: "analysis", "feedback",
 "optimisation", "coding", "decoding", "synthesis"; during a search for a level they are prefixed
-with it, as in "quality 43: coding".
+with it, as in "quality 43: coding", or "quality 0, 25 % of its details: coding".
 """
 
 

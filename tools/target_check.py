@@ -23,7 +23,7 @@ from lcodec.codec import Codec
 from lcodec.errors import TargetError
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Picture, load
-from lcodec.pipeline.targets import Quantity
+from lcodec.pipeline.targets import Quantity, percent
 from lcodec.tunes import default_model
 
 BPP_LOW, BPP_HIGH, DECIBEL = 0.25, 0.75, 34.0
@@ -39,7 +39,8 @@ class Check:
         met: whether the file is on the right side of the target; None if no file can be.
         reached: bytes, bpp or dB of the file; None without one.
         distance: distance between target and result, in percent of the target.
-        evaluations: number of levels tried.
+        kept: share of the latents that were coded; below 1 where even level 0 was too large.
+        evaluations: number of files tried.
     """
 
     picture: str
@@ -48,6 +49,7 @@ class Check:
     reached: float | None = None
     distance: float | None = None
     quality: int | None = None
+    kept: float = 1.0
     evaluations: int = 0
 
 
@@ -78,9 +80,8 @@ def check(codec: Codec, name: str, picture: Picture, target: Target, effort: int
         reached = 8 * size / pixels if target.quantity is Quantity.BPP else size
         over = target.value - reached
     distance = 100 * over / target.value
-    return Check(
-        name, str(target), over >= 0, reached, distance, encoded.quality, encoded.evaluations
-    )
+    known = encoded.quality, encoded.kept, encoded.evaluations
+    return Check(name, str(target), over >= 0, reached, distance, *known)
 
 
 def table(checks: list[Check]) -> str:
@@ -96,6 +97,7 @@ def table(checks: list[Check]) -> str:
         reached = "-" if c.reached is None else f"{c.reached:g}"
         distance = "-" if c.distance is None else f"{c.distance:.2f} %"
         quality = "-" if c.quality is None else str(c.quality)
+        quality += f", {percent(c.kept)} of its latents" if c.kept < 1.0 else ""
         row = (c.picture, c.target, words[c.met], reached, distance, quality, str(c.evaluations))
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
@@ -111,7 +113,7 @@ def summary(checks: list[Check]) -> str:
     return (
         f"{sum(bool(c.met) for c in made)} of {len(made)} targets met, "
         f"{len(checks) - len(made)} cannot be had. Distance: median "
-        f"{distances[len(distances) // 2]:.2f} %, at most {distances[-1]:.2f} %. Levels tried: "
+        f"{distances[len(distances) // 2]:.2f} %, at most {distances[-1]:.2f} %. Files tried: "
         f"{sum(tried) / len(tried):.1f} on average, at most {max(tried)}."
     )
 

@@ -114,7 +114,7 @@ class ShardEncoder:
         except Exception as error:
             _of_one(error)
             return [self._code_one(picture) for picture in pictures]
-        return [_coded(picture, data) for picture, data in zip(pictures, coded, strict=True)]
+        return [_coded(picture, one) for picture, one in zip(pictures, coded, strict=True)]
 
     def _code_one(self, picture: Picture) -> Become:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lcodec.cli import console, figures
 from lcodec.container import Description, is_mostly_metadata
+from lcodec.pipeline.targets import percent
 
 if TYPE_CHECKING:
     from lcodec.codec import Codec
@@ -61,7 +62,7 @@ class Details:
         for trial in trials:
             parts = [f"quality {trial.quality}", f"effort {trial.effort}"]
             if trial.kept < 1.0:
-                parts.append(f"{trial.kept:.0%} of the latents")
+                parts.append(f"{percent(trial.kept)} of the latents")
             if trial.size is not None:
                 parts.append(figures.exact(trial.size))
             if trial.psnr is not None:

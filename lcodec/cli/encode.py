@@ -30,7 +30,7 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.strips import StripEncoding
 from lcodec.cli.waiting import waiting
 from lcodec.errors import UsageError
-from lcodec.pipeline.targets import Target
+from lcodec.pipeline.targets import Target, percent
 from lcodec.progress import Progress
 from lcodec.timing import Stopwatch
 from lcodec.weights import require_model
@@ -161,6 +161,7 @@ class _Work:
         pixels = picture.width * picture.height
         if self.target is not None:
             line += f", quality {encoded.quality}"
+            line += f" with {percent(encoded.kept)} of its latents" if encoded.kept < 1.0 else ""
         messages.say(f"{line}, {figures.rate(size, pixels)}, {figures.seconds(seconds)}")
         return Done(before, size, size, pixels)
 
@@ -177,6 +178,7 @@ def _record(
         "alpha": picture.alpha is not None,
         "bit_depth": picture.bit_depth,
         "quality": encoded.quality,
+        "kept": encoded.kept,
         "evaluations": encoded.evaluations,
         "ssimulacra2": encoded.ssimulacra2,
         "psnr": encoded.psnr if encoded.psnr is not None and isfinite(encoded.psnr) else None,

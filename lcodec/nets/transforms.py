@@ -210,6 +210,11 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         """The linear branch alone: what the codec would show without its network."""
         return F.pixel_shuffle(self.linear(latents), PATCH).float() + 0.5
 
+    def channels_of_means(self) -> list[int]:
+        """The latents, one for each colour plane, that carry the means of 16x16 pixels."""
+        weight = self.linear.weight.detach().float().view(3, PATCH**2, -1)
+        return [int(channel) for channel in weight.mean(1).norm(dim=0).topk(3).indices]
+
     def reduced_linear(self, scale: int) -> Tensor:
         """The linear branch as a matrix (3 * (16 / scale)^2, latent), averaged by ``scale``^2."""
         side = PATCH // scale

@@ -29,13 +29,13 @@ from lcodec.weights.config import ModelConfig
 
 @dataclass(frozen=True)
 class Trial:
-    """A level that was tried on the way to a target; what was not measured is None.
+    """A file that was tried on the way to a target; what was not measured is None.
 
     Attributes:
         quality, effort: the levels.
         size: bytes of its file.
         psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB.
-        kept: share of its latents that were coded.
+        kept: share of its latents (those that are not 0) that were coded.
     """
 
     quality: int
@@ -54,12 +54,12 @@ class Encoded:
         data: the file.
         quality: its quality level.
         estimated_bits_y, estimated_bits_z: bits by the frozen tables' probabilities.
-        trials: levels that were tried to meet a target, in order; empty without one.
+        trials: files that were tried to meet a target, in order; empty without one.
         psnr, ssimulacra2: measures of what it decodes to on this machine, PSNR in dB; None if not
             computed on the way.
         timings: seconds by stage.
-        kept: share of the latents of its level that were coded; below 1 only where even level 0
-            was too large for a target.
+        kept: share of the latents (those that are not 0) of its level that were coded; below 1
+            only where even level 0 was too large for a target.
     """
 
     data: bytes
@@ -80,12 +80,11 @@ class Encoded:
         """What the file lacks, for the user to know."""
         if self.kept == 1.0:
             return ()
-        left_out = f"{1.0 - self.kept:.0%} of its latents"
-        return (f"quality {self.quality} is too large for the target: {left_out} left out",)
+        return (f"quality {self.quality} is too large for the target: latents were left out",)
 
     @property
     def evaluations(self) -> int:
-        """How many levels were tried; 1 without a target."""
+        """How many files were tried; 1 without a target."""
         return max(1, len(self.trials))
 
 
@@ -169,6 +168,18 @@ class Encoder:
             return analyse_with_feedback(
                 self._pixels, self.source.pixels, header, self._starts, self._progress
             )
+
+    def thinner(self, quality: int, latents: Latents, share: float) -> Encoded:
+        """The file with only that share of the latents, the largest, beside the means of blocks.
+
+        If means were left out, too, those of colour would go first, and files would hardly get
+        smaller: means that are missing here and there cost more bits than means.
+        """
+        means = self._pixels.transforms.synthesis.channels_of_means()
+        thin = latents.thinned(share, means)
+        before, after = (int(np.count_nonzero(part.rounded)) for part in (latents, thin))
+        kept = after / before if before else 1.0
+        return replace(self.write(quality, self.symbols(quality, thin)), kept=kept)
 
     def symbols(self, quality: int, latents: Latents) -> PictureSymbols:
         """The symbols for latents that were made for ``quality``."""

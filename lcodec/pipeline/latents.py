@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,19 +18,19 @@ class Latents:
     y: NDArray[np.float32]
     rounded: NDArray[np.int16]
 
-    def largest(self, share: float) -> Latents:
-        """With only that share of those that are not 0, the ones of largest y; the others are 0.
+    def thinned(self, share: float, spared: Sequence[int]) -> Latents:
+        """Without the smallest of those that are not 0; ``share`` of them stays.
 
-        Fewer bits and less detail: what is largest are the means of blocks and strong edges.
+        Channels ``spared`` lose none, and do not count.
         """
         coded = self.rounded != 0
-        sizes = np.sort(np.abs(self.y[coded]))
-        left_out = sizes.size - round(share * sizes.size)
-        least = sizes[left_out] if left_out < sizes.size else np.inf
-        dropped = coded & (np.abs(self.y) < least)
-        return Latents(
-            np.where(dropped, np.float32(0), self.y), np.where(dropped, np.int16(0), self.rounded)
-        )
+        coded[list(spared)] = False
+        places = np.flatnonzero(coded)
+        ordered = places[np.argsort(np.abs(self.y.flat[places]), kind="stable")]
+        left_out = ordered[: len(ordered) - round(share * len(ordered))]
+        y, rounded = self.y.copy(), self.rounded.copy()
+        y.flat[left_out] = rounded.flat[left_out] = 0
+        return Latents(y, rounded)
 
 
 def to_symbols(y: NDArray[np.float32]) -> NDArray[np.int16]:

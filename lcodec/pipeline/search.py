@@ -15,12 +15,11 @@ from lcodec.pipeline.targets import (
     SSIMULACRA2_SLOPE,
     Quantity,
     Target,
+    percent,
     search,
 )
 
-LEAST_KEPT = 0.25
-"""Share of the latents of level 0 that a size may not leave out: below, little is recognisable."""
-_HALVINGS = 6  # of the share in question, until the file fits a size within some percent
+_THINNER = 7  # files tried below level 0, the smallest first
 _CAP = 1000.0  # in place of the infinite PSNR of a picture that is reproduced exactly
 
 
@@ -29,10 +28,11 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
 
     With effort the search is made twice: at effort 0, which is quick and comes close, then
     with effort from where the first ended. The better of the two results is kept. If not even
-    level 0 is within a size, as many of its latents are left out as needed, the smallest first.
+    level 0 is within a size, as many of its latents are left out as needed, the smallest first;
+    effort does nothing then.
 
     Raises:
-        TargetError: no level meets the target; the message says what is possible.
+        TargetError: the target cannot be met; the message says what is possible.
     """
     encoder.expect_several()
     plain = _make_search(encoder, target, 0)
@@ -100,7 +100,7 @@ class _Search:
         raise NotImplementedError
 
     def failure(self) -> str:
-        """The message if no level meets the target."""
+        """The message if the target cannot be met."""
         raise NotImplementedError
 
 
@@ -131,16 +131,15 @@ class _SizeSearch(_Search):
         return value <= self.limit
 
     def sparser(self) -> Encoded | None:
-        level, best, least, most = QUALITIES[0], None, LEAST_KEPT, 1.0
-        latents = self.encoder.latents(level)
-        share = least
-        for _ in range(_HALVINGS):
-            encoder = self.encoder.labelled(f"quality {level}, {share:.0%} of its latents")
-            encoded = encoder.write(level, encoder.symbols(level, latents.largest(share)))
+        level, best, least, most, share = QUALITIES[0], None, 0.0, 1.0, 0.0
+        latents = self.encoder.labelled(f"quality {level}").latents(level)
+        for _ in range(_THINNER):
+            encoder = self.encoder.labelled(f"quality {level}, {percent(share)} of its details")
+            encoded = encoder.thinner(level, latents, share)
             size = len(encoded.data)
-            self.trials.append(Trial(level, 0, size, kept=share))
+            self.trials.append(Trial(level, 0, size, kept=encoded.kept))
             if size <= self.bytes:
-                best, least = replace(encoded, kept=share), share
+                best, least = encoded, share
             elif best is None:
                 return None
             else:
@@ -159,10 +158,12 @@ class _SizeSearch(_Search):
         return -value
 
     def failure(self) -> str:
-        smallest = min(self.trials, key=lambda trial: trial.size or 0)
-        size = smallest.size or 0
+        size, smallest = min(
+            ((trial.size, trial) for trial in self.trials if trial.size is not None),
+            key=lambda pair: (pair[0], pair[1].quality, -pair[1].kept),
+        )
         bpp = f" ({8 * size / self.pixels:.4f} bpp)" if self.target.quantity is Quantity.BPP else ""
-        part = f" with {smallest.kept:.0%} of its latents" if smallest.kept < 1.0 else ""
+        part = f" with {percent(smallest.kept)} of its latents" if smallest.kept < 1.0 else ""
         return (
             f"{self.target} cannot be met: the smallest file, of quality {smallest.quality}{part}, "
             f"has {size} bytes{bpp}"

@@ -131,6 +131,11 @@ def parse_size(text: str) -> int:
     return size
 
 
+def percent(share: float) -> str:
+    """A share in whole percent, rounded down: what is not all of it is not 100 %."""
+    return f"{math.floor(100.0 * share)} %"
+
+
 def search(
     measure: Callable[[int], float],
     within: Callable[[float], bool],

@@ -3,8 +3,8 @@
 ``python -m tests.batch.fakes batch SRC DST ...`` is the real command but for the codec. Names of
 pictures ask for mishaps: ``dies`` kills the process, ``fails`` raises an error, ``lacks`` runs out
 of memory, ``falls`` kills the process while it writes; with ``once`` in the name the first three
-happen the first time only. Environment: ``FAKE_SECONDS`` is how long a picture takes,
-``FAKE_WRITE_SECONDS`` how long its output is half written.
+happen the first time only. White pictures get a note from the codec. Environment: ``FAKE_SECONDS``
+is how long a picture takes, ``FAKE_WRITE_SECONDS`` how long its output is half written.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class FakeCodec:
         )
         latent = int(picture.pixels.mean()).to_bytes(4, "little")
         data = container.write(header, [container.TilePayload(0, b"", latent)])
-        return FakeEncoded(data)
+        white = picture.pixels.min() == 255
+        return FakeEncoded(data, ("so white",) if white else ())
 
 
 class FakeWorker(EncodeWorker):

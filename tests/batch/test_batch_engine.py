@@ -17,11 +17,13 @@ from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
+from lcodec.batch.shardwork import Coded, ShardEncoder
 from lcodec.batch.work import Made, Task, Worker, attempt
 from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
 from lcodec.codec import Codec
 from lcodec.errors import InputError, WeightsError
 from lcodec.picture import Picture
+from lcodec.pipeline.targets import Target
 from tests.tinymodel import picture
 
 from .conftest import MakeBatch, here
@@ -62,6 +64,22 @@ def test_all_done(make_batch: MakeBatch, tmp_path: Path) -> None:
     assert record["settings"] == expected
     assert record["source_bytes"] == first.source.stat().st_size
     assert record["seconds"] > 0
+
+
+def test_what_the_codec_notes_is_told(
+    make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_batch("a.png", "b.png")
+    Image.new("L", (12, 8), 255).save(here(plan.jobs[1].source))
+    plain, white = go(make_batch())
+    assert "so white" in white.notes and "so white" not in plain.notes
+    # And in shards.
+    monkeypatch.setattr(EncodeWorker, "_loaded", lambda self: Together(self.options.model))
+    options = replace(OPTIONS, target=Target.size(1000))
+    files = [(job.source.name, here(job.source).read_bytes()) for job in plan.jobs]
+    dark, light = ShardEncoder(options).code(files)
+    assert isinstance(dark, Coded) and isinstance(light, Coded)
+    assert (dark.notes, light.notes) == ((), ("so white",))
 
 
 def test_failures_are_tried_twice_and_leave_the_others_alone(

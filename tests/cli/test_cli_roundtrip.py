@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -108,14 +109,17 @@ def test_targets_and_effort(photo: Path, capsys: Capture) -> None:
     assert (record["quality"], record["bytes"]) == (0, coded.stat().st_size)
     assert record["bytes"] <= least - 10
     (note,) = record["notes"]
-    assert note.startswith("quality 0 is too large for the target: ")
-    assert f"warning: {photo}: {note}" in printed.err and "% of the latents, " in printed.err
+    assert note == "quality 0 is too large for the target: latents were left out"
+    assert f"warning: {photo}: {note}" in printed.err and 0.0 < record["kept"] < 1.0
+    percent = f"{math.floor(100 * record['kept'])} %"
+    assert f"{percent} of the latents, " in printed.err
+    assert f", quality 0 with {percent} of its latents, " in printed.err
     coded.unlink()
 
     assert run(["encode", str(photo), "--target-bpp", "0.01"]) == 10
     said = capsys.readouterr().err
     assert said.startswith(f"lcodec: {photo}: 0.01 bpp cannot be met: ")
-    assert "of quality 0 with 25% of its latents, has " in said
+    assert "of quality 0 with " in said and " % of its latents, has " in said
     assert said.count("\n") == 1
     assert not coded.exists()
 

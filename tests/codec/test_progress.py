@@ -73,6 +73,18 @@ def test_every_level_of_a_search_is_named_and_noted(codec: Codec) -> None:
     assert codec.encode_detailed(pixels, 50).trials == ()
 
 
+def test_files_below_the_lowest_level_are_named_and_noted(codec: Codec) -> None:
+    steps: Steps = []
+    pixels = picture(60, 70)
+    target = Target.size(len(codec.encode(pixels, 0)) - 1)
+    found = codec.encode_detailed(pixels, target=target, progress=lambda *step: steps.append(step))
+    assert all(stage.startswith("quality ") for stage in stages(steps))
+    thin = [trial for trial in found.trials if trial.kept < 1.0]
+    named = [stage for stage in stages(steps) if stage.endswith(" of its details: coding")]
+    assert 1 < len(set(named)) <= len(thin)
+    assert named[0] == "quality 0, 0 % of its details: coding"
+
+
 def test_trials_for_a_psnr(codec: Codec) -> None:
     pixels = picture(60, 70)
     wanted = psnr(pixels, codec.decode(codec.encode(pixels, 40)).pixels)
