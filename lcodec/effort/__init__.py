@@ -3,7 +3,7 @@
 The decoder and the format know nothing of it: the encoder just looks for a better one among all
 valid files. `Refiner` is what the encoder uses; `proxy` computes the cost of symbols,
 differentiably; `area` cuts the picture into pieces that fit into memory; `descent` changes the
-symbols of one piece.
+latents of one piece, `hyper` its hyper-latents.
 """
 
 from lcodec.effort.levels import EFFORT_MAX

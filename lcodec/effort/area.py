@@ -141,7 +141,7 @@ class Problem:
         # One graph after the other: synthesis and entropy model never need memory together.
         seen = self._distortion(self._shown(latents), None)
         (slope,) = torch.autograd.grad(seen.cells.sum(), [latents])
-        mean, sigma = self._predict(latents)
+        mean, sigma = self._predict(latents, self.z_hat)
         bits = logistic_bits(symbols.detach(), mean, sigma).sum((0, 1))
         (influence,) = torch.autograd.grad(bits.sum(), [latents])
         total = seen.total + float(bits.detach().sum())
@@ -152,8 +152,15 @@ class Problem:
     def cells(self, symbols: Tensor, before: Costs) -> Tensor:
         """What symbols cost at each position (h, w), comparable with ``before.cells``."""
         seen = self._distortion(self._shown(symbols), before.norms)
-        mean, sigma = self._predict(symbols)
-        return logistic_bits(symbols, mean, sigma).sum((0, 1)) + self._folded(seen.cells)
+        return self.bits(symbols, self.z_hat) + self._folded(seen.cells)
+
+    def bits(self, symbols: Tensor, z_hat: Tensor) -> Tensor:
+        """Bits of symbols at each position (h, w), described by hyper-latents ``z_hat``."""
+        return logistic_bits(symbols, *self._predict(symbols, z_hat)).sum((0, 1))
+
+    def hyper_bits(self, z_hat: Tensor) -> Tensor:
+        """Bits of every hyper-latent, in the shape of ``z_hat`` (1, Z, h/4, w/4)."""
+        return self.proxy.hyper_bits(z_hat, self.quality)
 
     def curvature(self, generator: torch.Generator) -> Tensor:
         """Half the second derivative of the squared error's worth, by channel: (1, M, 1, 1).
@@ -205,10 +212,10 @@ class Problem:
             cells = own
         return cells
 
-    def _predict(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
+    def _predict(self, symbols: Tensor, z_hat: Tensor) -> tuple[Tensor, Tensor]:
         h, w = symbols.shape[2:]
         padded = F.pad(symbols, (0, -w % HYPER_STRIDE, 0, -h % HYPER_STRIDE))
-        mean, sigma = self.proxy.predict(padded, self.z_hat, self.quality)
+        mean, sigma = self.proxy.predict(padded, z_hat, self.quality)
         return mean[:, :, :h, :w], sigma[:, :, :h, :w]
 
 

@@ -49,7 +49,7 @@ def descend(
     refused = torch.zeros_like(best, dtype=torch.bool)
     for _ in range(rounds):
         gain, step = _judge(best, costs, curvature)
-        tried = _choose(gain.masked_fill(refused, 0.0), share)
+        tried = choose(gain.masked_fill(refused, 0.0), share)
         if not tried.any():
             break
         helped = problem.cells(best + step * tried, costs) < costs.cells
@@ -76,7 +76,7 @@ def _judge(symbols: Tensor, costs: Costs, curvature: Tensor) -> tuple[Tensor, Te
     return gain, step
 
 
-def _choose(gain: Tensor, share: Tensor) -> Tensor:
+def choose(gain: Tensor, share: Tensor) -> Tensor:
     """Which changes to try (1, M, h, w): at each position ``share`` (h, w) of those with a gain.
 
     At least one, if any has a gain.

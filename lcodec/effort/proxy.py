@@ -40,6 +40,11 @@ class Proxy:
             mean, sigma = self._twin.predict(y_hat, z_hat, quality)
         return mean.float(), sigma.float()
 
+    def hyper_bits(self, z_hat: Tensor, quality: Tensor) -> Tensor:
+        """Bits of every hyper-latent of ``z_hat`` (1, hyper, h/4, w/4)."""
+        bits: Tensor = self._twin.prior.bits(z_hat, quality)
+        return bits
+
     def synthesise(self, y_hat: Tensor, quality: Tensor) -> Tensor:
         """Pixels (1, 3, 16h, 16w), clipped to [0, 1], from ``y_hat`` (1, M, h, w)."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)

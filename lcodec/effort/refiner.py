@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lcodec.container import Header
-from lcodec.effort.levels import ROUNDS
+from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.integer.carriers import full_float32
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
@@ -57,11 +57,14 @@ class Refiner:
         """
         from lcodec.effort import area
         from lcodec.effort.descent import descend
+        from lcodec.effort.hyper import descend_hyper
 
         proxy = self._proxy()
-        found = PictureSymbols(plain.y.copy(), plain.z)
+        z = [plain.z[number].copy() for number in range(header.tile_count)]
+        found = PictureSymbols(plain.y.copy(), z)
         pieces = list(area.areas(header))
-        rounds = ROUNDS[effort]
+        hyper_rounds = min(ROUNDS[effort], HYPER_ROUNDS)
+        rounds = ROUNDS[effort] + hyper_rounds
         for number, piece in enumerate(pieces):
             done = number * rounds
             progress("optimisation", done, rounds * len(pieces))
@@ -75,7 +78,10 @@ class Refiner:
             problem = area.Problem(proxy, self._transform, header, pixels, found, piece)
             # Full float32, whatever other threads have set.
             with torch.enable_grad(), full_float32():
-                best = descend(problem, rounds, generator, on_round)
+                best = descend(problem, ROUNDS[effort], generator, on_round)
+                hyper = descend_hyper(problem, best, hyper_rounds, on_round)
             found.y[:, piece.rows, piece.columns] = best[0].cpu().numpy().astype(np.int16)
+            own = z[piece.tile.number][:, piece.z_rows, piece.z_columns]
+            own[...] = hyper[0].cpu().numpy().astype(np.int16)
             progress("optimisation", (number + 1) * rounds, rounds * len(pieces))
         return found

@@ -13,7 +13,8 @@ from benchmarks.picture import natural
 from lcodec.codec import Codec
 from lcodec.effort.area import Problem, areas
 from lcodec.effort.descent import descend
-from lcodec.effort.levels import ROUNDS
+from lcodec.effort.hyper import descend_hyper
+from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.effort.worth import SEARCHED_ERROR
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
@@ -21,7 +22,7 @@ from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, ssimulacra2
 from lcodec.nets.tune import find_tune
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.pipeline.tiles import BitTally, PictureSymbols
 from lcodec.tunes import TuneName
 from tests.codec.plain import header_of, rounded_symbols, without_feedback
 from tests.conftest import RELEASED
@@ -104,9 +105,10 @@ def test_progress_comes_to_its_end(codec: Codec) -> None:
     seen: list[tuple[str, int, int]] = []
     codec.encode_detailed(picture(100, 200), 50, effort=1, progress=lambda *step: seen.append(step))
     own = [(done, total) for stage, done, total in seen if stage == "optimisation"]
-    assert own[0] == (0, 2 * ROUNDS[1])  # two tiles
+    rounds = ROUNDS[1] + min(ROUNDS[1], HYPER_ROUNDS)
+    assert own[0] == (0, 2 * rounds)  # two tiles
     assert own == sorted(own)
-    assert own[-1] == (2 * ROUNDS[1], 2 * ROUNDS[1])
+    assert own[-1] == (2 * rounds, 2 * rounds)
 
 
 @pytest.mark.parametrize("effort", [-1, 10])
@@ -211,6 +213,30 @@ def test_descent_takes_back_what_does_not_help(codec: Codec) -> None:
         best = descend(one, rounds, torch.Generator().manual_seed(0), lambda: None)
         totals.append(one.costs(best).total)
     assert totals[0] > totals[1] > totals[2]
+
+
+def test_hyper_latents_are_chosen_for_the_latents(codec: Codec) -> None:
+    """Fewer bits in real files, for the same latents; more rounds, fewer bits."""
+    pixels = picture(100, 120)
+    symbols, header = rounded_symbols(codec, pixels, 40), header_of(codec, pixels, 40)
+    one, sizes, estimates = problem(codec, pixels, 40, symbols), [], []
+    for rounds in (0, 1, 6):
+        with torch.enable_grad():
+            z = descend_hyper(one, one.start, rounds, lambda: None)
+        estimates.append(float(one.bits(one.start, z).sum() + one.hyper_bits(z).sum()))
+        tally = BitTally()
+        better = PictureSymbols(symbols.y, [z[0].numpy().astype(np.int16)])
+        codec.code_symbols(header, better, tally=tally)
+        sizes.append(tally.bits_y + tally.bits_z)
+    assert torch.equal(descend_hyper(one, one.start, 0, lambda: None), one.z_hat)
+    assert estimates[0] > estimates[1] > estimates[2] and sizes[0] > sizes[1] > sizes[2]
+    assert sizes == pytest.approx(estimates, rel=0.01)
+
+
+def test_effort_changes_hyper_latents(codec: Codec) -> None:
+    pixels = picture(100, 120)
+    plain, better = (codec.decode_symbols(codec.encode(pixels, 40, effort=e)) for e in (0, 2))
+    assert not np.array_equal(plain.z[0], better.z[0])
 
 
 def test_a_cost_that_is_no_number_changes_nothing(codec: Codec) -> None:
