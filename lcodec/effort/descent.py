@@ -66,14 +66,31 @@ def descend(
 
 
 def _judge(symbols: Tensor, costs: Costs, curvature: Tensor) -> tuple[Tensor, Tensor]:
-    """Gain in bits of each symbol's better change, at most 0 if neither helps; and the change."""
-    own = logistic_bits(symbols, costs.mean, costs.sigma)
-    up = logistic_bits(symbols + 1.0, costs.mean, costs.sigma) + costs.slope
-    down = logistic_bits(symbols - 1.0, costs.mean, costs.sigma) - costs.slope
+    """`judge` for the latents of an area."""
+
+    def bits(values: Tensor) -> Tensor:
+        return logistic_bits(values, costs.mean, costs.sigma)
+
+    return judge(symbols, bits, costs.slope, curvature, SYMBOL_LIMIT)
+
+
+def judge(
+    symbols: Tensor,
+    bits: Callable[[Tensor], Tensor],
+    slope: Tensor,
+    curvature: Tensor | float,
+    limit: int,
+) -> tuple[Tensor, Tensor]:
+    """Gain in bits of each symbol's better change, at most 0 if neither helps; and the change.
+
+    ``bits`` gives the own bits of symbols, ``slope`` and ``curvature`` are of all else that a
+    symbol changes. Symbols stay within +-``limit``.
+    """
+    up = bits(symbols + 1.0) + slope
+    down = bits(symbols - 1.0) - slope
     step = torch.where(up < down, 1.0, -1.0)
-    gain = own - torch.minimum(up, down) - curvature
-    gain = gain.masked_fill((symbols + step).abs() > SYMBOL_LIMIT, 0.0)
-    return gain, step
+    gain = bits(symbols) - torch.minimum(up, down) - curvature
+    return gain.masked_fill((symbols + step).abs() > limit, 0.0), step
 
 
 def choose(gain: Tensor, share: Tensor) -> Tensor:

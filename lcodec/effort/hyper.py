@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.effort.area import Problem
-from lcodec.effort.descent import choose
+from lcodec.effort.descent import choose, judge
 from lcodec.integer.profile import HYPER_LIMIT
 from lcodec.nets.transforms import HYPER_STRIDE
 
@@ -27,13 +27,10 @@ FIRST_SHARE = 0.2
 class _Costs:
     """Bits (h/4, w/4) of hyper-latents and of the latents that each position describes.
 
-    Attributes:
-        own: bits of the hyper-latents alone (1, Z, h/4, w/4).
-        slope: gradient of the latents' bits, of the same shape.
+    ``slope`` (1, Z, h/4, w/4) is the gradient of the latents' bits.
     """
 
     cells: Tensor
-    own: Tensor
     slope: Tensor
 
     @property
@@ -53,7 +50,7 @@ def descend_hyper(
     share = torch.full_like(costs.cells, FIRST_SHARE)
     refused = torch.zeros_like(best, dtype=torch.bool)
     for _ in range(rounds):
-        gain, step = _judge(problem, best, costs)
+        gain, step = judge(best, problem.hyper_bits, costs.slope, 0.0, HYPER_LIMIT)
         tried = choose(gain.masked_fill(refused, 0.0), share)
         if not tried.any():
             break
@@ -75,8 +72,7 @@ def _costs(problem: Problem, symbols: Tensor, z_hat: Tensor) -> _Costs:
     given = z_hat.detach().requires_grad_()
     bits = problem.bits(symbols, given)
     (slope,) = torch.autograd.grad(bits.sum(), [given])
-    cells = _cells(problem, z_hat, bits.detach())
-    return _Costs(cells, problem.hyper_bits(z_hat), slope)
+    return _Costs(_cells(problem, z_hat, bits.detach()), slope)
 
 
 def _cells(problem: Problem, z_hat: Tensor, bits: Tensor) -> Tensor:
@@ -84,12 +80,3 @@ def _cells(problem: Problem, z_hat: Tensor, bits: Tensor) -> Tensor:
     padded = F.pad(bits, (0, -w % HYPER_STRIDE, 0, -h % HYPER_STRIDE))[None]
     summed = F.avg_pool2d(padded, HYPER_STRIDE, divisor_override=1)[0]
     return summed + problem.hyper_bits(z_hat).sum((0, 1))
-
-
-def _judge(problem: Problem, z_hat: Tensor, costs: _Costs) -> tuple[Tensor, Tensor]:
-    """Gain in bits of each hyper-latent's better change, and the change."""
-    up = problem.hyper_bits(z_hat + 1.0) + costs.slope
-    down = problem.hyper_bits(z_hat - 1.0) - costs.slope
-    step = torch.where(up < down, 1.0, -1.0)
-    gain = costs.own - torch.minimum(up, down)
-    return gain.masked_fill((z_hat + step).abs() > HYPER_LIMIT, 0.0), step
