@@ -24,7 +24,7 @@ class Bounds:
             InputError: its ``size`` bytes exceed a limit, or what such a section can have.
         """
         most, known = self._metadata, True
-        if code == sections.TILE:
+        if sections.is_tile(code):
             self._tiles += 1
             known = self._tiles <= self._header.tile_count
             most = longest_tile(self._header)

@@ -59,7 +59,7 @@ class MetadataInfo(TypedDict):
 
 
 class TileInfo(TypedDict):
-    """One tile: its place in pixels, its checksum in hexadecimal, its streams in bytes."""
+    """One tile: its place in pixels, its checksum in hexadecimal, streams and layer in bytes."""
 
     index: int
     left: int
@@ -69,14 +69,15 @@ class TileInfo(TypedDict):
     checksum: str
     hyper_bytes: int
     latent_bytes: int
+    layer_bytes: int
 
 
 class Description(TypedDict):
     """What ``describe`` returns; ready for JSON.
 
-    ``total_bytes`` = ``stream_bytes`` (both streams of all tiles) + ``alpha_bytes`` (the ALPHA
-    section with its framing) + ``metadata_bytes`` (ancillary sections with their framing) +
-    ``overhead_bytes`` (all the rest).
+    ``total_bytes`` = ``stream_bytes`` (both streams of all tiles) + ``layer_bytes`` (the lossless
+    layers of all tiles) + ``alpha_bytes`` (the ALPHA section with its framing) +
+    ``metadata_bytes`` (ancillary sections with their framing) + ``overhead_bytes`` (all the rest).
     """
 
     version: str
@@ -86,6 +87,7 @@ class Description(TypedDict):
     tiles: list[TileInfo]
     total_bytes: int
     stream_bytes: int
+    layer_bytes: int
     alpha_bytes: int
     metadata_bytes: int
     overhead_bytes: int
@@ -99,6 +101,7 @@ def describe(
     view = as_view(data)
     layout = parse(view, chosen(max_pixels, limits))
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in layout.tiles)
+    layers = sum(len(tile.layer) for tile in layout.tiles)
     metadata = _metadata_bytes(layout.frames)
     alpha = 0 if layout.alpha is None else layout.alpha.size
     return Description(
@@ -109,9 +112,10 @@ def describe(
         tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
         total_bytes=len(view),
         stream_bytes=streams,
+        layer_bytes=layers,
         alpha_bytes=alpha,
         metadata_bytes=metadata,
-        overhead_bytes=len(view) - streams - alpha - metadata,
+        overhead_bytes=len(view) - streams - layers - alpha - metadata,
         bpp=8 * len(view) / layout.header.pixels,
     )
 
@@ -195,4 +199,5 @@ def _tile_info(header: Header, index: int, tile: TileView) -> TileInfo:
         checksum=f"{tile.checksum:08x}",
         hyper_bytes=len(tile.hyper),
         latent_bytes=len(tile.latent),
+        layer_bytes=len(tile.layer),
     )

@@ -113,7 +113,7 @@ class Header:
 
     @property
     def tile_count(self) -> int:
-        """Number of tiles, and so of TILE sections."""
+        """Number of tiles, and so of sections that hold one."""
         return self.tiles_x * self.tiles_y
 
     def tile_box(self, index: int) -> tuple[int, int, int, int]:

@@ -10,7 +10,7 @@ from lcodec.container import sections
 from lcodec.container.header import Alpha, Header, decode_header
 from lcodec.container.packed import check_unpacked, unpacked
 from lcodec.container.sections import Frame, Section
-from lcodec.container.tile import TilePayload, TileView, decode_tile
+from lcodec.container.tile import TilePayload, TileView, check_layer, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UnsupportedError, UsageError
 from lcodec.limits import Ancillary, DecoderLimits, chosen
@@ -41,6 +41,11 @@ class LicFile:
     def tile(self, number: int) -> TilePayload:
         """The streams of a tile, in raster order."""
         return self.tiles[number]
+
+    @property
+    def layers(self) -> dict[int, bytes]:
+        """The lossless layers of the tiles that have one, by number."""
+        return {number: tile.layer for number, tile in enumerate(self.tiles) if tile.layer}
 
 
 class BinaryReader(Protocol):
@@ -173,10 +178,12 @@ def parse(view: memoryview, limits: DecoderLimits) -> Layout:
     alpha: Frame | None = None
     for frame in frames:
         seen.append(frame)
-        if frame.type == sections.TILE:
+        if sections.is_tile(frame.type):
             if len(tiles) == header.tile_count:
                 raise FormatError(f"more tiles than the {header.tile_count} of the picture")
-            tiles.append(decode_tile(_payload(view, frame)))
+            tile = decode_tile(_payload(view, frame), frame.type)
+            check_layer(tile.layer, header, len(tiles))
+            tiles.append(tile)
         elif frame.type == sections.ALPHA:
             if alpha is not None or header.alpha is not Alpha.PLANE:
                 raise FormatError(f"alpha plane at byte {frame.start} where none belongs")

@@ -11,13 +11,13 @@ from lcodec.container import sections
 from lcodec.container.header import MAX_TILE_EDGE, Header, decode_header
 from lcodec.container.packed import check_unpacked
 from lcodec.container.reader import Buffer, as_view
-from lcodec.container.sections import ALPHA, END, EXIF, ICC, PACKED, TILE, XMP, Section
+from lcodec.container.sections import ALPHA, END, MIXED, TILE, Section, is_tile
 from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UsageError
 from lcodec.limits import Ancillary, DecoderLimits, chosen
 
-_KNOWN = frozenset((TILE, ALPHA, ICC, EXIF, XMP, PACKED))
+_KNOWN = frozenset((TILE, MIXED, ALPHA, sections.ICC, sections.EXIF, sections.XMP, sections.PACKED))
 _STARTS = re.compile(b"[" + re.escape(bytes(sorted(_KNOWN))) + b"]")
 _LARGEST_TILE = 8 * MAX_TILE_EDGE**2  # bytes, far more than noise at the best quality takes
 _LOOKED_AT = 64  # times the size of the file: bytes whose CRC is computed in search of sections
@@ -25,7 +25,7 @@ _LOOKED_AT = 64  # times the size of the file: bytes whose CRC is computed in se
 
 @dataclass(frozen=True)
 class FoundTile:
-    """A sound TILE section.
+    """A sound section of a tile.
 
     Attributes:
         number: number of the tile; None where sections before and after it are lost, so that only
@@ -39,7 +39,7 @@ class FoundTile:
 
 @dataclass(frozen=True)
 class CutTile:
-    """The tile that a file ends in, with a complete hyper stream.
+    """The tile that a file ends in, with a complete hyper stream and layer.
 
     Attributes:
         number: number of the tile.
@@ -62,7 +62,8 @@ class Survey:
         tiles: sound tiles in file order, at most as many as the picture has, each once.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
-        cut: the tile that the file ends in, if its number is known and its hyper stream complete.
+        cut: the tile that the file ends in, if it is known which, and its hyper stream and layer
+            are complete.
         faults: what is wrong, in file order; empty if the file is sound.
     """
 
@@ -105,9 +106,9 @@ def survey(
         if isinstance(piece, _Gap):
             found.faults.append(piece.fault)
             runs.append(_Run(tiles_before=piece.tiles, cut=piece.cut))
-        elif piece.type == TILE:
+        elif is_tile(piece.type):
             try:
-                tile = decode_tile(Cursor(piece.payload)).copy()
+                tile = decode_tile(Cursor(piece.payload), piece.type).copy()
             except FormatError as error:
                 found.faults.append(str(error))
                 runs.append(_Run(tiles_before=1))
@@ -208,7 +209,7 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
         following = None if stated is None else _plausible(view, stated, budget)
         if following is not None:
             # Its type may be what is damaged.
-            lost = 1 if view[start] == TILE else None
+            lost = 1 if is_tile(view[start]) else None
             yield _Gap(f"damaged: {name} section at byte {start}", lost)
             start = following
             continue
@@ -221,14 +222,15 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
 
 
 def _beginning(view: memoryview, start: int) -> CutTile | None:
-    """What there is of a TILE section at ``start`` that reaches beyond the end of the file.
+    """What there is of a tile's section at ``start`` that reaches beyond the end of the file.
 
-    Its number is not known here, and 0. None if there is no such section, or its hyper stream is
-    not complete.
+    Its number is not known here, and 0. None if there is no such section, or its hyper stream
+    or its layer is not complete.
     """
     cursor = Cursor(view, start)
     try:
-        if cursor.u8("type") != TILE:
+        section = cursor.u8("type")
+        if not is_tile(section):
             return None
         end = cursor.uvarint("length", _LARGEST_TILE) + cursor.pos
         if end + sections.CRC_SIZE <= len(view):
@@ -236,8 +238,12 @@ def _beginning(view: memoryview, start: int) -> CutTile | None:
         payload = Cursor(view, cursor.pos, min(end, len(view)))
         checksum = payload.u32("symbol checksum")
         hyper = payload.take(payload.uvarint("hyper stream length", _LARGEST_TILE), "hyper stream")
+        layer = hyper[:0]
+        if section == MIXED:
+            layer = payload.take(payload.uvarint("layer length", _LARGEST_TILE), "layer")
         latent = payload.take(payload.remaining // WORD_SIZE * WORD_SIZE, "latent stream")
-        return CutTile(0, TilePayload(checksum, bytes(hyper), bytes(latent)), end <= len(view))
+        tile = TilePayload(checksum, bytes(hyper), bytes(latent), bytes(layer))
+        return CutTile(0, tile, end <= len(view))
     except (FormatError, UsageError):
         return None
 
@@ -294,7 +300,7 @@ def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
     _, end = _stated(view, at)
     if end is None:
         return False
-    if view[at] == TILE:
+    if is_tile(view[at]):
         if end - at > _LARGEST_TILE or not _tile_like(view, at, end):
             return False
     elif not (end == len(view) or view[end] in _KNOWN or view[end] == END):
@@ -304,15 +310,18 @@ def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
 
 
 def _tile_like(view: memoryview, at: int, end: int) -> bool:
-    """Whether the lengths in a TILE section fit each other."""
+    """Whether the lengths in a tile's section fit each other."""
     cursor = Cursor(view, at + 1, end - sections.CRC_SIZE)
     try:
         cursor.uvarint("length", sections.MAX_LENGTH)
         cursor.u32("checksum")
         hyper = cursor.uvarint("hyper stream length", sections.MAX_LENGTH)
+        cursor.take(hyper, "hyper stream")
+        if view[at] == MIXED:
+            cursor.take(cursor.uvarint("layer length", sections.MAX_LENGTH), "layer")
     except FormatError:
         return False
-    return hyper <= cursor.remaining and not (hyper % WORD_SIZE or cursor.remaining % WORD_SIZE)
+    return not (hyper % WORD_SIZE or cursor.remaining % WORD_SIZE)
 
 
 def _piece(view: memoryview, at: int) -> _Piece | None:

@@ -12,7 +12,7 @@ from lcodec.errors import FormatError, UnsupportedError, UsageError
 
 SIGNATURE: Final = b"\x89LIC\r\n\x1a\n"
 MAJOR: Final = 1
-MINOR: Final = 2
+MINOR: Final = 3
 PREAMBLE_SIZE: Final = len(SIGNATURE) + 2
 MAX_LENGTH: Final = 1 << 40
 CRC_SIZE: Final = 4
@@ -21,6 +21,7 @@ END: Final = 0x00
 HEAD: Final = 0x01
 TILE: Final = 0x02
 ALPHA: Final = 0x03
+MIXED: Final = 0x04
 ICC: Final = 0x81
 EXIF: Final = 0x82
 XMP: Final = 0x83
@@ -32,6 +33,7 @@ _NAMES: Final = {
     HEAD: "HEAD",
     TILE: "TILE",
     ALPHA: "ALPHA",
+    MIXED: "MIXED",
     ICC: "ICC",
     EXIF: "EXIF",
     XMP: "XMP",
@@ -40,7 +42,7 @@ _NAMES: Final = {
 
 
 # The minor version that introduced a type, if later than 1.1.
-_SINCE: Final = {PACKED: 2}
+_SINCE: Final = {PACKED: 2, MIXED: 3}
 
 
 def preamble(types: Iterable[int]) -> bytes:
@@ -49,6 +51,11 @@ def preamble(types: Iterable[int]) -> bytes:
     The version is the earliest that suffices, so that files are no newer than they need to be.
     """
     return SIGNATURE + bytes((MAJOR, max([_SINCE.get(code, 1) for code in types], default=1)))
+
+
+def is_tile(code: int) -> bool:
+    """Whether section type ``code`` holds a tile, with or without a lossless layer."""
+    return code in (TILE, MIXED)
 
 
 def is_ancillary(code: int) -> bool:

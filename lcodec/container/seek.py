@@ -11,7 +11,7 @@ from lcodec.container.bounds import Bounds
 from lcodec.container.header import Alpha, Header, decode_header
 from lcodec.container.packed import check_unpacked
 from lcodec.container.sections import Frame, Section
-from lcodec.container.tile import TilePayload, decode_tile
+from lcodec.container.tile import TilePayload, check_layer, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UnsupportedError
 from lcodec.limits import DecoderLimits, chosen
@@ -97,7 +97,7 @@ class FileReader:
         frame = self._frame(start)
         while frame.type != sections.END:
             belongs = bounds.belongs(frame.type, frame.payload_size, frame.start)
-            if frame.type == sections.TILE:
+            if sections.is_tile(frame.type):
                 if not belongs:
                     raise FormatError(
                         f"more tiles than the {self.header.tile_count} of the picture"
@@ -131,7 +131,10 @@ class FileReader:
         Raises:
             FormatError: damaged.
         """
-        return decode_tile(Cursor(memoryview(self._payload(self._tiles[number])))).copy()
+        frame = self._tiles[number]
+        tile = decode_tile(Cursor(memoryview(self._payload(frame))), frame.type).copy()
+        check_layer(tile.layer, self.header, number)
+        return tile
 
     @property
     def alpha(self) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
 from lcodec.container import sections
@@ -29,7 +30,9 @@ def write(
 ) -> bytes:
     """Return a whole file; arguments and errors as for ``write_to``."""
     buffer = io.BytesIO()
-    write_to(buffer, header, tiles, ancillary, alpha)
+    tiles = tuple(islice(tiles, header.tile_count + 1))
+    layered = any(tile.layer for tile in tiles)
+    write_to(buffer, header, tiles, ancillary, alpha, layered=layered)
     return buffer.getvalue()
 
 
@@ -39,6 +42,8 @@ def write_to(
     tiles: Iterable[TilePayload],
     ancillary: Iterable[Section] = (),
     alpha: bytes | None = None,
+    *,
+    layered: bool = False,
 ) -> int:
     """Write a file to ``fo`` as the tiles arrive, and return its size in bytes.
 
@@ -49,15 +54,18 @@ def write_to(
         ancillary: sections to put between the header and the first tile, in this order.
         alpha: payload of the ALPHA section, which comes after them; needed if ``header.alpha``
             says that there is one, else None.
+        layered: whether tiles may have lossless layers; the file then states the version that
+            introduced them.
 
     Raises:
-        UsageError: too few or too many tiles, or alpha missing or not expected. What was written
-            by then is not a valid file.
+        UsageError: too few or too many tiles, a layer that was not announced, or alpha missing or
+            not expected. What was written by then is not a valid file.
     """
     if (alpha is not None) != (header.alpha is Alpha.PLANE):
         raise UsageError(f"an alpha plane does not go with a header of alpha {header.alpha}")
     ancillary = tuple(ancillary)
-    preamble = sections.preamble(section.type for section in ancillary)
+    types = [section.type for section in ancillary]
+    preamble = sections.preamble([*types, sections.MIXED] if layered else types)
     fo.write(preamble)
     size = len(preamble)
     size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(preamble))
@@ -70,7 +78,9 @@ def write_to(
         count += 1
         if count > header.tile_count:
             raise UsageError(f"more tiles than the {header.tile_count} of the picture")
-        size += _put(fo, sections.TILE, encode_tile(tile))
+        if tile.layer and not layered:
+            raise UsageError("a tile has a lossless layer, which was not announced")
+        size += _put(fo, tile.section, encode_tile(tile))
     if count != header.tile_count:
         raise UsageError(f"{count} tiles given, but the picture has {header.tile_count}")
     end = sections.frame_prefix(sections.END, 0)

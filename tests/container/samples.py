@@ -53,6 +53,25 @@ def with_alpha() -> bytes:
     return write(header, [TILE], metadata, b"plane")
 
 
+def layer(width: int, height: int, rest: bytes = b"", *, signature: int = 0x2F) -> bytes:
+    """Return the header of a layer of that size, which is all that readers look at, and more."""
+    bits = width - 1 | (height - 1) << 14 | 1 << 28
+    return bytes((signature,)) + bits.to_bytes(4, "little") + rest
+
+
+WHOLE_LAYER = layer(300, 200)
+"""For the only tile of `make_header`."""
+LAYERED = TilePayload(0xFEDCBA98, b"hypehype", b"late", layer(36, 64, b"!?"))
+"""The second tile of `mixed`."""
+
+
+def mixed() -> bytes:
+    """Return a file with four tiles, of which the second and the last have lossless layers."""
+    header = make_header(width=100, height=100, tile_edge=64)
+    last = TilePayload(3, b"", b"", layer(36, 36))
+    return write(header, [TILE, LAYERED, TilePayload(2, b"", b"abcd"), last], [EXTRA])
+
+
 def frame(code: int, payload: bytes, before: bytes = b"") -> bytes:
     """Return a section built by hand, with a right CRC (over ``before`` too)."""
     assert len(payload) < 128
@@ -70,6 +89,8 @@ def build(*sections: bytes, head: bytes = HEAD_PAYLOAD) -> bytes:
 
 
 TILE_FRAME = frame(2, TILE_PAYLOAD)
+MIXED_PAYLOAD = TILE_PAYLOAD[:9] + b"\x05" + WHOLE_LAYER + TILE.latent
+MIXED_FRAME = frame(4, MIXED_PAYLOAD)
 
 
 def document_hex() -> bytes:

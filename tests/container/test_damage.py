@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import example as case
@@ -11,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcodec.container import Section, describe, read, write
+from lcodec.container.sections import MIXED
 from lcodec.container.varint import encode_uvarint
 from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError
 
 from .samples import (
     END,
     HEAD_PAYLOAD,
+    MIXED_FRAME,
+    MIXED_PAYLOAD,
     PREAMBLE,
     TILE,
     TILE_FRAME,
@@ -25,11 +29,19 @@ from .samples import (
     example,
     frame,
     make_header,
+    mixed,
     small,
     with_alpha,
 )
 
 PLANE, OPAQUE = (HEAD_PAYLOAD[:4] + mode + HEAD_PAYLOAD[5:] for mode in (b"\x03", b"\x05"))
+
+
+whole_files = pytest.mark.parametrize(
+    "data",
+    [example(), small(), with_alpha(), mixed()],
+    ids=["example", "small", "alpha", "mixed"],
+)
 
 
 def flip(data: bytes, bit: int) -> bytes:
@@ -38,9 +50,7 @@ def flip(data: bytes, bit: int) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.parametrize(
-    "data", [example(), small(), with_alpha()], ids=["example", "small", "alpha"]
-)
+@whole_files
 def test_every_flipped_bit_is_noticed(data: bytes) -> None:
     for bit in range(8 * len(data)):
         # Only the major version can claim that the file is newer; anything else is damage.
@@ -50,9 +60,7 @@ def test_every_flipped_bit_is_noticed(data: bytes) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "data", [example(), small(), with_alpha()], ids=["example", "small", "alpha"]
-)
+@whole_files
 def test_every_truncation_is_noticed(data: bytes) -> None:
     for size in range(len(data)):
         with pytest.raises(FormatError, match=r"truncated|empty"):
@@ -104,14 +112,14 @@ def test_unknown_ancillary_section_is_skipped_and_kept() -> None:
     assert again == contents
 
 
-@pytest.mark.parametrize(("code", "name"), [(0x04, "0x04"), (0x7F, "0x7F")])
+@pytest.mark.parametrize(("code", "name"), [(0x05, "0x05"), (0x7F, "0x7F")])
 def test_unknown_critical_section_is_refused(code: int, name: str) -> None:
     with pytest.raises(UnsupportedError, match=f"critical section {name} at byte 32"):
         read(build(frame(code, b"x"), TILE_FRAME, END))
 
 
 def test_damage_to_an_unknown_critical_section_is_called_damage() -> None:
-    data = build(frame(0x04, b"x"), TILE_FRAME, END)
+    data = build(frame(0x05, b"x"), TILE_FRAME, END)
     with pytest.raises(FormatError, match="wrong CRC"):
         read(flip(data, 8 * 34))
 
@@ -141,6 +149,20 @@ def test_damage_to_an_unknown_critical_section_is_called_damage() -> None:
         (build(frame(2, TILE_PAYLOAD[:8]), END), "truncated: hyper stream at"),
         (build(frame(2, TILE_PAYLOAD + b"x"), END), "latent stream of 9 bytes"),
         (build(frame(2, TILE_PAYLOAD[:4] + b"\x03" + TILE.latent), END), "hyper stream of 3 bytes"),
+        (build(b"\x04\x00", END), "MIXED section at byte 32 has 0 bytes"),
+        (build(MIXED_FRAME, TILE_FRAME, END), "more tiles than the 1"),
+        (build(MIXED_FRAME, MIXED_FRAME, END), "more tiles than the 1"),
+        (PREAMBLE + MIXED_FRAME + END, "first section is MIXED"),
+        (build(frame(4, MIXED_PAYLOAD[:9]), END), "truncated: layer length"),
+        (build(frame(4, MIXED_PAYLOAD[:14]), END), "truncated: lossless layer at"),
+        (
+            build(frame(4, MIXED_PAYLOAD[:9] + b"\x00" + TILE.latent), END),
+            "an empty lossless layer",
+        ),
+        (build(frame(4, MIXED_PAYLOAD[:9] + b"\x00"), END), "an empty lossless layer"),
+        (build(frame(4, MIXED_PAYLOAD[:9] + b"\x81\x00a"), END), "not in its shortest form"),
+        (build(frame(4, MIXED_PAYLOAD + b"x"), END), "latent stream of 9 bytes"),
+        (build(frame(4, MIXED_PAYLOAD[:4] + b"\x03abc\x01a"), END), "hyper stream of 3 bytes"),
     ],
 )
 def test_sound_sections_in_a_bad_file(data: bytes, message: str) -> None:
@@ -175,6 +197,8 @@ def hostile_files() -> list[tuple[bytes, type[LcodecError]]]:
         (build(b"\x02" + encode_uvarint((1 << 40) + 1) + bytes(50)), FormatError),
         (build(b"\x90" + b"\xff" * 60), FormatError),
         (build(frame(2, bytes(4) + longest + bytes(50)), END), FormatError),
+        (build(b"\x04" + longest + bytes(50)), FormatError),
+        (build(frame(4, bytes(5) + longest + bytes(50)), END), FormatError),
         (build(TILE_FRAME, END, head=giant), InputError),
         (build(TILE_FRAME, END, head=many), FormatError),
     ]
@@ -198,6 +222,7 @@ def test_garbage_is_refused(data: bytes) -> None:
 
 @settings(derandomize=True, database=None)
 @given(st.integers(0, 127), st.binary(min_size=1, max_size=100), st.booleans())
+@case(MIXED, MIXED_PAYLOAD, False)
 def test_garbage_with_right_crcs_raises_only_our_errors(
     code: int, payload: bytes, as_head: bool
 ) -> None:
@@ -207,7 +232,11 @@ def test_garbage_with_right_crcs_raises_only_our_errors(
     except LcodecError as error:
         assert "\n" not in str(error)
     else:
-        assert write(contents.header, contents.tiles, contents.extra) == data
+        again = write(contents.header, contents.tiles, contents.extra)
+        if code == MIXED and not as_head:  # states another version
+            assert read(again) == replace(contents, version=(1, 3))
+        else:
+            assert again == data
 
 
 @settings(derandomize=True, database=None)

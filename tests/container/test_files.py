@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lcodec.container import (
     PACKED,
     Alpha,
+    Header,
     LicFile,
     Section,
     TilePayload,
@@ -35,18 +36,28 @@ from .samples import (
     document_table,
     example,
     frame,
+    layer,
     make_header,
     small,
     with_alpha,
 )
 
 words = st.binary(max_size=10).map(lambda data: data * 4)
-tile_payloads = st.builds(
-    TilePayload, checksum=st.integers(0, 2**32 - 1), hyper=words, latent=words
-)
 # PACKED sections have tests of their own.
 kinds = st.integers(128, 255).filter(lambda code: code != PACKED)
 extras = st.builds(Section, type=kinds, payload=st.binary(min_size=1, max_size=300))
+
+
+def tile_payloads(header: Header, number: int) -> st.SearchStrategy[TilePayload]:
+    left, top, right, bottom = header.tile_box(number)
+    head = layer(right - left, bottom - top)
+    return st.builds(
+        TilePayload,
+        checksum=st.integers(0, 2**32 - 1),
+        hyper=words,
+        latent=words,
+        layer=st.just(b"") | st.binary(max_size=200).map(lambda rest: head + rest),
+    )
 
 
 def test_worked_example() -> None:
@@ -65,13 +76,19 @@ def test_worked_example() -> None:
 @given(st.data(), st.integers(1, 3), st.integers(1, 3), st.lists(extras, max_size=4))
 def test_round_trip(data: st.DataObject, columns: int, rows: int, extra: list[Section]) -> None:
     header = make_header(width=64 * columns, height=64 * rows - 1, tile_edge=64)
-    count = columns * rows
-    tiles = data.draw(st.lists(tile_payloads, min_size=count, max_size=count))
+    tiles = [data.draw(tile_payloads(header, number)) for number in range(columns * rows)]
     encoded = write(header, tiles, extra)
-    assert read(encoded) == LicFile(header, tuple(tiles), tuple(extra), (1, 1))
+    layers = {number: tile.layer for number, tile in enumerate(tiles) if tile.layer}
+    file = read(encoded)
+    assert file == LicFile(header, tuple(tiles), tuple(extra), (1, 3 if layers else 1))
+    assert file.layers == layers
     described = describe(encoded)
     streams = sum(len(tile.hyper) + len(tile.latent) for tile in tiles)
     assert described["stream_bytes"] == streams
+    assert described["layer_bytes"] == sum(map(len, layers.values()))
+    assert [tile["layer_bytes"] for tile in described["tiles"]] == [len(t.layer) for t in tiles]
+    parts = ("stream_bytes", "layer_bytes", "alpha_bytes", "metadata_bytes", "overhead_bytes")
+    assert sum(described[part] for part in parts) == len(encoded)  # type: ignore[literal-required]
     assert sum(section["size"] for section in described["sections"]) == len(encoded) - 10
 
 
@@ -220,7 +237,7 @@ def test_overhead_of_a_plain_picture_is_at_most_48_bytes(hyper: int, latent: int
 def test_describe() -> None:
     info = describe(example())
     assert json.loads(json.dumps(info)) == info
-    assert info["version"] == "1.1"
+    assert (info["version"], info["layer_bytes"], info["tiles"][0]["layer_bytes"]) == ("1.1", 0, 0)
     assert info["header"] == {
         "width": 300,
         "height": 200,

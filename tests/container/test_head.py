@@ -9,10 +9,22 @@ import pytest
 from lcodec.container import Head, Section, payloads, read, read_head, write
 from lcodec.errors import FormatError, InputError, UnsupportedError
 
-from .samples import EXTRA, TILE, TILE_FRAME, build, example, frame, make_header, small, with_alpha
+from .samples import (
+    EXTRA,
+    MIXED_FRAME,
+    TILE,
+    TILE_FRAME,
+    build,
+    example,
+    frame,
+    make_header,
+    mixed,
+    small,
+    with_alpha,
+)
 
 
-@pytest.mark.parametrize("data", [example(), small(), with_alpha()])
+@pytest.mark.parametrize("data", [example(), small(), with_alpha(), mixed()])
 def test_head_is_that_of_the_whole_file(data: bytes) -> None:
     file = read(data)
     assert read_head(io.BytesIO(data)) == Head(file.header, file.extra, file.version)
@@ -29,9 +41,10 @@ def test_no_more_is_read_than_needed() -> None:
 
 
 def test_metadata_behind_a_tile_is_not_of_the_head() -> None:
-    data = build(frame(0x82, b"exif"), TILE_FRAME, frame(0x83, b"xmp"), b"\0\0")
-    assert [section.type for section in read_head(io.BytesIO(data)).extra] == [0x82]
-    assert payloads(read(data).extra) == {0x82: b"exif", 0x83: b"xmp"}
+    for tile in (TILE_FRAME, MIXED_FRAME):
+        data = build(frame(0x82, b"exif"), tile, frame(0x83, b"xmp"), b"\0\0")
+        assert [section.type for section in read_head(io.BytesIO(data)).extra] == [0x82]
+        assert payloads(read(data).extra) == {0x82: b"exif", 0x83: b"xmp"}
 
 
 def test_first_section_of_a_type_counts() -> None:
