@@ -22,11 +22,14 @@ from lcodec.picture import Metadata, Picture, fill_invisible
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
 from lcodec.pipeline.headers import check_shape, header_of
+from lcodec.pipeline.layers import Splitter
+from lcodec.pipeline.overlay import lay_over
 from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
+from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.targets import Target
-from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
+from lcodec.pipeline.tiles import BitTally, LatentCoder
 from lcodec.progress import Progress, no_progress
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
@@ -47,8 +50,10 @@ class Codec:
 
     Without a ``model``, it is that of the ``tune``: "visual", the default, for what looks good, or
     "psnr" for small squared errors. ``carrier`` chooses how integers are multiplied (results are
-    identical); ``cached=False`` recomputes the context of every group, for comparison. Raises
-    WeightsError if the model is missing or damaged, UsageError for other bad arguments.
+    identical); ``cached=False`` recomputes the context of every group, for comparison. With
+    ``layers=False`` nothing is encoded without loss, where that is smaller: all is left to the
+    networks. Raises WeightsError if the model is missing or damaged, UsageError for other bad
+    arguments.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Codec:
         cached: bool = True,
         tile_edge: int = container.DEFAULT_TILE_EDGE,
         tiles_at_once: int | None = None,
+        layers: bool = True,
     ) -> None:
         self.loaded = load_model(model or default_model(tune), device, carrier, cached)
         self.tile_edge = tile_edge
@@ -71,6 +77,7 @@ class Codec:
         )
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)
+        self._splitter = Splitter(self._pixels, self.loaded.config) if layers else None
 
     def __repr__(self) -> str:
         return f"<lcodec.Codec {self.loaded.name} on {self.loaded.device}>"
@@ -153,8 +160,15 @@ class Codec:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
-        loaded, source = self.loaded, self._source(picture)
-        return Encoder(self._pixels, self._latents, self._refiner, source, loaded.config, progress)
+        return Encoder(
+            self._pixels,
+            self._latents,
+            self._refiner,
+            self._source(picture),
+            self.loaded.config,
+            self._splitter,
+            progress,
+        )
 
     def _source(self, picture: Picture) -> Source:
         pixels, alpha, visible = picture.pixels, picture.alpha, None
@@ -252,6 +266,8 @@ class Codec:
             alpha = sidedata.read_alpha(file)
         with watch.stage("synthesis"):
             pixels = self._pixels.synthesise(symbols.y, file.header, progress)
+        with watch.stage("layers"):
+            lay_over(pixels, file.header, file.layers)
             picture = sidedata.assemble(pixels, alpha, metadata)
         return Decoded(picture, file.header, watch.seconds)
 

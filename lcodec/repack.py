@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.errors import MismatchError, UsageError
@@ -16,8 +18,8 @@ def repack(
 ) -> bytes:
     """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
 
-    The symbols and their checksums stay the same, and so does the decoded picture; sections other
-    than the tiles are kept, metadata in as few bytes as possible.
+    The symbols, their checksums and lossless layers stay the same, and so does the decoded picture;
+    sections other than the tiles are kept, metadata in as few bytes as possible.
 
     Raises:
         UsageError: the models are not over the same transforms.
@@ -31,7 +33,9 @@ def repack(
         file = container.read(file)
     symbols = source.decode_symbols(file, progress)
     header, tiles = target.code_symbols(file.header, symbols, progress)
+    moved = []
     for number, (before, after) in enumerate(zip(file.tiles, tiles, strict=True)):
         if before.checksum != after.checksum:
             raise MismatchError(f"tile {number}: the symbols changed")
-    return container.write(header, tiles, container.pack(file.extra), file.alpha)
+        moved.append(replace(after, layer=before.layer))
+    return container.write(header, moved, container.pack(file.extra), file.alpha)

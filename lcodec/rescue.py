@@ -18,6 +18,7 @@ from lcodec.limits import DecoderLimits
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
+from lcodec.pipeline.overlay import lay_over
 from lcodec.pipeline.pixels import LatentArea, empty_samples
 from lcodec.progress import Progress, no_progress
 from lcodec.shared import shared_codec
@@ -95,10 +96,16 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
     y = np.zeros(
         (codec.loaded.config.transforms.latent, area.rows.stop, area.columns.stop), np.int16
     )
-    lost = _decode_tiles(codec, found, y, faults, watch, progress)
-    partial = _decode_cut(codec, found, y, lost, faults, watch)
+    layers: dict[int, bytes] = {}
+    lost = _decode_tiles(codec, found, y, layers, faults, watch, progress)
+    partial = _decode_cut(codec, found, y, layers, lost, faults, watch)
     with watch.stage("synthesis"):
         pixels = codec._pixels.synthesise(y, header, progress)
+    for number, data in layers.items():
+        try:
+            lay_over(pixels, header, {number: data})
+        except FormatError as error:
+            faults.append(f"tile {number}: {error}")
     for number in lost:
         left, top, right, bottom = header.tile_box(number)
         pixels[top:bottom, left:right] = (np.iinfo(pixels.dtype).max + 1) // 2
@@ -113,11 +120,12 @@ def _decode_tiles(
     codec: Codec,
     found: Survey,
     y: NDArray[np.int16],
+    layers: dict[int, bytes],
     faults: list[str],
     watch: Stopwatch,
     progress: Progress,
 ) -> list[int]:
-    """Put the sound tiles into y (M, h, w); returns the numbers of the others."""
+    """Put the sound tiles into y (M, h, w) and ``layers``; returns the numbers of the others."""
     areas = {tile.number: tile for tile in tile_areas(found.header)}
     # Tiles of known number first: the others can only be what is left.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
@@ -130,6 +138,7 @@ def _decode_tiles(
             strays.append(tile)
             continue
         y[:, match[0].rows, match[0].columns] = match[1]
+        layers[match[0].number] = tile.payload.layer
         del areas[match[0].number]
     for tile in strays:
         left = list(areas.values())
@@ -139,6 +148,7 @@ def _decode_tiles(
             faults.append(f"the symbols of {where} are not the ones that were encoded")
             continue
         y[:, match[0].rows, match[0].columns] = match[1]
+        layers[match[0].number] = tile.payload.layer
         del areas[match[0].number]
     progress("decoding", len(tiles), len(tiles))
     return sorted(areas)
@@ -148,11 +158,15 @@ def _decode_cut(
     codec: Codec,
     found: Survey,
     y: NDArray[np.int16],
+    layers: dict[int, bytes],
     lost: list[int],
     faults: list[str],
     watch: Stopwatch,
 ) -> dict[int, float]:
-    """Put what there is of the tile that the file ends in into y; it is not ``lost`` then."""
+    """Put what there is of the tile that the file ends in into y; it is not ``lost`` then.
+
+    Its lossless layer, if it has one, is before its latents, and so complete.
+    """
     if found.cut is None or found.cut.number not in lost:
         return {}
     number = found.cut.number
@@ -162,13 +176,15 @@ def _decode_cut(
         match = codec._latents.find_tile(found.header, [tile], payload, watch)
         if match is not None:
             y[:, tile.rows, tile.columns] = match[1]
+            layers[number] = payload.layer
             lost.remove(number)
             return {}
     try:
         part, share = codec._latents.decode_cut_tile(found.header, tile, payload, watch)
     except FormatError:
-        return {}  # its hyper stream is damaged
+        return {}  # its hyper stream or its layer is damaged
     y[:, tile.rows, tile.columns] = part
+    layers[number] = payload.layer
     lost.remove(number)
     faults.append(f"tile {number} is cut off: {100 * share:.0f} % of its latents have arrived")
     return {number: share}

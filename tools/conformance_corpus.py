@@ -12,12 +12,14 @@ exit status. Existing files are kept, because they were made by earlier versions
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,16 @@ from PIL import Image, ImageCms
 
 from lcodec import container
 from lcodec.codec import Codec
+from lcodec.coding.layer import Mask, encode_layer
+from lcodec.container import TilePayload
+from lcodec.container.varint import encode_uvarint
 from lcodec.decoded import Decoded
-from lcodec.picture import Metadata, Picture, save
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.picture import Metadata, Picture, Samples, save
+from lcodec.pipeline.overlay import tile_place
+from lcodec.pipeline.skipping import skipped_positions
+from lcodec.pipeline.symbols import PictureSymbols, without_skipped
 from tests.entropy.extremes import extreme_symbols, header_of
+from tests.entropy.tiny import HYPER_LATENT, LATENT
 from tests.fuzz.mutate import Part, join, split
 from tests.tinymodel import picture, write_tiny_model
 
@@ -37,6 +45,8 @@ CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus
 KINDS = ("groupedmixer", "econtextformer", "memplusplus", "checkerboard", "serial", "hyperprior")
 EDGE = 64
 EXTREME_QUALITY = 80
+BASES = ("gray", "gray-alpha", "metadata", "layer-gray")
+"""Sound files that those to be refused are made from."""
 
 Change = Callable[[list[Part]], None]
 
@@ -98,13 +108,85 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
     return found
 
 
+@dataclass(frozen=True)
+class Layered:
+    """A picture, and what is drawn over it where ``kept``, for a file with lossless layers."""
+
+    picture: Picture
+    drawn: Samples
+    kept: Mask
+    edge: int = 2 * EDGE
+    kind: str = "groupedmixer"
+
+
+def layered() -> dict[str, Layered]:
+    """Sound files with layers, by name.
+
+    Each has latents that are not coded because they are well below a layer.
+    """
+    colour = picture(140, 200, 1)
+    random = np.random.default_rng(9)
+    palette = np.array([[255, 255, 255], [0, 0, 0], [20, 90, 200], [240, 130, 0]], np.uint8)
+    drawn = palette[np.kron(random.integers(0, 4, (47, 67)), np.ones((3, 3), np.int64))]
+    drawn = np.ascontiguousarray(drawn[:140, :200])
+    kept = np.zeros((140, 200), np.bool_)
+    kept[:120, :90] = True  # a part of the first tile, with a hole of one pixel
+    kept[104, 40] = False
+    kept[:83, 176:] = True  # beside the padding of the second tile
+    kept[128:, 128:] = True  # all of the last tile
+    alpha = np.full((140, 200), 255, np.uint8)
+    alpha[30:60, 40:180] = 0  # some of the layers, too
+    corner = np.ones((50, 40), np.bool_)
+    corner[:, :7] = corner[49, 39] = False
+    rest = np.ones((90, 100), np.bool_)  # nearly all, so that the layer surrounds what is coded
+    rest[5:14, 17:30] = rest[66:79, 82:90] = False
+
+    def gray(kept: Mask, edge: int, kind: str) -> Layered:
+        h, w = kept.shape
+        shown, over = (np.ascontiguousarray(part[:h, :w, 0]) for part in (colour, drawn))
+        return Layered(Picture(shown), over, kept, edge, kind)
+
+    return {
+        "layer": Layered(Picture(colour), drawn, kept),
+        "layer-alpha": Layered(Picture(colour, alpha=alpha), drawn, kept),
+        "layer-gray": gray(corner, EDGE, "groupedmixer"),
+        **{f"layer-{kind}": gray(rest, 2 * EDGE, kind) for kind in KINDS},
+    }
+
+
+def layered_file(codec: Codec, source: Layered) -> bytes:
+    """The file of a picture with layers where it says, rather than where they are worth it."""
+    file = container.read(codec.encode(source.picture, 60))
+    layers, skipped = {}, {}
+    for number in range(file.header.tile_count):
+        place = tile_place(file.header, number)
+        kept = source.kept[place]
+        if kept.any():
+            layers[number] = encode_layer(source.drawn[place], kept)
+            skipped[number] = skipped_positions(kept)
+    symbols = without_skipped(file.header, codec.decode_symbols(file), skipped)
+    header, coded = codec.code_symbols(file.header, symbols)
+    tiles = [replace(tile, layer=layers.get(number, b"")) for number, tile in enumerate(coded)]
+    return container.write(header, tiles, file.extra, file.alpha)
+
+
+def half_transparent(width: int, height: int) -> bytes:
+    """A bitstream whose pixels are neither in a layer nor outside."""
+    stream = io.BytesIO()
+    Image.new("RGBA", (width, height), (9, 99, 199, 128)).save(stream, "WEBP", lossless=True)
+    data = stream.getvalue()
+    return data[20 : 20 + int.from_bytes(data[16:20], "little")]
+
+
 def extremes() -> dict[str, str]:
     """Name: kind of model of every sound file whose symbols are at their limits."""
     return {f"extreme-{kind}": kind for kind in KINDS}
 
 
-def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[bytes, int]]:
-    """Name: (file, exit status) of the files to refuse, made from three sound files."""
+def refusals(
+    sound: bytes, alpha: bytes, metadata: bytes, layer: bytes
+) -> dict[str, tuple[bytes, int]]:
+    """Name: (file, exit status) of the files to refuse, made from `BASES`."""
     preamble, parts = split(sound)
     other = bytes(preamble[:8])
 
@@ -129,6 +211,20 @@ def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[byt
     def plane(own: list[Part]) -> Part:
         return next(part for part in own if part.code == 3)
 
+    def mixed_file(tile: TilePayload) -> bytes:
+        return container.write(container.read(layer).header, [tile])
+
+    def relayered(data: bytes) -> bytes:
+        return mixed_file(replace(mixed, layer=data))
+
+    mixed, corner = container.read(layer).tiles[0], layered()["layer-gray"].kept
+    wider = np.pad(corner, ((0, 0), (0, 1)), mode="edge")
+    blank, all_of_it = np.zeros((50, 41), np.uint8), np.ones_like(corner)
+    nothing = zlib.crc32(bytes(4 + 2 * (HYPER_LATENT + LATENT * 4 * 3)))  # of zeros in tile 0
+    covered = TilePayload(nothing, b"", bytes(4), encode_layer(blank[:, :40], all_of_it))
+    plain = container.read(sound).tiles[0]
+    without_layer = plain.checksum.to_bytes(4, "little") + encode_uvarint(len(plain.hyper))
+    without_layer += plain.hyper + b"\0" + plain.latent
     tile = parts[1].payload
     head = parts[0].payload
     wide = struct.pack("<BBBBB", 0xFF, 0xFF, 0xFF, 0xFF, 0x07)  # 2^31 - 1
@@ -168,6 +264,15 @@ def refusals(sound: bytes, alpha: bytes, metadata: bytes) -> dict[str, tuple[byt
         "alpha-damaged": (changed(payload(3, lambda d: d[:-3]), alpha), 4),
         "alpha-where-none": (changed(inserted(2, Part(3, b"\0\0"))), 4),
         "packed-damaged": (changed(payload(0x84, lambda d: d[:2] + b"\xff" * 9), metadata), 4),
+        "layer-empty": (join(layer[:10], [parts[0], Part(4, without_layer), parts[-1]]), 4),
+        "layer-size": (relayered(encode_layer(blank, wider)), 4),
+        "layer-half-transparent": (relayered(half_transparent(40, 50)), 4),
+        "layer-garbage": (relayered(mixed.layer[:5] + b"\xa7\x3c\x5e" * 40), 4),
+        "layer-signature": (relayered(b"\x2e" + mixed.layer[1:]), 4),
+        "layer-cut": (relayered(mixed.layer[: len(mixed.layer) // 2]), 4),
+        "layer-all-coded": (mixed_file(replace(plain, layer=mixed.layer)), 4),
+        "layer-needless-word": (mixed_file(covered), 4),
+        "layer-deep": (changed(payload(1, lambda d: d[:2] + b"\x10" + d[3:]), layer), 4),
     }
 
 
@@ -190,6 +295,12 @@ def make(folder: Path) -> None:
             codec = Codec(kind, device="cpu", tile_edge=EDGE)
             path.write_bytes(codec.encode(source, quality))
             index["valid"][name] = entry(codec, path)
+    for name, own in layered().items():
+        path = folder / "valid" / f"{name}.lic"
+        if not path.exists():
+            codec = Codec(own.kind, device="cpu", tile_edge=own.edge, layers=False)
+            path.write_bytes(layered_file(codec, own))
+            index["valid"][name] = entry(codec, path)
     for name, kind in extremes().items():
         path = folder / "valid" / f"{name}.lic"
         if not path.exists():
@@ -197,11 +308,8 @@ def make(folder: Path) -> None:
             symbols = extreme_symbols(header)
             path.write_bytes(container.write(*codec.code_symbols(header, symbols)))
             index["valid"][name] = {"model": kind, "symbols": symbols_digest(symbols)}
-    sound, alpha, metadata = (
-        (folder / "valid" / f"{name}.lic").read_bytes()
-        for name in ("gray", "gray-alpha", "metadata")
-    )
-    for name, (data, status) in refusals(sound, alpha, metadata).items():
+    bases = [(folder / "valid" / f"{name}.lic").read_bytes() for name in BASES]
+    for name, (data, status) in refusals(*bases).items():
         path = folder / "invalid" / f"{name}.lic"
         if not path.exists():
             path.write_bytes(data)

@@ -20,7 +20,8 @@ from lcodec.bench.runner import machine_facts
 from lcodec.codec import Codec
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.picture import load
-from lcodec.pipeline.tiles import BitTally, PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
+from lcodec.pipeline.tiles import BitTally
 
 SCHEMA = 1
 REFERENCE = "checkerboard"
@@ -143,7 +144,7 @@ def compare(
     """
     if len(set(names)) < 2 or len(set(names)) != len(names):
         raise UsageError("give at least two different models")
-    codecs = {name: Codec(name, device) for name in names}
+    codecs = {name: Codec(name, device, layers=False) for name in names}
     plain = {name: Codec(name, device, cached=False) for name in names} if uncached else {}
     if len({codec.loaded.transforms_id for codec in codecs.values()}) > 1:
         raise UsageError("the models are over different transforms")

@@ -93,6 +93,7 @@ def sizes(description: Description) -> list[str]:
     parts = {
         "latent": sum(tile["latent_bytes"] for tile in tiles),
         "hyper": sum(tile["hyper_bytes"] for tile in tiles),
+        "lossless": description["layer_bytes"],
         "alpha": description["alpha_bytes"],
         "metadata": description["metadata_bytes"],
         "overhead": description["overhead_bytes"],

@@ -137,6 +137,7 @@ def facts(description: Description) -> list[tuple[str, str]]:
             f"{description['overhead_bytes']:,} bytes overhead, "
             f"{description['metadata_bytes']:,} metadata",
         ),
+        *_layers(description),
         *_side_data(description),
         ("tiles", f"{len(tiles)} of up to {header['tile_edge']}x{header['tile_edge']} pixels"),
         (
@@ -174,6 +175,15 @@ def _weights_text(known: dict[str, Any]) -> str:
     return f"{known['model']}{origin}{tune}, {'' if known['at_hand'] else 'not '}at hand{get}"
 
 
+def _layers(description: Description) -> list[tuple[str, str]]:
+    """A row for what is kept without loss, if there is any."""
+    if not description["layer_bytes"]:
+        return []
+    count = sum(tile["layer_bytes"] > 0 for tile in description["tiles"])
+    where = "1 tile" if count == 1 else f"{count:,} tiles"
+    return [("lossless", f"{description['layer_bytes']:,} bytes in {where}")]
+
+
 def _side_data(description: Description) -> list[tuple[str, str]]:
     """Rows for the alpha plane and the metadata, if there are any."""
     rows = []
@@ -204,11 +214,13 @@ def _sections(description: Description) -> list[str]:
         place, size = str(section["offset"]), str(section["size"])
         rows.append((section["type"], place, size, section["crc"] or "none"))
     lines = console.align(rows, "lrr")
-    tiles = [("tile", "left", "top", "width", "height", "hyper", "latent", "checksum")]
+    tiles: list[tuple[str, ...]] = [
+        ("tile", "left", "top", "width", "height", "hyper", "latent", "lossless", "checksum")
+    ]
     for tile in description["tiles"]:
         index, left, top, width, height = (
             str(tile[key]) for key in ("index", "left", "top", "width", "height")
         )
-        hyper, latent = str(tile["hyper_bytes"]), str(tile["latent_bytes"])
-        tiles.append((index, left, top, width, height, hyper, latent, tile["checksum"]))
-    return [*lines, *console.align(tiles, "rrrrrrr")]
+        streams = (str(tile[key]) for key in ("hyper_bytes", "latent_bytes", "layer_bytes"))
+        tiles.append((index, left, top, width, height, *streams, tile["checksum"]))
+    return [*lines, *console.align(tiles, "rrrrrrrr")]

@@ -20,7 +20,7 @@ from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
 
 SIDE = 64  # latent positions: a tile of the usual size is one area
 MARGIN = 4  # latent positions around an area whose pixels it changes noticeably

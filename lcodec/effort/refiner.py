@@ -16,7 +16,7 @@ from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.integer.carriers import full_float32
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.progress import Progress
 from lcodec.weights.load import LoadedModel
 

@@ -64,10 +64,20 @@ class EntropyModel(Protocol[StateT]):
         ...
 
 
-def coded_mask(model: EntropyModel[Any], latent: int, extent: Extent) -> NDArray[np.bool_]:
-    """(groups, ...) mask of the latents inside the picture; the rest is zero and not coded."""
+def coded_mask(
+    model: EntropyModel[Any],
+    latent: int,
+    extent: Extent,
+    skipped: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_]:
+    """(groups, ...) mask of the latents that are coded; the others are zero.
+
+    They are those inside the picture, but for positions ``skipped`` (h, w).
+    """
     grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
-    grid[:, :, : extent.h, : extent.w] = True
+    grid[:, :, : extent.h, : extent.w] = (
+        True if skipped is None else torch.from_numpy(np.logical_not(skipped))
+    )
     return np.ascontiguousarray(model.group(grid)[0].numpy())
 
 
@@ -84,25 +94,30 @@ def code_latents(
     z_hat: Tensor,
     quality: int,
     ports: Sequence[SymbolPort],
-    mask: NDArray[np.bool_],
+    masks: Sequence[NDArray[np.bool_]],
     watch: Stopwatch,
     stop: int | None = None,
 ) -> Tensor:
     """Run all groups of ``len(ports)`` tiles, or the first ``stop``, through the tiles' ports.
 
-    ``z_hat`` (B, hyper, h/4, w/4); ``mask`` from `coded_mask`. Returns the symbols of y, int32
-    (B, M, h, w), zero outside the mask and in groups that were left out.
+    ``z_hat`` (B, hyper, h/4, w/4); ``masks`` of each tile from `coded_mask`. Returns the symbols
+    of y, int32 (B, M, h, w), zero outside the masks and in groups that were left out.
     """
     device = z_hat.device
+    h, w = (HYPER_STRIDE * side for side in z_hat.shape[2:])
+    if not any(mask.any() for mask in masks):
+        nothing = torch.zeros((len(masks), *masks[0].shape), dtype=torch.int32, device=device)
+        return model.ungroup(nothing, h, w)
     with watch.stage("entropy network"):
         state = model.begin(z_hat, quality)
     groups = []
-    for index, inside in enumerate(mask[:stop]):
+    for index in range(len(masks[0]) if stop is None else stop):
         with watch.stage("entropy network"):
             mean, scale = (t.cpu().numpy() for t in model.predict(state))
         symbols = np.zeros(mean.shape, dtype=np.int32)
         with watch.stage("range coder"):
             for tile, port in enumerate(ports):
+                inside = masks[tile][index]
                 symbols[tile][inside] = port.exchange(
                     index, mean[tile][inside], scale[tile][inside]
                 )
@@ -110,8 +125,7 @@ def code_latents(
         groups.append(group)
         with watch.stage("entropy network"):
             model.absorb(state, group)
-    groups += [torch.zeros_like(groups[0])] * (len(mask) - len(groups))
-    h, w = (HYPER_STRIDE * side for side in z_hat.shape[2:])
+    groups += [torch.zeros_like(groups[0])] * (len(masks[0]) - len(groups))
     return model.ungroup(torch.stack(groups, dim=1), h, w)
 
 
@@ -121,13 +135,17 @@ def code_hyper(
     quality: int,
     port: SymbolPort,
     watch: Stopwatch,
+    skipped: NDArray[np.bool_] | None = None,
 ) -> Symbols:
     """Run the hyper-latent of one tile through its port; returns int32 symbols of ``shape``.
 
-    ``shape`` is (hyper, h, w), the size of z.
+    ``shape`` is (hyper, h, w), the size of z. Those at positions ``skipped`` (h, w) are zero and
+    not coded.
     """
     mean, scale = model.prior(quality)
-    area = shape[1] * shape[2]
+    symbols = np.zeros(shape, np.int32)
+    coded = np.broadcast_to(True if skipped is None else np.logical_not(skipped), shape)
+    area = np.count_nonzero(coded[0])
     with watch.stage("range coder"):
-        flat = port.exchange(0, np.repeat(mean, area), np.repeat(scale, area))
-    return flat.reshape(shape)
+        symbols[coded] = port.exchange(0, np.repeat(mean, area), np.repeat(scale, area))
+    return symbols

@@ -1,11 +1,19 @@
-"""Where the tiles of a picture lie on its latent grid."""
+"""Where the tiles of a picture lie on its latent grid, and what of it is theirs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcodec.coding import symbol_checksum
 from lcodec.container import Header
-from lcodec.entropy.interface import Extent
+from lcodec.entropy.interface import Extent, Symbols
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
 
@@ -33,3 +41,16 @@ def tile_areas(header: Header) -> list[TileArea]:
         columns = slice(left // PATCH, -(-right // PATCH))
         areas.append(TileArea(number, rows, columns))
     return areas
+
+
+def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:
+    """The part of y (M, h, w) in one tile, with zeros up to the padded extent."""
+    part = torch.from_numpy(np.ascontiguousarray(y[:, tile.rows, tile.columns])).to(device)
+    extent = tile.extent
+    return F.pad(part, (0, extent.padded_w - extent.w, 0, extent.padded_h - extent.h))
+
+
+def tile_checksum(tile: TileArea, z: Symbols, y: Symbols) -> int:
+    """Checksum over a tile's number and its coded symbols: z, then y without its padding."""
+    inside = np.ascontiguousarray(y[:, : tile.extent.h, : tile.extent.w])
+    return symbol_checksum([z, inside], tile.number.to_bytes(4, "little"))

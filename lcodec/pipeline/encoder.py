@@ -20,8 +20,10 @@ from lcodec.metrics.ssimulacra2 import distance_and_fine, score
 from lcodec.picture import Samples
 from lcodec.pipeline.feedback import analyse_with_feedback
 from lcodec.pipeline.latents import Latents
+from lcodec.pipeline.layers import Split, Splits, Splitter
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
-from lcodec.pipeline.tiles import BitTally, LatentCoder, PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols, without_skipped
+from lcodec.pipeline.tiles import BitTally, LatentCoder
 from lcodec.progress import Progress, labelled, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.config import ModelConfig
@@ -140,6 +142,7 @@ class Encoder:
         refiner: Refiner,
         source: Source,
         config: ModelConfig,
+        splitter: Splitter | None,
         progress: Progress = no_progress,
     ) -> None:
         self.source = source
@@ -150,6 +153,7 @@ class Encoder:
         self._latents = latents
         self._refiner = refiner
         self._starts: AnalysisStarts | None = None
+        self._splits = Splits(splitter, source.pixels)
 
     def expect_several(self) -> None:
         """From now on, keep what several qualities have in common."""
@@ -161,13 +165,29 @@ class Encoder:
         other._progress = labelled(self._progress, task)
         return other
 
+    def without_layers(self) -> Encoder:
+        """This encoder, for files that have no lossless layers."""
+        other = copy(self)
+        other._splits = Splits(None, self.source.pixels)
+        return other
+
+    @property
+    def has_made_layers(self) -> bool:
+        """Whether lossless layers were cheaper at any level so far."""
+        return self._splits.found
+
+    def _split(self, header: Header) -> Split:
+        with self.watch.stage("layers"):
+            return self._splits.at(header)
+
     def latents(self, quality: int) -> Latents:
         """The latents at ``quality`` and effort 0."""
         header = self.source.header(quality)
+        rest = self._split(header).rest
+        # What lies below layers depends on the quality.
+        starts = self._starts if rest is self.source.pixels else None
         with self.watch.stage("analysis"):
-            return analyse_with_feedback(
-                self._pixels, self.source.pixels, header, self._starts, self._progress
-            )
+            return analyse_with_feedback(self._pixels, rest, header, starts, self._progress)
 
     def thinner(self, quality: int, latents: Latents, share: float) -> Encoded:
         """The file with only that share of the latents, the largest, beside the means of blocks.
@@ -183,7 +203,9 @@ class Encoder:
 
     def symbols(self, quality: int, latents: Latents) -> PictureSymbols:
         """The symbols for latents that were made for ``quality``."""
-        return self._latents.quantise(self.source.header(quality), latents, self.watch)
+        header = self.source.header(quality)
+        symbols = self._latents.quantise(header, latents, self.watch)
+        return without_skipped(header, symbols, self._split(header).skipped)
 
     def plain_symbols(self, quality: int) -> PictureSymbols:
         """The symbols coded at ``quality`` and effort 0."""
@@ -208,10 +230,10 @@ class Encoder:
         candidates = [plain]
         if effort:
             with self.watch.stage("optimisation"):
-                refined = self._refiner.refine(
-                    self.source.header(quality), self.source.pixels, plain, effort, self._progress
-                )
-            candidates.append(refined)
+                header = self.source.header(quality)
+                rest = self._split(header).rest
+                refined = self._refiner.refine(header, rest, plain, effort, self._progress)
+            candidates.append(without_skipped(header, refined, plain.skipped))
         written = []
         for symbols in candidates:
             found, encoded = self.assess(quality, symbols, seen=seen), self.write(quality, symbols)
@@ -229,7 +251,8 @@ class Encoder:
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
-        source = self.source
+        source, layers = self.source, self._split(header).layers
+        tiles = [replace(tile, layer=layers.get(number, b"")) for number, tile in enumerate(tiles)]
         data = container.write(header, tiles, source.metadata, source.alpha)
         return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
 
@@ -263,11 +286,11 @@ class Encoder:
         Raises:
             UsageError: the picture is too small for SSIMULACRA2, and ``seen``.
         """
-        with self.watch.stage("synthesis"):
-            decoded = self._pixels.synthesise(
-                symbols.y, self.source.header(quality), self._progress
-            )
+        header = self.source.header(quality)
         source, visible = self.source.pixels, self.source.visible
+        with self.watch.stage("synthesis"):
+            decoded = self._pixels.synthesise(symbols.y, header, self._progress)
+        self._split(header).restore(decoded, header)
         shown, wanted = decoded, source
         if visible is not None:
             shown, wanted = decoded[visible][None], source[visible][None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from lcodec.nets.blockwise import LatentSpan
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import TileArea, tile_areas
+from lcodec.pipeline.overlay import lay_over_part
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, empty_samples
 from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, no_progress
@@ -25,6 +27,17 @@ _HALF, _QUARTER = 2, 4
 _SHARES = {2: _HALF, 4: _HALF, 8: _QUARTER, 16: _QUARTER}
 DEFAULT_KEPT = 1 << 26
 """Bytes of latents that a `PartDecoder` keeps for later calls."""
+
+
+class _Parsed(NamedTuple):
+    """What is known of a tile: latents (m, h, w), and the bitstream of its layer."""
+
+    y: NDArray[np.int16]
+    layer: bytes
+
+    @property
+    def nbytes(self) -> int:
+        return self.y.nbytes + len(self.layer)
 
 
 class PartDecoder:
@@ -47,7 +60,7 @@ class PartDecoder:
         self._pixels = pixels
         self._areas = tile_areas(source.header)
         self._room = kept
-        self._kept: OrderedDict[tuple[int, int], NDArray[np.int16]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], _Parsed] = OrderedDict()
 
     def decode(
         self, region: Region, scale: int, watch: Stopwatch, progress: Progress = no_progress
@@ -72,7 +85,7 @@ class PartDecoder:
         halo = config.synthesis_halo if scale == 1 else 0
         area = LatentArea.of_pixels(header, region.box, halo)
         channels = None if scale == 1 else -(-config.latent // _SHARES[scale])
-        y = self._gather(area, channels, watch, progress)
+        y, layers = self._gather(area, channels, watch, progress)
         with watch.stage("synthesis"):
             if scale == 1:
                 self.synthesised += sum(
@@ -91,7 +104,10 @@ class PartDecoder:
             rows.start - first_row : rows.stop - first_row,
             columns.start - first_column : columns.stop - first_column,
         ]
-        return np.ascontiguousarray(inner)
+        inner = np.ascontiguousarray(inner)
+        with watch.stage("layers"):
+            lay_over_part(inner, header, layers, region, scale)
+        return inner
 
     def extent(self, region: Region, scale: int) -> Header:
         """The header of a picture of just the tiles that a region at 1/``scale`` needs."""
@@ -108,38 +124,41 @@ class PartDecoder:
 
     def _gather(
         self, area: LatentArea, channels: int | None, watch: Stopwatch, progress: Progress
-    ) -> NDArray[np.int16]:
-        """Latents (M, h, w) of the outer part of an area, or of their first channels."""
+    ) -> tuple[NDArray[np.int16], dict[int, bytes]]:
+        """Latents (M, h, w) of the outer part of an area, or of their first channels.
+
+        With them come the lossless layers of their tiles.
+        """
         rows, columns = area.rows, area.columns
         wanted = [tile for tile in self._areas if _meets(tile, area)]
         count = channels or self._pixels.transforms.config.latent
         shape = (rows.outer_stop - rows.outer_start, columns.outer_stop - columns.outer_start)
         y = np.empty((count, *shape), np.int16)
+        layers = {}
         for done, tile in enumerate(wanted):
             progress("decoding", done, len(wanted))
             part = self._tile(tile, count, channels, watch)
             down, here = _common(tile.rows, rows)
             across, there = _common(tile.columns, columns)
-            y[:, here, there] = part[:, down, across]
+            y[:, here, there] = part.y[:, down, across]
+            layers[tile.number] = part.layer
         progress("decoding", len(wanted), len(wanted))
-        return y
+        return y, layers
 
     def forget(self, number: int) -> None:
         """Drop the latents of all tiles before that number; they will not be wanted again."""
         for key in [key for key in self._kept if key[0] < number]:
             self._room += self._kept.pop(key).nbytes
 
-    def _tile(
-        self, tile: TileArea, count: int, channels: int | None, watch: Stopwatch
-    ) -> NDArray[np.int16]:
+    def _tile(self, tile: TileArea, count: int, channels: int | None, watch: Stopwatch) -> _Parsed:
         key = tile.number, count
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
         payload = self.source.tile(tile.number)
         self.parsed += 1
-        part = self._latents.decode_tile(self.source.header, tile, payload, watch, channels)
-        part = np.ascontiguousarray(part)
+        y = self._latents.decode_tile(self.source.header, tile, payload, watch, channels)
+        part = _Parsed(np.ascontiguousarray(y), payload.layer)
         while self._kept and part.nbytes > self._room:
             self._room += self._kept.popitem(last=False)[1].nbytes
         if part.nbytes <= self._room:

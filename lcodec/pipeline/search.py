@@ -29,7 +29,8 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     With effort the search is made twice: at effort 0, which is quick and comes close, then
     with effort from where the first ended. The better of the two results is kept. If not even
     level 0 is within a size, as many of its latents are left out as needed, the smallest first;
-    effort does nothing then.
+    effort does nothing then. Lossless layers are much or nothing: where a level has them, the
+    search is made without them, too.
 
     Raises:
         TargetError: the target cannot be met; the message says what is possible.
@@ -42,14 +43,19 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
         refined = _make_search(encoder, target, effort)
         refined.run(start=plain.nearest())
         searches.append(refined)
-    found = [s.best for s in searches if s.best is not None]
+    if encoder.has_made_layers:
+        bare = _make_search(encoder.without_layers(), target, effort)
+        bare.run(start=searches[-1].nearest())
+        searches.append(bare)
+    met = [s for s in searches if s.best is not None]
+    found = [s.best for s in met if s.best is not None]
     if not found:
         sparse = searches[-1].sparser()
         if sparse is None:
-            raise TargetError(searches[-1].failure())
+            raise TargetError(min(searches, key=_Search.miss).failure())
         found = [sparse]
     if len(found) > 1:
-        found = [searches[0].assessed(encoded) for encoded in found]
+        found = [s.assessed(encoded) for s, encoded in zip(met, found, strict=True)]
         found.sort(key=searches[0].badness)
     return replace(found[0], trials=tuple(trial for s in searches for trial in s.trials))
 
@@ -79,6 +85,10 @@ class _Search:
     def nearest(self) -> int:
         """The level measured whose value is nearest to the limit."""
         return min(self.values, key=lambda level: abs(self.values[level] - self.limit))
+
+    def miss(self) -> float:
+        """How far the nearest level is from the limit."""
+        return abs(self.values[self.nearest()] - self.limit)
 
     def measure(self, encoder: Encoder, level: int) -> float:
         """Try a level, record the trial, and return the value to compare with the limit."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lcodec.coding import (
     BitCounter,
@@ -21,10 +19,10 @@ from lcodec.coding import (
     SymbolDecoder,
     SymbolEncoder,
     SymbolPort,
-    symbol_checksum,
 )
 from lcodec.container import Header, TilePayload
 from lcodec.entropy.interface import (
+    Extent,
     Symbols,
     code_hyper,
     code_latents,
@@ -36,9 +34,11 @@ from lcodec.errors import FormatError, MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
-from lcodec.pipeline.areas import TileArea, tile_areas
+from lcodec.pipeline.areas import TileArea, padded_tile, tile_areas, tile_checksum
 from lcodec.pipeline.batches import Batch, Part, batches, overlapped
 from lcodec.pipeline.latents import Latents
+from lcodec.pipeline.skipping import skipped_by, skipped_hyper
+from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -61,19 +61,12 @@ class BitTally:
         self.bits_z += other.bits_z
 
 
-@dataclass(frozen=True)
-class PictureSymbols:
-    """All symbols of a picture: y int16 (M, h, w), z int16 (hyper, h/4, w/4) by tile number."""
+class _Decoded(NamedTuple):
+    """y (tiles, M, h, w), z (tiles, hyper, h/4, w/4), and by tile what of y is skipped (h, w)."""
 
-    y: NDArray[np.int16]
-    z: list[NDArray[np.int16]] | dict[int, NDArray[np.int16]]
-
-
-def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:
-    """The part of y (M, h, w) in one tile, with zeros up to the padded extent."""
-    part = torch.from_numpy(np.ascontiguousarray(y[:, tile.rows, tile.columns])).to(device)
-    extent = tile.extent
-    return F.pad(part, (0, extent.padded_w - extent.w, 0, extent.padded_h - extent.h))
+    y: Symbols
+    z: Symbols
+    skipped: list[NDArray[np.bool_] | None]
 
 
 class LatentCoder:
@@ -164,7 +157,9 @@ class LatentCoder:
     ) -> list[tuple[TilePayload, BitTally]]:
         quality, extent, parts = batch.quality, batch.extent, batch.parts
         model, device = self.loaded.entropy, self.loaded.device
-        mask = coded_mask(model, self.latent, extent)
+        skipped = [symbols[p.picture].skipped.get(p.area.number) for p in parts]
+        above = [skipped_hyper(own, extent) for own in skipped]
+        masks = self._masks(extent, skipped)
         y_parts = torch.stack([padded_tile(symbols[p.picture].y, p.area, device) for p in parts])
         y = y_parts.to(torch.int32)
         grouped = model.group(y).cpu().numpy()
@@ -174,17 +169,17 @@ class LatentCoder:
         latent = [SymbolEncoder(of_y) for of_y, _ in counters]
         hyper = [SymbolEncoder(of_z) for _, of_z in counters]
         with exact_products():
-            for encoder, z_tile in zip(hyper, z_tiles, strict=True):
-                port = EncodePort(encoder, [z_tile.ravel()])
-                code_hyper(model, z_tile.shape, quality, port, watch)
+            for encoder, z_tile, own in zip(hyper, z_tiles, above, strict=True):
+                port = EncodePort(encoder, [z_tile if own is None else z_tile[:, ~own]])
+                code_hyper(model, z_tile.shape, quality, port, watch, own)
             ports: list[SymbolPort] = [
                 EncodePort(
                     encoder, [group[inside] for group, inside in zip(own, mask, strict=True)]
                 )
-                for encoder, own in zip(latent, grouped, strict=True)
+                for encoder, own, mask in zip(latent, grouped, masks, strict=True)
             ]
             fastest = for_encoder(model, y)
-            coded = code_latents(fastest, z, quality, ports, mask, watch).cpu().numpy()
+            coded = code_latents(fastest, z, quality, ports, masks, watch).cpu().numpy()
         return [
             (
                 TilePayload(tile_checksum(p.area, z_tile, y_tile), h.finish(), e.finish()),
@@ -223,24 +218,27 @@ class LatentCoder:
             for h in headers
         ]
         z: list[dict[int, NDArray[np.int16]]] = [{} for _ in headers]
+        skipped: list[dict[int, NDArray[np.bool_]]] = [{} for _ in headers]
         done, total = 0, sum(header.tile_count for header in headers)
         progress("decoding", done, total)
 
-        def decode(batch: Batch, watch: Stopwatch) -> tuple[Symbols, Symbols]:
+        def decode(batch: Batch, watch: Stopwatch) -> _Decoded:
             own = [payloads[part.picture][part.area.number] for part in batch.parts]
             return self._decode_batch(batch.quality, batch.areas, own, watch)
 
         todo = batches(headers, self.tiles_at_once)
-        for batch, (y_parts, z_parts) in overlapped(decode, todo, self.threads, watch):
+        for batch, decoded in overlapped(decode, todo, self.threads, watch):
             h, w = batch.extent.h, batch.extent.w
-            for part, y_part, z_part in zip(batch.parts, y_parts, z_parts, strict=True):
+            for part, y_part, z_part, own in zip(batch.parts, *decoded, strict=True):
                 y[part.picture][:, part.area.rows, part.area.columns] = y_part[:, :h, :w]
                 z[part.picture][part.area.number] = z_part.astype(np.int16)
+                if own is not None:
+                    skipped[part.picture][part.area.number] = own
             done += len(batch.parts)
             progress("decoding", done, total)
         return [
-            PictureSymbols(own, [tiles[number] for number in range(len(tiles))])
-            for own, tiles in zip(y, z, strict=True)
+            PictureSymbols(own, [tiles[number] for number in range(len(tiles))], masks)
+            for own, tiles, masks in zip(y, z, skipped, strict=True)
         ]
 
     def decode_tile(
@@ -260,7 +258,7 @@ class LatentCoder:
             FormatError: a stream is damaged.
             MismatchError: the symbols are not those that were encoded.
         """
-        y, _ = self._decode_batch(header.quality, [tile], [payload], watch, channels)
+        y, _, _ = self._decode_batch(header.quality, [tile], [payload], watch, channels)
         return y[0, :channels, : tile.extent.h, : tile.extent.w].astype(np.int16)
 
     def find_tile(
@@ -271,7 +269,7 @@ class LatentCoder:
         for extent, same in groupby(ordered, key=lambda tile: tile.extent):
             tiles = list(same)
             try:
-                y, z = self._decode_batch(
+                y, z, _ = self._decode_batch(
                     header.quality, tiles[:1], [payload], watch, checked=False
                 )
             except FormatError:
@@ -292,8 +290,19 @@ class LatentCoder:
             FormatError: the hyper stream is damaged.
         """
         port = CutPort(SymbolDecoder(payload.latent))
-        y, _ = self._decode_batch(header.quality, [tile], [payload], watch, cut=port)
-        return y[0, :, : tile.extent.h, : tile.extent.w].astype(np.int16), port.arrived / port.asked
+        y, _, _ = self._decode_batch(header.quality, [tile], [payload], watch, cut=port)
+        share = port.arrived / port.asked if port.asked else 1.0
+        return y[0, :, : tile.extent.h, : tile.extent.w].astype(np.int16), share
+
+    def _masks(
+        self, extent: Extent, skipped: Sequence[NDArray[np.bool_] | None]
+    ) -> list[NDArray[np.bool_]]:
+        """What is coded of each tile; see `coded_mask`."""
+        model = self.loaded.entropy
+        plain = coded_mask(model, self.latent, extent)
+        return [
+            plain if own is None else coded_mask(model, self.latent, extent, own) for own in skipped
+        ]
 
     def _decode_batch(
         self,
@@ -304,37 +313,33 @@ class LatentCoder:
         channels: int | None = None,
         checked: bool = True,
         cut: CutPort | None = None,
-    ) -> tuple[Symbols, Symbols]:
-        """y (tiles, M, h, w) and z (tiles, hyper, h/4, w/4) of tiles of one extent."""
+    ) -> _Decoded:
+        """The symbols of tiles of one extent."""
         model, extent = self.loaded.entropy, tiles[0].extent
-        mask = coded_mask(model, self.latent, extent)
+        skipped = [skipped_by(payload.layer, extent) for payload in payloads]
+        masks = self._masks(extent, skipped)
         shape = (self.hyper, extent.padded_h // HYPER_STRIDE, extent.padded_w // HYPER_STRIDE)
         z_parts = []
-        for payload in payloads:
+        for payload, own in zip(payloads, skipped, strict=True):
             decoder = SymbolDecoder(payload.hyper)
-            z_parts.append(code_hyper(model, shape, quality, DecodePort(decoder), watch))
+            port, above = DecodePort(decoder), skipped_hyper(own, extent)
+            z_parts.append(code_hyper(model, shape, quality, port, watch, above))
             decoder.finish()
         z = np.stack(z_parts)
         decoders = [SymbolDecoder(payload.latent) for payload in payloads]
         ports: list[SymbolPort] = [cut or DecodePort(decoder) for decoder in decoders]
-        stop = len(mask)
+        stop = len(masks[0])
         if channels is not None:
             stop = groups_of(model, self.latent, channels, extent)
         with exact_products():
             z_hat = torch.from_numpy(z).to(self.loaded.device)
-            coded = code_latents(model, z_hat, quality, ports, mask, watch, stop)
+            coded = code_latents(model, z_hat, quality, ports, masks, watch, stop)
             symbols = coded.cpu().numpy()
-        if stop < len(mask) or cut is not None:
-            return symbols, z
+        if stop < len(masks[0]) or cut is not None:
+            return _Decoded(symbols, z, skipped)
         for decoder in decoders:
             decoder.finish()
         for tile, payload, z_tile, y_tile in zip(tiles, payloads, z, symbols, strict=True):
             if checked and tile_checksum(tile, z_tile, y_tile) != payload.checksum:
                 raise MismatchError("the decoded symbols are not the ones that were encoded")
-        return symbols, z
-
-
-def tile_checksum(tile: TileArea, z: Symbols, y: Symbols) -> int:
-    """Checksum over a tile's number and its coded symbols: z, then y without its padding."""
-    inside = np.ascontiguousarray(y[:, : tile.extent.h, : tile.extent.w])
-    return symbol_checksum([z, inside], tile.number.to_bytes(4, "little"))
+        return _Decoded(symbols, z, skipped)

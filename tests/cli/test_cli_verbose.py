@@ -58,7 +58,7 @@ def test_encode_and_decode(photo: Path, capsys: Capture) -> None:
     assert sum(int(size.replace(",", "")) for size in sizes.values()) == coded.stat().st_size
     assert told["file"].startswith(f"{coded.stat().st_size:,} bytes")
     stages = seconds(told["seconds"])
-    assert stages[:3] == ["reading", "networks", "analysis"]
+    assert stages[:3] == ["reading", "networks", "layers"]
     assert stages[-1] == "writing"
     assert list(json.loads(printed.out)["stages"]) == stages
     assert printed.err.splitlines()[-1].startswith(f"{photo} ")

@@ -6,7 +6,8 @@ from lcodec.codec import Codec
 from lcodec.container import Header, write
 from lcodec.picture import Picture, Samples
 from lcodec.pipeline.latents import Latents, to_symbols
-from lcodec.pipeline.tiles import BitTally, PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
+from lcodec.pipeline.tiles import BitTally
 from lcodec.timing import Stopwatch
 
 

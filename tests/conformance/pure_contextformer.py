@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.coding.reference import RangeReader, read_group
 from tests.conformance.pure_decoder import Ints, Model, add, attend, check, norm
+from tests.conformance.pure_layer import Mask
 
 
 class Contextformer(Model):
@@ -66,8 +67,8 @@ class Contextformer(Model):
             x = self.feed_forward(f"{name}.feed_forward", x)
         return norm(x)
 
-    def decode_latents(self, stream: bytes, z: Ints, h: int, w: int, quality: int) -> Ints:
-        """y (M, h, w) from the latent stream."""
+    def decode_latents(self, stream: bytes, z: Ints, coded: Mask, quality: int) -> Ints:
+        """y (M, hp, wp) from the latent stream; all but ``coded`` positions (hp, wp) are 0."""
         rows = self.get("network.feature_quality_table.weight")
         features = norm(add(self.features(z), rows[quality]))
         high, wide = features.shape[:2]
@@ -86,13 +87,13 @@ class Contextformer(Model):
             v = self.linear(f"{name}.enter", v, "relu")
             v = self.linear(f"{name}.hidden", v, "relu")
             mean, index = self.head(f"{name}.head", v, quality)
-            coded = (i < h) & (column < w)
-            values = read_group(reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist())
+            own = coded[i, column]
+            values = read_group(reader, mean[own].ravel().tolist(), index[own].ravel().tolist())
             symbols = np.zeros(mean.shape, np.int64)
-            symbols[coded] = np.array(values, np.int64).reshape(-1, self.slice_width)
+            symbols[own] = np.array(values, np.int64).reshape(-1, self.slice_width)
             for c in range(self.slice_width):
                 y[segment * self.slice_width + c, i, column] = symbols[:, :, c]
             if group + 1 < self.groups:
                 context = self.tell_next(group, symbols, kept, quality)
         check(not reader.words, "words are left in the latent stream")
-        return y[:, :h, :w]
+        return y

@@ -1,6 +1,7 @@
-"""A slow decoder of the symbols of a file, written from docs/FORMAT.md with NumPy alone.
+"""A slow decoder of the symbols of a file, written from docs/FORMAT.md with NumPy.
 
-It shares nothing with the package but its two frozen files, and shows that the page is enough.
+Besides, only lossless layers need a library. It shares nothing with the package but its two frozen
+files, and shows that the page is enough.
 Integers travel as int64; floating point appears only where the page says so.
 """
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from tests.coding.reference import RangeReader, read_group
+from tests.conformance.pure_layer import Mask, skipped_positions, unpacked_layer
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
@@ -37,16 +39,17 @@ RANGES = {"act": (-127, 127), "relu": (0, 127), "residual": (-32767, 32767)}
 
 @dataclass(frozen=True)
 class Tile:
-    """Payload of a TILE section."""
+    """Payload of a TILE or MIXED section."""
 
     checksum: int
     hyper: bytes
     latent: bytes
+    layer: bytes | None
 
 
 @dataclass(frozen=True)
 class File:
-    """What HEAD, TILE and ALPHA sections say; ``alpha_kind`` is the number in the mode."""
+    """What HEAD, TILE, MIXED and ALPHA sections say; ``alpha_kind`` is the number in the mode."""
 
     width: int
     height: int
@@ -104,12 +107,8 @@ def parse(data: bytes) -> File:
         raise ValueError("an unknown entropy model, or a header that is too long")
     tiles, ancillary, alpha = [], [], None
     for kind, payload in others:
-        if kind == 2:
-            length, start = uvarint(payload, 4)
-            checksum = int.from_bytes(payload[:4], "little")
-            if length % 4 or len(payload) % 4 != start % 4 or start + length > len(payload):
-                raise ValueError("streams that are not whole words")
-            tiles.append(Tile(checksum, payload[start : start + length], payload[start + length :]))
+        if kind in (2, 4):
+            tiles.append(parse_tile(payload, kind == 4))
         elif kind == 3:
             if alpha is not None:
                 raise ValueError("two alpha planes")
@@ -121,6 +120,8 @@ def parse(data: bytes) -> File:
     alpha_kind, depth = mode >> 1 & 7, 8 << (mode >> 4)
     if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
         raise ValueError("a newer file, or one whose mode and sections disagree")
+    if depth == 16 and any(tile.layer for tile in tiles):
+        raise ValueError("a layer in a picture of 16 bits")
     edge, colour = 64 * edge, mode % 2 == 1
     if len(tiles) != -(-width // edge) * -(-height // edge):
         raise ValueError("not the tiles of the picture")
@@ -138,6 +139,20 @@ def parse(data: bytes) -> File:
         alpha=alpha,
         others=ancillary,
     )
+
+
+def parse_tile(payload: bytes, mixed: bool) -> Tile:
+    """Read a TILE section, or a ``mixed`` one. Raises ValueError if its fields do not fit."""
+    length, at = uvarint(payload, 4)
+    hyper, at, layer = payload[at : at + length], at + length, None
+    if mixed:
+        size, at = uvarint(payload, at)
+        layer, at = payload[at : at + size], at + size
+        check(size > 0, "an empty layer")
+    check(at <= len(payload), "fields that are longer than their section")
+    latent = payload[at:]
+    check(len(hyper) % 4 == len(latent) % 4 == 0, "streams that are not whole words")
+    return Tile(int.from_bytes(payload[:4], "little"), hyper, latent, layer)
 
 
 def metadata(file: File) -> dict[int, bytes]:
@@ -395,22 +410,22 @@ class Model:
         inputs = rescale(symbols, factor, -2047, 2047)
         return self.linear(f"network.embed.{part}", inputs, "residual")
 
-    def decode_hyper(self, stream: bytes, shape: tuple[int, int, int], quality: int) -> Ints:
-        """z (Z, hp / 4, wp / 4) from the hyper stream."""
-        area = shape[1] * shape[2]
-        mean = np.repeat(self.get("prior_mean")[quality], area)
-        index = np.repeat(self.get("prior_index")[quality], area)
+    def decode_hyper(self, stream: bytes, coded: Mask, quality: int) -> Ints:
+        """z (Z, hp / 4, wp / 4) from the hyper stream; ``coded`` positions are not 0."""
+        count = np.count_nonzero(coded)
+        mean = np.repeat(self.get("prior_mean")[quality], count)
+        index = np.repeat(self.get("prior_index")[quality], count)
         reader = RangeReader(stream)
         symbols = read_group(reader, mean.tolist(), index.tolist())
         check(not reader.words, "words are left in the hyper stream")
-        return np.array(symbols).reshape(shape)
+        z = np.zeros((self.hyper_latent, *coded.shape), np.int64)
+        z[:, coded] = np.array(symbols, np.int64).reshape(self.hyper_latent, count)
+        return z
 
-    def decode_latents(self, stream: bytes, z: Ints, h: int, w: int, quality: int) -> Ints:
-        """y (M, h, w) from the latent stream."""
+    def decode_latents(self, stream: bytes, z: Ints, coded: Mask, quality: int) -> Ints:
+        """y (M, hp, wp) from the latent stream; all but ``coded`` positions (hp, wp) are 0."""
         features = self.features(z)
         y = np.zeros((self.latent, *features.shape[:2]), np.int64)
-        inside = np.zeros(features.shape[:2], np.bool_)
-        inside[:h, :w] = True
         kept: list[list[Ints]] = [[] for _ in range(self.depth)]
         reader = RangeReader(stream)
         context = None
@@ -428,38 +443,57 @@ class Model:
             for number in range(self.depth):
                 x = self.layer(number, group, x, kept[number])
             mean, index = self.head(f"network.heads.{part}", norm(x), quality)
-            coded = inside[grid]
+            own = coded[grid]
             symbols = np.zeros(mean.shape, np.int64)
-            values = read_group(reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist())
-            symbols[coded] = np.array(values, np.int64).reshape(-1, self.slice_width)
+            values = read_group(reader, mean[own].ravel().tolist(), index[own].ravel().tolist())
+            symbols[own] = np.array(values, np.int64).reshape(-1, self.slice_width)
             first = part * self.slice_width
             y[(slice(first, first + self.slice_width), *grid)] = symbols.transpose(2, 0, 1)
             context = self.context(part, symbols, quality)
         check(not reader.words, "words are left in the latent stream")
-        return y[:, :h, :w]
+        return y
 
-    def decode_tile(self, number: int, tile: Tile, h: int, w: int, quality: int) -> Ints:
-        """y (M, h, w) of a tile. Raises ValueError if the symbols are not the encoded ones."""
-        z = self.decode_hyper(tile.hyper, (self.hyper_latent, -(-h // 4), -(-w // 4)), quality)
-        y = self.decode_latents(tile.latent, z, h, w, quality)
-        coded = number.to_bytes(4, "little") + z.astype("<i2").tobytes()
-        coded += np.ascontiguousarray(y).astype("<i2").tobytes()
-        check(zlib.crc32(coded) == tile.checksum, "wrong symbol checksum")
+    def decode_tile(self, number: int, tile: Tile, height: int, width: int, quality: int) -> Ints:
+        """y (M, h, w) of a tile, whose sides are in pixels.
+
+        Raises ValueError if its symbols are not the encoded ones, or its layer is damaged.
+        """
+        coded = coded_positions(tile, height, width)
+        empty = not tile.hyper and not tile.latent
+        check(bool(coded.any()) or empty, "words in the streams of a tile that has no symbols")
+        hp, wp = coded.shape
+        z_coded = np.asarray(coded.reshape(hp // 4, 4, wp // 4, 4).any((1, 3)))
+        z = self.decode_hyper(tile.hyper, z_coded, quality)
+        y = self.decode_latents(tile.latent, z, coded, quality)
+        y = y[:, : -(-height // 16), : -(-width // 16)]
+        symbols = number.to_bytes(4, "little") + z.astype("<i2").tobytes()
+        symbols += np.ascontiguousarray(y).astype("<i2").tobytes()
+        check(zlib.crc32(symbols) == tile.checksum, "wrong symbol checksum")
         return y
 
     def decode(self, data: bytes) -> Ints:
         """y (M, ceil(height / 16), ceil(width / 16)) of a file. Raises ValueError as above."""
         file = parse(data)
         check((file.entropy_model, file.model_id) == (self.fourcc, self.id), "another model's")
-        y = np.zeros((self.latent, -(-file.height // 16), -(-file.width // 16)), np.int64)
-        step = file.edge // 16
-        tiles = iter(enumerate(file.tiles))
-        for top in range(0, y.shape[1], step):
-            for left in range(0, y.shape[2], step):
-                target = y[:, top : top + step, left : left + step]
-                h, w = target.shape[1:]
-                target[...] = self.decode_tile(*next(tiles), h, w, file.quality)
-        return y
+        tiles, rows = iter(enumerate(file.tiles)), []
+        for top in range(0, file.height, file.edge):
+            height, row = min(file.edge, file.height - top), []
+            for left in range(0, file.width, file.edge):
+                width = min(file.edge, file.width - left)
+                row.append(self.decode_tile(*next(tiles), height, width, file.quality))
+            rows.append(np.concatenate(row, 2))
+        return np.concatenate(rows, 1)
+
+
+def coded_positions(tile: Tile, height: int, width: int) -> Mask:
+    """Positions of the padded grid of a tile that are coded. ValueError for a damaged layer."""
+    h, w = -(-height // 16), -(-width // 16)
+    coded = np.zeros((-(-h // 4) * 4, -(-w // 4) * 4), np.bool_)
+    coded[:h, :w] = True
+    if tile.layer is not None:
+        _, kept = unpacked_layer(tile.layer, height, width)
+        coded[:h, :w] = ~skipped_positions(kept)
+    return coded
 
 
 def check(condition: bool, message: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.coding.reference import RangeReader, read_group
 from tests.conformance.pure_decoder import SCORES, Ints, Model, add, attend, check, norm
+from tests.conformance.pure_layer import Mask
 
 
 def quotient(a: Ints, b: Ints) -> Ints:
@@ -89,8 +90,8 @@ class MemPlusPlus(Model):
         y = np.concatenate([read(remember(k_t, v_t), q_t) for q_t, k_t, v_t in heads], -1)
         return add(x, self.linear(f"{name}.project", norm(y), "residual"))
 
-    def decode_latents(self, stream: bytes, z: Ints, h: int, w: int, quality: int) -> Ints:
-        """y (M, h, w) from the latent stream."""
+    def decode_latents(self, stream: bytes, z: Ints, coded: Mask, quality: int) -> Ints:
+        """y (M, hp, wp) from the latent stream; all but ``coded`` positions (hp, wp) are 0."""
         features = self.features(z)
         high, wide = features.shape[:2]
         quality_row = self.get("network.quality_table.weight")[quality]
@@ -117,12 +118,12 @@ class MemPlusPlus(Model):
                 for number in range(self.depth):
                     own = self.feed_forward(f"{name}.mix.{number}", own)
                 mean, index = self.head(f"{name}.head", norm(own), quality)
-                coded = (row < h) & (column < w)
+                known = coded[places]
                 values = read_group(
-                    reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist()
+                    reader, mean[known].ravel().tolist(), index[known].ravel().tolist()
                 )
                 symbols = np.zeros(mean.shape, np.int64)
-                symbols[coded] = np.array(values, np.int64).reshape(-1, self.slice_width)
+                symbols[known] = np.array(values, np.int64).reshape(-1, self.slice_width)
                 first = k * self.slice_width
                 y[first : first + self.slice_width, row, column] = symbols.T
                 code[places] = norm(self.context(k, symbols, quality))
@@ -132,4 +133,4 @@ class MemPlusPlus(Model):
                 flat = pair.reshape(high * wide, -1)
                 memories.append(remember(self.head_of(flat, 0), self.head_of(flat, 1)))
         check(not reader.words, "words are left in the latent stream")
-        return y[:, :h, :w]
+        return y

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.coding.reference import RangeReader, read_group
 from tests.conformance.pure_decoder import Ints, Model, add, check, norm, rescale
+from tests.conformance.pure_layer import Mask
 
 Place = tuple[int, int]
 AROUND = [(-2, -1), (-2, 1), (-1, -2), (-1, 0), (-1, 2), (0, -1)]
@@ -39,7 +40,8 @@ class HyperpriorModel(Model):
         inputs = rescale(symbols, self.tensors["latent_multiplier"][quality], -2047, 2047)
         return norm(add(side, self.linear("network.context.embed", inputs, "residual")))
 
-    def decode_latents(self, stream: bytes, z: Ints, h: int, w: int, quality: int) -> Ints:
+    def decode_latents(self, stream: bytes, z: Ints, coded: Mask, quality: int) -> Ints:
+        """y (M, hp, wp) from the latent stream; all but ``coded`` positions (hp, wp) are 0."""
         side = add(self.features(z), self.get("network.quality_table.weight")[quality])
         y = np.zeros((self.latent, *side.shape[:2]), np.int64)
         tokens: dict[Place, Ints] = {}
@@ -53,16 +55,16 @@ class HyperpriorModel(Model):
             for number in range(self.depth):
                 x = self.feed_forward(f"network.layers.{number}", x)
             mean, index = self.head("network.head", norm(x), quality)
-            coded = [i < h and j < w for i, j in places]
-            values = read_group(reader, mean[coded].ravel().tolist(), index[coded].ravel().tolist())
+            own = [coded[place] for place in places]
+            values = read_group(reader, mean[own].ravel().tolist(), index[own].ravel().tolist())
             symbols = np.zeros(mean.shape, np.int64)
-            symbols[coded] = np.array(values, np.int64).reshape(-1, self.latent)
-            for place, own in zip(places, symbols, strict=True):
-                y[(slice(None), *place)] = own
+            symbols[own] = np.array(values, np.int64).reshape(-1, self.latent)
+            for place, known in zip(places, symbols, strict=True):
+                y[(slice(None), *place)] = known
                 if len(groups) > 1:
-                    tokens[place] = self.token(side[place], own, quality)
+                    tokens[place] = self.token(side[place], known, quality)
         check(not reader.words, "words are left in the latent stream")
-        return y[:, :h, :w]
+        return y
 
 
 class CheckerboardModel(HyperpriorModel):

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from tests.conformance.pure_decoder import File
+from tests.conformance.pure_layer import Bytes, unpacked_layer
+
 Array = NDArray[np.float64]
 
 
@@ -72,6 +75,24 @@ class PureSynthesis:
             x = across(x, step, slope)
             x = across(x.transpose(0, 2, 1), step, slope).transpose(0, 2, 1)
         return 255 * np.clip(x, 0, 1).transpose(1, 2, 0)[:height, :width]
+
+
+def rounded(samples: Array, colour: bool) -> Bytes:
+    """Levels (height, width, 3), or (height, width) without colour, of 8 bits."""
+    levels: Bytes = np.rint(samples if colour else samples.mean(2)).astype(np.uint8)
+    return levels
+
+
+def lay_over(levels: Bytes, file: File) -> None:
+    """Put the lossless layers of a file over its levels. Raises ValueError if one is damaged."""
+    columns = -(-file.width // file.edge)
+    for number, tile in enumerate(file.tiles):
+        row, column = divmod(number, columns)
+        top, left = row * file.edge, column * file.edge
+        place = levels[top : top + file.edge, left : left + file.edge]
+        if tile.layer is not None:
+            colours, kept = unpacked_layer(tile.layer, *place.shape[:2])
+            place[kept] = colours[kept] if file.colour else colours[kept][:, 1]
 
 
 def hardswish(x: Array) -> Array:

@@ -22,7 +22,8 @@ from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, ssimulacra2
 from lcodec.nets.tune import find_tune
-from lcodec.pipeline.tiles import BitTally, PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
+from lcodec.pipeline.tiles import BitTally
 from lcodec.tunes import TuneName
 from tests.codec.plain import header_of, rounded_symbols, without_feedback
 from tests.conftest import RELEASED
@@ -31,7 +32,7 @@ from tests.tinymodel import picture
 
 @pytest.fixture(params=list(TuneName))
 def codec(tiny_model: Path, request: pytest.FixtureRequest) -> Codec:
-    return Codec(device="cpu", tile_edge=128, tune=request.param)
+    return Codec(device="cpu", tile_edge=128, tune=request.param, layers=False)
 
 
 def cost(codec: Codec, pixels: np.ndarray, data: bytes, quality: int) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lcodec.container import Header
 from lcodec.integer.profile import HYPER_LIMIT, SYMBOL_LIMIT
 from lcodec.pipeline.areas import tile_areas
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
 from tests.entropy.tiny import HYPER_LATENT, LATENT
 
 Shape = tuple[int, int, int]

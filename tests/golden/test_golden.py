@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from lcodec import container
 from lcodec.codec import Codec
-from lcodec.pipeline.tiles import PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.twin.integers import export_entropy
 from lcodec.twin.restore import restore_model
 from lcodec.weights.load import CONFIG_FILE, ENTROPY_FILE

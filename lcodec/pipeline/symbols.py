@@ -1,0 +1,42 @@
+"""The integers that a file holds: latents and hyper-latents of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcodec.container import Header
+from lcodec.pipeline.areas import tile_areas
+from lcodec.pipeline.skipping import hyper_of
+
+
+@dataclass(frozen=True)
+class PictureSymbols:
+    """All symbols of a picture: y int16 (M, h, w), z int16 (hyper, h/4, w/4) by tile number.
+
+    ``skipped`` has the positions (h, w) of tiles with a lossless layer that are not coded. The
+    symbols there are 0 already; see `without_skipped`.
+    """
+
+    y: NDArray[np.int16]
+    z: list[NDArray[np.int16]] | dict[int, NDArray[np.int16]]
+    skipped: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+
+
+def without_skipped(
+    header: Header, symbols: PictureSymbols, skipped: Mapping[int, NDArray[np.bool_]]
+) -> PictureSymbols:
+    """The symbols with zeros where nothing is coded: ``skipped`` (h, w) by tile number."""
+    if not skipped:
+        return symbols
+    areas, y = tile_areas(header), symbols.y.copy()
+    z: dict[int, NDArray[np.int16]] = {t.number: symbols.z[t.number].copy() for t in areas}
+    for tile in areas:
+        own = skipped.get(tile.number)
+        if own is not None:
+            y[:, tile.rows, tile.columns][:, own] = 0
+            z[tile.number][:, hyper_of(own, tile.extent)] = 0
+    return PictureSymbols(y, z, skipped)

@@ -1,0 +1,221 @@
+"""Which pixels are kept without loss, and what files of drawn pictures become."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+import lcodec
+from lcodec import container
+from lcodec.codec import Codec
+from lcodec.metrics.distortion import psnr
+from lcodec.picture import Samples
+from lcodec.pipeline.fill import fill
+from lcodec.pipeline.layers import new_pixels, round_edges
+from lcodec.strips import encode_strips
+from tests.conftest import RELEASED
+from tests.tinymodel import picture
+
+
+def page(height: int = 192, width: int = 256, seed: int = 0) -> Samples:
+    """Text in two colours on a flat ground, and a frame."""
+    image = Image.new("RGB", (width, height), (250, 249, 240))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    random = np.random.default_rng(seed)
+    for top in range(8, height - 16, 18):
+        words = "".join(chr(97 + letter) for letter in random.integers(0, 26, width // 9))
+        draw.text((10, top), words, (20, 20, 60) if top % 36 else (160, 30, 20), font)
+    draw.rectangle((2, 2, width - 3, height - 3), outline=(0, 90, 160))
+    return np.asarray(image)
+
+
+def half_photograph(height: int = 192, width: int = 256) -> Samples:
+    """A page, and a picture with noise to the right of it."""
+    return np.concatenate([page(height, width), picture(height, 192)], axis=1)
+
+
+@pytest.fixture
+def codec(tiny_model: Path) -> Codec:
+    """A small model, which claims that its networks cost much."""
+    return dear(Codec(device="cpu", tune="psnr"))
+
+
+def dear(codec: Codec) -> Codec:
+    """The codec, its networks' bits thought to be as many as those of a released model."""
+    assert codec._splitter is not None
+    codec._splitter._octave *= 12.0
+    return codec
+
+
+def plain(codec: Codec) -> Codec:
+    return Codec(codec.loaded.name, device="cpu", layers=False)
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
+@pytest.mark.parametrize("tune", ["visual", "psnr"])
+def test_released_models(tune: str) -> None:
+    codec, pixels = Codec(device="cpu", tune=tune), half_photograph()
+    for level in (75, 100):
+        layer = codec._splitter.choose(pixels, level) if codec._splitter else None
+        assert layer is not None
+        assert layer.kept[:, :240].mean() > 0.9
+        assert layer.kept[:, 272:].mean() < 0.1
+        assert codec._splitter is not None
+        assert codec._splitter.choose(picture(192, 256), level) is None
+    pixels = page(96, 128)
+    found, without = (one.encode(pixels, 95) for one in (codec, plain(codec)))
+    assert len(found) < len(without)
+    shown, blurred = (codec.decode(data).picture.pixels for data in (found, without))
+    assert psnr(pixels, shown) > psnr(pixels, blurred) + 10
+    (tile,) = container.read(found).tiles
+    assert tile.layer and container.read(without).tiles[0].layer == b""
+
+
+def test_a_noisy_picture_has_no_layer(codec: Codec) -> None:
+    pixels = picture(192, 256)
+    for level in (0, 50, 80):
+        assert codec.encode(pixels, level) == plain(codec).encode(pixels, level)
+
+
+def test_a_layer_keeps_what_is_drawn_and_leaves_the_rest(codec: Codec) -> None:
+    pixels = half_photograph()
+    layer = codec._splitter.choose(pixels, 95) if codec._splitter else None
+    assert layer is not None
+    assert layer.kept[:, :240].mean() > 0.9
+    assert layer.kept[:, 272:].mean() < 0.1
+    data = codec.encode(pixels, 95)
+    shown = codec.decode(data).picture.pixels
+    assert np.array_equal(shown[layer.kept], layer.pixels[layer.kept])
+
+
+def test_gray_deep_and_transparent_pages(codec: Codec) -> None:
+    gray = page()[..., 0]
+    layer = codec._splitter.choose(gray, 100) if codec._splitter else None
+    assert layer is not None and layer.kept.mean() > 0.8
+    shown = codec.decode(codec.encode(gray, 100)).picture.pixels
+    assert np.array_equal(shown[layer.kept], layer.pixels[layer.kept])
+    deep = page().astype(np.uint16) * 257
+    assert codec.encode(deep, 95) == plain(codec).encode(deep, 95)
+    alpha = np.full((192, 256, 1), 255, np.uint8)
+    alpha[50:90, 40:200] = 0
+    found = codec.decode(codec.encode(np.dstack([page(), alpha]), 100)).picture
+    assert found.alpha is not None and np.array_equal(found.alpha, alpha[..., 0])
+    seen = alpha[..., 0] > 0
+    assert (found.pixels == page())[seen].all(1).mean() > 0.8
+    assert not found.pixels[~seen].any()
+
+
+def test_several_tiles_and_several_pictures(codec: Codec) -> None:
+    codec = dear(Codec(device="cpu", tune="psnr", tile_edge=128))
+    pixels = half_photograph()
+    data = codec.encode(pixels, 95)
+    assert 0 < len(container.read(data).layers) < container.read(data).header.tile_count
+    pages = [page(), picture(192, 256), page(seed=1), pixels]
+    together = codec.encode_many(pages, 95)
+    assert [one.data for one in together] == [codec.encode(one, 95) for one in pages]
+
+
+def test_a_part_and_a_preview_show_the_layer(codec: Codec) -> None:
+    pixels = page()
+    data = codec.encode(pixels, 100)
+    with lcodec.Reader(data, codec=codec) as reader:
+        part = reader.read((30, 20, 101, 67)).picture.pixels
+        assert np.array_equal(part, pixels[20:87, 30:131])
+        small = reader.read((32, 16, 128, 64), 4).picture.pixels.astype(np.float64)
+    means = pixels[16:80, 32:160].reshape(16, 4, 32, 4, 3).mean((1, 3))
+    assert np.abs(small - means).max() <= 0.5
+
+
+def test_effort_and_targets(codec: Codec) -> None:
+    pixels = half_photograph(96, 128)
+    refined = codec.encode_detailed(pixels, 95, effort=1)
+    shown = codec.decode(refined.data).picture.pixels
+    assert refined.psnr == pytest.approx(psnr(pixels, shown), abs=1e-3)
+    assert container.read(refined.data).layers
+    size = len(codec.encode(pixels, 95))
+    found = codec.encode_detailed(pixels, target=lcodec.Target.size(size))
+    assert len(found.data) <= size
+    alone = plain(codec).encode_detailed(pixels, target=lcodec.Target.size(size))
+    better = psnr(pixels, codec.decode(found.data).picture.pixels)
+    assert better >= psnr(pixels, codec.decode(alone.data).picture.pixels)
+    assert len(found.trials) > len(alone.trials)  # searched with layers, and without
+    wanted = lcodec.Target.psnr(psnr(pixels, codec.decode(alone.data).picture.pixels) - 0.5)
+    close = codec.encode_detailed(pixels, target=wanted)
+    assert psnr(pixels, codec.decode(close.data).picture.pixels) >= wanted.value
+    assert len(close.data) <= len(plain(codec).encode(pixels, target=wanted))
+
+
+def test_strips_have_no_layers(codec: Codec) -> None:
+    from lcodec.picture.rows import Rows
+
+    pixels, stream = page(), io.BytesIO()
+    rows = Rows(192, 256, 3, 8, iter([pixels]))
+    encode_strips(codec, rows, stream, 95)
+    assert stream.getvalue() == plain(codec).encode(pixels, 95)
+
+
+def test_without_webp_nothing_is_kept(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = codec.encode(page(), 95)
+    monkeypatch.setattr("PIL.features.check", lambda name: False)
+    assert codec.encode(page(), 95) == plain(codec).encode(page(), 95)
+    with pytest.raises(lcodec.UnsupportedError, match="WebP"):
+        codec.decode(data)
+
+
+def test_pixels_that_are_new() -> None:
+    flat = np.full((20, 40, 3), 7, np.uint8)
+    assert np.array_equal(new_pixels(flat), np.zeros((2, 3)))
+    rows, columns = np.mgrid[0:32, 0:32]
+    plane = np.stack([rows + 2 * columns, 3 * rows, columns], axis=2).astype(np.uint8)
+    assert new_pixels(plane).sum() == 0
+    dot = flat.copy()
+    dot[5, 20] = (7, 7, 8)  # and what is to the right of it, below and between is foretold or not
+    assert new_pixels(dot).tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert new_pixels(dot[..., 2]).tolist() == [[0, 1, 0], [0, 0, 0]]
+    noise = np.random.default_rng(0).integers(0, 256, (32, 16, 3), np.uint8)
+    assert new_pixels(noise).min() >= 15 * 15  # edges repeat themselves
+    few = np.random.default_rng(1).choice(np.array([0, 1, 2, 254, 255], np.uint8), (32, 16, 3))
+    near = np.pad(few.astype(int), ((1, 0), (1, 0), (0, 0)), mode="edge")
+    here, left, above, between = near[1:, 1:], near[1:, :-1], near[:-1, 1:], near[:-1, :-1]
+    known = [(here == other).all(2) for other in (left, above, left + above - between)]
+    new = ~np.logical_or.reduce(known)
+    assert new_pixels(few).tolist() == [[new[:16].sum()], [new[16:].sum()]]
+
+
+def test_rounding_spares_flat_areas_and_gradients() -> None:
+    rows, columns = np.mgrid[0:16, 0:16]
+    ramp = np.repeat((rows * 3 + columns * 5)[..., None], 3, axis=2).astype(np.uint8)
+    assert np.array_equal(round_edges(ramp, 8), ramp)
+    flat = np.full((16, 16, 3), 101, np.uint8)
+    flat[:, 8:] = 30
+    assert np.array_equal(round_edges(flat, 8), flat)
+    smoothed = flat.copy()
+    smoothed[:, 8] = np.arange(40, 88, 3)[:, None]
+    rounded = round_edges(smoothed, 8)
+    assert np.array_equal(np.delete(rounded, 8, axis=1), np.delete(flat, 8, axis=1))
+    assert not (rounded[:, 8] % 8).any()
+    assert np.abs(rounded[:, 8].astype(int) - smoothed[:, 8]).max() <= 4
+    assert round_edges(smoothed, 1) is smoothed
+    assert np.array_equal(round_edges(smoothed[..., 0], 8), rounded[..., 0])
+    bright = smoothed.copy()
+    bright[:, 8] = 254 - np.arange(16)[:, None] % 3
+    assert round_edges(bright, 8).max() == 255  # 256, clipped
+
+
+def test_filling_is_smooth_and_keeps_the_rest() -> None:
+    source = picture(75, 101)
+    unwanted = np.zeros(source.shape[:2], np.bool_)
+    unwanted[16:64, 32:80] = True
+    filled = fill(source, unwanted)
+    assert np.array_equal(filled[~unwanted], source[~unwanted])
+    inside = filled[17:63, 33:79].astype(int)
+    assert max(np.abs(np.diff(inside, axis=axis)).max() for axis in (0, 1)) < 40
+    near = source[10:70, 26:86][~unwanted[10:70, 26:86]]
+    assert near.min() <= inside.min() and inside.max() <= near.max()
+    assert np.array_equal(fill(source[..., 1], unwanted), filled[..., 1])
+    assert (fill(source, np.ones_like(unwanted)) == 128).all()
+    assert np.array_equal(fill(source, np.zeros_like(unwanted)), source)
