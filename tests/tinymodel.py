@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lcodec.codec import Codec
 from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.tunes import default_model
@@ -113,3 +114,24 @@ def picture(h: int, w: int, seed: int = 0) -> NDArray[np.uint8]:
     out += 50.0 * (((rows // 23 + columns // 31) % 2) > 0)[..., None]
     out += random.normal(0, 4, out.shape)
     return out.clip(0, 255).astype(np.uint8)
+
+
+def drawn(h: int, w: int) -> NDArray[np.uint8]:
+    """Flat rectangles on the left, `picture` on the right half, uint8 (h, w, 3)."""
+    out = picture(h, w)
+    colours = np.random.default_rng(9).integers(0, 256, (-(-h // 9), -(-w // 22), 3), np.uint8)
+    flat = colours.repeat(9, axis=0).repeat(11, axis=1)[:h, : w // 2]
+    out[:, : w // 2] = flat
+    return out
+
+
+def encode_layered(codec: Codec, pixels: NDArray[np.uint8], quality: int) -> bytes:
+    """A file with a lossless layer, whatever the networks would cost."""
+    from lcodec import container
+
+    other = Codec(codec.loaded.name, device="cpu", tile_edge=codec.tile_edge)
+    assert other._splitter is not None
+    other._splitter._octave *= 100.0
+    data = other.encode(pixels, quality)
+    assert container.read(data).layers
+    return data

@@ -26,6 +26,8 @@ class PictureResult:
     ``ms_ssim`` and ``ssimulacra2`` are None if the picture is too small for them.
 
     ``psnr`` is in dB and infinite if the picture came back exactly (null in JSON).
+
+    ``layer_bytes`` is the size of the lossless layers, 0 in figures of versions without them.
     """
 
     picture: str
@@ -45,6 +47,7 @@ class PictureResult:
     decode_seconds: float
     encode_stages: dict[str, float]
     decode_stages: dict[str, float]
+    layer_bytes: int = 0
 
     @property
     def bpp(self) -> float:
@@ -53,8 +56,9 @@ class PictureResult:
 
     @property
     def estimated_bpp(self) -> float:
-        """Bits per pixel by the entropy model's probabilities alone."""
-        return (self.estimated_bits_y + self.estimated_bits_z) / (self.width * self.height)
+        """Bits per pixel by the entropy model's probabilities alone, and of lossless layers."""
+        bits = self.estimated_bits_y + self.estimated_bits_z + 8.0 * self.layer_bytes
+        return bits / (self.width * self.height)
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
         decode_seconds=float(row["decode_seconds"]),
         encode_stages={str(name): float(value) for name, value in row["encode_stages"].items()},
         decode_stages={str(name): float(value) for name, value in row["decode_stages"].items()},
+        layer_bytes=int(row.get("layer_bytes", 0)),
     )
     if min(result.width, result.height, result.bytes) < 1:
         raise ValueError("a picture without pixels, or without bytes")

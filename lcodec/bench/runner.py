@@ -47,6 +47,10 @@ class EncodedFile(Protocol):
         """Bits of the hyper-latents by their probabilities."""
 
     @property
+    def layer_bytes(self) -> int:
+        """Bytes of what is kept without loss."""
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds by stage."""
 
@@ -212,6 +216,7 @@ def _measure(
         decode_seconds=decode_seconds,
         encode_stages=dict(encoded.timings),
         decode_stages=dict(decoded.timings),
+        layer_bytes=int(encoded.layer_bytes),
     )
     return row, decoded.pixels
 

@@ -187,5 +187,6 @@ def _record(
         "bpp": 8 * len(encoded.data) / (picture.width * picture.height),
         "estimated_bits_y": encoded.estimated_bits_y,
         "estimated_bits_z": encoded.estimated_bits_z,
+        "layer_bytes": encoded.layer_bytes,
         "notes": list(picture.notes + encoded.notes),
     }

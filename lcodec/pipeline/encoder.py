@@ -62,6 +62,7 @@ class Encoded:
         timings: seconds by stage.
         kept: share of the latents (those that are not 0) of its level that were coded; below 1
             only where even level 0 was too large for a target.
+        layer_bytes: bytes of the lossless layers (docs/screens.md).
     """
 
     data: bytes
@@ -73,6 +74,7 @@ class Encoded:
     ssimulacra2: float | None = None
     timings: dict[str, float] = field(default_factory=dict)
     kept: float = 1.0
+    layer_bytes: int = 0
 
     def __repr__(self) -> str:
         return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
@@ -254,7 +256,14 @@ class Encoder:
         source, layers = self.source, self._split(header).layers
         tiles = [replace(tile, layer=layers.get(number, b"")) for number, tile in enumerate(tiles)]
         data = container.write(header, tiles, source.metadata, source.alpha)
-        return Encoded(data, header.quality, tally.bits_y, tally.bits_z, timings=self.watch.seconds)
+        return Encoded(
+            data,
+            header.quality,
+            tally.bits_y,
+            tally.bits_z,
+            timings=self.watch.seconds,
+            layer_bytes=sum(len(layer) for layer in layers.values()),
+        )
 
     @staticmethod
     def make_files(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:

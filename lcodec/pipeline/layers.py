@@ -11,8 +11,9 @@ transform, see `network_cost`. On photographs no block is ever cheaper without l
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from lcodec.container import Header
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.fill import fill
-from lcodec.pipeline.overlay import tile_place
+from lcodec.pipeline.overlay import Place, tile_place
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.skipping import skipped_positions
 from lcodec.tunes import TuneName, parse_tune
@@ -72,6 +73,14 @@ class Split:
             layer.lay_over(shown[tile_place(header, number)])
 
 
+class _Parts(NamedTuple):
+    """The layer of a tile, its bitstream, and what is left for the networks."""
+
+    layer: Layer
+    stream: bytes
+    rest: Samples
+
+
 class Splitter:
     """Splits pictures for the networks of one model."""
 
@@ -87,17 +96,26 @@ class Splitter:
         """
         if picture.dtype != np.uint8 or not is_available():
             return Split(picture)
-        found = Split(picture)
-        for number in range(header.tile_count):
-            place = tile_place(header, number)
+        places = [tile_place(header, number) for number in range(header.tile_count)]
+
+        def work(place: Place) -> _Parts | None:
             layer = self.choose(picture[place], header.quality)
             if layer is None:
-                continue
-            if found.rest is picture:
-                found = Split(picture.copy())
-            found.rest[place] = fill(picture[place], layer.kept)
-            found.shown[number] = layer
-            found.layers[number] = encode_layer(layer.pixels, layer.kept)
+                return None
+            rest = fill(picture[place], layer.kept)
+            return _Parts(layer, encode_layer(layer.pixels, layer.kept), rest)
+
+        found = Split(picture)
+        # Nearly all of the time goes to packing, which runs beside other threads.
+        with ThreadPoolExecutor(min(len(places), torch.get_num_threads())) as pool:
+            for number, parts in enumerate(pool.map(work, places)):
+                if parts is None:
+                    continue
+                if found.rest is picture:
+                    found = Split(picture.copy())
+                found.rest[places[number]] = parts.rest
+                found.shown[number] = parts.layer
+                found.layers[number] = parts.stream
         return found
 
     def choose(self, tile: Samples, level: int) -> Layer | None:

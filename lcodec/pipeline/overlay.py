@@ -16,7 +16,10 @@ Layers = Mapping[int, bytes]
 """Bitstreams by tile number; those of tiles without a layer are empty or missing."""
 
 
-def tile_place(header: Header, number: int) -> tuple[slice, slice]:
+Place = tuple[slice, slice]
+
+
+def tile_place(header: Header, number: int) -> Place:
     """Rows and columns of the pixels of a tile."""
     left, top, right, bottom = header.tile_box(number)
     return slice(top, bottom), slice(left, right)

@@ -20,6 +20,7 @@ class FakeEncoded:
     estimated_bits_y: float
     estimated_bits_z: float
     timings: dict[str, float]
+    layer_bytes: int = 0
 
 
 @dataclass

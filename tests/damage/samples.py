@@ -6,7 +6,7 @@ import numpy as np
 
 from lcodec.codec import Codec
 from lcodec.tunes import default_model
-from tests.tinymodel import picture
+from tests.tinymodel import drawn, encode_layered, picture
 
 TILE_EDGE = 64
 
@@ -20,4 +20,5 @@ def sound_files(model: str = default_model()) -> dict[str, bytes]:
         "gray": codec.encode(picture(50, 60, seed=1)[:, :, 0], 40),
         "noise": codec.encode(noise, 100),
         "pixel": codec.encode(picture(1, 1), 50),
+        "layer": encode_layered(codec, drawn(50, 100), 70),
     }

@@ -26,7 +26,7 @@ from tests.damage.damage import (
 from tests.damage.samples import sound_files
 from tests.entropy.tiny import TINY
 
-FILES = ("tiles", "gray", "noise", "pixel")
+FILES = ("tiles", "gray", "noise", "pixel", "layer")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture
 from lcodec.picture.metadata import Metadata
 from lcodec.repack import repack
-from tests.tinymodel import picture
+from tests.tinymodel import drawn, encode_layered, picture
 
 lcodec.register_pillow()
 
@@ -127,7 +127,8 @@ def seeds(codec: Codec) -> dict[str, bytes]:
         "metadata": Picture(colour, metadata=metadata),
         "pixel": Picture(picture(1, 1, 5)),
     }
-    return {name: codec.encode(one, 60) for name, one in pictures.items()}
+    files = {name: codec.encode(one, 60) for name, one in pictures.items()}
+    return files | {"layer": encode_layered(codec, drawn(40, 130), 60)}
 
 
 def tiny_codec() -> Codec:
