@@ -228,7 +228,7 @@ class Ancillary:
 
 
 def longest_tile(header: Header) -> int:
-    """Upper bound on the payload of a TILE section, in bytes."""
+    """Upper bound on the payload of a TILE or MIXED section, in bytes."""
     edge = header.tile_edge
     positions = _padded(min(edge, header.width)) * _padded(min(edge, header.height))
     return positions * CODED_BYTES_PER_POSITION + CODED_BYTES_PER_TILE
