@@ -42,6 +42,8 @@ _BLOCK_BITS: Final = 2.0  # for the outline of the layer
 _MOST_NEW: Final = PATCH**2 // 2  # pixels of a block that may be new to its neighbours
 _LEAST_GAIN: Final = 0.03  # share of a tile's cost that a layer must save
 _LAYER_BITS: Final = 256.0  # that it must save in any case
+_FEW_COLOURS: Final = 256
+_FEW_GRAYS: Final = 32
 _FINENESS: Final = (0.25, 0.5, 1.0)
 """Steps of colours that are tried, as shares of the one that is best at high rates."""
 
@@ -121,12 +123,13 @@ class Splitter:
     def choose(self, tile: Samples, level: int) -> Layer | None:
         """The layer of a tile (h, w) or (h, w, 3) that costs least; None if none is worth it."""
         new = new_pixels(tile)
-        drawn = new <= _MOST_NEW
-        if not drawn.any():
+        drawn, few = new <= _MOST_NEW, has_few_colours(tile)
+        if not few and not drawn.any():
             return None
         quality = self._transform.quality(level)
-        costs = self._network_cost(tile, quality)
-        search = _Search(tile, costs, float(self._reference.at(quality)))
+        worth = float(self._reference.at(quality))
+        costs = self._network_cost(tile, quality, worth if few else 0.0)
+        search = _Search(tile, costs, worth)
         finest, middle, coarsest = search.steps
         for bits in _NEW_PIXEL:
             gains = costs - bits * new - _BLOCK_BITS
@@ -134,7 +137,7 @@ class Splitter:
             # Nothing is packed of photographs, where hardly a block would gain.
             if float(gains[outline].sum()) > search.least_gain:
                 search.attempt(outline, middle)
-        if float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
+        if few or float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
             search.attempt(np.ones_like(drawn), middle)
         if search.layer is not None:
             blocks = search.blocks
@@ -142,20 +145,25 @@ class Splitter:
                 search.attempt(blocks, step)
         return search.layer
 
-    def _network_cost(self, tile: Samples, quality: Tensor) -> Costs:
+    def _network_cost(self, tile: Samples, quality: Tensor, worth: float) -> Costs:
         """Bits of each block (h / 16, w / 16) to the networks, its error counted as bits.
 
-        Proportional to the logarithms of what the linear branch of the analysis makes of it.
+        Proportional to the logarithms of what the linear branch of the analysis makes of it. If a
+        ``worth`` is given, what no linear latent carries counts as an error, too: the networks
+        mend much of that in photographs, and none in checkerboards of single pixels.
         """
         h, w = -(-tile.shape[0] // PATCH), -(-tile.shape[1] // PATCH)
         transforms = self._transform.transforms
         pixels = self._transform.load(tile, slice(0, h * PATCH), slice(0, w * PATCH))
         with torch.inference_mode():
-            y = transforms.analysis.linear(F.pixel_unshuffle(pixels - 0.5, PATCH))[0]
-            y = y * transforms.gains(quality)[0][:, None, None]
-            octaves = torch.log2(1.0 + y.abs()).sum(0)
-        costs: Costs = self._octave * octaves.cpu().numpy().astype(np.float64)
-        return costs
+            patches = F.pixel_unshuffle(pixels - 0.5, PATCH)
+            latents = transforms.analysis.linear(patches)
+            missing = (patches - transforms.synthesis.linear(latents)).square().sum(1)[0]
+            steps = latents[0] * transforms.gains(quality)[0][:, None, None]
+            octaves = torch.log2(1.0 + steps.abs()).sum(0)
+            costs = self._octave * octaves + worth * 255.0**2 / 3.0 * missing
+        found: Costs = costs.cpu().numpy().astype(np.float64)
+        return found
 
 
 class _Search:
@@ -237,6 +245,15 @@ def new_pixels(tile: Samples) -> NDArray[np.int64]:
     h, w = (side // PATCH for side in padded.shape)
     counts: NDArray[np.int64] = padded.reshape(h, PATCH, w, PATCH).sum((1, 3), dtype=np.int64)
     return counts
+
+
+def has_few_colours(tile: Samples) -> bool:
+    """Whether a tile has a palette: at most 256 colours, or 32 grays, as no photograph has."""
+    gray = tile.ndim == 2 or not np.ptp(tile, axis=2).any()
+    numbers = _as_numbers(tile).ravel()
+    sampled = numbers[:: 1 + numbers.size // 4096]
+    most = _FEW_GRAYS if gray else _FEW_COLOURS
+    return all(np.unique(part).size <= most for part in (sampled, numbers))
 
 
 def _as_numbers(tile: Samples) -> NDArray[np.int32]:

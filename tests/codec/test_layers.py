@@ -15,7 +15,7 @@ from lcodec.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Samples
 from lcodec.pipeline.fill import fill
-from lcodec.pipeline.layers import new_pixels, round_edges
+from lcodec.pipeline.layers import has_few_colours, new_pixels, round_edges
 from lcodec.strips import encode_strips
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
@@ -184,6 +184,27 @@ def test_pixels_that_are_new() -> None:
     known = [(here == other).all(2) for other in (left, above, left + above - between)]
     new = ~np.logical_or.reduce(known)
     assert new_pixels(few).tolist() == [[new[:16].sum()], [new[16:].sum()]]
+
+
+@pytest.mark.parametrize("level", [5, 50, 95])
+def test_patterns_of_single_pixels_are_exact(codec: Codec, level: int) -> None:
+    rows, columns = np.mgrid[0:96, 0:128]
+    checks = np.repeat(((rows + columns) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
+    for pixels in (checks, checks[..., 0], checks // 2 + np.array([9, 40, 90], np.uint8)):
+        data = codec.encode(pixels, level)
+        assert np.array_equal(codec.decode(data).picture.pixels, pixels)
+        assert len(data) < 300
+
+
+def test_few_colours() -> None:
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert not has_few_colours(ramp) and has_few_colours(ramp // 8)
+    assert not has_few_colours(np.repeat(ramp[..., None], 3, axis=2))
+    tinted = np.dstack([ramp, ramp, np.zeros_like(ramp)])
+    assert has_few_colours(tinted)
+    tinted[0, 0, 2] = 1
+    assert has_few_colours(tinted)
+    assert not has_few_colours(np.vstack([tinted, tinted + np.array([0, 0, 7], np.uint8)]))
 
 
 def test_rounding_spares_flat_areas_and_gradients() -> None:
