@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lcodec.coding.layer import Mask
 from lcodec.picture import Samples
 
 Planes = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 def fill(picture: Samples, unwanted: Mask) -> Samples:

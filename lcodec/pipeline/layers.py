@@ -5,7 +5,7 @@ just these, and lossless codes, which copy and predict, least. So each tile is c
 those that are cheaper without loss go into its lossless layer (`lcodec.coding.layer`), while the
 networks see a smooth picture there. As layers in mixed raster content (ITU-T T.44), but with the
 choice by rate and distortion: the cost of a block to the networks is foretold from its linear
-transform, see `network_cost`. On photographs no block is ever cheaper without loss.
+transform, see `Splitter`. On photographs no block is ever cheaper without loss.
 """
 
 from __future__ import annotations

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lcodec.coding.layer import Layer, decode_layer
 from lcodec.container import Header
@@ -87,16 +89,17 @@ def _lay_reduced(shown: Samples, layer: Layer, scale: int) -> None:
     if scale == 1:
         layer.lay_over(shown)
         return
-    every = tuple(np.arange(0, side, scale) for side in layer.kept.shape)
-
-    def sums(values: Samples) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-        down = np.add.reduceat(values.astype(np.int64), every[0], axis=0)
-        return np.add.reduceat(down, every[1], axis=1)
-
-    kept = sums(layer.kept.astype(np.uint8))
-    area = sums(np.ones_like(layer.kept, np.uint8))
+    kept = square_sums(layer.kept, scale)
+    area = square_sums(np.ones_like(layer.kept), scale)
     colours = layer.pixels * (layer.kept if shown.ndim == 2 else layer.kept[..., None])
     if shown.ndim == 3:
         kept, area = kept[..., None], area[..., None]
-    total = sums(colours) + (area - kept) * shown
+    total = square_sums(colours, scale) + (area - kept) * shown
     shown[...] = ((total + area // 2) // area).astype(shown.dtype)
+
+
+def square_sums(values: NDArray[Any], scale: int) -> NDArray[np.int64]:
+    """Sums over squares of side ``scale``, cropped at the right and lower edges."""
+    down = np.add.reduceat(values.astype(np.int64), range(0, values.shape[0], scale), axis=0)
+    sums: NDArray[np.int64] = np.add.reduceat(down, range(0, values.shape[1], scale), axis=1)
+    return sums

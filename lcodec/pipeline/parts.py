@@ -15,7 +15,7 @@ from lcodec.nets.blockwise import LatentSpan
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import TileArea, tile_areas
-from lcodec.pipeline.overlay import lay_over_part
+from lcodec.pipeline.overlay import lay_over_part, square_sums
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, empty_samples
 from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, no_progress
@@ -210,12 +210,7 @@ def read_alpha(source: TileSource, region: Region, scale: int) -> Samples | None
 
 def _reduced(plane: Samples, scale: int) -> Samples:
     """Means over squares of side ``scale``, cropped at the right and lower edges."""
-    sums = np.add.reduceat(plane.astype(np.uint64), range(0, plane.shape[0], scale), axis=0)
-    sums = np.add.reduceat(sums, range(0, plane.shape[1], scale), axis=1)
-    high, wide = (
-        np.minimum(scale, side - np.arange(0, side, scale)).astype(np.uint64)
-        for side in plane.shape
-    )
+    high, wide = (np.minimum(scale, side - np.arange(0, side, scale)) for side in plane.shape)
     area = high[:, None] * wide
-    means: Samples = ((sums + area // 2) // area).astype(plane.dtype)
+    means: Samples = ((square_sums(plane, scale) + area // 2) // area).astype(plane.dtype)
     return means
