@@ -25,7 +25,7 @@ from lcodec.picture import Metadata, Picture
 from lcodec.pipeline import tiles as coding
 from lcodec.pipeline.tiles import LatentCoder
 from tests.cli.command import lcodec as command
-from tests.container.samples import small, with_alpha
+from tests.container.samples import mixed, small, with_alpha
 from tests.tinymodel import picture
 
 COLUMNS, ROWS = 4, 3  # tiles; those at the edges are smaller
@@ -224,10 +224,16 @@ def test_nothing_without_a_header(data: bytes) -> None:
         lcodec.salvage(data[:8] + b"\x09" + data[9:])
 
 
-def test_a_survey_takes_bounded_time() -> None:
+@pytest.mark.parametrize(
+    ("head", "fake"),
+    [
+        (small()[:32], b"\x02\x84\x80\x80\x01" + bytes(11)),
+        (mixed()[:32], b"\x04\x84\x80\x80\x01" + bytes(5) + b"\x01" + bytes(9)),
+    ],
+    ids=["TILE", "MIXED"],
+)
+def test_a_survey_takes_bounded_time(head: bytes, fake: bytes) -> None:
     """Bytes that look like sections over and over cost no more than a few passes."""
-    head = small()[:32]
-    fake = b"\x02\x84\x80\x80\x01" + bytes(11)
     hostile = head + fake * 4000
     crcs = []
     real = zlib.crc32

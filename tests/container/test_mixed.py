@@ -298,24 +298,6 @@ def test_a_tile_that_is_cut_off(number: int) -> None:
         assert left.cut.payload.layer == tile.layer
 
 
-def test_a_survey_takes_bounded_time() -> None:
-    """Bytes that look like MIXED sections over and over cost no more than a few passes."""
-    fake = b"\x04\x84\x80\x80\x01" + bytes(5) + b"\x01" + bytes(9)
-    hostile = mixed()[:32] + fake * 4000
-    crcs = []
-    real = zlib.crc32
-
-    def counted(data: bytes, value: int = 0) -> int:
-        crcs.append(len(data))
-        return real(data, value)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zlib, "crc32", counted)
-        left = survey(hostile)
-    assert left.tiles == [] and left.faults
-    assert sum(crcs) < 70 * len(hostile) + (1 << 21)
-
-
 def test_ancillary_sections_around_a_tile() -> None:
     contents = read(build(frame(0x82, b"exif"), MIXED_FRAME, frame(0xA0, b"x"), END))
     assert contents.tiles == (replace(TILE, layer=WHOLE_LAYER),)
