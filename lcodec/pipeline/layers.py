@@ -25,25 +25,31 @@ from lcodec.coding.layer import Layer, Mask, encode_layer, is_available
 from lcodec.container import Header
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
+from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
 from lcodec.pipeline.fill import fill
+from lcodec.pipeline.outlines import closed, opened
 from lcodec.pipeline.overlay import Place, tile_place
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.skipping import skipped_positions
 from lcodec.tunes import TuneName, parse_tune
 from lcodec.weights.config import ModelConfig
 
-_BITS_PER_OCTAVE: Final = {TuneName.PSNR: 3.0, TuneName.VISUAL: 4.0}
-"""What a linear latent of 2^n - 1 steps costs, bits and error together, divided by n: measured on
-screens and photographs at five levels, 2.7 to 4.3 with a correlation of 0.85 to 0.98."""
+_BITS_PER_OCTAVE: Final = {
+    TuneName.PSNR: ([0.0], [3.5]),
+    TuneName.VISUAL: ([60.0, 90.0], [6.0, 4.0]),
+}
+"""Levels, and what a linear latent of 2^n - 1 steps costs there, bits and error together, divided
+by n. Measured for tune psnr (3.4 to 3.7 on screens, correlation 0.90 to 0.98). For visual it is 4.6
+to 6.2; more is best at levels where one place that is blurred spoils a screen, less where
+photographs, at 3.5, would be kept without loss."""
 _NEW_PIXEL: Final = (1.5, 3.0, 6.0, 12.0)
 """Bits that a pixel may cost which its neighbours do not foretell; each is tried."""
 _WHOLE_NEW_PIXEL: Final = 6.0  # of a whole tile, where not only drawn blocks are kept
 _BLOCK_BITS: Final = 2.0  # for the outline of the layer
+_EDGE_BITS: Final = 60.0  # of each of its blocks that is beside others: latents are coded, seen
 _MOST_NEW: Final = PATCH**2 // 2  # pixels of a block that may be new to its neighbours
 _LEAST_GAIN: Final = 0.03  # share of a tile's cost that a layer must save
 _LAYER_BITS: Final = 256.0  # that it must save in any case
-_FEW_COLOURS: Final = 256
-_FEW_GRAYS: Final = 32
 _FINENESS: Final = (0.25, 0.5, 1.0)
 """Steps of colours that are tried, as shares of the one that is best at high rates."""
 
@@ -88,7 +94,8 @@ class Splitter:
 
     def __init__(self, transform: PixelTransform, config: ModelConfig) -> None:
         self._transform = transform
-        self._octave = _BITS_PER_OCTAVE[parse_tune(config.tune)]
+        levels, octave = _BITS_PER_OCTAVE[parse_tune(config.tune)]
+        self._levels, self._octave = np.array(levels), np.array(octave)
         self._reference = config.factors.reference
 
     def split(self, picture: Samples, header: Header) -> Split:
@@ -128,7 +135,8 @@ class Splitter:
             return None
         quality = self._transform.quality(level)
         worth = float(self._reference.at(quality))
-        costs = self._network_cost(tile, quality, worth if few else 0.0)
+        octave = float(np.interp(level, self._levels, self._octave))
+        costs = self._network_cost(tile, quality, octave, worth if few else 0.0)
         search = _Search(tile, costs, worth)
         finest, middle, coarsest = search.steps
         for bits in _NEW_PIXEL:
@@ -140,16 +148,19 @@ class Splitter:
         if few or float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
             search.attempt(np.ones_like(drawn), middle)
         if search.layer is not None:
+            search.attempt(opened(search.blocks), middle)
+            search.attempt(closed(search.blocks, drawn), middle)
             blocks = search.blocks
             for step in (coarsest, finest, 1):
                 search.attempt(blocks, step)
         return search.layer
 
-    def _network_cost(self, tile: Samples, quality: Tensor, worth: float) -> Costs:
+    def _network_cost(self, tile: Samples, quality: Tensor, octave: float, worth: float) -> Costs:
         """Bits of each block (h / 16, w / 16) to the networks, its error counted as bits.
 
-        Proportional to the logarithms of what the linear branch of the analysis makes of it. If a
-        ``worth`` is given, what no linear latent carries counts as an error, too: the networks
+        Proportional to the logarithms of what the linear branch of the analysis makes of it, of
+        means only what neighbours do not foretell: flat areas cost the networks next to nothing. If
+        a ``worth`` is given, what no linear latent carries counts as an error, too: the networks
         mend much of that in photographs, and none in checkerboards of single pixels.
         """
         h, w = -(-tile.shape[0] // PATCH), -(-tile.shape[1] // PATCH)
@@ -160,10 +171,26 @@ class Splitter:
             latents = transforms.analysis.linear(patches)
             missing = (patches - transforms.synthesis.linear(latents)).square().sum(1)[0]
             steps = latents[0] * transforms.gains(quality)[0][:, None, None]
+            for channel in transforms.synthesis.channels_of_means():
+                steps[channel] = unforetold(steps[channel])
             octaves = torch.log2(1.0 + steps.abs()).sum(0)
-            costs = self._octave * octaves + worth * 255.0**2 / 3.0 * missing
+            costs = octave * octaves + worth * 255.0**2 / 3.0 * missing
         found: Costs = costs.cpu().numpy().astype(np.float64)
         return found
+
+
+def unforetold(plane: Tensor) -> Tensor:
+    """A plane (h, w) less what the values to the left, above and between foretell of each.
+
+    That is the median of the first, the second, and their sum less the third (LOCO-I); on the
+    upper edge it is the value to the left, on the left edge the one above.
+    """
+    left, above, between = plane[1:, :-1], plane[:-1, 1:], plane[:-1, :-1]
+    found = plane.clone()
+    found[0, 1:] -= plane[0, :-1]
+    found[1:, 0] -= plane[:-1, 0]
+    found[1:, 1:] -= torch.stack((left, above, left + above - between)).median(0).values
+    return found
 
 
 class _Search:
@@ -186,7 +213,7 @@ class _Search:
         self.steps = [max(1, round(share * math.sqrt(26.0 / worth))) for share in _FINENESS]
 
     def attempt(self, blocks: Mask, step: int) -> None:
-        """Try a layer of such blocks, colours of edges rounded to multiples of ``step``."""
+        """Try a layer of such blocks, colours of edges rounded by `round_edges`."""
         key = blocks.tobytes(), step
         if key in self._tried or not blocks.any():
             return
@@ -200,69 +227,9 @@ class _Search:
         error = float(off.sum()) / (off.shape[1] if off.ndim == 2 else 1)
         size = 8.0 * len(encode_layer(pixels, kept, fast=True))
         cost = size + self._worth * error + float(self._costs[~blocks].sum())
+        cost += _EDGE_BITS * int((blocks & ~skipped_positions(kept)).sum())
         if cost < self._least:
             self._least, self.blocks, self.layer = cost, blocks, Layer(pixels, kept)
-
-
-def round_edges(tile: Samples, step: int) -> Samples:
-    """The tile with colours rounded to multiples of ``step`` on edges of strong contrast.
-
-    That is where no neighbour has the same colour, and one differs by two steps or more. Flat
-    areas and gradients stay as they are; edges, whose smoothed colours make text expensive, lose
-    some.
-    """
-    if step == 1:
-        return tile
-    colours = tile.astype(np.int16)
-    least = np.full(tile.shape[:2], 255, np.int16)
-    most = np.zeros(tile.shape[:2], np.int16)
-    for axis in (0, 1):
-        apart = np.abs(np.diff(colours, axis=axis))
-        if apart.ndim == 3:
-            apart = apart.max(2)
-        one, other = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(-1),)
-        for place in (one, other):
-            np.minimum(least[place], apart, out=least[place])
-            np.maximum(most[place], apart, out=most[place])
-    edges = (least > 0) & (most >= 2 * step)
-    rounded = (tile[edges].astype(np.int32) + step // 2) // step * step
-    found = tile.copy()
-    found[edges] = rounded.clip(0, 255)
-    return found
-
-
-def new_pixels(tile: Samples) -> NDArray[np.int64]:
-    """How many pixels of each block (h / 16, w / 16), rounded up, are new.
-
-    Others repeat the pixel to their left or the one above, or are as both and the one between
-    them foretell in a plane. What lies beyond the picture is not new.
-    """
-    near = np.pad(_as_numbers(tile), ((1, 0), (1, 0)), mode="edge")
-    here, left, above, between = near[1:, 1:], near[1:, :-1], near[:-1, 1:], near[:-1, :-1]
-    new = (here != left) & (here != above) & (left + above - between != here)
-    below, beside = (-side % PATCH for side in new.shape)
-    padded = np.pad(new, ((0, below), (0, beside)))
-    h, w = (side // PATCH for side in padded.shape)
-    counts: NDArray[np.int64] = padded.reshape(h, PATCH, w, PATCH).sum((1, 3), dtype=np.int64)
-    return counts
-
-
-def has_few_colours(tile: Samples) -> bool:
-    """Whether a tile has a palette: at most 256 colours, or 32 grays, as no photograph has."""
-    gray = tile.ndim == 2 or not np.ptp(tile, axis=2).any()
-    numbers = _as_numbers(tile).ravel()
-    sampled = numbers[:: 1 + numbers.size // 4096]
-    most = _FEW_GRAYS if gray else _FEW_COLOURS
-    return all(np.unique(part).size <= most for part in (sampled, numbers))
-
-
-def _as_numbers(tile: Samples) -> NDArray[np.int32]:
-    """Each pixel (h, w) as one number; sums of three do not reach from one colour into the next."""
-    whole = tile.astype(np.int32)
-    if tile.ndim == 2:
-        return whole
-    numbers: NDArray[np.int32] = (whole << np.array((22, 11, 0), np.int32)).sum(2, dtype=np.int32)
-    return numbers
 
 
 class Splits:

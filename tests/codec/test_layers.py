@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import lcodec
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.metrics.distortion import psnr
-from lcodec.picture import Samples
+from lcodec.picture import Samples, load
+from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
 from lcodec.pipeline.fill import fill
-from lcodec.pipeline.layers import has_few_colours, new_pixels, round_edges
+from lcodec.pipeline.layers import unforetold
+from lcodec.pipeline.outlines import closed, opened
 from lcodec.strips import encode_strips
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
@@ -73,6 +76,55 @@ def test_released_models(tune: str) -> None:
     assert psnr(pixels, shown) > psnr(pixels, blurred) + 10
     (tile,) = container.read(found).tiles
     assert tile.layer and container.read(without).tiles[0].layer == b""
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
+@pytest.mark.parametrize("tune", ["visual", "psnr"])
+def test_photographs_have_no_layer(tune: str) -> None:
+    photographs = load(Path(__file__).parents[2] / "docs" / "crops.webp").pixels[:384, :384]
+    splitter = Codec(device="cpu", tune=tune)._splitter
+    assert splitter is not None
+    assert [level for level in (0, 50, 70, 80) if splitter.choose(photographs, level)] == []
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
+@pytest.mark.parametrize("tune", ["visual", "psnr"])
+def test_flat_areas_cost_the_networks_nothing(tune: str) -> None:
+    """Their means have many steps, but neighbours foretell them."""
+    splitter = Codec(device="cpu", tune=tune)._splitter
+    assert splitter is not None
+    flat = np.full((96, 128, 3), (250, 249, 240), np.uint8)
+    flat[:, 64:] = 30, 20, 90
+    for level in (0, 50):
+        quality = splitter._transform.quality(level)
+        costs = splitter._network_cost(flat, quality, octave=1.0, worth=0.0)
+        assert costs.shape == (6, 8) and costs[0, 0] > 3.0
+        foretold = np.delete(costs[1:], 4, axis=1).max()
+        assert foretold < 3.0 and costs[0, 4] > 5.0 * foretold
+
+
+def test_what_is_foretold_of_a_plane() -> None:
+    steps = torch.tensor([[3.0, 3.0, 8.0], [5.0, 5.0, 10.0], [5.0, 9.0, 12.0]])
+    left = [[3.0, 0.0, 5.0], [2.0, 0.0, 2.0], [0.0, 4.0, 2.0]]
+    assert unforetold(steps).tolist() == left
+    assert unforetold(steps[:1]).tolist() == left[:1]
+
+
+def test_outlines() -> None:
+    blocks = np.zeros((12, 13), np.bool_)
+    blocks[3:9, 3:10] = True
+    holed = blocks.copy()
+    holed[5, 6] = holed[7, 3] = False
+    everywhere = np.ones_like(blocks)
+    assert np.array_equal(closed(holed, everywhere), blocks)
+    few = everywhere.copy()
+    few[5, 6] = False
+    assert np.array_equal(closed(holed, few), blocks & few)
+    specked = blocks.copy()
+    specked[11, 1] = specked[0, 4] = specked[4, 0] = True
+    assert np.array_equal(opened(specked), blocks)
+    for same in (everywhere, ~everywhere):
+        assert np.array_equal(opened(same), same) and np.array_equal(closed(same, same), same)
 
 
 def test_a_noisy_picture_has_no_layer(codec: Codec) -> None:
@@ -218,13 +270,16 @@ def test_rounding_spares_flat_areas_and_gradients() -> None:
     smoothed[:, 8] = np.arange(40, 88, 3)[:, None]
     rounded = round_edges(smoothed, 8)
     assert np.array_equal(np.delete(rounded, 8, axis=1), np.delete(flat, 8, axis=1))
-    assert not (rounded[:, 8] % 8).any()
+    assert set(rounded[:, 8].flat) <= {round(255 * step / 32) for step in range(33)}
     assert np.abs(rounded[:, 8].astype(int) - smoothed[:, 8]).max() <= 4
     assert round_edges(smoothed, 1) is smoothed
     assert np.array_equal(round_edges(smoothed[..., 0], 8), rounded[..., 0])
     bright = smoothed.copy()
     bright[:, 8] = 254 - np.arange(16)[:, None] % 3
-    assert round_edges(bright, 8).max() == 255  # 256, clipped
+    assert (round_edges(bright, 8)[:, 8] == 255).all()
+    black_and_white = 255 * np.eye(4, dtype=np.uint8)
+    for step in (2, 7, 40, 100, 255):  # nothing is gained where two colours become two others
+        assert np.array_equal(round_edges(black_and_white, step), black_and_white), step
 
 
 def test_filling_is_smooth_and_keeps_the_rest() -> None:
