@@ -7,17 +7,18 @@ width of the picture, not with its height.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.codec import Codec
 from lcodec.coding.alpharows import AlphaRows
 from lcodec.container import Alpha, Header, TilePayload, TileSource
-from lcodec.container.writer import BinaryWriter
+from lcodec.container.writer import SeekableWriter
 from lcodec.edge import own_errors
 from lcodec.errors import InputError
 from lcodec.limits import DecoderLimits
@@ -28,6 +29,7 @@ from lcodec.picture.rows import Rows
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
+from lcodec.pipeline.layers import Splitter
 from lcodec.pipeline.pixels import LatentArea
 from lcodec.pipeline.tiles import BitTally
 from lcodec.progress import Progress, no_progress
@@ -105,13 +107,13 @@ def _as_own_errors(
 def encode_strips(
     codec: Codec,
     rows: Rows,
-    stream: BinaryWriter,
+    stream: SeekableWriter,
     quality: int | None = None,
     *,
     strip: bool = False,
     progress: Progress = no_progress,
 ) -> StripsEncoded:
-    """Encode a picture as its rows arrive.
+    """Encode a picture as its rows arrive, into a file that is open for writing.
 
     Raises:
         UsageError: the quality is out of range, or the rows are not a picture.
@@ -121,12 +123,37 @@ def encode_strips(
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
     tiles = _encoded(codec, rows, header, progress)
-    size = container.write_to(stream, header, tiles, metadata)
+    # Only then is it known whether the file needs a version that has lossless layers.
+    size = container.write_seekable(stream, header, tiles, metadata)
     return StripsEncoded(size, sum(section.size for section in metadata))
+
+
+class _SplitRows:
+    """Rows split into lossless layers, by tile number, and what the networks see: `bands`."""
+
+    def __init__(self, splitter: Splitter, rows: Rows, header: Header) -> None:
+        self.layers: dict[int, bytes] = {}
+        self.skipped: dict[int, NDArray[np.bool_]] = {}
+        self.bands = self._split(splitter, rows, header)
+
+    def _split(self, splitter: Splitter, rows: Rows, header: Header) -> Iterator[Samples]:
+        window = Window(rows)
+        for first in range(0, header.tile_count, header.tiles_x):
+            _, top, _, bottom = header.tile_box(first)
+            band = window.move(top, bottom)
+            split = splitter.split(band, replace(header, height=bottom - top))
+            self.layers |= {first + number: data for number, data in split.layers.items()}
+            self.skipped |= {first + number: mask for number, mask in split.skipped.items()}
+            yield split.rest
 
 
 @_as_own_errors("encoding")
 def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> Iterator[TilePayload]:
+    layers: dict[int, bytes] = {}
+    skipped: dict[int, NDArray[np.bool_]] = {}
+    if codec._splitter is not None:
+        split = _SplitRows(codec._splitter, rows, header)
+        rows, layers, skipped = replace(rows, bands=split.bands), split.layers, split.skipped
     window, watch = Window(rows), Stopwatch()
     halo = feedback_halo(codec._pixels)
     areas = tile_areas(header)
@@ -138,7 +165,9 @@ def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> It
             held = window.move(area.rows.outer_start * PATCH, bottom)
         columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
         latents = analyse_with_feedback(codec._pixels, held[:, columns], header, area=area)
-        yield codec._latents.code_tile(header, tile, latents, watch, BitTally())
+        own = skipped.pop(number, None)
+        payload = codec._latents.code_tile(header, tile, latents, watch, BitTally(), own)
+        yield replace(payload, layer=layers.pop(number, b""))
     progress("encoding", len(areas), len(areas))
 
 

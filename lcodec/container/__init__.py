@@ -27,7 +27,7 @@ from lcodec.container.remains import Survey, boxes, survey
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
 from lcodec.container.seek import FileReader, SeekableReader, TileSource
 from lcodec.container.tile import TilePayload
-from lcodec.container.writer import write, write_to
+from lcodec.container.writer import write, write_seekable, write_to
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -68,5 +68,6 @@ __all__ = [
     "read_head",
     "survey",
     "write",
+    "write_seekable",
     "write_to",
 ]

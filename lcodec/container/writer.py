@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -20,6 +20,16 @@ class BinaryWriter(Protocol):
 
     def write(self, data: bytes, /) -> object:
         """Write all of ``data``."""
+
+
+class SeekableWriter(BinaryWriter, Protocol):
+    """What ``write_seekable`` needs of a file, beside."""
+
+    def tell(self) -> int:
+        """The position in bytes."""
+
+    def seek(self, offset: int, /) -> object:
+        """Move to a position."""
 
 
 def write(
@@ -64,11 +74,7 @@ def write_to(
     if (alpha is not None) != (header.alpha is Alpha.PLANE):
         raise UsageError(f"an alpha plane does not go with a header of alpha {header.alpha}")
     ancillary = tuple(ancillary)
-    types = [section.type for section in ancillary]
-    preamble = sections.preamble([*types, sections.MIXED] if layered else types)
-    fo.write(preamble)
-    size = len(preamble)
-    size += _put(fo, sections.HEAD, (encode_header(header),), zlib.crc32(preamble))
+    size = _put_head(fo, header, ancillary, layered)
     for section in ancillary:
         size += _put(fo, section.type, (section.payload,))
     if alpha is not None:
@@ -86,6 +92,38 @@ def write_to(
     end = sections.frame_prefix(sections.END, 0)
     fo.write(end)
     return size + len(end)
+
+
+def write_seekable(
+    fo: SeekableWriter, header: Header, tiles: Iterable[TilePayload], ancillary: Iterable[Section]
+) -> int:
+    """Write a file without an alpha plane as ``write_to``, as ``layered`` as the tiles turn out.
+
+    The version at the beginning is written once more if no tile has a lossless layer.
+    """
+    start, ancillary, found = fo.tell(), tuple(ancillary), False
+
+    def watched() -> Iterator[TilePayload]:
+        nonlocal found
+        for tile in tiles:
+            found = found or bool(tile.layer)
+            yield tile
+
+    size = write_to(fo, header, watched(), ancillary, layered=True)
+    if not found:
+        fo.seek(start)
+        _put_head(fo, header, ancillary, layered=False)
+        fo.seek(start + size)
+    return size
+
+
+def _put_head(fo: BinaryWriter, header: Header, ancillary: Iterable[Section], layered: bool) -> int:
+    """Write the preamble and the header; their size is the same for all versions."""
+    types = [section.type for section in ancillary]
+    preamble = sections.preamble([*types, sections.MIXED] if layered else types)
+    fo.write(preamble)
+    crc = zlib.crc32(preamble)
+    return len(preamble) + _put(fo, sections.HEAD, (encode_header(header),), crc)
 
 
 def _put(fo: BinaryWriter, code: int, parts: tuple[bytes, ...], crc: int = 0) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.container import Header
+from lcodec.entropy.interface import Extent
 from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.skipping import hyper_of
 
@@ -37,6 +38,13 @@ def without_skipped(
     for tile in areas:
         own = skipped.get(tile.number)
         if own is not None:
-            y[:, tile.rows, tile.columns][:, own] = 0
-            z[tile.number][:, hyper_of(own, tile.extent)] = 0
+            zero_skipped(y[:, tile.rows, tile.columns], z[tile.number], own, tile.extent)
     return PictureSymbols(y, z, skipped)
+
+
+def zero_skipped(
+    y: NDArray[np.int16], z: NDArray[np.int16], skipped: NDArray[np.bool_], extent: Extent
+) -> None:
+    """Set to zero what is not coded of a tile: y (M, h, w), z (hyper, h/4, w/4)."""
+    y[:, skipped] = 0
+    z[:, hyper_of(skipped, extent)] = 0

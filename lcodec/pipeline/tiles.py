@@ -38,7 +38,7 @@ from lcodec.pipeline.areas import TileArea, padded_tile, tile_areas, tile_checks
 from lcodec.pipeline.batches import Batch, Part, batches, overlapped
 from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.skipping import skipped_by, skipped_hyper
-from lcodec.pipeline.symbols import PictureSymbols
+from lcodec.pipeline.symbols import PictureSymbols, zero_skipped
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -103,14 +103,24 @@ class LatentCoder:
         return PictureSymbols(latents.rounded, z)
 
     def code_tile(
-        self, header: Header, tile: TileArea, latents: Latents, watch: Stopwatch, tally: BitTally
+        self,
+        header: Header,
+        tile: TileArea,
+        latents: Latents,
+        watch: Stopwatch,
+        tally: BitTally,
+        skipped: NDArray[np.bool_] | None = None,
     ) -> TilePayload:
-        """The payload of one tile, from its own latents."""
+        """The payload of one tile, from its own latents, less the positions ``skipped`` (h, w)."""
         h, w = latents.y.shape[1:]
         alone = TileArea(tile.number, slice(0, h), slice(0, w))
         with watch.stage("analysis"):
             z = self._hyper_latent(latents.y, alone)
-        symbols = PictureSymbols(latents.rounded, {tile.number: z})
+        y, masks = latents.rounded, {}
+        if skipped is not None:
+            y, masks = y.copy(), {tile.number: skipped}
+            zero_skipped(y, z, skipped, alone.extent)
+        symbols = PictureSymbols(y, {tile.number: z}, masks)
         batch = Batch(header.quality, alone.extent, (Part(0, alone),))
         ((payload, bits),) = self._encode_batch(batch, [symbols], watch)
         tally.add(bits)

@@ -15,11 +15,12 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Samples, load
+from lcodec.picture.rows import of_array
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
 from lcodec.pipeline.fill import fill
 from lcodec.pipeline.layers import unforetold
 from lcodec.pipeline.outlines import closed, opened
-from lcodec.strips import encode_strips
+from lcodec.strips import decode_strips, encode_strips
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
 
@@ -201,13 +202,25 @@ def test_effort_and_targets(codec: Codec) -> None:
     assert len(close.data) <= len(plain(codec).encode(pixels, target=wanted))
 
 
-def test_strips_have_no_layers(codec: Codec) -> None:
-    from lcodec.picture.rows import Rows
-
-    pixels, stream = page(), io.BytesIO()
-    rows = Rows(192, 256, 3, 8, iter([pixels]))
-    encode_strips(codec, rows, stream, 95)
-    assert stream.getvalue() == plain(codec).encode(pixels, 95)
+@pytest.mark.parametrize(("band", "minor"), [(1, 3), (70, 3), (1000, 3), (70, 1)])
+def test_strips(tiny_model: Path, band: int, minor: int) -> None:
+    """The same file, whose version is that of its tiles, at any place of a stream."""
+    codec = dear(Codec(device="cpu", tune="psnr", tile_edge=64))
+    pixels, level = (half_photograph(250), 95) if minor == 3 else (picture(192, 256), 50)
+    stream = io.BytesIO(b"before" * 100)
+    stream.seek(600)
+    found = encode_strips(codec, of_array(pixels, band), stream, level)
+    data = stream.getvalue()[600:]
+    assert data == codec.encode(pixels, level) and found.size == len(data) == stream.tell() - 600
+    assert container.read(data).version == (1, minor)
+    layers = [bool(tile.layer) for tile in container.read(data).tiles]
+    assert (any(layers), all(layers)) == (minor == 3, False)
+    shown = np.concatenate(list(decode_strips(codec, container.read(data)).bands))
+    assert np.array_equal(shown, codec.decode(data).picture.pixels)
+    without = Codec(device="cpu", tune="psnr", tile_edge=64, layers=False)
+    stream = io.BytesIO()
+    encode_strips(without, of_array(pixels, band), stream, level)
+    assert stream.getvalue() == without.encode(pixels, level)
 
 
 def test_without_webp_nothing_is_kept(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
