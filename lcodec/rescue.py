@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.codec import Codec, Decoded
 from lcodec.coding.alpha import decode_alpha
+from lcodec.coding.layer import Layer
 from lcodec.container import Alpha, Buffer, Section, Survey
 from lcodec.edge import own_errors
-from lcodec.errors import FormatError, LcodecError
+from lcodec.errors import FormatError, LcodecError, UnsupportedError
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
-from lcodec.pipeline.overlay import lay_over
+from lcodec.pipeline.overlay import lay_over, read_arrived, tile_place
 from lcodec.pipeline.pixels import LatentArea, empty_samples
 from lcodec.progress import Progress, no_progress
 from lcodec.shared import shared_codec
@@ -70,7 +71,8 @@ def salvage(
     Tiles whose symbols are not those that were encoded count as lost. Up to some 180 pixels
     beside a lost tile are decoded without its latents and may differ a little. Of the tile in which
     a truncated file ends, the groups of latents that have arrived are decoded and the others
-    predicted from them: it is blurred rather than gray.
+    predicted from them: it is blurred rather than gray. If the file ends in its lossless layer, the
+    upper rows of that are shown on gray.
 
     Raises:
         FormatError: not a ``.lic`` file, or its header is lost.
@@ -99,6 +101,7 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
     layers: dict[int, bytes] = {}
     lost = _decode_tiles(codec, found, y, layers, faults, watch, progress)
     partial = _decode_cut(codec, found, y, layers, lost, faults, watch)
+    arrived = _arrived_layers(found, lost, faults)
     with watch.stage("synthesis"):
         pixels = codec._pixels.synthesise(y, header, progress)
     for number, data in layers.items():
@@ -109,6 +112,8 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
     for number in lost:
         left, top, right, bottom = header.tile_box(number)
         pixels[top:bottom, left:right] = (np.iinfo(pixels.dtype).max + 1) // 2
+    for number, layer in arrived.items():
+        layer.lay_over(pixels[tile_place(header, number)])
     if lost and not faults:
         faults.append(f"{len(lost)} of {header.tile_count} tiles are missing")
     alpha = _alpha(found, faults)
@@ -165,9 +170,9 @@ def _decode_cut(
 ) -> dict[int, float]:
     """Put what there is of the tile that the file ends in into y; it is not ``lost`` then.
 
-    Its lossless layer, if it has one, is before its latents, and so complete.
+    Its lossless layer, if it has one, is before its latents.
     """
-    if found.cut is None or found.cut.number not in lost:
+    if found.cut is None or found.cut.number not in lost or found.cut.in_layer:
         return {}
     number = found.cut.number
     tile = tile_areas(found.header)[number]
@@ -188,6 +193,24 @@ def _decode_cut(
     lost.remove(number)
     faults.append(f"tile {number} is cut off: {100 * share:.0f} % of its latents have arrived")
     return {number: share}
+
+
+def _arrived_layers(found: Survey, lost: list[int], faults: list[str]) -> dict[int, Layer]:
+    """The upper rows of a layer that the file ends in. Its tile stays ``lost``, gray below them."""
+    cut = found.cut
+    if cut is None or not cut.in_layer or cut.number not in lost:
+        return {}
+    try:
+        layer = read_arrived(found.header, cut.number, cut.payload.layer)
+    except (FormatError, UnsupportedError):
+        return {}
+    rows = int(np.flatnonzero(layer.kept.any(1))[-1]) + 1 if layer.kept.any() else 0
+    if rows:
+        faults.append(
+            f"tile {cut.number} is cut off: of what it keeps without loss, the upper {rows} rows "
+            "have arrived"
+        )
+    return {cut.number: layer}
 
 
 def _alpha(found: Survey, faults: list[str]) -> Samples | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,11 @@ _CHUNK: Final = 20  # bytes before the bitstream in a WebP file
 # the first is far better with palettes of up to 256 colours, the second without.
 _QUICK: Final = ((1, 50), (0, 100))
 _THOROUGH: Final = ((6, 100),)
+
+_MOST_BYTES: Final = 8  # that codes of a pixel can have, four of 15 bits
+_MOST_TRIED: Final = 64  # ways in which a layer that is cut off might continue
+_COMPARED: Final = 8
+_SPREAD: Final = 51  # odd, so that all bytes have their turn
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,54 @@ def decode_layer(data: bytes, shape: tuple[int, ...]) -> Layer:
         FormatError: damaged, not of this size, or with pixels that count by halves.
         UnsupportedError: the installed Pillow has no WebP.
     """
-    if not is_available():
-        raise UnsupportedError("the file has lossless layers, and this Pillow has no WebP")
-    check_layer_size(data, shape[1], shape[0])
+    _check(data, shape)
     odd = len(data) % 2  # chunks are even
     samples = _unpack(data + bytes(odd))
     # libwebp reads on behind the end of a truncated bitstream. What is there must not matter.
     if not np.array_equal(samples, _unpack(data + b"\xff" * (2 - odd))):
         raise FormatError("truncated lossless layer")
+    return _layer_of(samples, shape)
+
+
+def arrived_layer(data: bytes, shape: tuple[int, ...]) -> Layer:
+    """What the beginning of a bitstream tells: the upper rows, and below them nothing is kept.
+
+    Raises:
+        FormatError: damaged, not of this size, or too short to tell anything.
+        UnsupportedError: the installed Pillow has no WebP.
+    """
+    _check(data, shape)
+    # Whatever comes next, rows that have arrived do not depend on it.
+    area = shape[0] * shape[1]
+    found: list[Bytes] = []
+    for number in range(_MOST_TRIED):
+        byte = bytes((number * _SPREAD % 256,))
+        try:
+            found.append(_unpack(data + byte * (_MOST_BYTES * area + len(data) % 2)))
+        except FormatError:
+            continue  # it continues with a copy from nowhere, or to nowhere
+        if len(found) == _COMPARED:
+            break
+    alike = np.ones(shape[0], np.bool_)
+    for one, other in pairwise(found):
+        alike &= (one == other).all((1, 2))
+    # All alike: there is not even the code of the pixels yet.
+    rows = 0 if alike.all() else int(np.argmin(alike))
+    if not rows:
+        raise FormatError("truncated lossless layer")
+    upper = found[0].copy()
+    upper[rows:] = 0
+    return _layer_of(upper, shape)
+
+
+def _check(data: bytes, shape: tuple[int, ...]) -> None:
+    if not is_available():
+        raise UnsupportedError("the file has lossless layers, and this Pillow has no WebP")
+    check_layer_size(data, shape[1], shape[0])
+
+
+def _layer_of(samples: Bytes, shape: tuple[int, ...]) -> Layer:
+    """The layer that samples (h, w, 4) are; raises FormatError."""
     alpha = samples[..., 3]
     if ((alpha != 0) & (alpha != 255)).any():
         raise FormatError("damaged lossless layer: some pixels are neither in it nor outside")

@@ -19,11 +19,12 @@ from lcodec.container.header import (
     PROFILE,
     Alpha,
     Header,
+    boxes,
 )
 from lcodec.container.load import load, load_damaged
 from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
-from lcodec.container.remains import Survey, boxes, survey
+from lcodec.container.remains import Survey, survey
 from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
 from lcodec.container.seek import FileReader, SeekableReader, TileSource
 from lcodec.container.tile import TilePayload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -184,3 +185,13 @@ def _decode_mode(mode: int) -> tuple[Channels, Alpha, BitDepth]:
 def _check_range(what: str, value: int, low: int, high: int) -> None:
     if not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{what} {value!r} is not a whole number in {low}..{high}")
+
+
+def boxes(header: Header, numbers: Iterable[int]) -> list[dict[str, int]]:
+    """Places of tiles in pixels, ready for JSON."""
+    places = []
+    for number in numbers:
+        left, top, right, bottom = header.tile_box(number)
+        size = {"width": right - left, "height": bottom - top}
+        places.append({"index": number, "left": left, "top": top} | size)
+    return places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from lcodec.container import sections
@@ -39,7 +39,7 @@ class FoundTile:
 
 @dataclass(frozen=True)
 class CutTile:
-    """The tile that a file ends in, with a complete hyper stream and layer.
+    """The tile that a file ends in, with a complete hyper stream.
 
     Attributes:
         number: number of the tile.
@@ -47,11 +47,13 @@ class CutTile:
             symbol checksum.
         complete: whether, by the section's length, the latent stream is complete, too, and only the
             CRC is cut off.
+        in_layer: whether the file ends in the layer, of which the payload has the beginning.
     """
 
     number: int
     payload: TilePayload
     complete: bool
+    in_layer: bool
 
 
 @dataclass
@@ -62,8 +64,8 @@ class Survey:
         tiles: sound tiles in file order, at most as many as the picture has, each once.
         alpha: payload of a sound ALPHA section.
         extra: sound ancillary sections.
-        cut: the tile that the file ends in, if it is known which, and its hyper stream and layer
-            are complete.
+        cut: the tile that the file ends in, if it is known which, and its hyper stream is
+            complete.
         faults: what is wrong, in file order; empty if the file is sound.
     """
 
@@ -215,7 +217,9 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
             continue
         after = next(_search(view, start + 1, budget), None)
         if after is None:
-            yield _Gap(f"damaged or truncated from byte {start} on", None, _beginning(view, start))
+            where = f"in the {name} section " if view[start] in _KNOWN else ""
+            fault = f"damaged or truncated {where}from byte {start} on"
+            yield _Gap(fault, None, _beginning(view, start))
             return
         yield _Gap(f"damaged: bytes {start} to {after - 1}", None)
         start = after
@@ -225,7 +229,7 @@ def _beginning(view: memoryview, start: int) -> CutTile | None:
     """What there is of a tile's section at ``start`` that reaches beyond the end of the file.
 
     Its number is not known here, and 0. None if there is no such section, or its hyper stream
-    or its layer is not complete.
+    is not complete.
     """
     cursor = Cursor(view, start)
     try:
@@ -238,12 +242,14 @@ def _beginning(view: memoryview, start: int) -> CutTile | None:
         payload = Cursor(view, cursor.pos, min(end, len(view)))
         checksum = payload.u32("symbol checksum")
         hyper = payload.take(payload.uvarint("hyper stream length", _LARGEST_TILE), "hyper stream")
-        layer = hyper[:0]
+        layer, in_layer = hyper[:0], False
         if section == MIXED:
-            layer = payload.take(payload.uvarint("layer length", _LARGEST_TILE), "layer")
+            length = payload.uvarint("layer length", _LARGEST_TILE)
+            in_layer = payload.remaining < length
+            layer = payload.take(min(length, payload.remaining), "layer")
         latent = payload.take(payload.remaining // WORD_SIZE * WORD_SIZE, "latent stream")
         tile = TilePayload(checksum, bytes(hyper), bytes(latent), bytes(layer))
-        return CutTile(0, tile, end <= len(view))
+        return CutTile(0, tile, end <= len(view), in_layer)
     except (FormatError, UsageError):
         return None
 
@@ -337,13 +343,3 @@ def _piece(view: memoryview, at: int) -> _Piece | None:
     cursor = Cursor(view, at + 1)
     length = cursor.uvarint("length", sections.MAX_LENGTH)
     return _Piece(view[at], view[cursor.pos : cursor.pos + length], end)
-
-
-def boxes(header: Header, numbers: Iterable[int]) -> list[dict[str, int]]:
-    """Places of tiles in pixels, ready for JSON."""
-    places = []
-    for number in numbers:
-        left, top, right, bottom = header.tile_box(number)
-        size = {"width": right - left, "height": bottom - top}
-        places.append({"index": number, "left": left, "top": top} | size)
-    return places

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.coding.layer import Layer, decode_layer
+from lcodec.coding.layer import Layer, arrived_layer, decode_layer
 from lcodec.container import Header
 from lcodec.container.tile import check_layer
 from lcodec.picture import Samples
@@ -35,9 +35,23 @@ def read_layer(header: Header, number: int, data: bytes) -> Layer:
         UnsupportedError: the installed Pillow has no WebP.
     """
     check_layer(data, header, number)
+    return decode_layer(data, _shape(header, number))
+
+
+def read_arrived(header: Header, number: int, data: bytes) -> Layer:
+    """What there is of a layer whose bitstream ends early: its upper rows; raises as `read_layer`.
+
+    Nothing tells whether they are damaged.
+    """
+    check_layer(data, header, number)
+    return arrived_layer(data, _shape(header, number))
+
+
+def _shape(header: Header, number: int) -> tuple[int, ...]:
+    """The shape of the pixels of a tile."""
     left, top, right, bottom = header.tile_box(number)
     shape = (bottom - top, right - left)
-    return decode_layer(data, (*shape, 3) if header.channels == 3 else shape)
+    return (*shape, 3) if header.channels == 3 else shape
 
 
 def lay_over(shown: Samples, header: Header, layers: Layers) -> None:

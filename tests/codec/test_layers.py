@@ -223,6 +223,27 @@ def test_strips(tiny_model: Path, band: int, minor: int) -> None:
     assert stream.getvalue() == without.encode(pixels, level)
 
 
+def test_a_page_arrives_by_and_by(codec: Codec) -> None:
+    pixels = page(240, 256)
+    data = codec.encode(pixels, 95)
+    (tile,) = container.read(data).tiles
+    start = data.index(tile.layer)
+    rows = []
+    for share in (0.01, 0.5, 0.75, 0.9, 0.97):
+        cut = data[: start + int(share * len(tile.layer))]
+        found = lcodec.salvage(cut, codec=codec)
+        assert found.lost == (0,) and not found.partial
+        assert "in the MIXED section from byte" in found.faults[0]
+        shown = found.decoded.pixels
+        empty = (shown == 128).all((1, 2))
+        rows.append(int(np.argmax(empty)) if empty.any() else len(shown))
+        assert empty[rows[-1] :].all()
+        assert np.array_equal(shown[: rows[-1]], codec.decode(data).pixels[: rows[-1]])
+        told = [fault for fault in found.faults if f"the upper {rows[-1]} rows" in fault]
+        assert len(told) == (rows[-1] > 0)
+    assert rows == sorted(rows) and rows[0] == 0 and 60 < rows[2] < rows[4] <= 240
+
+
 def test_without_webp_nothing_is_kept(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     data = codec.encode(page(), 95)
     monkeypatch.setattr("PIL.features.check", lambda name: False)

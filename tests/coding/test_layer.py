@@ -16,6 +16,7 @@ from PIL import Image, features
 
 from lcodec.coding.layer import (
     Layer,
+    arrived_layer,
     decode_layer,
     encode_layer,
     is_available,
@@ -206,6 +207,40 @@ def test_every_truncation_is_noticed(pixels: Bytes, mask: str, fast: bool) -> No
         with pytest.raises(FormatError, match="lossless layer") as caught:
             decode_layer(data[:size], pixels.shape)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mask", ["blocks", "pixels", "all"])
+@pytest.mark.parametrize("gray", [False, True])
+def test_the_rows_that_have_arrived(mask: str, gray: bool) -> None:
+    """They are those of the whole layer, ever more of them, and nothing is kept below."""
+    pixels = text(90, 70)[..., 0] if gray else text(90, 70)
+    data = encode_layer(pixels, MASKS[mask](90, 70))
+    whole, counts = decode_layer(data, pixels.shape), []
+    for size in range(len(data)):
+        try:
+            part = arrived_layer(data[:size], pixels.shape)
+        except FormatError:
+            counts.append(0)
+            continue
+        there = part.kept.any(1)
+        counts.append(int(np.flatnonzero(there)[-1]) + 1 if there.any() else 0)
+        # A row of the blocks' or pixels' mask may be empty; those after the last count as none.
+        np.testing.assert_array_equal(part.kept[: counts[-1]], whole.kept[: counts[-1]])
+        np.testing.assert_array_equal(part.pixels[part.kept], whole.pixels[part.kept])
+    assert counts[0] == 0 and counts[-1] >= 80
+    assert np.mean(np.diff(counts) < 0) < 0.05
+    middle = counts[len(counts) * 3 // 4]
+    assert 20 < middle < 90
+
+
+def test_garbage_that_has_arrived() -> None:
+    random = np.random.default_rng(4)
+    for size in [*range(20), *random.integers(20, 400, 60)]:
+        data = stated(24, 20) + random.bytes(size)
+        try:
+            assert arrived_layer(data, (20, 24, 3)).kept.shape == (20, 24)
+        except FormatError as error:
+            assert "\n" not in str(error)
 
 
 def test_bytes_after_the_last_pixel_have_no_meaning() -> None:

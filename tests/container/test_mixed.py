@@ -267,7 +267,7 @@ def test_a_survey_does_not_look_into_layers(name: str) -> None:
     assert (whole.faults, whole.lost, whole.cut) == ([], [], None)
     # The second tile without its CRC.
     end = PLACES[1][1] + len(bad) - len(TILES[1].layer)
-    assert survey(data[: end - 4]).cut == CutTile(1, tile, True)
+    assert survey(data[: end - 4]).cut == CutTile(1, tile, complete=True, in_layer=False)
 
 
 def test_the_same_tile_twice() -> None:
@@ -281,21 +281,22 @@ def test_the_same_tile_twice() -> None:
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_tile_that_is_cut_off(number: int) -> None:
-    """Known once its hyper stream and its layer are complete; the latents by and by."""
+    """Known once its hyper stream is complete; the layer and the latents by and by."""
     start, end = PLACES[number]
     tile = TILES[number]
-    ready = start + 2 + 4 + 1 + len(tile.hyper) + 1 + len(tile.layer)
+    layer = start + 2 + 4 + 1 + len(tile.hyper) + bool(tile.layer)
+    ready = layer + len(tile.layer)
     assert ready + len(tile.latent) == end - 4
     for size in range(start, end):
         left = survey(mixed()[:size])
         assert {t.number: t.payload for t in left.tiles} == but(*range(number, 4))
-        if size < ready:
+        if size < layer:
             assert left.cut is None
             continue
-        arrived = min(size - ready, len(tile.latent)) // 4 * 4
-        payload = replace(tile, latent=tile.latent[:arrived])
-        assert left.cut == CutTile(number, payload, size >= end - 4)
-        assert left.cut.payload.layer == tile.layer
+        arrived = max(0, min(size - ready, len(tile.latent))) // 4 * 4
+        there = tile.layer[: size - layer]
+        payload = replace(tile, latent=tile.latent[:arrived], layer=there)
+        assert left.cut == CutTile(number, payload, size >= end - 4, size < ready)
 
 
 def test_ancillary_sections_around_a_tile() -> None:
