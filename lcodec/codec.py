@@ -28,8 +28,9 @@ from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
 from lcodec.pipeline.symbols import PictureSymbols
+from lcodec.pipeline.tally import BitTally
 from lcodec.pipeline.targets import Target
-from lcodec.pipeline.tiles import BitTally, LatentCoder
+from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, no_progress
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch

@@ -31,7 +31,7 @@ from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
 from lcodec.pipeline.layers import Splitter
 from lcodec.pipeline.pixels import LatentArea
-from lcodec.pipeline.tiles import BitTally
+from lcodec.pipeline.tally import BitTally
 from lcodec.progress import Progress, no_progress
 from lcodec.region import Region
 from lcodec.startup import suit_threads

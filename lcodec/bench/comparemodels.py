@@ -21,7 +21,7 @@ from lcodec.codec import Codec
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.picture import load
 from lcodec.pipeline.symbols import PictureSymbols
-from lcodec.pipeline.tiles import BitTally
+from lcodec.pipeline.tally import BitTally
 
 SCHEMA = 1
 REFERENCE = "checkerboard"

@@ -23,7 +23,8 @@ from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.layers import Split, Splits, Splitter
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols, without_skipped
-from lcodec.pipeline.tiles import BitTally, LatentCoder
+from lcodec.pipeline.tally import BitTally
+from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, labelled, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.config import ModelConfig

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
@@ -39,6 +38,7 @@ from lcodec.pipeline.batches import Batch, Part, batches, overlapped
 from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.skipping import skipped_by, skipped_hyper
 from lcodec.pipeline.symbols import PictureSymbols, zero_skipped
+from lcodec.pipeline.tally import BitTally
 from lcodec.progress import Progress, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
@@ -46,19 +46,6 @@ from lcodec.weights.load import LoadedModel
 TILES_ON_GPU = 8
 THREADS_WITH_GPU = 2
 """One waits for the network while the other codes ranges."""
-
-
-@dataclass
-class BitTally:
-    """Bits according to the frozen tables, without the coder's rounding."""
-
-    bits_y: float = 0.0
-    bits_z: float = 0.0
-
-    def add(self, other: BitTally) -> None:
-        """Add the bits of another."""
-        self.bits_y += other.bits_y
-        self.bits_z += other.bits_z
 
 
 class _Decoded(NamedTuple):

@@ -7,7 +7,7 @@ from lcodec.container import Header, write
 from lcodec.picture import Picture, Samples
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.symbols import PictureSymbols
-from lcodec.pipeline.tiles import BitTally
+from lcodec.pipeline.tally import BitTally
 from lcodec.timing import Stopwatch
 
 

@@ -15,7 +15,7 @@ from lcodec.codec import Codec
 from lcodec.container import TilePayload
 from lcodec.picture import Metadata, Picture
 from lcodec.pipeline.latents import Latents, to_symbols
-from lcodec.pipeline.tiles import BitTally
+from lcodec.pipeline.tally import BitTally
 from lcodec.timing import Stopwatch
 from lcodec.weights.lock import lock_model
 from tests.conformance.pure_contextformer import Contextformer

@@ -23,7 +23,7 @@ from lcodec.metrics.smooth import picture_unrest
 from lcodec.metrics.ssimulacra2 import distance_and_fine, ssimulacra2
 from lcodec.nets.tune import find_tune
 from lcodec.pipeline.symbols import PictureSymbols
-from lcodec.pipeline.tiles import BitTally
+from lcodec.pipeline.tally import BitTally
 from lcodec.tunes import TuneName
 from tests.codec.plain import header_of, rounded_symbols, without_feedback
 from tests.conftest import RELEASED
