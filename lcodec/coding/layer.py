@@ -25,9 +25,9 @@ Mask = NDArray[np.bool_]
 _ALPHA: Final = 0x10  # in the last byte of the header
 _CHUNK: Final = 20  # bytes before the bitstream in a WebP file
 
-# Methods and qualities of libwebp. The quick one guesses which transforms are best, as does the slow
-# one, which takes three times as long and looks further for copies; the slowest tries all of them,
-# and takes sixty times as long. The one that only predicts tells whether the guess may be wrong.
+# Methods and qualities of libwebp. The quick one guesses which transforms are best, as does the
+# slow one, which takes three times as long and looks further for copies; the slowest tries all of
+# them and takes sixty times as long. The one that only predicts tells whether to doubt the guess.
 _QUICK: Final = (1, 50)
 _PREDICTED: Final = (0, 100)
 _SLOW: Final = (4, 100)

@@ -28,7 +28,7 @@ from lcodec.picture import Samples
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
 from lcodec.pipeline.fill import fill
 from lcodec.pipeline.outlines import closed, opened
-from lcodec.pipeline.overlay import Place, tile_place
+from lcodec.pipeline.overlay import Place, square_sums, tile_place
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.skipping import skipped_positions
 from lcodec.tunes import TuneName, parse_tune
@@ -193,6 +193,21 @@ def unforetold(plane: Tensor) -> Tensor:
     return found
 
 
+class _Rounded(NamedTuple):
+    """A tile with its edges rounded, and the squared error of each block, of all colours a mean."""
+
+    pixels: Samples
+    errors: Costs
+
+    @classmethod
+    def of(cls, tile: Samples, step: int) -> _Rounded:
+        pixels = round_edges(tile, step)
+        off = (pixels.astype(np.int32) - tile) ** 2
+        return cls(
+            pixels, square_sums(off if off.ndim == 2 else off.sum(2), PATCH) / off[0, 0].size
+        )
+
+
 class _Search:
     """The cheapest of the layers attempted for a tile; none is if all cost more than the networks.
 
@@ -205,7 +220,7 @@ class _Search:
         whole = float(costs.sum())
         self.least_gain = max(_LAYER_BITS, _LEAST_GAIN * whole)
         self._least = whole - self.least_gain
-        self._rounded: dict[int, Samples] = {}
+        self._rounded: dict[int, _Rounded] = {}
         self._tried: set[tuple[bytes, int]] = set()
         self.layer: Layer | None = None
         self.blocks = np.zeros(costs.shape, np.bool_)
@@ -219,14 +234,12 @@ class _Search:
             return
         self._tried.add(key)
         if step not in self._rounded:
-            self._rounded[step] = round_edges(self._tile, step)
-        pixels = self._rounded[step]
+            self._rounded[step] = _Rounded.of(self._tile, step)
+        pixels, errors = self._rounded[step]
         kept = np.kron(blocks, np.ones((PATCH, PATCH), np.bool_))
         kept = kept[: self._tile.shape[0], : self._tile.shape[1]]
-        off = (pixels[kept].astype(np.float64) - self._tile[kept]) ** 2
-        error = float(off.sum()) / (off.shape[1] if off.ndim == 2 else 1)
         size = 8.0 * len(encode_layer(pixels, kept, fast=True))
-        cost = size + self._worth * error + float(self._costs[~blocks].sum())
+        cost = size + self._worth * float(errors[blocks].sum()) + float(self._costs[~blocks].sum())
         cost += _EDGE_BITS * int((blocks & ~skipped_positions(kept)).sum())
         if cost < self._least:
             self._least, self.blocks, self.layer = cost, blocks, Layer(pixels, kept)
