@@ -6,6 +6,8 @@ width of the picture, not with its height.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -18,7 +20,7 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.coding.alpharows import AlphaRows
 from lcodec.container import Alpha, Header, TilePayload, TileSource
-from lcodec.container.writer import SeekableWriter
+from lcodec.container.writer import BinaryWriter
 from lcodec.edge import own_errors
 from lcodec.errors import InputError
 from lcodec.limits import DecoderLimits
@@ -36,6 +38,8 @@ from lcodec.progress import Progress, no_progress
 from lcodec.region import Region
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
+
+_HELD = 1 << 26  # bytes of a file that are held in memory
 
 
 @dataclass
@@ -107,13 +111,16 @@ def _as_own_errors(
 def encode_strips(
     codec: Codec,
     rows: Rows,
-    stream: SeekableWriter,
+    stream: BinaryWriter,
     quality: int | None = None,
     *,
     strip: bool = False,
     progress: Progress = no_progress,
 ) -> StripsEncoded:
-    """Encode a picture as its rows arrive, into a file that is open for writing.
+    """Encode a picture as its rows arrive.
+
+    Nothing is written before all of it is encoded; until then, a file of more than 64 MiB is
+    in the folder for temporary files.
 
     Raises:
         UsageError: the quality is out of range, or the rows are not a picture.
@@ -123,8 +130,12 @@ def encode_strips(
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
     tiles = _encoded(codec, rows, header, progress)
-    # Only then is it known whether the file needs a version that has lossless layers.
-    size = container.write_seekable(stream, header, tiles, metadata)
+    # Only after the last tile is it known which version of the format the file needs, and not every
+    # stream can be rewritten.
+    with tempfile.SpooledTemporaryFile(_HELD) as made:
+        size = container.write_seekable(made, header, tiles, metadata)
+        made.seek(0)
+        shutil.copyfileobj(made, stream)
     return StripsEncoded(size, sum(section.size for section in metadata))
 
 
@@ -144,7 +155,9 @@ class _SplitRows:
             split = splitter.split(band, replace(header, height=bottom - top))
             self.layers |= {first + number: data for number, data in split.layers.items()}
             self.skipped |= {first + number: mask for number, mask in split.skipped.items()}
-            yield split.rest
+            rest = split.rest
+            del band, split  # before the next is made
+            yield rest
 
 
 @_as_own_errors("encoding")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -34,9 +33,10 @@ _SLOW: Final = (4, 100)
 _SLOWEST: Final = (6, 100)
 _DOUBTFUL: Final = 1.4  # times the size of the best guess, if that of prediction alone is below it
 
-_MOST_BYTES: Final = 8  # that codes of a pixel can have, four of 15 bits
-_MOST_TRIED: Final = 64  # ways in which a layer that is cut off might continue
+_TRIED: Final = 48  # ways in which a layer that is cut off might continue
 _COMPARED: Final = 8
+_FEWEST: Final = 3  # of them that are possible
+_LEAST: Final = 256  # bytes: of less, wrong continuations agree by chance
 _SPREAD: Final = 51  # odd, so that all bytes have their turn
 
 
@@ -110,29 +110,33 @@ def decode_layer(data: bytes, shape: tuple[int, ...]) -> Layer:
 def arrived_layer(data: bytes, shape: tuple[int, ...]) -> Layer:
     """What the beginning of a bitstream tells: the upper rows, and below them nothing is kept.
 
+    A row that is nearly complete may have a few wrong pixels.
+
     Raises:
         FormatError: damaged, not of this size, or too short to tell anything.
         UnsupportedError: the installed Pillow has no WebP.
     """
     _check(data, shape)
-    # Whatever comes next, rows that have arrived do not depend on it.
-    area = shape[0] * shape[1]
+    if len(data) < _LEAST:
+        raise FormatError("truncated lossless layer")
     found: list[Bytes] = []
-    for number in range(_MOST_TRIED):
-        byte = bytes((number * _SPREAD % 256,))
+    for number in range(_TRIED):
+        # Rows that have arrived are the same whatever comes next; that may be impossible, too.
+        first, then = number * _SPREAD % 256, (number % 2) * number * _SPREAD % 256
+        more = 1 + len(data) % 2 + 2 * shape[0] * shape[1]
         try:
-            found.append(_unpack(data + byte * (_MOST_BYTES * area + len(data) % 2)))
+            found.append(_unpack(data + bytes((first,)) + bytes((then,)) * more))
         except FormatError:
-            continue  # it continues with a copy from nowhere, or to nowhere
+            continue
         if len(found) == _COMPARED:
             break
-    alike = np.ones(shape[0], np.bool_)
-    for one, other in pairwise(found):
-        alike &= (one == other).all((1, 2))
-    # All alike: there is not even the code of the pixels yet.
+    if len(found) < _FEWEST:
+        raise FormatError("truncated lossless layer")
+    alike = np.logical_and.reduce([(found[0] == other).all((1, 2)) for other in found[1:]])
+    # All alike: there is not even the code of the pixels yet, or it is complete.
     rows = 0 if alike.all() else int(np.argmin(alike))
     if not rows:
-        raise FormatError("truncated lossless layer")
+        return decode_layer(data, shape)
     upper = found[0].copy()
     upper[rows:] = 0
     return _layer_of(upper, shape)

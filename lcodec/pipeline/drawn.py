@@ -45,12 +45,18 @@ def round_edges(tile: Samples, step: int) -> Samples:
 def new_pixels(tile: Samples) -> NDArray[np.int64]:
     """How many pixels of each block (h / 16, w / 16), rounded up, are new.
 
-    Others repeat the pixel to their left or the one above, or are as both and the one between
-    them foretell in a plane. What lies beyond the picture is not new.
+    Others repeat the pixel to their left or the one above, or are what both and the one between
+    them foretell in a plane, or but for rounding. What lies beyond the picture is not new.
     """
     near = np.pad(_as_numbers(tile), ((1, 0), (1, 0)), mode="edge")
-    here, left, above, between = near[1:, 1:], near[1:, :-1], near[:-1, 1:], near[:-1, :-1]
-    new = (here != left) & (here != above) & (left + above - between != here)
+    here, left, above = near[1:, 1:], near[1:, :-1], near[:-1, 1:]
+    # Gradients are planes, rounded for each colour by itself.
+    rough = np.zeros(here.shape, np.bool_)
+    for plane in tile[None] if tile.ndim == 2 else np.moveaxis(tile, 2, 0):
+        tones = np.pad(plane.astype(np.int16), ((1, 0), (1, 0)), mode="edge")
+        off = tones[1:, :-1] + tones[:-1, 1:] - tones[:-1, :-1] - tones[1:, 1:]
+        rough |= np.abs(off) > 1
+    new = (here != left) & (here != above) & rough
     below, beside = (-side % PATCH for side in new.shape)
     padded = np.pad(new, ((0, below), (0, beside)))
     h, w = (side // PATCH for side in padded.shape)
@@ -68,9 +74,8 @@ def has_few_colours(tile: Samples) -> bool:
 
 
 def _as_numbers(tile: Samples) -> NDArray[np.int32]:
-    """Each pixel (h, w) as one number; sums of three do not reach from one colour into the next."""
+    """Each pixel (h, w) as one number."""
     whole = tile.astype(np.int32)
     if tile.ndim == 2:
         return whole
-    numbers: NDArray[np.int32] = (whole << np.array((22, 11, 0), np.int32)).sum(2, dtype=np.int32)
-    return numbers
+    return whole[..., 0] << 16 | whole[..., 1] << 8 | whole[..., 2]

@@ -10,6 +10,7 @@ transform, see `Splitter`. On photographs no block is ever cheaper without loss.
 
 from __future__ import annotations
 
+import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from lcodec.coding.layer import Layer, Mask, encode_layer, is_available
 from lcodec.container import Header
+from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
@@ -50,6 +52,7 @@ _EDGE_BITS: Final = 60.0  # of each of its blocks that is beside others: latents
 _MOST_NEW: Final = PATCH**2 // 2  # pixels of a block that may be new to its neighbours
 _LEAST_GAIN: Final = 0.03  # share of a tile's cost that a layer must save
 _LAYER_BITS: Final = 256.0  # that it must save in any case
+_PIECE: Final = 16  # blocks, side of what is tried with the networks at once
 _FINENESS: Final = (0.25, 0.5, 1.0)
 """Steps of colours that are tried, as shares of the one that is best at high rates."""
 
@@ -129,15 +132,25 @@ class Splitter:
 
     def choose(self, tile: Samples, level: int) -> Layer | None:
         """The layer of a tile (h, w) or (h, w, 3) that costs least; None if none is worth it."""
-        new = new_pixels(tile)
-        drawn, few = new <= _MOST_NEW, has_few_colours(tile)
-        if not few and not drawn.any():
+        new, few = new_pixels(tile), has_few_colours(tile)
+        if not few and not (new <= _MOST_NEW).any():
             return None
         quality = self._transform.quality(level)
         worth = float(self._reference.at(quality))
-        octave = float(np.interp(level, self._levels, self._octave))
-        costs = self._network_cost(tile, quality, octave, worth if few else 0.0)
-        search = _Search(tile, costs, worth)
+        costs = self._network_cost(
+            tile, quality, float(np.interp(level, self._levels, self._octave))
+        )
+        found = self._cheapest(tile, new, _Search(tile, costs, worth))
+        if few and (found is None or not found.kept.all()):
+            # No latent foretells what the networks make of patterns of single pixels.
+            costs = costs / 2 + worth * self._network_error(tile, quality)
+            search = _Search(tile, costs, worth)
+            search.attempt(np.ones_like(search.blocks), search.steps[1])
+            found = self._cheapest(tile, new, search)
+        return found
+
+    def _cheapest(self, tile: Samples, new: NDArray[np.int64], search: _Search) -> Layer | None:
+        drawn, costs = new <= _MOST_NEW, search.costs
         finest, middle, coarsest = search.steps
         for bits in _NEW_PIXEL:
             gains = costs - bits * new - _BLOCK_BITS
@@ -145,7 +158,7 @@ class Splitter:
             # Nothing is packed of photographs, where hardly a block would gain.
             if float(gains[outline].sum()) > search.least_gain:
                 search.attempt(outline, middle)
-        if few or float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
+        if float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
             search.attempt(np.ones_like(drawn), middle)
         if search.layer is not None:
             search.attempt(opened(search.blocks), middle)
@@ -155,27 +168,44 @@ class Splitter:
                 search.attempt(blocks, step)
         return search.layer
 
-    def _network_cost(self, tile: Samples, quality: Tensor, octave: float, worth: float) -> Costs:
+    def _network_cost(self, tile: Samples, quality: Tensor, octave: float) -> Costs:
         """Bits of each block (h / 16, w / 16) to the networks, its error counted as bits.
 
         Proportional to the logarithms of what the linear branch of the analysis makes of it, of
-        means only what neighbours do not foretell: flat areas cost the networks next to nothing. If
-        a ``worth`` is given, what no linear latent carries counts as an error, too: the networks
-        mend much of that in photographs, and none in checkerboards of single pixels.
+        means only what neighbours do not foretell: flat areas cost the networks next to nothing.
         """
         h, w = -(-tile.shape[0] // PATCH), -(-tile.shape[1] // PATCH)
         transforms = self._transform.transforms
         pixels = self._transform.load(tile, slice(0, h * PATCH), slice(0, w * PATCH))
         with torch.inference_mode():
-            patches = F.pixel_unshuffle(pixels - 0.5, PATCH)
-            latents = transforms.analysis.linear(patches)
-            missing = (patches - transforms.synthesis.linear(latents)).square().sum(1)[0]
+            latents = transforms.analysis.linear(F.pixel_unshuffle(pixels - 0.5, PATCH))
             steps = latents[0] * transforms.gains(quality)[0][:, None, None]
             for channel in transforms.synthesis.channels_of_means():
                 steps[channel] = unforetold(steps[channel])
-            octaves = torch.log2(1.0 + steps.abs()).sum(0)
-            costs = octave * octaves + worth * 255.0**2 / 3.0 * missing
+            costs = octave * torch.log2(1.0 + steps.abs()).sum(0)
         found: Costs = costs.cpu().numpy().astype(np.float64)
+        return found
+
+    @torch.inference_mode()
+    def _network_error(self, tile: Samples, quality: Tensor) -> Costs:
+        """Squared error of each block (h / 16, w / 16) in levels, about as the networks show it.
+
+        The sum over pixels of the mean over colours. Pieces are coded alone, without a look.
+        """
+        transforms = self._transform.transforms
+        found = np.zeros([-(-side // PATCH) for side in tile.shape[:2]])
+        for top, left in itertools.product(*(range(0, side, _PIECE) for side in found.shape)):
+            here = found[top : top + _PIECE, left : left + _PIECE]
+            rows, columns = (
+                slice(PATCH * start, PATCH * (start + count))
+                for start, count in zip((top, left), here.shape, strict=True)
+            )
+            pixels = self._transform.load(tile, rows, columns)
+            with reduced_precision(self._transform.device):
+                y = transforms.analyse(pixels, quality).float().round()
+                shown = transforms.show(y, quality)
+            off = (shown - pixels).square().mean(1, keepdim=True)
+            here[...] = F.avg_pool2d(off, PATCH)[0, 0].cpu().numpy() * (PATCH * 255.0) ** 2
         return found
 
 
@@ -216,7 +246,7 @@ class _Search:
     """
 
     def __init__(self, tile: Samples, costs: Costs, worth: float) -> None:
-        self._tile, self._costs, self._worth = tile, costs, worth
+        self._tile, self.costs, self._worth = tile, costs, worth
         whole = float(costs.sum())
         self.least_gain = max(_LAYER_BITS, _LEAST_GAIN * whole)
         self._least = whole - self.least_gain
@@ -239,7 +269,7 @@ class _Search:
         kept = np.kron(blocks, np.ones((PATCH, PATCH), np.bool_))
         kept = kept[: self._tile.shape[0], : self._tile.shape[1]]
         size = 8.0 * len(encode_layer(pixels, kept, fast=True))
-        cost = size + self._worth * float(errors[blocks].sum()) + float(self._costs[~blocks].sum())
+        cost = size + self._worth * float(errors[blocks].sum()) + float(self.costs[~blocks].sum())
         cost += _EDGE_BITS * int((blocks & ~skipped_positions(kept)).sum())
         if cost < self._least:
             self._least, self.blocks, self.layer = cost, blocks, Layer(pixels, kept)
