@@ -120,10 +120,10 @@ def arrived_layer(data: bytes, shape: tuple[int, ...]) -> Layer:
     if len(data) < _LEAST:
         raise FormatError("truncated lossless layer")
     found: list[Bytes] = []
+    more = 1 + len(data) % 2 + 2 * shape[0] * shape[1]
     for number in range(_TRIED):
         # Rows that have arrived are the same whatever comes next; that may be impossible, too.
         first, then = number * _SPREAD % 256, (number % 2) * number * _SPREAD % 256
-        more = 1 + len(data) % 2 + 2 * shape[0] * shape[1]
         try:
             found.append(_unpack(data + bytes((first,)) + bytes((then,)) * more))
         except FormatError:

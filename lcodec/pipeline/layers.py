@@ -29,7 +29,7 @@ from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
 from lcodec.pipeline.fill import fill
-from lcodec.pipeline.outlines import closed, opened
+from lcodec.pipeline.outlines import closed, opened, shrunk
 from lcodec.pipeline.overlay import Place, square_sums, tile_place
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.skipping import skipped_positions
@@ -140,33 +140,14 @@ class Splitter:
         costs = self._network_cost(
             tile, quality, float(np.interp(level, self._levels, self._octave))
         )
-        found = self._cheapest(tile, new, _Search(tile, costs, worth))
+        found = _Search(tile, costs, worth).cheapest(new)
         if few and (found is None or not found.kept.all()):
             # No latent foretells what the networks make of patterns of single pixels.
             costs = costs / 2 + worth * self._network_error(tile, quality)
             search = _Search(tile, costs, worth)
             search.attempt(np.ones_like(search.blocks), search.steps[1])
-            found = self._cheapest(tile, new, search)
+            found = search.cheapest(new)
         return found
-
-    def _cheapest(self, tile: Samples, new: NDArray[np.int64], search: _Search) -> Layer | None:
-        drawn, costs = new <= _MOST_NEW, search.costs
-        finest, middle, coarsest = search.steps
-        for bits in _NEW_PIXEL:
-            gains = costs - bits * new - _BLOCK_BITS
-            outline = drawn & (gains > 0.0)
-            # Nothing is packed of photographs, where hardly a block would gain.
-            if float(gains[outline].sum()) > search.least_gain:
-                search.attempt(outline, middle)
-        if float((costs - _WHOLE_NEW_PIXEL * new).sum()) > search.least_gain:
-            search.attempt(np.ones_like(drawn), middle)
-        if search.layer is not None:
-            search.attempt(opened(search.blocks), middle)
-            search.attempt(closed(search.blocks, drawn), middle)
-            blocks = search.blocks
-            for step in (coarsest, finest, 1):
-                search.attempt(blocks, step)
-        return search.layer
 
     def _network_cost(self, tile: Samples, quality: Tensor, octave: float) -> Costs:
         """Bits of each block (h / 16, w / 16) to the networks, its error counted as bits.
@@ -246,16 +227,36 @@ class _Search:
     """
 
     def __init__(self, tile: Samples, costs: Costs, worth: float) -> None:
-        self._tile, self.costs, self._worth = tile, costs, worth
+        self._tile, self._costs, self._worth = tile, costs, worth
         whole = float(costs.sum())
-        self.least_gain = max(_LAYER_BITS, _LEAST_GAIN * whole)
-        self._least = whole - self.least_gain
+        self._least_gain = max(_LAYER_BITS, _LEAST_GAIN * whole)
+        self._least = whole - self._least_gain
         self._rounded: dict[int, _Rounded] = {}
         self._tried: set[tuple[bytes, int]] = set()
         self.layer: Layer | None = None
         self.blocks = np.zeros(costs.shape, np.bool_)
         # At high rates, a step of sqrt(26 / worth) is best for samples that each need their bits.
         self.steps = [max(1, round(share * math.sqrt(26.0 / worth))) for share in _FINENESS]
+
+    def cheapest(self, new: NDArray[np.int64]) -> Layer | None:
+        """The best of what was attempted and of outlines by the `new_pixels` of each block."""
+        drawn = new <= _MOST_NEW
+        finest, middle, coarsest = self.steps
+        for bits in _NEW_PIXEL:
+            gains = self._costs - bits * new - _BLOCK_BITS
+            outline = drawn & (gains > 0.0)
+            # Nothing is packed of photographs, where hardly a block would gain.
+            if float(gains[outline].sum()) > self._least_gain:
+                self.attempt(outline, middle)
+        if float((self._costs - _WHOLE_NEW_PIXEL * new).sum()) > self._least_gain:
+            self.attempt(np.ones_like(drawn), middle)
+        if self.layer is not None:
+            self.attempt(opened(self.blocks), middle)
+            self.attempt(closed(self.blocks, drawn), middle)
+            blocks = self.blocks
+            for step in (coarsest, finest, 1):
+                self.attempt(blocks, step)
+        return self.layer
 
     def attempt(self, blocks: Mask, step: int) -> None:
         """Try a layer of such blocks, colours of edges rounded by `round_edges`."""
@@ -269,8 +270,8 @@ class _Search:
         kept = np.kron(blocks, np.ones((PATCH, PATCH), np.bool_))
         kept = kept[: self._tile.shape[0], : self._tile.shape[1]]
         size = 8.0 * len(encode_layer(pixels, kept, fast=True))
-        cost = size + self._worth * float(errors[blocks].sum()) + float(self.costs[~blocks].sum())
-        cost += _EDGE_BITS * int((blocks & ~skipped_positions(kept)).sum())
+        cost = size + self._worth * float(errors[blocks].sum()) + float(self._costs[~blocks].sum())
+        cost += _EDGE_BITS * int((blocks & ~shrunk(blocks)).sum())
         if cost < self._least:
             self._least, self.blocks, self.layer = cost, blocks, Layer(pixels, kept)
 

@@ -13,6 +13,7 @@ from lcodec.container.tile import layer_size
 from lcodec.entropy.interface import Extent
 from lcodec.errors import FormatError
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.pipeline.outlines import shrunk
 
 
 def skipped_positions(kept: Mask) -> Mask:
@@ -24,9 +25,7 @@ def skipped_positions(kept: Mask) -> Mask:
     below, beside = (-side % PATCH for side in kept.shape)
     padded = np.pad(kept, ((0, below), (0, beside)), constant_values=True)
     h, w = (side // PATCH for side in padded.shape)
-    covered = padded.reshape(h, PATCH, w, PATCH).all((1, 3))
-    around = np.pad(covered, 1, constant_values=True)
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, (3, 3)).all((2, 3)))
+    return shrunk(np.asarray(padded.reshape(h, PATCH, w, PATCH).all((1, 3))))
 
 
 def skipped_hyper(skipped: Mask | None, extent: Extent) -> Mask | None:
