@@ -40,6 +40,7 @@ class Stage(StrEnum):
     TRANSFORMS = "transforms"
     ENTROPY = "entropy"
     JOINT = "joint"
+    DECODER = "decoder"
 
 
 def train(

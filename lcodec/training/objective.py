@@ -77,7 +77,8 @@ class PictureObjective:
     The latents are those of the encoder, after its look at what they decode to. The rate sees
     additive noise in place of rounding; contexts and synthesis see the rounded latents with
     straight-through gradients. These are noisy, but less noisy alternatives gave worse results:
-    see `docs/log/generation-1.md`, "What the analysis learns from".
+    see `docs/log/generation-1.md`, "What the analysis learns from". In stage ``decoder``, where
+    the analysis stays as it is, nothing needs noise but z.
     """
 
     def __init__(
@@ -99,7 +100,8 @@ class PictureObjective:
         pixels, quality, *noise = batch
         with reduced_precision(self.device):
             transforms = self.model.transforms
-            y = transforms.analyse(pixels, quality)
+            with torch.set_grad_enabled(self.options.stage != "decoder"):
+                y = transforms.analyse(pixels, quality)
             z = latents(self.model, y, self.options)
             y = transforms.after_look(y, pixels, quality)
             bits_y, bits_z = picture_bits(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lcodec.errors import UsageError
 
-STAGES = ("transforms", "entropy", "joint")
+STAGES = ("transforms", "entropy", "joint", "decoder")
 
 CropSchedule = tuple[tuple[float, int, int], ...]
 

@@ -41,6 +41,8 @@ def picture_bits(
     rounded latents, as they will be coded; y and z from the noisy ones, under fixed distributions
     whose deviations are at least ``scale_bound``, to keep a slope where all is zero. The bits are
     then those of the rounded latents.
+
+    In stage ``decoder``, y does not learn, and its bits are those of the rounded latents.
     """
     y_hat, z_hat = round_through(y), round_through(z)
     context = y_hat.detach() if options.split_rate else y_hat
@@ -57,6 +59,8 @@ def picture_bits(
             heard = _noisy(value, part, *fixed, options.noise_pairs)
             own = logistic_bits(rounded.detach().float(), mean, sigma)
             bits = own + (heard - heard.detach())
+        elif value is y and options.stage == "decoder":
+            bits = logistic_bits(rounded.float(), mean, sigma)
         else:
             bits = _noisy(value, part, mean, sigma, options.noise_pairs)
         found.append(bits.flatten(1).sum(1))

@@ -126,6 +126,10 @@ class Trainer:
         if o.stage == "entropy":
             for module in (self.model.transforms, self.model.prior):
                 module.requires_grad_(False)
+        elif o.stage == "decoder":
+            transforms = self.model.transforms
+            for part in (transforms.analysis, transforms.gains.log_gain):
+                part.requires_grad_(False)
         self.model.to(self.device)
         self.model.transforms.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.streams = Streams(o.streams)

@@ -58,6 +58,13 @@ def test_usually_noise_stands_in_for_rounding(codec: TwinCodec, given: Any) -> N
     torch.testing.assert_close(found, (expected[0] + expected[1]).sum())
 
 
+def test_for_a_decoder_the_latents_are_those_coded(codec: TwinCodec, given: Any) -> None:
+    y, z, noise = given
+    expected = codec.rate(y.round(), z.round(), y.round(), z + noise[1], QUALITY)
+    found = total(codec, given, stage="decoder")
+    torch.testing.assert_close(found, (expected[0] + expected[1]).sum())
+
+
 def test_pairs_are_the_mean_of_both_signs(codec: TwinCodec, given: Any) -> None:
     y, z, noise = given
     other = total(codec, (y, z, (-noise[0], -noise[1])))

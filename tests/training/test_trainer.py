@@ -195,6 +195,30 @@ def test_latents_serve_the_whole_schedule(pictures: Path, tmp_path: Path) -> Non
         Trainer(larger, CONFIG)
 
 
+def test_a_decoder_learns_for_an_analysis_that_stays(pictures: Path, tmp_path: Path) -> None:
+    """All that shows and foretells latents changes; the latents themselves do not."""
+    o = options(pictures, tmp_path, stage="decoder", max_steps=3, lr=1e-2)
+    trainer = Trainer(o, CONFIG)
+    before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    pixels = torch.from_numpy(picture(64, 64)).permute(2, 0, 1)[None].float() / 255
+    quality = torch.tensor([50.0])
+    with torch.no_grad():
+        latents = trainer.model.transforms.analyse(pixels, quality)
+    trainer.run()
+    with torch.no_grad():
+        assert torch.equal(trainer.model.transforms.analyse(pixels, quality), latents)
+    changed = {
+        ".".join(name.split(".")[:3])
+        for name, value in trainer.model.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    learning = {".".join(name.split(".")[:3]) for name, _ in trainer.model.named_parameters()}
+    assert learning - changed <= {
+        name for name in learning if name.startswith("transforms.analysis")
+    } | {"transforms.gains.log_gain"}
+    assert {"transforms.gains.log_correction", "prior.mean.values"} <= changed
+
+
 def test_quantisation_begins_at_its_share(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer(
         options(pictures, tmp_path, stage="joint", max_steps=4, quantise_from=0.5), CONFIG
