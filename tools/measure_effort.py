@@ -16,33 +16,13 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.bench.curves import Metric
-from lcodec.codec import Codec, Decoded
+from lcodec.codec import Codec
 from lcodec.effort import EFFORT_MAX
-from lcodec.pipeline.encoder import Encoded
 from lcodec.tunes import default_model
 
 METRICS: tuple[Metric, ...] = ("ssimulacra2", "ms_ssim", "psnr")
-
-
-class AtEffort:
-    """A codec that always encodes with the same effort."""
-
-    def __init__(self, codec: Codec, effort: int) -> None:
-        self.codec = codec
-        self.effort = effort
-
-    def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> Encoded:
-        """Encode one picture."""
-        return self.codec.encode_detailed(pixels, quality, effort=self.effort)
-
-    def decode(self, data: bytes) -> Decoded:
-        """Decode one file."""
-        return self.codec.decode(data)
 
 
 def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: int) -> BenchResult:
@@ -52,7 +32,7 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
         note = f"effort {effort}: {done}/{total} {result.picture} q{result.quality}"
         print(f"{note}: {result.bpp:.4f} bpp, {result.psnr:.3f} dB", file=sys.stderr, flush=True)
 
-    return run(AtEffort(codec, effort), pictures, qualities, name=f"e{effort}", progress=shown)
+    return run(codec, pictures, qualities, effort=effort, name=f"e{effort}", progress=shown)
 
 
 def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:

@@ -70,7 +70,7 @@ class DecodedPicture(Protocol):
 class BenchCodec(Protocol):
     """A codec with its weights loaded; `lcodec.codec.Codec` is one."""
 
-    def encode_detailed(self, pixels: Samples, quality: int) -> EncodedFile:
+    def encode_detailed(self, pixels: Samples, quality: int, *, effort: int) -> EncodedFile:
         """Encode one picture."""
 
     def decode(self, data: bytes) -> DecodedPicture:
@@ -113,13 +113,14 @@ def run(
     source: _Source | Sequence[_Source],
     qualities: Sequence[int] = DEFAULT_QUALITIES,
     *,
+    effort: int = 0,
     name: str = "lcodec",
     keep: _Source | None = None,
     startup_seconds: float | None = None,
     progress: Callable[[int, int, PictureResult], None] | None = None,
     observe: Callable[[PictureResult, Picture, Samples], None] | None = None,
 ) -> BenchResult:
-    """Encode and decode every picture at every quality, through files on the disk.
+    """Encode and decode every picture at every quality and one effort, through files on the disk.
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
     give PSNR, MS-SSIM and SSIMULACRA2. A small untimed encode and decode goes first, so that
@@ -144,10 +145,10 @@ def run(
         for number, path in enumerate(pictures):
             picture = load(path)
             if number == 0:
-                _warm_up(codec, picture, qualities[0])
+                _warm_up(codec, picture, qualities[0], effort)
             for quality in qualities:
                 file = folder / f"{path.name}.q{quality:03d}.lic"
-                row, decoded = _measure(codec, picture, path.name, quality, file)
+                row, decoded = _measure(codec, picture, path.name, quality, effort, file)
                 results.append(row)
                 if observe is not None:
                     observe(row, picture, decoded)
@@ -181,11 +182,11 @@ def _folder(keep: _Source | None) -> Iterator[Path]:
 
 
 def _measure(
-    codec: BenchCodec, picture: Picture, name: str, quality: int, file: Path
+    codec: BenchCodec, picture: Picture, name: str, quality: int, effort: int, file: Path
 ) -> tuple[PictureResult, Samples]:
-    """The figures of one picture at one quality, and the decoded pixels."""
+    """The figures of one picture at one quality and effort, and the decoded pixels."""
     start = time.perf_counter()
-    encoded = codec.encode_detailed(picture.pixels, quality)
+    encoded = codec.encode_detailed(picture.pixels, quality, effort=effort)
     encode_seconds = time.perf_counter() - start
     with atomic_write(file, overwrite=True) as stream:
         stream.write(encoded.data)
@@ -221,9 +222,9 @@ def _measure(
     return row, decoded.pixels
 
 
-def _warm_up(codec: BenchCodec, picture: Picture, quality: int) -> None:
+def _warm_up(codec: BenchCodec, picture: Picture, quality: int, effort: int) -> None:
     corner = np.ascontiguousarray(picture.pixels[:_WARMUP_SIDE, :_WARMUP_SIDE])
-    codec.decode(codec.encode_detailed(corner, quality).data)
+    codec.decode(codec.encode_detailed(corner, quality, effort=effort).data)
 
 
 def _check_qualities(qualities: Sequence[int]) -> None:

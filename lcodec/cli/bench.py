@@ -11,7 +11,14 @@ import typer
 
 from lcodec.cli import console, paths
 from lcodec.cli.compare import check_page
-from lcodec.cli.options import ForceOption, ModelOption, Networks, QuietOption, TuneOption
+from lcodec.cli.options import (
+    EffortOption,
+    ForceOption,
+    ModelOption,
+    Networks,
+    QuietOption,
+    TuneOption,
+)
 from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
@@ -53,6 +60,7 @@ def bench(
     ] = None,
     tune: TuneOption = DEFAULT_TUNE,
     model: ModelOption = None,
+    effort: EffortOption = 0,
     *,
     networks: Networks,
     against: Annotated[
@@ -106,9 +114,10 @@ def bench(
     """
     if (folder is None) == (results is None):
         raise UsageError("give either `--set DIR` or `--results FILE`")
-    if results is not None and (levels, limit, against) != (None, None, None):
+    if results is not None and (levels, limit, against, effort) != (None, None, None, 0):
         raise UsageError(
-            "`--results` makes no new run: `--quality`, `--limit` and `--against` do not apply"
+            "`--results` makes no new run: `--quality`, `--effort`, `--limit` and `--against` "
+            "do not apply"
         )
     if folder is not None and not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -136,7 +145,7 @@ def bench(
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
     worst = WorstPictures(level, 0 if html is None else html_pictures)
-    result = old or _measure(folder, measured, model, networks, limit, quiet, worst, peers)
+    result = old or _measure(folder, measured, model, effort, networks, limit, quiet, worst, peers)
     outputs.write(result, worst)
 
 
@@ -144,6 +153,7 @@ def _measure(
     folder: Path | None,
     qualities: Sequence[int],
     model: str,
+    effort: int,
     networks: Networks,
     limit: int | None,
     quiet: bool,
@@ -173,7 +183,8 @@ def _measure(
             codec,
             pictures,
             qualities,
-            name=f"lcodec {model}",
+            name=f"lcodec {model} -e {effort}" if effort else f"lcodec {model}",
+            effort=effort,
             startup_seconds=startup,
             progress=on_result,
             observe=worst.observe,

@@ -91,6 +91,17 @@ MaxPixelsOption = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+EffortOption = Annotated[
+    int,
+    typer.Option(
+        "-e",
+        "--effort",
+        metavar="N",
+        parser=whole(0, 9),
+        help="0 to 9; higher is slower, for a better file; decoding time stays the same.",
+        rich_help_panel=RATE,
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", help="Show errors only.", rich_help_panel=MESSAGES)
 ]
@@ -151,17 +162,7 @@ class Rate:
         ),
     ] = None
     tune: TuneOption = DEFAULT_TUNE
-    effort: Annotated[
-        int,
-        typer.Option(
-            "-e",
-            "--effort",
-            metavar="N",
-            parser=whole(0, 9),
-            help="0 to 9; higher is slower, for a better file; decoding time stays the same.",
-            rich_help_panel=RATE,
-        ),
-    ] = 0
+    effort: EffortOption = 0
 
     def model(self, named: str | None) -> str:
         """The model that is ``named``, or that of the tune."""

@@ -1,12 +1,12 @@
 """Descent over integer latents: rounds of many unit steps at once, each judged where it acts.
 
 In each round every symbol's change by +1 and by -1 is judged in advance: its own bits exactly by
-the predicted distribution, its influence on the other symbols' bits by their gradient, the
-distortion of the picture by its gradient and the curvature of the squared error. Each latent
-position tries a share of the changes that promise a gain, the largest first. Then the cost of the
-position's bits and of its 16x16 pixels decides: where it has fallen, the changes stay and the
-position's share grows; elsewhere they are taken back and the share shrinks. So where a measure
-bends strongly, as SSIMULACRA2 does, few changes are tried at a time, and elsewhere many.
+the predicted distribution, the distortion of the picture by its gradient and the curvature of the
+squared error. Each latent position tries a share of the changes that promise a gain, the largest
+first. Then its own bits and its 16x16 pixels decide: where they cost less than before, the changes
+stay and the position's share grows; elsewhere they are taken back and the share shrinks. So where a
+measure bends strongly, as SSIMULACRA2 does, few changes are tried at a time, and elsewhere many.
+The picture that is decoded to decide has the gradient of the next round, too.
 
 The aim is that of stochastic Gumbel annealing (Yang, Bamler, Mandt, arXiv 2006.04240) and of
 online RDO with a straight-through estimator (eContextformer, arXiv 2306.14287); staying on
@@ -22,56 +22,55 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lcodec.effort.area import Costs, Problem
+from lcodec.effort.area import Problem
 from lcodec.integer.likelihood import logistic_bits
 from lcodec.integer.profile import SYMBOL_LIMIT
 
 FIRST_SHARE = 0.25
 FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.5, 0.4
+PREDICT_EVERY = 4  # rounds for which predictions hold: changes hardly change those of others
 
 
-def descend(
-    problem: Problem, rounds: int, generator: torch.Generator, on_round: Callable[[], None]
-) -> Tensor:
+def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tensor:
     """The best symbols found, in the shape of ``problem.start``.
 
-    All randomness comes from ``generator``, so equal seeds give equal results on one machine.
     ``on_round`` is called after each round.
     """
     best = problem.start
-    costs = problem.costs(best)
-    if not math.isfinite(costs.total):  # a picture the networks cannot handle
+    if not rounds:
         return best
-    curvature = problem.curvature(generator)
+    seen = problem.seen(best)
+    if not math.isfinite(seen.total):  # a picture the networks cannot handle
+        return best
+    cells, slope, curvature = seen.cells, seen.slope, problem.curvature()
     first = FIRST_SHARE_SEEN if problem.worth.perceived else FIRST_SHARE
-    share = torch.full_like(costs.cells, first)
+    share = torch.full_like(cells, first)
     refused = torch.zeros_like(best, dtype=torch.bool)
-    for _ in range(rounds):
-        gain, step = _judge(best, costs, curvature)
+    for number in range(rounds):
+        if number % PREDICT_EVERY == 0:
+            prediction = problem.prediction(best)
+
+        def bits(values: Tensor, prediction: tuple[Tensor, Tensor] = prediction) -> Tensor:
+            return logistic_bits(values, *prediction)
+
+        assert slope is not None
+        gain, step = judge(best, bits, slope, curvature, SYMBOL_LIMIT)
         tried = choose(gain.masked_fill(refused, 0.0), share)
         if not tried.any():
             break
-        helped = problem.cells(best + step * tried, costs) < costs.cells
-        made = tried & helped
-        after = problem.costs(best + step * made)
-        if after.total < costs.total:
-            best, costs = best + step * made, after
-            refused |= tried & ~helped & (tried.sum(1, keepdim=True) == 1)
-        else:  # the changes of neighbours have spoilt each other
-            refused |= tried
-        share = torch.where(helped, (share * GROW).clamp(max=1.0), share * SHRINK)
+        trial = best + step * tried
+        after = problem.seen(trial, seen.norms, slope=number + 1 < rounds)
+        more = (bits(trial) - bits(best)).sum((0, 1))
+        count = tried.sum(1)[0]
+        worse = (after.cells + more >= cells) & (count > 0)
+        best = torch.where(worse, best, trial)
+        cells, slope = torch.where(worse, cells, after.cells), after.slope
+        refused |= tried & worse & (count == 1)
+        factor = torch.where(worse, SHRINK, torch.where(count > 0, GROW, 1.0))
+        share = (share * factor).clamp(max=1.0)
         on_round()
     return best
-
-
-def _judge(symbols: Tensor, costs: Costs, curvature: Tensor) -> tuple[Tensor, Tensor]:
-    """`judge` for the latents of an area."""
-
-    def bits(values: Tensor) -> Tensor:
-        return logistic_bits(values, costs.mean, costs.sigma)
-
-    return judge(symbols, bits, costs.slope, curvature, SYMBOL_LIMIT)
 
 
 def judge(

@@ -46,6 +46,8 @@ def descend_hyper(
     ``on_round`` is called after each round.
     """
     best = problem.z_hat
+    if not rounds:
+        return best
     costs = _costs(problem, symbols, best)
     share = torch.full_like(costs.cells, FIRST_SHARE)
     refused = torch.zeros_like(best, dtype=torch.bool)

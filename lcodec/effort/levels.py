@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-ROUNDS = (0, 1, 2, 3, 4, 6, 9, 14, 24, 40)
-"""Rounds of `lcodec.effort.descent` by effort level; each costs about one or two plain encodes."""
+ROUNDS = (0, 1, 2, 3, 5, 8, 12, 18, 28, 42)
+"""Rounds of `lcodec.effort.descent` by effort level; each costs about one plain encode."""
 
-HYPER_ROUNDS = 6
-"""Rounds of `lcodec.effort.hyper` at most: as many as of the other, but few are enough."""
+HYPER_ROUNDS = (0, 0, 0, 0, 0, 2, 4, 6, 6, 6)
+"""Rounds of `lcodec.effort.hyper` by effort level; they gain less, and cost twice as much."""
 
 EFFORT_MAX = len(ROUNDS) - 1

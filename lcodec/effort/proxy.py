@@ -50,3 +50,10 @@ class Proxy:
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)
         with reduced_precision(self._device):
             return self._transforms.show(y_hat, quality)
+
+    def energy(self, quality: Tensor, gray: bool) -> Tensor:
+        """Squares of all samples (1, M) that a step of each channel is in the linear branch."""
+        weight = self._transforms.synthesis.linear.weight.flatten(1)
+        if gray:
+            weight = weight.view(3, -1, weight.shape[1]).mean(0)
+        return weight.square().sum(0) * self._transforms.gains.inverse(quality).square()

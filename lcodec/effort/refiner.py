@@ -63,8 +63,7 @@ class Refiner:
         z = [plain.z[number].copy() for number in range(header.tile_count)]
         found = PictureSymbols(plain.y.copy(), z)
         pieces = list(area.areas(header))
-        hyper_rounds = min(ROUNDS[effort], HYPER_ROUNDS)
-        rounds = ROUNDS[effort] + hyper_rounds
+        rounds = ROUNDS[effort] + HYPER_ROUNDS[effort]
         for number, piece in enumerate(pieces):
             done = number * rounds
             progress("optimisation", done, rounds * len(pieces))
@@ -74,12 +73,11 @@ class Refiner:
                 done += 1
                 progress("optimisation", done, rounds * len(pieces))
 
-            generator = torch.Generator().manual_seed(number)
             problem = area.Problem(proxy, self._transform, header, pixels, found, piece)
             # Full float32, whatever other threads have set.
             with torch.enable_grad(), full_float32():
-                best = descend(problem, ROUNDS[effort], generator, on_round)
-                hyper = descend_hyper(problem, best, hyper_rounds, on_round)
+                best = descend(problem, ROUNDS[effort], on_round)
+                hyper = descend_hyper(problem, best, HYPER_ROUNDS[effort], on_round)
             found.y[:, piece.rows, piece.columns] = best[0].cpu().numpy().astype(np.int16)
             own = z[piece.tile.number][:, piece.z_rows, piece.z_columns]
             own[...] = hyper[0].cpu().numpy().astype(np.int16)

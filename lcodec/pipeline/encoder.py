@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -13,10 +12,8 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.container import Header, Section, TilePayload
 from lcodec.effort import Refiner
-from lcodec.effort.worth import worth_at
 from lcodec.metrics.distortion import psnr
-from lcodec.metrics.smooth import picture_unrest
-from lcodec.metrics.ssimulacra2 import distance_and_fine, score
+from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Samples
 from lcodec.pipeline.feedback import analyse_with_feedback
 from lcodec.pipeline.latents import Latents
@@ -114,25 +111,11 @@ class Assessment:
 
     Attributes:
         psnr: in dB.
-        distance: SSIMULACRA2 distance, not yet on its scale of points; None if not asked for.
-        fine: the fine dissimilarity, see `lcodec.metrics.ssimulacra2`; None if not asked for.
-        unrest: of smooth areas, see `lcodec.metrics.smooth`; None if not asked for.
+        ssimulacra2: in points; None if not asked for.
     """
 
     psnr: float
-    distance: float | None = None
-    fine: float | None = None
-    unrest: float | None = None
-
-    @property
-    def error(self) -> float:
-        """Mean squared error of samples from 0 to 1."""
-        return math.pow(10.0, -self.psnr / 10.0)
-
-    @property
-    def ssimulacra2(self) -> float | None:
-        """SSIMULACRA2 in points."""
-        return None if self.distance is None else score(self.distance)
+    ssimulacra2: float | None = None
 
 
 class Encoder:
@@ -218,34 +201,27 @@ class Encoder:
         """The file at ``quality`` in 0..100.
 
         Effort 0 rounds the latents after one look (`lcodec.pipeline.feedback`). Higher efforts
-        change them so that file and error together cost less (docs/effort.md); if that fails, the
-        file is that of effort 0.
+        change them so that file and error together cost less (docs/effort.md).
         """
-        if effort:
-            return self.make_assessed_file(quality, effort)
-        return self.write(quality, self.plain_symbols(quality))
+        return self.write(quality, self.best_symbols(quality, effort))
 
     def make_assessed_file(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
         """The file of `make_file` with its PSNR, and with its SSIMULACRA2 if ``seen``."""
-        worth = worth_at(self.config, quality, self.source.pixels.shape[:2])
-        seen = seen or (effort > 0 and worth.perceived > 0)
+        symbols = self.best_symbols(quality, effort)
+        found = self.assess(quality, symbols, seen=seen)
+        encoded = self.write(quality, symbols)
+        return replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
+
+    def best_symbols(self, quality: int, effort: int) -> PictureSymbols:
+        """The symbols coded at ``quality`` and ``effort``."""
         plain = self.plain_symbols(quality)
-        candidates = [plain]
-        if effort:
-            with self.watch.stage("optimisation"):
-                header = self.source.header(quality)
-                rest = self._split(header).rest
-                refined = self._refiner.refine(header, rest, plain, effort, self._progress)
-            candidates.append(without_skipped(header, refined, plain.skipped))
-        written = []
-        for symbols in candidates:
-            found, encoded = self.assess(quality, symbols, seen=seen), self.write(quality, symbols)
-            parts = (found.distance or 0.0, found.fine or 0.0, found.unrest or 0.0)
-            bits = worth.bits(self._visible_pixels(), found.error, *parts)
-            cost = 8.0 * len(encoded.data) + bits
-            known = replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
-            written.append((cost, known))
-        return min(written, key=lambda entry: entry[0])[1]
+        if not effort:
+            return plain
+        header = self.source.header(quality)
+        rest = self._split(header).rest
+        with self.watch.stage("optimisation"):
+            refined = self._refiner.refine(header, rest, plain, effort, self._progress)
+        return without_skipped(header, refined, plain.skipped)
 
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
@@ -307,12 +283,4 @@ class Encoder:
             decoded[~visible] = source[~visible]
         if not seen:
             return Assessment(psnr(wanted, shown))
-        seen_parts = distance_and_fine(source, decoded)
-        return Assessment(psnr(wanted, shown), *seen_parts, picture_unrest(source, decoded))
-
-    def _visible_pixels(self) -> int:
-        visible = self.source.visible
-        if visible is not None:
-            return int(np.count_nonzero(visible))
-        height, width = self.source.pixels.shape[:2]
-        return int(height * width)
+        return Assessment(psnr(wanted, shown), ssimulacra2(source, decoded))

@@ -190,21 +190,17 @@ class _LooksSearch(_Search):
         self.rise = SSIMULACRA2_SLOPE if self.seen else PSNR_SLOPE
 
     def measure(self, encoder: Encoder, level: int) -> float:
-        encoded: Encoded | None = None
-        if self.effort:
-            encoded = encoder.make_assessed_file(level, self.effort, seen=self.seen)
-            psnr, points = encoded.psnr, encoded.ssimulacra2
-        else:
-            symbols = encoder.plain_symbols(level)
-            found = encoder.assess(level, symbols, seen=self.seen)
-            psnr, points = found.psnr, found.ssimulacra2
+        symbols = encoder.best_symbols(level, self.effort)
+        found = encoder.assess(level, symbols, seen=self.seen)
+        psnr, points = found.psnr, found.ssimulacra2
         value = points if self.seen else psnr
         assert value is not None
+        size: int | None = None
         if value >= self.limit and (self.best is None or level < self.best.quality):
-            # Plain files are written only now: most levels need no entropy coding.
-            encoded = encoded or encoder.write(level, symbols)
+            # Files are written only now: most levels need no entropy coding.
+            encoded = encoder.write(level, symbols)
+            size = len(encoded.data)
             self.best = replace(encoded, psnr=psnr, ssimulacra2=points)
-        size = None if encoded is None else len(encoded.data)
         self.trials.append(Trial(level, self.effort, size, psnr, points))
         return min(value, _CAP)
 

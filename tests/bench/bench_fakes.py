@@ -34,9 +34,13 @@ class FakeCodec:
     """Drops low bits by quality. ``slack`` is the fraction that the estimate falls short by."""
 
     slack: float = 0.005
+    efforts: list[int] = field(default_factory=list)
     calls: list[tuple[str, tuple[int, ...] | int]] = field(default_factory=list)
 
-    def encode_detailed(self, pixels: NDArray[np.uint8], quality: int) -> FakeEncoded:
+    def encode_detailed(
+        self, pixels: NDArray[np.uint8], quality: int, *, effort: int = 0
+    ) -> FakeEncoded:
+        self.efforts.append(effort)
         self.calls.append(("encode", pixels.shape))
         shift = (100 - quality) // 15
         height, width = pixels.shape[:2]

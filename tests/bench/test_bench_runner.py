@@ -70,6 +70,13 @@ def test_warm_up_goes_first_and_every_file_is_decoded(folder: Path) -> None:
     assert seen == [(1, 2, "b.png"), (2, 2, "b.png")]
 
 
+def test_every_file_is_made_with_the_effort(folder: Path) -> None:
+    codec = FakeCodec()
+    run(codec, folder / "b.png", [0, 100])
+    run(codec, folder / "b.png", [0, 100], effort=3)
+    assert codec.efforts == [0, 0, 0, 3, 3, 3]
+
+
 def test_what_was_written_is_what_is_decoded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A file damaged on its way to the disk must show, so the bytes in memory cannot be in use.
     real = Path.read_bytes

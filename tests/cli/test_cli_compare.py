@@ -163,6 +163,7 @@ def test_bench_refuses_what_does_not_go_together(tmp_path: Path, capsys: Capture
     assert run(["bench", "--set", folder, "--results", figures]) == 2
     assert run(["bench", "--results", figures, "-q", "50"]) == 2
     assert run(["bench", "--results", figures, "--limit", "2"]) == 2
+    assert run(["bench", "--results", figures, "-e", "2"]) == 2
     assert run(["bench", "--results", figures, "--json", figures, "-f"]) == 2
     assert run(["bench", "--results", figures, "--html", page]) == 3
     assert run(["bench", "--results", str(tmp_path / "none.json")]) == 3

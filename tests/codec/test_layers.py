@@ -206,7 +206,7 @@ def test_a_part_and_a_preview_show_the_layer(codec: Codec) -> None:
 
 def test_effort_and_targets(codec: Codec) -> None:
     pixels = half_photograph(96, 128)
-    refined = codec.encode_detailed(pixels, 95, effort=1)
+    refined = codec.encode_detailed(pixels, target=lcodec.Target.psnr(29.0), effort=1)
     shown = codec.decode(refined.data).picture.pixels
     assert refined.psnr == pytest.approx(psnr(pixels, shown), abs=1e-3)
     assert container.read(refined.data).layers

@@ -11,12 +11,14 @@ import torch
 
 from benchmarks.picture import natural
 from lcodec.codec import Codec
-from lcodec.effort.area import Problem, areas
-from lcodec.effort.descent import descend
+from lcodec.effort.area import CURVATURE, Problem, areas
+from lcodec.effort.descent import descend, judge
 from lcodec.effort.hyper import descend_hyper
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.effort.worth import SEARCHED_ERROR
 from lcodec.errors import UsageError
+from lcodec.integer.likelihood import logistic_bits
+from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import picture_unrest
@@ -104,9 +106,9 @@ def test_a_second_time_gives_the_same_file(codec: Codec) -> None:
 
 def test_progress_comes_to_its_end(codec: Codec) -> None:
     seen: list[tuple[str, int, int]] = []
-    codec.encode_detailed(picture(100, 200), 50, effort=1, progress=lambda *step: seen.append(step))
+    codec.encode_detailed(picture(100, 200), 50, effort=5, progress=lambda *step: seen.append(step))
     own = [(done, total) for stage, done, total in seen if stage == "optimisation"]
-    rounds = ROUNDS[1] + min(ROUNDS[1], HYPER_ROUNDS)
+    rounds = ROUNDS[5] + HYPER_ROUNDS[5]
     assert own[0] == (0, 2 * rounds)  # two tiles
     assert own == sorted(own)
     assert own[-1] == (2 * rounds, 2 * rounds)
@@ -116,18 +118,6 @@ def test_progress_comes_to_its_end(codec: Codec) -> None:
 def test_other_efforts_are_refused(codec: Codec, effort: int) -> None:
     with pytest.raises(UsageError, match="effort"):
         codec.encode(picture(8, 8), effort=effort)
-
-
-def test_what_turns_out_worse_is_not_used(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = picture(64, 64)
-
-    def ruin(
-        header: object, pixels: object, plain: PictureSymbols, *rest: object
-    ) -> PictureSymbols:
-        return PictureSymbols(plain.y + np.int16(3), plain.z)
-
-    monkeypatch.setattr(codec._refiner, "refine", ruin)
-    assert codec.encode(pixels, 50, effort=4) == codec.encode(pixels, 50)
 
 
 def problem(codec: Codec, pixels: np.ndarray, quality: int, symbols: PictureSymbols) -> Problem:
@@ -142,55 +132,82 @@ def rounded_problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
     return problem(codec, pixels, quality, rounded_symbols(codec, pixels, quality))
 
 
+def cost_of(one: Problem, symbols: torch.Tensor) -> float:
+    """Bits of the latents and the worth of the distortion, as the search sees them."""
+    return one.seen(symbols, slope=False).total + float(one.bits(symbols, one.z_hat).sum())
+
+
 def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:
     rows, columns = np.mgrid[0:90, 0:100]
     sky = np.stack([100 + rows * 0.3, 120 + columns * 0.2, 160 + rows * 0.1], 2).astype(np.uint8)
     for pixels in (picture(90, 100), sky):
         encoded = codec.encode_detailed(pixels, 60)
         one = problem(codec, pixels, 60, codec.decode_symbols(encoded.data))
-        costs = one.costs(one.start)
+        total = cost_of(one, one.start)
         distortion = cost(codec, pixels, encoded.data, 60) - 8 * len(encoded.data)
         # Rounding to bytes, which the proxy leaves out, is seen where there is nothing else.
         near = 0.04 if pixels is sky else 0.02
-        assert costs.total == pytest.approx(encoded.estimated_bits_y + distortion, rel=near)
+        assert total == pytest.approx(encoded.estimated_bits_y + distortion, rel=near)
         if one.worth.calm:
             unrest = picture_unrest(pixels, codec.decode(encoded.data).pixels)
-            share = one.worth.calm * unrest * 90 * 100 / costs.total
+            share = one.worth.calm * unrest * 90 * 100 / total
             assert share > 2 * near if pixels is sky else share < near
 
 
 def test_single_changes_cost_what_is_foretold(tiny_model: Path) -> None:
-    from lcodec.effort.descent import _judge
-
     codec = Codec(device="cpu", tile_edge=128, tune="psnr")
     one = rounded_problem(codec, picture(64, 64), 60)
-    costs = one.costs(one.start)
-    curvature = sum(one.curvature(torch.Generator().manual_seed(i)) for i in range(8)) / 8
-    gain, step = _judge(one.start, costs, torch.as_tensor(curvature))
-    foretold, found = [], []
+    slope, prediction = one.seen(one.start).slope, one.prediction(one.start)
+    assert slope is not None
+
+    def bits(values: torch.Tensor) -> torch.Tensor:
+        return logistic_bits(values, *prediction)
+
+    gain, step = judge(one.start, bits, slope, one.curvature(), SYMBOL_LIMIT)
+    before, foretold, found = cost_of(one, one.start), [], []
     for position in torch.topk(gain.flatten(), 25).indices.tolist():
         trial = one.start.clone().flatten()
         trial[position] += step.flatten()[position]
-        after = one.costs(trial.view_as(one.start))
         foretold.append(float(gain.flatten()[position]))
-        found.append(costs.total - after.total)
-    assert 0.4 * np.mean(foretold) < np.mean(found) < 1.6 * np.mean(foretold)
-    assert np.corrcoef(foretold, found)[0, 1] > 0.5
+        found.append(before - cost_of(one, trial.view_as(one.start)))
+    # The tiny model's network bends less than its linear branch.
+    assert 0.7 * np.mean(foretold) < np.mean(found) < 3.0 * np.mean(foretold)
+    assert np.mean(np.array(found) > 0.0) > 0.7 and np.corrcoef(foretold, found)[0, 1] > 0.5
+
+
+def test_the_curvature_is_that_of_squared_error(codec: Codec) -> None:
+    """For a colour picture and a gray one, against a step of each channel by itself."""
+    for pixels in (picture(64, 64), picture(64, 64)[..., 1]):
+        one = rounded_problem(codec, pixels, 60)
+        curvature = one.curvature().flatten()
+        for channel in (0, 1, 5):
+            flat = torch.zeros_like(one.start)
+            step = flat.clone()
+            step[0, channel, 1, 1] = 1.0
+            transforms = codec._pixels.transforms
+            gains = transforms.gains.inverse(one.quality)[:, :, None, None]
+            planes = [transforms.synthesis.linear_only(y * gains) for y in (flat, step)]
+            moved = planes[1] - planes[0]
+            moved = moved.mean(1) if one.gray else moved
+            expected = CURVATURE * one.weight * float(moved.square().sum())
+            assert float(curvature[channel]) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_cells_tell_where_costs_change(codec: Codec) -> None:
     one = rounded_problem(codec, picture(70, 90), 60)
-    before = one.costs(one.start)
-    assert torch.allclose(one.cells(one.start, before), before.cells, rtol=1e-4)
+    before = one.seen(one.start)
+    again = one.seen(one.start, before.norms, slope=False)
+    assert torch.allclose(again.cells, before.cells, rtol=1e-4) and again.slope is None
     told, found = [], []
     for channel, row, column in ((0, 1, 1), (1, 2, 4), (0, 4, 5), (0, 0, 0), (2, 3, 2), (1, 4, 0)):
         for size in (1.0, 3.0):
             trial = one.start.clone()
             trial[0, channel, row, column] += size
-            change = one.cells(trial, before) - before.cells
+            after = one.seen(trial, before.norms)
+            change = after.cells - before.cells
             if size == 1.0:  # the 4-norms are linear in small changes only
                 told.append(float(change.sum()))
-                found.append(one.costs(trial).total - before.total)
+                found.append(after.total - before.total)
         assert change.abs().argmax() == row * change.shape[1] + column
     assert told == pytest.approx(found, rel=0.15, abs=2.0)
 
@@ -201,9 +218,9 @@ def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
     symbols, proxy = rounded_symbols(codec, pixels, 50), codec._refiner._proxy()
     for area in areas(header, side=4):
         one = Problem(proxy, codec._pixels, header, pixels, symbols, area)
-        costs = one.costs(one.start)
-        assert costs.cells.shape == one.start.shape[2:]
-        seen = one._distortion(one._shown(one.start), costs.norms).cells
+        found = one.seen(one.start)
+        assert found.cells.shape == one.start.shape[2:]
+        seen = one._distortion(one._shown(one.start), found.norms).cells
         assert float(one._folded(seen).sum()) == pytest.approx(float(seen.sum()), rel=1e-5)
 
 
@@ -211,8 +228,7 @@ def test_descent_takes_back_what_does_not_help(codec: Codec) -> None:
     one = rounded_problem(codec, picture(64, 64), 60)
     totals = []
     for rounds in (0, 2, 6):
-        best = descend(one, rounds, torch.Generator().manual_seed(0), lambda: None)
-        totals.append(one.costs(best).total)
+        totals.append(cost_of(one, descend(one, rounds, lambda: None)))
     assert totals[0] > totals[1] > totals[2]
 
 
@@ -236,14 +252,14 @@ def test_hyper_latents_are_chosen_for_the_latents(codec: Codec) -> None:
 
 def test_effort_changes_hyper_latents(codec: Codec) -> None:
     pixels = picture(100, 120)
-    plain, better = (codec.decode_symbols(codec.encode(pixels, 40, effort=e)) for e in (0, 2))
+    plain, better = (codec.decode_symbols(codec.encode(pixels, 40, effort=e)) for e in (4, 5))
     assert not np.array_equal(plain.z[0], better.z[0])
 
 
 def test_a_cost_that_is_no_number_changes_nothing(codec: Codec) -> None:
     one = rounded_problem(codec, picture(32, 32), 60)
     one.weight = math.nan
-    assert torch.equal(descend(one, 3, torch.Generator(), lambda: None), one.start)
+    assert torch.equal(descend(one, 3, lambda: None), one.start)
 
 
 def test_areas_cover_every_latent_once() -> None:
