@@ -77,6 +77,24 @@ class Seen:
     slope: Tensor | None
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """How the symbols of an area are predicted; all (1, M, h, w), or a zero.
+
+    Attributes:
+        mean, sigma: of each symbol.
+        influence: gradient of the bits of the symbols that are predicted from it.
+    """
+
+    mean: Tensor
+    sigma: Tensor
+    influence: Tensor
+
+    def bits(self, symbols: Tensor) -> Tensor:
+        """Own bits of each of such symbols."""
+        return logistic_bits(symbols, self.mean, self.sigma)
+
+
 class Problem:
     """The symbols of one area (1, M, h, w) to optimise, with the picture around them fixed.
 
@@ -144,10 +162,17 @@ class Problem:
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
         return Seen(found.total, self._folded(found.cells.detach()), found.norms, gradient)
 
-    @torch.no_grad()
-    def prediction(self, symbols: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each symbol, given those before it; shape as ``start``."""
-        return self._predict(symbols, self.z_hat)
+    def prediction(self, symbols: Tensor, influence: bool = False) -> Prediction:
+        """How each symbol is predicted from those before it, and with ``influence`` what it does.
+
+        Without, the influence is zero, which takes a third of the time.
+        """
+        latents = symbols.detach().requires_grad_(influence)
+        with torch.set_grad_enabled(influence):
+            mean, sigma = self._predict(latents, self.z_hat)
+            bits = logistic_bits(symbols.detach(), mean, sigma).sum()
+        slope = torch.autograd.grad(bits, [latents])[0] if influence else torch.zeros(())
+        return Prediction(mean.detach(), sigma.detach(), slope)
 
     def bits(self, symbols: Tensor, z_hat: Tensor) -> Tensor:
         """Bits of symbols at each position (h, w), described by hyper-latents ``z_hat``."""

@@ -1,12 +1,13 @@
 """Descent over integer latents: rounds of many unit steps at once, each judged where it acts.
 
 In each round every symbol's change by +1 and by -1 is judged in advance: its own bits exactly by
-the predicted distribution, the distortion of the picture by its gradient and the curvature of the
-squared error. Each latent position tries a share of the changes that promise a gain, the largest
-first. Then its own bits and its 16x16 pixels decide: where they cost less than before, the changes
-stay and the position's share grows; elsewhere they are taken back and the share shrinks. So where a
-measure bends strongly, as SSIMULACRA2 does, few changes are tried at a time, and elsewhere many.
-The picture that is decoded to decide has the gradient of the next round, too.
+the predicted distribution, in later rounds its influence on the other symbols' bits by their
+gradient, the distortion of the picture by its gradient and the curvature of the squared error. Each
+latent position tries a share of the changes that promise a gain, the largest first. Then its own
+bits and its 16x16 pixels decide: where they cost less than before, the changes stay and the
+position's share grows; elsewhere they are taken back and the share shrinks. So where a measure
+bends strongly, as SSIMULACRA2 does, few changes are tried at a time, and elsewhere many. The
+picture that is decoded to decide has the gradient of the next round, too.
 
 The aim is that of stochastic Gumbel annealing (Yang, Bamler, Mandt, arXiv 2006.04240) and of
 online RDO with a straight-through estimator (eContextformer, arXiv 2306.14287); staying on
@@ -23,13 +24,12 @@ import torch
 from torch import Tensor
 
 from lcodec.effort.area import Problem
-from lcodec.integer.likelihood import logistic_bits
 from lcodec.integer.profile import SYMBOL_LIMIT
 
 FIRST_SHARE = 0.25
 FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.5, 0.4
-PREDICT_EVERY = 4  # rounds for which predictions hold: changes hardly change those of others
+PREDICT_EVERY = 4  # rounds for which predictions are taken to hold
 
 
 def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tensor:
@@ -49,19 +49,17 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
     refused = torch.zeros_like(best, dtype=torch.bool)
     for number in range(rounds):
         if number % PREDICT_EVERY == 0:
-            prediction = problem.prediction(best)
-
-        def bits(values: Tensor, prediction: tuple[Tensor, Tensor] = prediction) -> Tensor:
-            return logistic_bits(values, *prediction)
-
+            # What changes do to the bits of other symbols is little, and matters late.
+            prediction = problem.prediction(best, influence=number > 0)
         assert slope is not None
-        gain, step = judge(best, bits, slope, curvature, SYMBOL_LIMIT)
+        slope = slope + prediction.influence
+        gain, step = judge(best, prediction.bits, slope, curvature, SYMBOL_LIMIT)
         tried = choose(gain.masked_fill(refused, 0.0), share)
         if not tried.any():
             break
         trial = best + step * tried
         after = problem.seen(trial, seen.norms, slope=number + 1 < rounds)
-        more = (bits(trial) - bits(best)).sum((0, 1))
+        more = (prediction.bits(trial) - prediction.bits(best)).sum((0, 1))
         count = tried.sum(1)[0]
         worse = (after.cells + more >= cells) & (count > 0)
         best = torch.where(worse, best, trial)

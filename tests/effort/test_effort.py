@@ -17,7 +17,6 @@ from lcodec.effort.hyper import descend_hyper
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.effort.worth import SEARCHED_ERROR
 from lcodec.errors import UsageError
-from lcodec.integer.likelihood import logistic_bits
 from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
@@ -159,11 +158,11 @@ def test_single_changes_cost_what_is_foretold(tiny_model: Path) -> None:
     one = rounded_problem(codec, picture(64, 64), 60)
     slope, prediction = one.seen(one.start).slope, one.prediction(one.start)
     assert slope is not None
-
-    def bits(values: torch.Tensor) -> torch.Tensor:
-        return logistic_bits(values, *prediction)
-
-    gain, step = judge(one.start, bits, slope, one.curvature(), SYMBOL_LIMIT)
+    assert not prediction.influence.any()
+    whole = one.prediction(one.start, influence=True)
+    assert torch.equal(whole.mean, prediction.mean) and torch.equal(whole.sigma, prediction.sigma)
+    slope = slope + whole.influence
+    gain, step = judge(one.start, whole.bits, slope, one.curvature(), SYMBOL_LIMIT)
     before, foretold, found = cost_of(one, one.start), [], []
     for position in torch.topk(gain.flatten(), 25).indices.tolist():
         trial = one.start.clone().flatten()
