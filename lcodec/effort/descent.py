@@ -7,7 +7,8 @@ latent position tries a share of the changes that promise a gain, the largest fi
 bits and its 16x16 pixels decide: where they cost less than before, the changes stay and the
 position's share grows; elsewhere they are taken back and the share shrinks. So where a measure
 bends strongly, as SSIMULACRA2 does, few changes are tried at a time, and elsewhere many. The
-picture that is decoded to decide has the gradient of the next round, too.
+picture that is decoded to decide has the gradient of the next round, too; it has changes that were
+taken back, so every other round begins with one that has not.
 
 The aim is that of stochastic Gumbel annealing (Yang, Bamler, Mandt, arXiv 2006.04240) and of
 online RDO with a straight-through estimator (eContextformer, arXiv 2306.14287); staying on
@@ -29,7 +30,7 @@ from lcodec.integer.profile import SYMBOL_LIMIT
 FIRST_SHARE = 0.25
 FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.5, 0.4
-PREDICT_EVERY = 4  # rounds for which predictions are taken to hold
+AFRESH = 2  # rounds after which everything is computed for what has been kept
 
 
 def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tensor:
@@ -48,9 +49,12 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
     share = torch.full_like(cells, first)
     refused = torch.zeros_like(best, dtype=torch.bool)
     for number in range(rounds):
-        if number % PREDICT_EVERY == 0:
+        if number % AFRESH == 0:
             # What changes do to the bits of other symbols is little, and matters late.
             prediction = problem.prediction(best, influence=number > 0)
+            if number:
+                seen = problem.seen(best)
+                cells, slope = seen.cells, seen.slope
         assert slope is not None
         slope = slope + prediction.influence
         gain, step = judge(best, prediction.bits, slope, curvature, SYMBOL_LIMIT)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-ROUNDS = (0, 1, 2, 3, 5, 8, 12, 18, 28, 42)
+ROUNDS = (0, 1, 2, 3, 4, 6, 9, 14, 22, 36)
 """Rounds of `lcodec.effort.descent` by effort level; each costs about one plain encode."""
 
-HYPER_ROUNDS = (0, 0, 0, 0, 0, 2, 4, 6, 6, 6)
+HYPER_ROUNDS = (0, 0, 0, 0, 0, 1, 3, 4, 6, 6)
 """Rounds of `lcodec.effort.hyper` by effort level; they gain less, and cost twice as much."""
 
 EFFORT_MAX = len(ROUNDS) - 1
