@@ -33,18 +33,6 @@ class Worth:
     fine: float = 0.0
     calm: float = 0.0
 
-    def bits(
-        self,
-        pixels: int,
-        error: float,
-        distance: float = 0.0,
-        fine: float = 0.0,
-        unrest: float = 0.0,
-    ) -> float:
-        """Bits that the distortion of ``pixels`` is worth."""
-        seen = self.perceived * (distance + self.fine * fine)
-        return pixels * (self.error * error + seen + self.calm * unrest)
-
 
 def worth_at(config: ModelConfig, level: int, sides: tuple[int, int]) -> Worth:
     """The worth for a model at a quality level of its files, for a picture of ``sides`` (H, W).

@@ -73,17 +73,6 @@ def unrest_by_block(reference: Tensor, decoded: Tensor) -> Tensor:
         return total
 
 
-def picture_unrest(reference: Samples, decoded: Samples) -> float:
-    """`unrest` of a picture.
-
-    Raises:
-        UsageError: the arrays are not pictures, or not of one shape.
-    """
-    reference, decoded = same_shape(reference, decoded)
-    with torch.no_grad():
-        return float(unrest(*(_levels(pixels).float() / 255.0 for pixels in (reference, decoded))))
-
-
 def blockiness(reference: Samples, decoded: Samples) -> float | None:
     """By how much steps at block borders exceed those inside, in smooth areas of the reference.
 

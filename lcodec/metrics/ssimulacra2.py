@@ -61,11 +61,6 @@ def distance(reference: Samples, decoded: Samples) -> float:
         UsageError: a side is shorter than `MIN_SIDE`, or as for
             `lcodec.metrics.distortion.psnr`.
     """
-    return distance_and_fine(reference, decoded)[0]
-
-
-def distance_and_fine(reference: Samples, decoded: Samples) -> tuple[float, float]:
-    """`distance` and what `distances_and_fine` adds to it; raises what `distance` does."""
     reference, decoded = same_shape(reference, decoded)
     height, width = reference.shape[:2]
     if not has_ssimulacra2(reference):
@@ -73,10 +68,9 @@ def distance_and_fine(reference: Samples, decoded: Samples) -> tuple[float, floa
             f"SSIMULACRA2 needs sides of at least {MIN_SIDE} pixels, not {width}x{height}"
         )
     if np.array_equal(reference, decoded):
-        return 0.0, 0.0  # rounding in float32 would give slightly more
+        return 0.0  # rounding in float32 would give slightly more
     with torch.inference_mode():
-        found = distances_and_fine(_planes(reference), _planes(decoded), strip=_STRIP)
-    return float(found[0]), float(found[1])
+        return float(distances(_planes(reference), _planes(decoded), strip=_STRIP))
 
 
 def has_ssimulacra2(pixels: Samples) -> bool:

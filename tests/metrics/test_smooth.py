@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcodec.metrics.smooth import blockiness, drift, picture_unrest, smooth_blocks, unrest
+from lcodec.metrics.smooth import blockiness, drift, smooth_blocks, unrest
 
 Pixels = NDArray[np.uint8]
 
@@ -118,12 +118,11 @@ def pairs(smooth: Tensor) -> tuple[list[Tensor], list[Tensor]]:
 def test_pictures_of_one_block_or_less_have_no_borders() -> None:
     flat = np.full((40, 20, 3), 90, np.uint8)
     lighter = flat + np.uint8(3)
-    assert picture_unrest(flat, lighter) == pytest.approx(9.0)
-    assert picture_unrest(flat[:12], lighter[:12]) == 0.0
-    assert picture_unrest(flat[..., 0], lighter[..., 0]) == pytest.approx(9.0)
+    assert float(unrest(planes(flat), planes(lighter))) == pytest.approx(9.0)
+    assert float(unrest(planes(flat[:12]), planes(lighter[:12]))) == 0.0
     lower = lighter.copy()
     lower[:16] -= 3  # one of two blocks moved, a step along the one border
-    assert picture_unrest(flat, lower) == pytest.approx(4.5 + 9 + 6)
+    assert float(unrest(planes(flat), planes(lower))) == pytest.approx(4.5 + 9 + 6)
 
 
 def test_unrest_can_be_trained_on() -> None:

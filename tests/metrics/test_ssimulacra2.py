@@ -15,7 +15,6 @@ from ssimulacra2 import compute_ssimulacra2
 
 from lcodec.errors import UsageError
 from lcodec.metrics.ssimulacra2 import (
-    distance_and_fine,
     distances,
     distances_and_fine,
     local_distance,
@@ -126,7 +125,7 @@ def test_the_fine_dissimilarity_sees_details_of_two_to_four_pixels() -> None:
 def test_every_size_has_a_fine_dissimilarity(side: int) -> None:
     reference = picture(side, side + 20)
     decoded = coded(reference, "JPEG", 10)
-    fine = distance_and_fine(reference, decoded)[1]
+    fine = float(distances_and_fine(tensor(reference), tensor(decoded))[1])
     assert 0.0 < fine < 2.0
     local = [
         local_distance(tensor(reference), tensor(decoded), 16, fine=weight) for weight in (0.0, 1.0)
