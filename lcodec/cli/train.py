@@ -337,9 +337,8 @@ def train(
     options = on_this_machine(options)
     earlier, before = (run, None) if begun else (None, options.start)
     entropy_from = None if begun else options.entropy
-    config = choose_sizes(
-        earlier, before, entropy=entropy_from, frozen=options.stage == "entropy", **sizes
-    )
+    frozen = options.stage == "entropy"
+    config = choose_sizes(earlier, before, entropy=entropy_from, frozen=frozen, **sizes)
     trainer = Trainer(options, config, reporter(as_json, quiet))
     try:
         trainer.run()
