@@ -167,11 +167,13 @@ class Problem:
 
         Without, the influence is zero, which takes a third of the time.
         """
-        latents = symbols.detach().requires_grad_(influence)
-        with torch.set_grad_enabled(influence):
-            mean, sigma = self._predict(latents, self.z_hat)
-            bits = logistic_bits(symbols.detach(), mean, sigma).sum()
-        slope = torch.autograd.grad(bits, [latents])[0] if influence else torch.zeros(())
+        if not influence:
+            with torch.no_grad():
+                return Prediction(*self._predict(symbols, self.z_hat), torch.zeros(()))
+        latents = symbols.detach().requires_grad_()
+        mean, sigma = self._predict(latents, self.z_hat)
+        bits = logistic_bits(symbols.detach(), mean, sigma).sum()
+        (slope,) = torch.autograd.grad(bits, [latents])
         return Prediction(mean.detach(), sigma.detach(), slope)
 
     def bits(self, symbols: Tensor, z_hat: Tensor) -> Tensor:
@@ -188,9 +190,8 @@ class Problem:
         That of the linear branch of the synthesis, of which its network leaves 0.3 to 1.3 times as
         much. What else counts bends too unevenly to be foretold.
         """
-        return (
-            CURVATURE * self.weight * self.proxy.energy(self.quality, self.gray)[:, :, None, None]
-        )
+        energy = self.proxy.energy(self.quality, self.gray)
+        return CURVATURE * self.weight * energy[:, :, None, None]
 
     def _shown(self, symbols: Tensor) -> Tensor:
         """The decoded pixels of the area and its margin."""
