@@ -1,7 +1,7 @@
 """Gain and cost of encoding effort: BD-rate against effort 0 and seconds, as JSON.
 
-    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 > seen.json
-    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,3,6,9 --model groupedmixer \
+    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 > seen.json
+    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 --model groupedmixer \
         > effort.json
     python -m tools.results --effort effort.json --effort-visual seen.json
 

@@ -205,13 +205,6 @@ class Encoder:
         """
         return self.write(quality, self.best_symbols(quality, effort))
 
-    def make_assessed_file(self, quality: int, effort: int = 0, *, seen: bool = False) -> Encoded:
-        """The file of `make_file` with its PSNR, and with its SSIMULACRA2 if ``seen``."""
-        symbols = self.best_symbols(quality, effort)
-        found = self.assess(quality, symbols, seen=seen)
-        encoded = self.write(quality, symbols)
-        return replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
-
     def best_symbols(self, quality: int, effort: int) -> PictureSymbols:
         """The symbols coded at ``quality`` and ``effort``."""
         plain = self.plain_symbols(quality)

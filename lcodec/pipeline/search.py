@@ -8,6 +8,7 @@ from dataclasses import replace
 from lcodec.effort.worth import worth_at
 from lcodec.errors import TargetError
 from lcodec.pipeline.encoder import Encoded, Encoder, Trial
+from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.targets import (
     PSNR_SLOPE,
     QUALITIES,
@@ -127,14 +128,16 @@ class _SizeSearch(_Search):
         self.limit = math.log(max(self.bytes, 1))
         # The better of two files is the one that is better at what the model was trained for.
         self.seen = worth_at(encoder.config, 0, (height, width)).perceived > 0
+        self._symbols: PictureSymbols | None = None  # of the best
 
     def measure(self, encoder: Encoder, level: int) -> float:
-        encoded = encoder.make_file(level, self.effort)
+        symbols = encoder.best_symbols(level, self.effort)
+        encoded = encoder.write(level, symbols)
         self.trials.append(
             Trial(level, self.effort, len(encoded.data), encoded.psnr, encoded.ssimulacra2)
         )
         if len(encoded.data) <= self.bytes and (self.best is None or level > self.best.quality):
-            self.best = encoded
+            self.best, self._symbols = encoded, symbols
         return math.log(len(encoded.data))
 
     def within(self, value: float) -> bool:
@@ -158,9 +161,9 @@ class _SizeSearch(_Search):
         return best
 
     def assessed(self, encoded: Encoded) -> Encoded:
-        if (encoded.ssimulacra2 if self.seen else encoded.psnr) is not None:
-            return encoded
-        return self.encoder.make_assessed_file(encoded.quality, seen=self.seen)
+        assert self._symbols is not None
+        found = self.encoder.assess(encoded.quality, self._symbols, seen=self.seen)
+        return replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
 
     def badness(self, encoded: Encoded) -> float:
         value = encoded.ssimulacra2 if self.seen else encoded.psnr

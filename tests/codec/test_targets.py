@@ -256,6 +256,13 @@ def test_with_effort_targets_hold_too(tiny_model: Path, tune: TuneName) -> None:
     wanted = worth(plain.data)
     assert told is not None and told >= wanted
     assert told == pytest.approx(worth(found.data), abs=1e-6)
+    for limit in (len(codec.encode(pixels, level, effort=2)) for level in (30, 50, 70, 90)):
+        found = codec.encode_detailed(pixels, target=Target.size(limit), effort=2)
+        assert len(found.data) <= limit
+        within = [t for t in found.trials if t.size is not None and t.size <= limit]
+        best = (max(t.quality for t in within if t.effort == effort) for effort in (0, 2))
+        files = [codec.encode(pixels, q, effort=e) for q, e in zip(best, (0, 2), strict=True)]
+        assert found.data == max(files, key=worth)
     target = Target.ssimulacra2(wanted) if seen else Target.psnr(wanted)
     smaller = codec.encode_detailed(pixels, target=target, effort=2)
     assert worth(smaller.data) >= wanted
