@@ -124,7 +124,8 @@ def train(
         Stage | None,
         typer.Option(
             "--stage",
-            help=f"What is trained; {DEFAULTS.stage} if not given.",
+            metavar="STAGE",
+            help=f"What is trained: {', '.join(Stage)}; {DEFAULTS.stage} if not given.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -211,8 +212,7 @@ def train(
         typer.Option(
             "--decay",
             metavar="D",
-            help="Final share of the budget, in which the learning rate decays; "
-            f"{DEFAULTS.decay:g} if not given.",
+            help=f"Share of the budget in which the rate decays; {DEFAULTS.decay:g} if not given.",
             rich_help_panel=SCHEDULE,
         ),
     ] = None,

@@ -128,7 +128,7 @@ def test_targets_and_effort(photo: Path, capsys: Capture) -> None:
     record = json.loads(printed.out)
     assert coded.read_bytes() == lcodec.encode(picture(70, 50), 30, effort=1)
     assert (record["quality"], record["effort"], record["target"]) == (30, 1, None)
-    assert record["psnr"] > 10
+    assert record["psnr"] is None  # not needed, with effort as without
     assert printed.err.startswith(f"{photo} ")
 
 
