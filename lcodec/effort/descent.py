@@ -39,22 +39,18 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
     ``on_round`` is called after each round.
     """
     best = problem.start
-    if not rounds:
-        return best
-    seen = problem.seen(best)
-    if not math.isfinite(seen.total):  # a picture the networks cannot handle
-        return best
-    cells, slope, curvature = seen.cells, seen.slope, problem.curvature()
+    curvature = problem.curvature()
     first = FIRST_SHARE_SEEN if problem.worth.perceived else FIRST_SHARE
-    share = torch.full_like(cells, first)
+    share = best.new_full(best.shape[2:], first)
     refused = torch.zeros_like(best, dtype=torch.bool)
     for number in range(rounds):
         if number % AFRESH == 0:
+            seen = problem.seen(best)
+            if not math.isfinite(seen.total):  # a picture the networks cannot handle
+                break
+            cells, slope = seen.cells, seen.slope
             # What changes do to the bits of other symbols is little, and matters late.
             prediction = problem.prediction(best, influence=number > 0)
-            if number:
-                seen = problem.seen(best)
-                cells, slope = seen.cells, seen.slope
         assert slope is not None
         slope = slope + prediction.influence
         gain, step = judge(best, prediction.bits, slope, curvature, SYMBOL_LIMIT)
@@ -62,7 +58,8 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
         if not tried.any():
             break
         trial = best + step * tried
-        after = problem.seen(trial, seen.norms, slope=number + 1 < rounds)
+        goes_on = number + 1 < rounds and (number + 1) % AFRESH != 0
+        after = problem.seen(trial, seen.norms, slope=goes_on)
         more = (prediction.bits(trial) - prediction.bits(best)).sum((0, 1))
         count = tried.sum(1)[0]
         worse = (after.cells + more >= cells) & (count > 0)
