@@ -105,7 +105,7 @@ def workloads(codec: Codec, picture: AnyPicture, quality: int) -> tuple[dict[str
     """What each stage computes for a picture, and its file."""
     found = {stage: Workload() for stage in STAGES}
     transforms, network = codec.loaded.transforms, codec.loaded.entropy.network
-    # Its time includes a look at what will be decoded, hence a synthesis.
+    # Its time includes looks at what will be decoded, hence a synthesis for each.
     looking = transforms.analysis, transforms.hyper_analysis, transforms.synthesis
     with found["analysis"].watch(*looking):
         data = codec.encode(picture, quality)

@@ -75,6 +75,7 @@ class Codec:
             self.loaded.transforms,
             self.loaded.device,
             quality_of=self.loaded.config.trained_quality,
+            tune=self.loaded.config.factors,
         )
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)

@@ -9,8 +9,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """``progress(stage, done, total)``: ``done`` of the ``total`` steps of a stage are done.
 
 Stages follow one another, each from 0 to its ``total`` of at least 1: "analysis", "feedback",
-"optimisation", "coding", "decoding", "synthesis"; during a search for a level they are prefixed
-with it, as in "quality 43: coding", or "quality 0, 25 % of its details: coding".
+"second look", "optimisation", "coding", "decoding", "synthesis"; during a search for a level they
+are prefixed with it, as in "quality 43: coding", or "quality 0, 25 % of its details: coding".
 """
 
 

@@ -16,14 +16,13 @@ from lcodec.effort.worth import worth_at
 from lcodec.integer.likelihood import logistic_bits
 from lcodec.metrics.smooth import unrest_by_block
 from lcodec.metrics.ssimulacra2 import LocalDistance, local_distance
+from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import TileArea, tile_areas
+from lcodec.pipeline.areas import PIECE, TileArea, pieces, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
 
-SIDE = 64  # latent positions: a tile of the usual size is one area
-CURVATURE = 0.75  # of the linear branch, found best for both tunes
 MARGIN = 4  # latent positions around an area whose pixels it changes noticeably
 
 
@@ -50,14 +49,11 @@ def _hyper(part: slice, origin: int) -> slice:
     return slice((part.start - origin) // HYPER_STRIDE, -(-(part.stop - origin) // HYPER_STRIDE))
 
 
-def areas(header: Header, side: int = SIDE) -> Iterator[Area]:
+def areas(header: Header, side: int = PIECE) -> Iterator[Area]:
     """All areas of a picture; ``side`` is a multiple of 4."""
-    for tile in tile_areas(header):
-        for top in range(tile.rows.start, tile.rows.stop, side):
-            for left in range(tile.columns.start, tile.columns.stop, side):
-                rows = slice(top, min(top + side, tile.rows.stop))
-                columns = slice(left, min(left + side, tile.columns.stop))
-                yield Area(tile, rows, columns)
+    tiles = tile_areas(header)
+    for piece in pieces(header, side):
+        yield Area(tiles[piece.number], piece.rows, piece.columns)
 
 
 @dataclass(frozen=True)
@@ -187,11 +183,10 @@ class Problem:
     def curvature(self) -> Tensor:
         """Half the second derivative of the squared error's worth, by channel: (1, M, 1, 1).
 
-        That of the linear branch of the synthesis, of which its network leaves 0.3 to 1.3 times as
-        much. What else counts bends too unevenly to be foretold.
+        Most of that of the linear branch of the synthesis. What else counts bends too unevenly to
+        be foretold.
         """
-        energy = self.proxy.energy(self.quality, self.gray)
-        return CURVATURE * self.weight * energy[:, :, None, None]
+        return LINEAR_SHARE * self.weight * self.proxy.energy(self.quality, self.gray)
 
     def _shown(self, symbols: Tensor) -> Tensor:
         """The decoded pixels of the area and its margin."""

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from lcodec.effort.area import Problem
 from lcodec.integer.profile import SYMBOL_LIMIT
+from lcodec.nets.steps import judge
 
 FIRST_SHARE = 0.25
 FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
@@ -70,25 +71,6 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
         share = (share * factor).clamp(max=1.0)
         on_round()
     return best
-
-
-def judge(
-    symbols: Tensor,
-    bits: Callable[[Tensor], Tensor],
-    slope: Tensor,
-    curvature: Tensor | float,
-    limit: int,
-) -> tuple[Tensor, Tensor]:
-    """Gain in bits of each symbol's better change, at most 0 if neither helps; and the change.
-
-    ``bits`` gives the own bits of symbols, ``slope`` and ``curvature`` are of all else that a
-    symbol changes. Symbols stay within +-``limit``.
-    """
-    up = bits(symbols + 1.0) + slope
-    down = bits(symbols - 1.0) - slope
-    step = torch.where(up < down, 1.0, -1.0)
-    gain = bits(symbols) - torch.minimum(up, down) - curvature
-    return gain.masked_fill((symbols + step).abs() > limit, 0.0), step
 
 
 def choose(gain: Tensor, share: Tensor) -> Tensor:

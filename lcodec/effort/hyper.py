@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.effort.area import Problem
-from lcodec.effort.descent import choose, judge
+from lcodec.effort.descent import choose
 from lcodec.integer.profile import HYPER_LIMIT
+from lcodec.nets.steps import judge
 from lcodec.nets.transforms import HYPER_STRIDE
 
 FIRST_SHARE = 0.2

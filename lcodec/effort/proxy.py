@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lcodec.nets.precision import reduced_precision
+from lcodec.nets.steps import energy
 from lcodec.twin.restore import restore_model
 from lcodec.weights import find_model
 from lcodec.weights.load import LoadedModel
@@ -52,8 +53,5 @@ class Proxy:
             return self._transforms.show(y_hat, quality)
 
     def energy(self, quality: Tensor, gray: bool) -> Tensor:
-        """Squares of all samples (1, M) that a step of each channel is in the linear branch."""
-        weight = self._transforms.synthesis.linear.weight.flatten(1)
-        if gray:
-            weight = weight.view(3, -1, weight.shape[1]).mean(0)
-        return weight.square().sum(0) * self._transforms.gains.inverse(quality).square()
+        """Squares of all samples (1, M, 1, 1) of a step; see `lcodec.nets.steps.energy`."""
+        return energy(self._transforms, quality, gray)

@@ -1,8 +1,4 @@
-"""What distortion is worth in bits: effort optimises what a model was trained for.
-
-But squared error counts more. A network that must do well on all pictures cannot exploit what a
-measure overlooks as a search on one picture can (docs/effort.md).
-"""
+"""What distortion is worth in bits: effort optimises what a model was trained for."""
 
 from __future__ import annotations
 
@@ -11,10 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from lcodec.metrics.ssimulacra2 import MIN_SIDE
+from lcodec.nets.tune import SEARCHED_ERROR
 from lcodec.weights.config import ModelConfig
-
-SEARCHED_ERROR = 2.5
-"""Factor on the worth of squared error, where it is not all that counts."""
 
 
 @dataclass(frozen=True)

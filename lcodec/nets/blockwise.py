@@ -41,14 +41,22 @@ class LatentSpan:
     def spans(self, block: int, halo: int) -> list[Span]:
         """The wanted part in spans of at most ``block``, with halos as far as available."""
         return [
-            Span(
-                s,
-                min(self.stop, s + block),
-                max(self.outer_start, s - halo),
-                min(self.outer_stop, s + block + halo),
-            )
+            self.span(slice(s, min(self.stop, s + block)), halo)
             for s in range(self.start, self.stop, block)
         ]
+
+    def span(self, part: slice, halo: int) -> Span:
+        """One block, ``part``, with a halo as far as available."""
+        return Span(
+            part.start,
+            part.stop,
+            max(self.outer_start, part.start - halo),
+            min(self.outer_stop, part.stop + halo),
+        )
+
+    def contains(self, part: slice) -> bool:
+        """Whether all of it is wanted."""
+        return bool(self.start <= part.start and part.stop <= self.stop)
 
     def inside(self, span: Span) -> slice:
         """What a span reads, inside the available part."""

@@ -273,27 +273,6 @@ class Transforms(nn.Module):
         """What `synthesise` gives as it is seen: float32, clipped to [0, 1]."""
         return self.synthesise(y_hat, quality).float().clamp(0.0, 1.0)
 
-    def moves(self, pixels: Tensor, shown: Tensor, quality: Tensor) -> Tensor:
-        """By how many steps, -1 to 1, latents should move for the decoded pixels to become better.
-
-        (B, latent, h, w) from two (B, 3, 16h, 16w) in [0, 1]: those wanted and those ``shown``.
-        What is missing is seen through the linear branch of the analysis, which is nearly the
-        inverse of the synthesis: one step of back-projection, which Irani and Peleg (1991) used
-        for super-resolution.
-        """
-        with torch.autocast(pixels.device.type, enabled=False):
-            missing = self.analysis.linear(F.pixel_unshuffle(pixels - shown, PATCH))
-        return (missing * self.gains(quality)[:, :, None, None]).round().clamp(-1.0, 1.0)
-
-    def after_look(self, y: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
-        """y (B, latent, h, w) in steps, moved by one look at what it decodes to when rounded.
-
-        What is coded is the result, rounded. The gradient is that of y: the moves are constants.
-        """
-        with torch.no_grad():
-            moves = self.moves(pixels, self.show(torch.round(y), quality), quality)
-        return y + moves
-
     @torch.no_grad()
     def start_from_components(self, components: Tensor, deviation: Tensor) -> None:
         """Set the linear branches to orthonormal ``components`` (latent, 768) of patches.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,13 @@ from lcodec.container import Header
 from lcodec.entropy.interface import Extent, Symbols
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
+PIECE = 64
+"""Latent positions along a side of what is optimised at a time: a tile of the usual size."""
+
 
 @dataclass(frozen=True)
 class TileArea:
-    """Position of one tile on the latent grid."""
+    """Position of one tile on the latent grid, or of a piece of it."""
 
     number: int
     rows: slice
@@ -41,6 +45,16 @@ def tile_areas(header: Header) -> list[TileArea]:
         columns = slice(left // PATCH, -(-right // PATCH))
         areas.append(TileArea(number, rows, columns))
     return areas
+
+
+def pieces(header: Header, side: int = PIECE) -> Iterator[TileArea]:
+    """All tiles in pieces of up to ``side`` positions each way, a multiple of 4."""
+    for tile in tile_areas(header):
+        for top in range(tile.rows.start, tile.rows.stop, side):
+            for left in range(tile.columns.start, tile.columns.stop, side):
+                rows = slice(top, min(top + side, tile.rows.stop))
+                columns = slice(left, min(left + side, tile.columns.stop))
+                yield TileArea(tile.number, rows, columns)
 
 
 def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:

@@ -200,7 +200,7 @@ class Encoder:
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
-        Effort 0 rounds the latents after one look (`lcodec.pipeline.feedback`). Higher efforts
+        Effort 0 rounds the latents after its looks (`lcodec.nets.looks`). Higher efforts
         change them so that file and error together cost less (docs/effort.md).
         """
         return self.write(quality, self.best_symbols(quality, effort))

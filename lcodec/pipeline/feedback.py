@@ -1,12 +1,8 @@
-"""Feedback: what the decoded picture lacks goes back into the latents before they are coded.
-
-The analysis is a network for all pictures, and its latents miss a picture by more than rounding
-explains. So the picture is decoded once while it is encoded, and latents that are off by more than
-half a step, as seen in the error of the pixels, move by one (`Transforms.moves`). Files get smaller
-at equal quality (docs/effort.md); nothing changes for decoders.
-"""
+"""Looks at what a picture of any size decodes to, piece by piece; see `lcodec.nets.looks`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,17 +10,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
+from lcodec.integer.carriers import full_float32
+from lcodec.metrics.ssimulacra2 import MIN_SIDE
+from lcodec.nets.blockwise import Span
+from lcodec.nets.looks import moves_for_eyes, moves_for_pixels
 from lcodec.nets.precision import reduced_precision
 from lcodec.picture import Samples
+from lcodec.pipeline.areas import pieces
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.pixels import AnalysisStarts, LatentArea, PixelTransform, patches
 from lcodec.progress import Progress, no_progress
+
+NEAR = 4
+"""Latent positions around a piece of a tile that the second look decodes with it.
+
+Those further away change its pixels imperceptibly.
+"""
 
 
 def feedback_halo(transform: PixelTransform) -> int:
     """Latent positions on each side on whose pixels `analyse_with_feedback` depends."""
     config = transform.transforms.config
-    return config.analysis_halo + config.synthesis_halo
+    return config.analysis_halo + config.synthesis_halo + NEAR
 
 
 def analyse_with_feedback(
@@ -37,47 +44,119 @@ def analyse_with_feedback(
 ) -> Latents:
     """The latents of a picture or of an ``area`` of it.
 
-    y as from `PixelTransform.analyse`; rounded to what shows the picture best by one look.
+    y as from `PixelTransform.analyse`; rounded to what shows the picture best by the looks of the
+    tune. ``pixels`` are those of the outer part of the area, which consists of whole tiles.
     """
     area = area or LatentArea.whole(header)
-    halo = transform.transforms.config.synthesis_halo
-    around = LatentArea(area.rows.grown(halo), area.columns.grown(halo))
+    look = _Look(transform, pixels, header, area, progress)
+    seen = transform.tune.perceived is not None and min(header.height, header.width) >= MIN_SIDE
+    looked = area.grown(NEAR) if seen else area
+    around = looked.grown(transform.transforms.config.synthesis_halo)
     y = transform.analyse(pixels, header.quality, starts, progress, around)
-    known = LatentArea(area.rows.seen_in(around.rows), area.columns.seen_in(around.columns))
-    symbols = to_symbols(y)
-    own = slice(None), area.rows.within(around.rows), area.columns.within(around.columns)
-    moved = symbols[own].copy()
-    pieces = list(known.blocks(transform.block, halo))
-    for number, (r, c) in enumerate(pieces):
-        progress("feedback", number, len(pieces))
+    moved = look.at_pixels(to_symbols(y), around, looked)
+    if seen:
+        moved = look.at_what_is_seen(moved, looked)
+    return Latents(y[area.inner(around)], moved)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at a picture, of which ``pixels`` are those of the outer part of ``area``."""
+
+    transform: PixelTransform
+    pixels: Samples
+    header: Header
+    area: LatentArea
+    progress: Progress
+
+    @torch.inference_mode()
+    def at_pixels(
+        self, symbols: NDArray[np.int16], known: LatentArea, wanted: LatentArea
+    ) -> NDArray[np.int16]:
+        """The ``wanted`` symbols, moved; ``symbols`` are the ``known`` ones, unmoved."""
+        transforms = self.transform.transforms
+        moved = symbols[wanted.inner(known)].copy()
+        blocks = list(
+            wanted.seen_in(known).blocks(self.transform.block, transforms.config.synthesis_halo)
+        )
+        for number, (r, c) in enumerate(blocks):
+            self.progress("feedback", number, len(blocks))
+            part = symbols[_outer(r, c, known)]
+            moves = moves_for_pixels(transforms, *self._seen(part, r, c), self._level)
+            _move(moved[_own(r, c, wanted)], moves)
+        self.progress("feedback", len(blocks), len(blocks))
+        return moved
+
+    def at_what_is_seen(self, symbols: NDArray[np.int16], known: LatentArea) -> NDArray[np.int16]:
+        """The symbols of the area, moved; ``symbols`` are the ``known`` ones."""
+        transform, area = self.transform, self.area
+        moved = symbols[area.inner(known)].copy()
+        around = area.seen_in(known)
+        spans = [
+            (around.rows.span(piece.rows, NEAR), around.columns.span(piece.columns, NEAR))
+            for piece in pieces(self.header)
+            if area.contains(piece.rows, piece.columns)
+        ]
+        for number, (r, c) in enumerate(spans):
+            self.progress("second look", number, len(spans))
+            part = symbols[_outer(r, c, known)]
+            own = transform.latents(part)[:, :, r.inner, c.inner]
+            target, shown = self._seen(part, r, c)
+            with full_float32():
+                moves = moves_for_eyes(
+                    transform.transforms,
+                    transform.tune,
+                    target,
+                    shown,
+                    own,
+                    self._level,
+                    gray=self.header.channels == 1,
+                )
+            _move(moved[_own(r, c, area)], moves)
+        self.progress("second look", len(spans), len(spans))
+        return moved
+
+    @property
+    def _level(self) -> Tensor:
+        return self.transform.quality(self.header.quality)
+
+    @torch.no_grad()
+    def _seen(self, symbols: NDArray[np.int16], r: Span, c: Span) -> tuple[Tensor, Tensor]:
+        """The pixels of a block, wanted and decoded from ``symbols``, those of its outer part."""
+        transform = self.transform
         place = (
             patches(slice(span.start - whole.outer_start, span.stop - whole.outer_start))
-            for span, whole in ((r, area.rows), (c, area.columns))
+            for span, whole in ((r, self.area.rows), (c, self.area.columns))
         )
-        target = transform.load(pixels, *place)
-        part = symbols[:, known.rows.inside(r), known.columns.inside(c)]
-        moves = _moves(transform, part, (r.inner, c.inner), target, header)
-        top, left = r.start - area.rows.start, c.start - area.columns.start
-        here = moved[:, top : top + moves.shape[1], left : left + moves.shape[2]]
-        here[...] = to_symbols(here + moves)
-    progress("feedback", len(pieces), len(pieces))
-    return Latents(y[own], moved)
+        target = transform.load(self.pixels, *place)
+        with reduced_precision(transform.device):
+            shown = transform.transforms.show(transform.latents(symbols), self._level)
+        shown = shown[:, :, patches(r.inner), patches(c.inner)]
+        if self.header.channels == 1:
+            shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        return target, shown
 
 
-@torch.inference_mode()
-def _moves(
-    transform: PixelTransform,
-    symbols: NDArray[np.int16],
-    inner: tuple[slice, slice],
-    target: Tensor,
-    header: Header,
-) -> NDArray[np.float32]:
-    """How the inner part of ``symbols`` (M, h, w) should move to show ``target`` better."""
-    level = transform.quality(header.quality)
-    with reduced_precision(transform.device):
-        shown = transform.transforms.show(transform.latents(symbols), level)
-    shown = shown[:, :, *(patches(part) for part in inner)]
-    if header.channels == 1:
-        shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    found: NDArray[np.float32] = transform.transforms.moves(target, shown, level)[0].cpu().numpy()
-    return found
+def _outer(r: Span, c: Span, known: LatentArea) -> tuple[slice, slice, slice]:
+    """What a block reads of an array (M, h, w) of what is wanted of ``known``."""
+    rows, columns = known.rows, known.columns
+    return (
+        slice(None),
+        slice(r.outer_start - rows.start, r.outer_stop - rows.start),
+        slice(c.outer_start - columns.start, c.outer_stop - columns.start),
+    )
+
+
+def _own(r: Span, c: Span, wanted: LatentArea) -> tuple[slice, slice, slice]:
+    """The inner part of a block in an array (M, h, w) of what is wanted of ``wanted``."""
+    rows, columns = wanted.rows, wanted.columns
+    return (
+        slice(None),
+        slice(r.start - rows.start, r.stop - rows.start),
+        slice(c.start - columns.start, c.stop - columns.start),
+    )
+
+
+def _move(symbols: NDArray[np.int16], moves: Tensor) -> None:
+    """Move ``symbols`` (M, h, w) in place by ``moves`` (1, M, h, w), within what can be coded."""
+    symbols[...] = to_symbols(symbols + moves[0].cpu().numpy())

@@ -16,8 +16,10 @@ from lcodec.container import Header
 from lcodec.nets.blockwise import LatentSpan, Span
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
+from lcodec.nets.tune import Tune, find_tune
 from lcodec.picture import Samples
 from lcodec.progress import Progress, no_progress
+from lcodec.tunes import TuneName
 
 BLOCK = 96  # latent positions per block side: 1536 pixels
 
@@ -42,6 +44,22 @@ class LatentArea:
             LatentSpan.around(top // PATCH, -(-bottom // PATCH), -(-header.height // PATCH), halo),
             LatentSpan.around(left // PATCH, -(-right // PATCH), -(-header.width // PATCH), halo),
         )
+
+    def grown(self, halo: int) -> LatentArea:
+        """An area with ``halo`` more on each side, as far as available."""
+        return LatentArea(self.rows.grown(halo), self.columns.grown(halo))
+
+    def seen_in(self, other: LatentArea) -> LatentArea:
+        """The same part, if what ``other`` wants is all that is available."""
+        return LatentArea(self.rows.seen_in(other.rows), self.columns.seen_in(other.columns))
+
+    def contains(self, rows: slice, columns: slice) -> bool:
+        """Whether all of these positions are wanted."""
+        return self.rows.contains(rows) and self.columns.contains(columns)
+
+    def inner(self, whole: LatentArea) -> tuple[slice, slice, slice]:
+        """What is wanted here in an array (M, h, w) of what is wanted of ``whole``."""
+        return slice(None), self.rows.within(whole.rows), self.columns.within(whole.columns)
 
     def blocks(self, block: int, halo: int) -> Iterator[tuple[Span, Span]]:
         """All pairs of row and column spans, in positions of the whole picture."""
@@ -94,7 +112,8 @@ def patches(positions: slice) -> slice:
 class PixelTransform:
     """Runs analysis and synthesis block by block.
 
-    ``quality_of`` maps a level of a file to the quality that the networks take.
+    ``quality_of`` maps a level of a file to the quality that the networks take; ``tune`` is what
+    the networks were trained for.
     """
 
     def __init__(
@@ -103,8 +122,10 @@ class PixelTransform:
         device: torch.device,
         block: int = BLOCK,
         quality_of: Callable[[float], float] = float,
+        tune: Tune | None = None,
     ) -> None:
         self.transforms = transforms
+        self.tune = tune or find_tune(TuneName.PSNR)
         self.device = device
         self.block = block
         self._quality_of = quality_of

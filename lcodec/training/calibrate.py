@@ -79,7 +79,7 @@ def scored(model: TwinCodec, picture: Pixels, quality: float) -> float:
     pixels = torch.from_numpy(picture[:h, :w].copy()).permute(2, 0, 1)[None].float() / 255.0
     given = torch.tensor([quality])
     y = model.transforms.analyse(pixels, given)
-    shown = model.transforms.show(torch.round(model.transforms.after_look(y, pixels, given)), given)
+    shown = model.transforms.show(torch.round(model.after_looks(y, pixels, given)), given)
     shown = torch.round(shown * 255.0) / 255.0
     return score(float(distances(pixels, shown)))
 

@@ -1,6 +1,6 @@
 """Latents of many crops, computed once, to train entropy models over frozen transforms.
 
-The latents are rounded as they will be coded, after the encoder's look at what they decode to, so
+The latents are rounded as they will be coded, after the encoder's looks at what they decode to, so
 the rate is that of the real symbols, without noise in place of rounding.
 """
 
@@ -17,9 +17,10 @@ from lcodec.errors import InputError
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.precision import reduced_precision
-from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
+from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.training import checkpoint
 from lcodec.training.data import Crops
+from lcodec.twin.codec import TwinCodec
 from lcodec.twin.integers import export_transforms
 
 HYPER_PATCH = PATCH * HYPER_STRIDE  # pixels per position of z, each way
@@ -30,7 +31,7 @@ HELD_OUT = 0.04  # share of the crops kept for validation
 class LatentCrops:
     """Crops as latents: y int16 (count, M, h, w), z int16 (count, Z, h/4, w/4), quality (count,).
 
-    Qualities are whole levels, as in files. ``origin`` is the `fingerprint` of the transforms.
+    Qualities are whole levels, as in files. ``origin`` is the `fingerprint` of the model.
     The last share `HELD_OUT` of the crops is for validation.
     """
 
@@ -93,10 +94,11 @@ class LatentCrops:
         return cls(**tensors)
 
 
-def fingerprint(transforms: Transforms) -> Tensor:
+def fingerprint(model: TwinCodec) -> Tensor:
     """SHA-256 of the weights of the transforms as released, uint8 (32,)."""
-    digest = hashlib.sha256(b"after a look")  # files from before the look are of another origin
-    for name, value in sorted(export_transforms(transforms).items()):
+    looks = b"after a look" if model.config.factors.perceived is None else b"after two looks"
+    digest = hashlib.sha256(looks)  # with other looks, the same transforms make other latents
+    for name, value in sorted(export_transforms(model.transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
@@ -114,7 +116,7 @@ def _squares(planes: Tensor, rows: Tensor, corners: Tensor, side: int) -> Tensor
 
 @torch.no_grad()
 def compute_latents(
-    transforms: Transforms,
+    model: TwinCodec,
     data: Crops,
     count: int,
     side: int,
@@ -122,7 +124,7 @@ def compute_latents(
     at_once: int = 4,
 ) -> LatentCrops:
     """Latents of ``count`` random crops of ``side`` pixels, each at a random quality level."""
-    transforms = transforms.eval()
+    transforms = model.transforms.eval()
     levels = torch.arange(count) % (QUALITY_MAX + 1)
     levels = levels[torch.randperm(count)]
     ys, zs = [], []
@@ -132,9 +134,7 @@ def compute_latents(
         with reduced_precision(device):
             y = transforms.analyse(pixels, quality)
             z = transforms.hyper_analysis(y)
-            y = transforms.after_look(y, pixels, quality)
+            y = model.after_looks(y, pixels, quality)
         ys.append(y.round().clamp(-P.SYMBOL_LIMIT, P.SYMBOL_LIMIT).to(torch.int16).cpu())
         zs.append(z.round().clamp(-P.HYPER_LIMIT, P.HYPER_LIMIT).to(torch.int16).cpu())
-    return LatentCrops(
-        torch.cat(ys), torch.cat(zs), levels.to(torch.int16), fingerprint(transforms)
-    )
+    return LatentCrops(torch.cat(ys), torch.cat(zs), levels.to(torch.int16), fingerprint(model))

@@ -97,12 +97,10 @@ class Trainer:
             crops = LatentCrops.load(path)
             if side > crops.side:
                 raise InputError(f"{path}: crops of {crops.side} pixels, {side} needed")
-            if not torch.equal(crops.origin, fingerprint(self.model.transforms)):
+            if not torch.equal(crops.origin, fingerprint(self.model)):
                 raise InputError(f"{path}: holds latents of other transforms")
         else:
-            crops = compute_latents(
-                self.model.transforms, self._pictures(), o.latent_crops, side, self.device
-            )
+            crops = compute_latents(self.model, self._pictures(), o.latent_crops, side, self.device)
             crops.save(path)
         return LatentObjective(self.model, crops.to(self.device), self.device)
 

@@ -13,6 +13,7 @@ from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
 from lcodec.integer.likelihood import index_to_sigma, logistic_bits
 from lcodec.integer.twin import TwinKit
+from lcodec.nets.looks import after_looks
 from lcodec.nets.quality import QualityTable
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.weights.config import ModelConfig
@@ -75,10 +76,14 @@ class TwinCodec(nn.Module):
         y = self.transforms.analyse(pixels, quality)
         return y, self.transforms.hyper_analysis(y)
 
+    def after_looks(self, y: Tensor, pixels: Tensor, quality: Tensor) -> Tensor:
+        """y as it is coded when rounded; see `lcodec.nets.looks.after_looks`."""
+        return after_looks(self.transforms, self.config.factors, y, pixels, quality)
+
     def forward(self, pixels: Tensor, quality: Tensor) -> Estimate:
         """Code ``pixels`` (B, 3, H, W) in [0, 1], sides multiples of 64, at ``quality`` (B,)."""
         y, z = self.latents(pixels, quality)
-        return self.code(self.transforms.after_look(y, pixels, quality), z, quality)
+        return self.code(self.after_looks(y, pixels, quality), z, quality)
 
     def draw_noise(
         self, count: int, side: int, device: torch.device | None = None

@@ -1,4 +1,4 @@
-"""Feedback: one look at the decoded picture corrects what is coded."""
+"""Feedback: looks at the decoded picture correct what is coded."""
 
 from __future__ import annotations
 
@@ -58,32 +58,33 @@ def test_without_networks_nothing_is_lacking(tiny_model: Path) -> None:
     assert np.abs(found.rounded - found.y).max() < 0.52  # components are stored in float16
 
 
-def test_no_latent_moves_by_more_than_a_step(tiny_model: Path) -> None:
-    codec, pixels = Codec(device="cpu"), picture(64, 96)
+def test_one_look_moves_no_latent_by_more_than_a_step(tiny_model: Path) -> None:
+    codec, pixels = Codec(device="cpu", tune="psnr"), picture(64, 96)
     found = analyse_with_feedback(codec._pixels, pixels, header_of(codec, pixels, 100))
     assert np.abs(found.rounded - np.rint(found.y)).max() == 1
     assert np.array_equal(found.y, codec._pixels.analyse(pixels, 100))
 
 
+@pytest.mark.parametrize("tune", list(TuneName))
 @pytest.mark.parametrize("shape", [(230, 300, 3), (230, 300)])
-def test_no_seams(tiny_model: Path, shape: tuple[int, ...]) -> None:
-    codec = Codec(device="cpu")
+def test_no_seams(tiny_model: Path, shape: tuple[int, ...], tune: TuneName) -> None:
+    codec = Codec(device="cpu", tune=tune, tile_edge=128)
     pixels = picture(230, 300)
     pixels = pixels if len(shape) == 3 else pixels[..., 1].copy()
     header = header_of(codec, pixels, 70)
     transforms, device = codec.loaded.transforms, codec.loaded.device
-    quality_of = codec._pixels._quality_of
-    whole = PixelTransform(transforms, device, block=1000, quality_of=quality_of)
-    pieces = PixelTransform(transforms, device, block=5, quality_of=quality_of)
+    given = {"quality_of": codec._pixels._quality_of, "tune": codec._pixels.tune}
+    whole = PixelTransform(transforms, device, block=1000, **given)
+    blocks = PixelTransform(transforms, device, block=5, **given)
     one = analyse_with_feedback(whole, pixels, header)
     assert (one.rounded != np.rint(one.y)).any()
-    other = analyse_with_feedback(pieces, pixels, header)
+    other = analyse_with_feedback(blocks, pixels, header)
     assert (one.rounded != other.rounded).mean() < 1e-3
-    # A part of the picture, from the pixels around it.
+    # A tile, from the pixels around it.
     halo = feedback_halo(whole)
-    area = LatentArea.of_pixels(header, (128, 64, 224, 176), halo)
+    area = LatentArea.of_pixels(header, header.tile_box(1), halo)
     rows, columns = (patches(slice(s.outer_start, s.outer_stop)) for s in (area.rows, area.columns))
     part = analyse_with_feedback(whole, pixels[rows, columns], header, area=area)
-    wanted = slice(None), slice(4, 11), slice(8, 14)
+    wanted = slice(None), slice(0, 8), slice(8, 16)
     assert (part.rounded != one.rounded[wanted]).mean() < 1e-3
     assert np.abs(part.y - one.y[wanted]).max() < 1e-3 * np.abs(one.y).max()

@@ -11,18 +11,18 @@ import torch
 
 from benchmarks.picture import natural
 from lcodec.codec import Codec
-from lcodec.effort.area import CURVATURE, Problem, areas
-from lcodec.effort.descent import descend, judge
+from lcodec.effort.area import Problem, areas
+from lcodec.effort.descent import descend
 from lcodec.effort.hyper import descend_hyper
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
-from lcodec.effort.worth import SEARCHED_ERROR
 from lcodec.errors import UsageError
 from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances_and_fine, ssimulacra2
-from lcodec.nets.tune import find_tune
+from lcodec.nets.steps import LINEAR_SHARE, judge
+from lcodec.nets.tune import SEARCHED_ERROR, find_tune
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.tunes import TuneName
@@ -195,7 +195,7 @@ def test_the_curvature_is_that_of_squared_error(codec: Codec) -> None:
             planes = [transforms.synthesis.linear_only(y * gains) for y in (flat, step)]
             moved = planes[1] - planes[0]
             moved = moved.mean(1) if one.gray else moved
-            expected = CURVATURE * one.weight * float(moved.square().sum())
+            expected = LINEAR_SHARE * one.weight * float(moved.square().sum())
             assert float(curvature[channel]) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 

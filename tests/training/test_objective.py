@@ -76,7 +76,8 @@ def test_all_of_the_transforms_learn_straight_through_the_rounding(
     ]
     found = torch.autograd.grad(objective.losses(pixels, quality, *noise).loss, weights)
     with reduced_precision(torch.device("cpu")):
-        y = transforms.after_look(transforms.analyse(pixels, quality), pixels, quality)
+        y = transforms.analyse(pixels, quality)
+        y = objective.model.after_looks(y, pixels, quality)
         shown = transforms.synthesise(round_through(y), quality)
     error = squared_error(shown, pixels)
     nothing = torch.zeros(len(pixels))

@@ -157,12 +157,12 @@ def test_latents_are_those_that_the_encoder_codes() -> None:
         def batch(self, count: int, side: int) -> torch.Tensor:
             return torch.stack([shown[:, :side, :side], shown[:, :side, side:]])[:count]
 
-    crops = compute_latents(codec.transforms, cast(Crops, Fixed()), 2, 64, torch.device("cpu"))
+    crops = compute_latents(codec, cast(Crops, Fixed()), 2, 64, torch.device("cpu"))
     y, z, quality = crops.pick(torch.arange(2))
     pixels = Fixed().batch(2, 64).float() / 255.0
     with torch.no_grad(), reduced_precision(torch.device("cpu")):
         plain, unrounded = codec.latents(pixels, quality)
-        looked = torch.round(codec.transforms.after_look(plain, pixels, quality))
+        looked = torch.round(codec.after_looks(plain, pixels, quality))
     assert torch.equal(y, looked) and torch.equal(z, torch.round(unrounded))
     assert not torch.equal(y, torch.round(plain))
 
