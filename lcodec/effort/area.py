@@ -12,12 +12,10 @@ from torch import Tensor
 
 from lcodec.container import Header
 from lcodec.effort.proxy import Proxy
-from lcodec.effort.worth import worth_at
 from lcodec.integer.likelihood import logistic_bits
-from lcodec.metrics.smooth import unrest_by_block
-from lcodec.metrics.ssimulacra2 import LocalDistance, local_distance
 from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.nets.worth import distortion, worth_at
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import PIECE, TileArea, pieces, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
@@ -141,9 +139,11 @@ class Problem:
         target = transform.load(pixels, slice(top, bottom), slice(left, right))
         self.gray = header.channels == 1
         self.target = target[:, :1] if self.gray else target
-        self.worth = worth_at(self.proxy.config, header.quality, (header.height, header.width))
+        self.worth = worth_at(
+            self.proxy.config.factors, self.quality, (header.height, header.width)
+        )
         # Bits that a squared error of 1 in one sample is worth.
-        self.weight = self.worth.error / header.channels
+        self.weight = float(self.worth.error) / header.channels
 
     def seen(
         self, symbols: Tensor, norms: tuple[Tensor, ...] | None = None, slope: bool = True
@@ -154,9 +154,10 @@ class Problem:
         """
         latents = symbols.detach().requires_grad_(slope)
         with torch.set_grad_enabled(slope):
-            found = self._distortion(self._shown(latents), norms)
+            found = distortion(self.worth, self.target, self._shown(latents), norms)
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
-        return Seen(found.total, self._folded(found.cells.detach()), found.norms, gradient)
+        cells = self._folded(found.cells[0].detach())
+        return Seen(float(found.total), cells, found.norms, gradient)
 
     def prediction(self, symbols: Tensor, influence: bool = False) -> Prediction:
         """How each symbol is predicted from those before it, and with ``influence`` what it does.
@@ -196,23 +197,6 @@ class Problem:
         if self.gray:
             shown = shown.mean(1, keepdim=True)
         return shown[:, :, : self.target.shape[2], : self.target.shape[3]]
-
-    def _distortion(self, shown: Tensor, norms: tuple[Tensor, ...] | None) -> LocalDistance:
-        """What the distortion is worth, in bits, by 16x16 pixels of the area and its margin."""
-        height, width = self.target.shape[2:]
-        square = self.weight * (shown - self.target).square().sum((0, 1))
-        square = F.pad(square, (0, -width % PATCH, 0, -height % PATCH))
-        h, w = (side // PATCH for side in square.shape)
-        cells = square.view(h, PATCH, w, PATCH).sum((1, 3))
-        if not self.worth.perceived:
-            return LocalDistance(float(cells.detach().sum()), cells, ())
-        target, shown = (pixels.expand(-1, 3, -1, -1) for pixels in (self.target, shown))
-        blocks = self.worth.calm * height * width * unrest_by_block(target, shown)[0]
-        cells = cells + F.pad(blocks, (0, w - blocks.shape[1], 0, h - blocks.shape[0]))
-        perceived = self.worth.perceived * height * width
-        found = local_distance(target, shown, PATCH, norms, self.worth.fine)
-        total = float(cells.detach().sum()) + perceived * found.total
-        return LocalDistance(total, cells + perceived * found.cells, found.norms)
 
     def _folded(self, cells: Tensor) -> Tensor:
         """Cells of the area; those of the margin are added to the nearest of them."""

@@ -117,17 +117,17 @@ def distances_and_fine(
 
 @dataclass(frozen=True)
 class LocalDistance:
-    """Where in a picture the distance comes from.
+    """Where in pictures the distance comes from.
 
     Attributes:
-        total: the distance, without a gradient.
-        cells: (h, w), for each cell of the picture. They do not add up to ``total``, but they
+        total: the distance (B,), without a gradient.
+        cells: (B, h, w), for each cell of a picture. They do not add up to ``total``, but they
             change as it does: their sum has the gradient of the distance if ``norms`` are the
             picture's own.
-        norms: mean fourth power of each map (channels, 3), for each scale.
+        norms: mean fourth power of each map (B, channels, 3), for each scale.
     """
 
-    total: float
+    total: Tensor
     cells: Tensor
     norms: tuple[Tensor, ...]
 
@@ -139,7 +139,7 @@ def local_distance(
     norms: tuple[Tensor, ...] | None = None,
     fine: float = 0.0,
 ) -> LocalDistance:
-    """The distance of a pair of pictures (1, 3, H, W), by cells of ``cell`` pixels, a power of two.
+    """The distance of pairs of pictures (B, 3, H, W), by cells of ``cell`` pixels, a power of two.
 
     4-norms do not add up, so a cell has its share of their linear approximation: around the
     picture's own, or around the ``norms`` of another version of it, to compare the two cell by
@@ -147,34 +147,35 @@ def local_distance(
     as for `distances`.
     """
     shape = tuple(-(-side // cell) for side in reference.shape[2:])
-    found, total = [], 0.0
+    found: list[Tensor] = []
     with torch.autocast(reference.device.type, enabled=False):
-        cells = torch.zeros(shape, device=reference.device)
+        cells = torch.zeros(len(reference), *shape, device=reference.device)
+        total = cells[:, 0, 0].clone()
         for scale, one, other, channels, weights in _scales(reference, decoded, fine):
             height, width = one.shape[2:]
             seen = _mirrored(0, height, height, one.device)
             pair = (_perceived(planes[:, :, seen], channels) for planes in (one, other))
-            maps = _maps(*pair)[0]
+            maps = _maps(*pair)
             fourth = maps.square().square()
             by_mean, by_norm = torch.split(weights, 3, 1)
-            found.append(fourth.detach().mean((2, 3)) + _TINY)
+            found.append(fourth.detach().mean((3, 4)) + _TINY)
             around = found[-1] if norms is None else norms[len(found) - 1]
             slope = 0.25 * by_norm * around**-0.75
-            local = (maps * by_mean[..., None, None] + fourth * slope[..., None, None]).sum((0, 1))
-            cells = cells + _by_cell(local / (height * width), scale, cell, shape)
-            mean = maps.detach().mean((2, 3))
-            total += float((mean * by_mean + found[-1] ** 0.25 * by_norm).sum())
+            local = maps * by_mean[..., None, None] + fourth * slope[..., None, None]
+            cells = cells + _by_cell(local.sum((1, 2)) / (height * width), scale, cell, shape)
+            mean = maps.detach().mean((3, 4))
+            total = total + (mean * by_mean + found[-1] ** 0.25 * by_norm).sum((1, 2))
     return LocalDistance(total, cells, tuple(found))
 
 
 def _by_cell(values: Tensor, scale: int, cell: int, shape: tuple[int, ...]) -> Tensor:
-    """Sums by cell (``shape``) of values (H, W) at a scale of the picture."""
+    """Sums by cell (B, *``shape``) of values (B, H, W) at a scale of the pictures."""
     inside, outside = max(1, cell >> scale), max(1, 2**scale // cell)
     h, w = (-(-side // outside) for side in shape)
-    values = F.pad(values, (0, w * inside - values.shape[1], 0, h * inside - values.shape[0]))
-    sums = values.view(h, inside, w, inside).sum((1, 3))
-    spread = sums.repeat_interleave(outside, 0).repeat_interleave(outside, 1) / outside**2
-    found: Tensor = spread[: shape[0], : shape[1]]
+    values = F.pad(values, (0, w * inside - values.shape[2], 0, h * inside - values.shape[1]))
+    sums = values.view(-1, h, inside, w, inside).sum((2, 4))
+    spread = sums.repeat_interleave(outside, 1).repeat_interleave(outside, 2) / outside**2
+    found: Tensor = spread[:, : shape[0], : shape[1]]
     return found
 
 

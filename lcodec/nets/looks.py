@@ -3,12 +3,13 @@
 The analysis is a network for all pictures, and its latents miss a picture by more than rounding
 explains. So the encoder decodes them, sees what is wrong, and moves some by one step; nothing
 changes for decoders. The first look is at pixels: latents that are off by more than half a step.
-The second is at what is seen, if that is what the tune counts: at each position it moves the one
-latent that promises most. Weights are trained with both (docs/log/feedback.md).
+The second is at what is seen, if that is what the tune counts: each position tries to move the one
+latent that promises most. Weights are trained with both (docs/effort.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,17 +18,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.integer.profile import SYMBOL_LIMIT
-from lcodec.metrics.smooth import smooth_blocks, unrest
-from lcodec.metrics.ssimulacra2 import distances_and_fine
+from lcodec.metrics.smooth import smooth_blocks
 from lcodec.nets.steps import LINEAR_SHARE, Histograms, energy, judge
 from lcodec.nets.transforms import PATCH, Transforms
-from lcodec.nets.tune import SEARCHED_ERROR, Tune
+from lcodec.nets.tune import Tune
+from lcodec.nets.worth import Worth, counts_what_is_seen, distortion, worth_at
 
 SQUARE = 32  # latent positions: 512 pixels
-BITS = 1.5
-"""Worth of a bit of a histogram: what is predicted from a symbol costs more after most moves."""
-LEAST_GAIN = 10.0
+LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""
+
+Show = Callable[[Tensor], Tensor]
+"""Pixels (B, 3, 16h, 16w), as they are seen, of symbols (B, latent, h, w)."""
 
 
 def after_looks(
@@ -38,14 +40,16 @@ def after_looks(
     What is coded is the result, rounded. ``pixels`` (B, 3, 16h, 16w) in [0, 1], ``quality`` (B,).
     The gradient is that of y: the moves are constants.
     """
+
+    def show(symbols: Tensor) -> Tensor:
+        return transforms.show(symbols, quality)
+
     with torch.no_grad():
         symbols = torch.round(y)
-        shown = transforms.show(symbols, quality)
-        moves = moves_for_pixels(transforms, pixels, shown, quality)
-        if tune.perceived is not None:
-            symbols = symbols + moves
-            shown = transforms.show(symbols, quality)
-            moves = moves + moves_for_eyes(transforms, tune, pixels, shown, symbols, quality)
+        moves = moves_for_pixels(transforms, pixels, show(symbols), quality)
+        height, width = pixels.shape[2:]
+        if counts_what_is_seen(tune, (height, width)):
+            moves += moves_for_eyes(transforms, tune, pixels, show, symbols + moves, quality)
     return y + moves
 
 
@@ -69,29 +73,53 @@ def moves_for_eyes(
     transforms: Transforms,
     tune: Tune,
     pixels: Tensor,
-    shown: Tensor,
+    show: Show,
     symbols: Tensor,
     quality: Tensor,
     gray: bool = False,
 ) -> Tensor:
     """By how many steps, -1 to 1, latents should move for the picture to look better.
 
-    (B, latent, h, w), for each picture by itself, as `moves_for_pixels`; ``symbols`` are the
-    rounded latents that show as ``shown``, the means of the colours if ``gray``. What the picture
-    costs by a ``tune`` that counts what is seen has a gradient, which passes to the latents through
-    the linear branch of the synthesis; own bits are those of the channel's histogram. One step of
-    what `lcodec.effort` does with the networks themselves. Pictures are seen in squares of up to
-    `SQUARE` positions, so that memory is bounded and tiles do not depend on each other.
+    (B, latent, h, w), from ``symbols``, rounded latents, for each picture by itself. ``show``
+    decodes them, as the means of the colours if ``gray``. What the distortion is worth to a
+    ``tune`` that counts what is seen has a gradient, which passes to the latents through the linear
+    branch of the synthesis; own bits are those of the channel's histogram. Each position that is
+    not in a smooth area tries the latent that promises most; then the picture is decoded again, and
+    the move stays where 16x16 pixels and own bits cost less. That is one round of what
+    `lcodec.effort` does with the networks themselves.
+
+    Pictures are seen in squares of up to `SQUARE` positions, so that memory is bounded and tiles do
+    not depend on each other.
     """
-    moves = torch.zeros_like(symbols, dtype=torch.float32)
-    rows, columns = (_parts(length) for length in symbols.shape[2:])
-    for r in rows:
-        for c in columns:
-            part = (slice(None), slice(None), slice(*r), slice(*c))
-            place = (slice(None), slice(None), *(slice(PATCH * a, PATCH * b) for a, b in (r, c)))
-            seen = _Seen(pixels[place].clone(), shown[place].clone(), quality, gray)
-            moves[part] = _best_moves(transforms, tune, seen, symbols[part].float())
+    symbols = symbols.float().clone()
+    sides = (pixels.shape[2], pixels.shape[3])
+    worth = worth_at(tune, quality, sides)
+    with torch.no_grad():
+        shown = show(symbols)
+        moves, trials = torch.zeros_like(symbols), []
+        for place, part in _squares(symbols):
+            square = _Square(transforms, quality, worth, pixels[place].clone(), gray)
+            trial = square.try_moves(shown[place], symbols[part])
+            trials.append((place, part, square, trial))
+            moves[part] = trial.moves
+        shown = show(symbols + moves)
+        for place, part, square, trial in trials:
+            moves[part] *= square.are_better(shown[place], trial)
     return moves
+
+
+def _squares(symbols: Tensor) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+    """Places of all squares, in pixels and in latents."""
+    whole = slice(None), slice(None)
+    rows, columns = (_parts(length) for length in symbols.shape[2:])
+    return [
+        (
+            (*whole, slice(PATCH * top, PATCH * bottom), slice(PATCH * left, PATCH * right)),
+            (*whole, slice(top, bottom), slice(left, right)),
+        )
+        for top, bottom in rows
+        for left, right in columns
+    ]
 
 
 def _parts(length: int) -> list[tuple[int, int]]:
@@ -102,48 +130,60 @@ def _parts(length: int) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A picture, what it decodes to, its quality, and whether it is shown gray."""
+class _Trial:
+    """Moves (B, latent, h, w) to try.
 
-    pixels: Tensor
-    shown: Tensor
+    ``costs`` (B, h, w) are what they must fall below: of pixels without the moves, less what the
+    moves add to the bits; ``norms`` are those of `LocalDistance`.
+    """
+
+    moves: Tensor
+    costs: Tensor
+    norms: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class _Square:
+    """A square of pictures (B, 3, 16h, 16w), as it should be, and what its distortion is worth."""
+
+    transforms: Transforms
     quality: Tensor
+    worth: Worth
+    pixels: Tensor
     gray: bool
 
+    def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
+        """At each position the move that promises most, if it is enough."""
+        with torch.autocast(symbols.device.type, enabled=False):
+            with torch.enable_grad():
+                seen = shown.detach().float().requires_grad_()
+                found = distortion(self.worth, self.pixels, seen)
+                (slope,) = torch.autograd.grad(found.cells.sum(), [seen])
+            bits = Histograms(symbols).bits
+            slope, bend = self._to_latents(slope), self._bend()
+            gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
+            most, place = gain.max(1, keepdim=True)
+            rough = ~smooth_blocks(255.0 * self.pixels)[:, None]
+            step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
+            moves = torch.zeros_like(symbols).scatter_(1, place, step)
+            more = (bits(symbols + moves) - bits(symbols)).sum(1)
+        return _Trial(moves, found.cells.detach() - more, found.norms)
 
-def _best_moves(transforms: Transforms, tune: Tune, seen: _Seen, symbols: Tensor) -> Tensor:
-    """The move at each position that promises most, if it is enough."""
-    quality, gray = seen.quality, seen.gray
-    with torch.no_grad(), torch.autocast(symbols.device.type, enabled=False):
-        slope = _slope_of_cost(tune, seen.pixels, seen.shown, quality)
-        if gray:
+    def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
+        """Where the moves of a trial, now ``shown``, cost less than before (B, 1, h, w)."""
+        with torch.autocast(shown.device.type, enabled=False):
+            cells = distortion(self.worth, self.pixels, shown.float(), trial.norms).cells
+        return (cells < trial.costs)[:, None]
+
+    def _to_latents(self, slope: Tensor) -> Tensor:
+        """A gradient by pixels as one by latents (B, latent, h, w)."""
+        if self.gray:
             slope = slope.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        through = transforms.synthesis.linear.weight.transpose(0, 1).float()
-        inverse = transforms.gains.inverse(quality)[:, :, None, None]
-        slope = F.conv2d(F.pixel_unshuffle(slope, PATCH), through) * inverse
-        error = 255.0**2 * SEARCHED_ERROR * tune.error.at(quality) / (1 if gray else 3)
-        bend = LINEAR_SHARE * error[:, None, None, None] * energy(transforms, quality, gray)
-        histograms = Histograms(symbols)
-        gain, step = judge(
-            symbols, lambda own: BITS * histograms.bits(own), slope, bend, SYMBOL_LIMIT
-        )
-        most, place = gain.max(1, keepdim=True)
-        rough = ~smooth_blocks(255.0 * seen.pixels)[:, None]
-        moved = torch.gather(step, 1, place) * ((most > LEAST_GAIN) & rough)
-        return torch.zeros_like(symbols).scatter_(1, place, moved)
+        through = self.transforms.synthesis.linear.weight.transpose(0, 1).float()
+        inverse = self.transforms.gains.inverse(self.quality)[:, :, None, None]
+        return F.conv2d(F.pixel_unshuffle(slope, PATCH), through) * inverse
 
-
-def _slope_of_cost(tune: Tune, pixels: Tensor, shown: Tensor, quality: Tensor) -> Tensor:
-    """Gradient by ``shown`` (B, 3, H, W) of what the distortion of each picture costs in bits."""
-    assert tune.perceived is not None
-    with torch.enable_grad():
-        shown = shown.detach().float().requires_grad_()
-        distance, fine = distances_and_fine(pixels, shown)
-        error = 255.0**2 * SEARCHED_ERROR * (shown - pixels).square().mean((1, 2, 3))
-        cost = tune.perceived.at(quality) * (distance + tune.fine * fine)
-        cost = cost + tune.error.at(quality) * error
-        if tune.calm is not None:
-            cost = cost + tune.calm.at(quality) * unrest(pixels, shown)
-        area = pixels.shape[2] * pixels.shape[3]
-        (slope,) = torch.autograd.grad(area * cost.sum(), [shown])
-    return slope
+    def _bend(self) -> Tensor:
+        """Half the second derivative of the squared error's worth (B, latent, 1, 1)."""
+        error = self.worth.error[:, None, None, None] / (1 if self.gray else 3)
+        return LINEAR_SHARE * error * energy(self.transforms, self.quality, self.gray)

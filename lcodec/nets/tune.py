@@ -24,14 +24,6 @@ CALM_RISE = 0.65
 """Power of the worth of squared error with which it rises: what nobody sees counts less."""
 
 
-SEARCHED_ERROR = 2.5
-"""Factor on the worth of squared error where single pictures are optimised for what is seen.
-
-A network that must do well on all pictures cannot exploit what a measure overlooks as a search on
-one picture can (docs/effort.md).
-"""
-
-
 @dataclass(frozen=True)
 class Rise:
     """A factor that rises geometrically from ``low`` to ``high`` over the levels."""

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lcodec.container import Header
 from lcodec.integer.carriers import full_float32
-from lcodec.metrics.ssimulacra2 import MIN_SIDE
 from lcodec.nets.blockwise import Span
-from lcodec.nets.looks import moves_for_eyes, moves_for_pixels
+from lcodec.nets.looks import Show, moves_for_eyes, moves_for_pixels
 from lcodec.nets.precision import reduced_precision
+from lcodec.nets.worth import counts_what_is_seen
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import pieces
 from lcodec.pipeline.latents import Latents, to_symbols
@@ -49,7 +49,7 @@ def analyse_with_feedback(
     """
     area = area or LatentArea.whole(header)
     look = _Look(transform, pixels, header, area, progress)
-    seen = transform.tune.perceived is not None and min(header.height, header.width) >= MIN_SIDE
+    seen = counts_what_is_seen(transform.tune, (header.height, header.width))
     looked = area.grown(NEAR) if seen else area
     around = looked.grown(transform.transforms.config.synthesis_halo)
     y = transform.analyse(pixels, header.quality, starts, progress, around)
@@ -81,8 +81,8 @@ class _Look:
         )
         for number, (r, c) in enumerate(blocks):
             self.progress("feedback", number, len(blocks))
-            part = symbols[_outer(r, c, known)]
-            moves = moves_for_pixels(transforms, *self._seen(part, r, c), self._level)
+            shown = self._shown(self.transform.latents(symbols[_outer(r, c, known)]), r, c)
+            moves = moves_for_pixels(transforms, self._target(r, c), shown, self._level)
             _move(moved[_own(r, c, wanted)], moves)
         self.progress("feedback", len(blocks), len(blocks))
         return moved
@@ -99,15 +99,13 @@ class _Look:
         ]
         for number, (r, c) in enumerate(spans):
             self.progress("second look", number, len(spans))
-            part = symbols[_outer(r, c, known)]
-            own = transform.latents(part)[:, :, r.inner, c.inner]
-            target, shown = self._seen(part, r, c)
+            target, show, own = self._piece(symbols[_outer(r, c, known)], r, c)
             with full_float32():
                 moves = moves_for_eyes(
                     transform.transforms,
                     transform.tune,
                     target,
-                    shown,
+                    show,
                     own,
                     self._level,
                     gray=self.header.channels == 1,
@@ -120,21 +118,36 @@ class _Look:
     def _level(self) -> Tensor:
         return self.transform.quality(self.header.quality)
 
-    @torch.no_grad()
-    def _seen(self, symbols: NDArray[np.int16], r: Span, c: Span) -> tuple[Tensor, Tensor]:
-        """The pixels of a block, wanted and decoded from ``symbols``, those of its outer part."""
-        transform = self.transform
+    def _piece(self, symbols: NDArray[np.int16], r: Span, c: Span) -> tuple[Tensor, Show, Tensor]:
+        """The pixels wanted of a block, how its symbols show, and these.
+
+        ``symbols`` are those of its outer part; around the block they stay.
+        """
+        around = self.transform.latents(symbols)
+
+        def show(own: Tensor) -> Tensor:
+            latents = around.clone()
+            latents[:, :, r.inner, c.inner] = own
+            return self._shown(latents, r, c)
+
+        return self._target(r, c), show, around[:, :, r.inner, c.inner]
+
+    def _target(self, r: Span, c: Span) -> Tensor:
+        """The pixels of a block, as they should be."""
         place = (
             patches(slice(span.start - whole.outer_start, span.stop - whole.outer_start))
             for span, whole in ((r, self.area.rows), (c, self.area.columns))
         )
-        target = transform.load(self.pixels, *place)
-        with reduced_precision(transform.device):
-            shown = transform.transforms.show(transform.latents(symbols), self._level)
+        return self.transform.load(self.pixels, *place)
+
+    def _shown(self, latents: Tensor, r: Span, c: Span) -> Tensor:
+        """The pixels of a block as they are decoded from the latents of its outer part."""
+        with reduced_precision(self.transform.device):
+            shown = self.transform.transforms.show(latents, self._level)
         shown = shown[:, :, patches(r.inner), patches(c.inner)]
         if self.header.channels == 1:
             shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return target, shown
+        return shown
 
 
 def _outer(r: Span, c: Span, known: LatentArea) -> tuple[slice, slice, slice]:

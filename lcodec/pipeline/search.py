@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lcodec.effort.worth import worth_at
 from lcodec.errors import TargetError
+from lcodec.nets.worth import counts_what_is_seen
 from lcodec.pipeline.encoder import Encoded, Encoder, Trial
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.targets import (
@@ -127,7 +127,7 @@ class _SizeSearch(_Search):
         self.bytes = target.byte_limit(self.pixels)
         self.limit = math.log(max(self.bytes, 1))
         # The better of two files is the one that is better at what the model was trained for.
-        self.seen = worth_at(encoder.config, 0, (height, width)).perceived > 0
+        self.seen = counts_what_is_seen(encoder.config.factors, (height, width))
         self._symbols: PictureSymbols | None = None  # of the best
 
     def measure(self, encoder: Encoder, level: int) -> float:

@@ -73,9 +73,9 @@ def test_no_seams(tiny_model: Path, shape: tuple[int, ...], tune: TuneName) -> N
     pixels = pixels if len(shape) == 3 else pixels[..., 1].copy()
     header = header_of(codec, pixels, 70)
     transforms, device = codec.loaded.transforms, codec.loaded.device
-    given = {"quality_of": codec._pixels._quality_of, "tune": codec._pixels.tune}
-    whole = PixelTransform(transforms, device, block=1000, **given)
-    blocks = PixelTransform(transforms, device, block=5, **given)
+    quality_of, factors = codec._pixels._quality_of, codec._pixels.tune
+    whole = PixelTransform(transforms, device, 1000, quality_of, factors)
+    blocks = PixelTransform(transforms, device, 5, quality_of, factors)
     one = analyse_with_feedback(whole, pixels, header)
     assert (one.rounded != np.rint(one.y)).any()
     other = analyse_with_feedback(blocks, pixels, header)

@@ -53,7 +53,7 @@ def test_the_distance_and_its_gradient() -> None:
     torch.manual_seed(0)
     reference = torch.rand(1, 3, 300, 301)
     decoded = (reference + 0.03 * torch.randn_like(reference)).clamp(0.0, 1.0)
-    check_same(lambda: torch.tensor(local_distance(reference, decoded, 16).total))
+    check_same(lambda: local_distance(reference, decoded, 16).total)
 
     def gradient() -> Tensor:
         shown = decoded.clone().requires_grad_()

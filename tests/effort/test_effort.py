@@ -22,7 +22,8 @@ from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances_and_fine, ssimulacra2
 from lcodec.nets.steps import LINEAR_SHARE, judge
-from lcodec.nets.tune import SEARCHED_ERROR, find_tune
+from lcodec.nets.tune import find_tune
+from lcodec.nets.worth import SEARCHED_ERROR, distortion
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.tunes import TuneName
@@ -149,14 +150,14 @@ def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:
         encoded = codec.encode_detailed(pixels, 60)
         one = problem(codec, pixels, 60, codec.decode_symbols(encoded.data))
         total = cost_of(one, one.start)
-        distortion = cost(codec, pixels, encoded.data, 60) - 8 * len(encoded.data)
+        worth = cost(codec, pixels, encoded.data, 60) - 8 * len(encoded.data)
         # Rounding to bytes, which the proxy leaves out, is seen where there is nothing else.
         near = 0.04 if pixels is sky else 0.02
-        assert total == pytest.approx(encoded.estimated_bits_y + distortion, rel=near)
-        if one.worth.calm:
+        assert total == pytest.approx(encoded.estimated_bits_y + worth, rel=near)
+        if one.worth.perceived is not None:
             found = planes(codec.decode(encoded.data).pixels)
             moved = float(unrest(planes(pixels), found))
-            share = one.worth.calm * moved * 90 * 100 / total
+            share = float(one.worth.perceived.calm) * moved * 90 * 100 / total
             assert share > 2 * near if pixels is sky else share < near
 
 
@@ -226,7 +227,7 @@ def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
         one = Problem(proxy, codec._pixels, header, pixels, symbols, area)
         found = one.seen(one.start)
         assert found.cells.shape == one.start.shape[2:]
-        seen = one._distortion(one._shown(one.start), found.norms).cells
+        seen = distortion(one.worth, one.target, one._shown(one.start), found.norms).cells[0]
         assert float(one._folded(seen).sum()) == pytest.approx(float(seen.sum()), rel=1e-5)
 
 

@@ -130,7 +130,7 @@ def test_every_size_has_a_fine_dissimilarity(side: int) -> None:
     local = [
         local_distance(tensor(reference), tensor(decoded), 16, fine=weight) for weight in (0.0, 1.0)
     ]
-    assert local[1].total - local[0].total == pytest.approx(fine, rel=1e-3)
+    assert float(local[1].total - local[0].total) == pytest.approx(fine, rel=1e-3)
 
 
 def test_autocast_does_not_reach_it() -> None:
@@ -142,8 +142,13 @@ def test_autocast_does_not_reach_it() -> None:
 
 def test_a_batch_is_its_pictures() -> None:
     one, other = torch.rand(2, 3, 3, 40, 48).unbind()
-    apart = [distances(one[i : i + 1], other[i : i + 1]) for i in range(3)]
-    torch.testing.assert_close(distances(one, other), torch.cat(apart), rtol=1e-5, atol=0)
+    pairs = [(one[i : i + 1], other[i : i + 1]) for i in range(3)]
+    apart = torch.cat([distances(*pair) for pair in pairs])
+    torch.testing.assert_close(distances(one, other), apart, rtol=1e-5, atol=0)
+    found = local_distance(one, other, 16)
+    torch.testing.assert_close(found.total, apart, rtol=1e-5, atol=0)
+    cells = torch.cat([local_distance(*pair, 16).cells for pair in pairs])
+    torch.testing.assert_close(found.cells, cells, rtol=1e-4, atol=1e-6)
 
 
 def tensor(pixels: Pixels) -> torch.Tensor:
@@ -158,8 +163,8 @@ def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int, fin
     decoded = tensor(coded(pixels, "JPEG", 40)).requires_grad_()
     whole = torch.stack(distances_and_fine(reference, decoded)).T @ torch.tensor([1.0, fine])
     local = local_distance(reference, decoded, cell, fine=fine)
-    assert local.cells.shape == (-(-side[0] // cell), -(-side[1] // cell))
-    assert local.total == pytest.approx(float(whole.detach()), rel=1e-4)
+    assert local.cells.shape == (1, -(-side[0] // cell), -(-side[1] // cell))
+    assert float(local.total) == pytest.approx(float(whole.detach()), rel=1e-4)
     one, other = (torch.autograd.grad(v.sum(), [decoded])[0] for v in (whole, local.cells))
     assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()))
 
@@ -171,7 +176,7 @@ def test_a_worse_spot_is_found_by_cells() -> None:
     spoilt = decoded.clone()
     spoilt[:, :, 100:108, 148:156] = 1.0 - spoilt[:, :, 100:108, 148:156]
     after = local_distance(reference, spoilt, 16, before.norms)
-    change = after.cells - before.cells
+    change = (after.cells - before.cells)[0]
     assert divmod(int(change.argmax()), 18) == (6, 9)
     far = change.clone()
     far[4:9, 7:12] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,8 @@ def look(codec: Codec, pixels: torch.Tensor, quality: torch.Tensor) -> tuple[tor
         symbols = torch.round(transforms.analyse(pixels, quality))
         shown = transforms.show(symbols, quality)
         symbols = symbols + moves_for_pixels(transforms, pixels, shown, quality)
-        shown = transforms.show(symbols, quality)
-    return symbols, moves_for_eyes(transforms, VISUAL, pixels, shown, symbols, quality)
+    show = partial(transforms.show, quality=quality)
+    return symbols, moves_for_eyes(transforms, VISUAL, pixels, show, symbols, quality)
 
 
 @released
@@ -91,32 +92,59 @@ def test_pictures_of_a_batch_are_seen_alone(codec: Codec) -> None:
 
 
 def test_squares_are_seen_alone(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies beyond a square has no influence on its moves."""
+    """What is shown beyond a square has no influence on its moves."""
     monkeypatch.setattr(looks, "SQUARE", 4)
     pixels, quality = planes(picture(64, 160)), torch.tensor([60.0])
     symbols, _ = look(codec, pixels, quality)
     transforms = codec.loaded.transforms
-    shown = transforms.show(symbols, quality).detach()
-    whole = moves_for_eyes(transforms, VISUAL, pixels, shown, symbols, quality)
+
+    def show(symbols: torch.Tensor) -> torch.Tensor:
+        return transforms.synthesis.linear_only(symbols * inverse).clamp(0.0, 1.0)
+
+    inverse = transforms.gains.inverse(quality)[:, :, None, None]
+    whole = moves_for_eyes(transforms, VISUAL, pixels, show, symbols, quality)
     # 10 columns in squares of 3, 3 and 4.
     for first, last in ((0, 3), (3, 6), (6, 10)):
         own = slice(16 * first, 16 * last)
         part = moves_for_eyes(
-            transforms, VISUAL, pixels[..., own], shown[..., own], symbols[..., first:last], quality
+            transforms, VISUAL, pixels[..., own], show, symbols[..., first:last], quality
         )
+        assert bool(part.any())
         assert torch.equal(part, whole[..., first:last])
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_moves_that_do_not_help_are_taken_back(codec: Codec, wrong: bool) -> None:
+    """By what is decoded after all of them: where that goes wrong none is kept."""
+    pixels, quality = planes(picture(64, 96)), torch.tensor([60.0])
+    transforms, seen = codec.loaded.transforms, []
+
+    def show(symbols: torch.Tensor) -> torch.Tensor:
+        seen.append(symbols)
+        shown = transforms.show(symbols, quality)
+        return 1.0 - shown if wrong and len(seen) > 1 else shown
+
+    symbols, _ = look(codec, pixels, quality)
+    moves = moves_for_eyes(transforms, VISUAL, pixels, show, symbols, quality)
+    before, after = seen
+    kept, tried = (float(part.abs().sum()) for part in (moves, after - before))
+    assert kept == 0 < tried if wrong else 0 < kept < tried
 
 
 def test_gray_pictures_move_as_their_mean_is_shown(codec: Codec) -> None:
     """Latents that change colour alone change nothing of a gray picture: only bits move them."""
     transforms, quality = codec.loaded.transforms, torch.tensor([60.0])
+    inverse = transforms.gains.inverse(quality)[:, :, None, None].detach()
     gray = planes(picture(64, 96)).mean(1, keepdim=True).expand(-1, 3, -1, -1)
     with torch.no_grad():
         symbols = torch.round(transforms.analyse(gray, quality))
-        shown = transforms.show(symbols, quality).mean(1, keepdim=True).expand(-1, 3, -1, -1)
+
+    def show(symbols: torch.Tensor) -> torch.Tensor:
+        shown = transforms.synthesis.linear_only(symbols * inverse).clamp(0.0, 1.0)
+        return shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
     def grown() -> int:
-        moves = moves_for_eyes(transforms, VISUAL, gray, shown, symbols, quality, gray=True)
+        moves = moves_for_eyes(transforms, VISUAL, gray, show, symbols, quality, gray=True)
         assert bool(moves.any())
         return int(((symbols + moves).abs() > symbols.abs())[:, ::2].sum())
 
