@@ -22,11 +22,16 @@ from lcodec.metrics.smooth import smooth_blocks
 from lcodec.nets.steps import LINEAR_SHARE, Histograms, energy, judge
 from lcodec.nets.transforms import PATCH, Transforms
 from lcodec.nets.tune import Tune
-from lcodec.nets.worth import Worth, counts_what_is_seen, distortion, worth_at
+from lcodec.nets.worth import Worth, counts_what_is_seen, distortion, squared_errors, worth_at
 
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""
+MOST_ERROR = 1.05
+"""Factor by which a move may raise the squared error of 16x16 pixels, whatever it gains otherwise.
+
+What a measure likes and hardly anything else does, such as dark blue stripes in red, stays out.
+"""
 
 Show = Callable[[Tensor], Tensor]
 """Pixels (B, 3, 16h, 16w), as they are seen, of symbols (B, latent, h, w)."""
@@ -85,8 +90,8 @@ def moves_for_eyes(
     ``tune`` that counts what is seen has a gradient, which passes to the latents through the linear
     branch of the synthesis; own bits are those of the channel's histogram. Each position that is
     not in a smooth area tries the latent that promises most; then the picture is decoded again, and
-    the move stays where 16x16 pixels and own bits cost less. That is one round of what
-    `lcodec.effort` does with the networks themselves.
+    the move stays where 16x16 pixels and own bits cost less and the squared error is hardly larger.
+    That is about one round of what `lcodec.effort` does with the networks themselves.
 
     Pictures are seen in squares of up to `SQUARE` positions, so that memory is bounded and tiles do
     not depend on each other.
@@ -134,11 +139,13 @@ class _Trial:
     """Moves (B, latent, h, w) to try.
 
     ``costs`` (B, h, w) are what they must fall below: of pixels without the moves, less what the
-    moves add to the bits; ``norms`` are those of `LocalDistance`.
+    moves add to the bits; ``errors`` (B, h, w) what squared errors must not exceed. ``norms`` are
+    those of `LocalDistance`.
     """
 
     moves: Tensor
     costs: Tensor
+    errors: Tensor
     norms: tuple[Tensor, ...]
 
 
@@ -167,13 +174,16 @@ class _Square:
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
-        return _Trial(moves, found.cells.detach() - more, found.norms)
+            errors = MOST_ERROR * squared_errors(self.pixels, seen.detach())
+        return _Trial(moves, found.cells.detach() - more, errors, found.norms)
 
     def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
-        """Where the moves of a trial, now ``shown``, cost less than before (B, 1, h, w)."""
+        """Where the moves of a trial, now ``shown``, are better than before (B, 1, h, w)."""
+        shown = shown.float()
         with torch.autocast(shown.device.type, enabled=False):
-            cells = distortion(self.worth, self.pixels, shown.float(), trial.norms).cells
-        return (cells < trial.costs)[:, None]
+            cells = distortion(self.worth, self.pixels, shown, trial.norms).cells
+            errors = squared_errors(self.pixels, shown)
+        return ((cells < trial.costs) & (errors <= trial.errors))[:, None]
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

@@ -70,10 +70,8 @@ def distortion(
     ``target`` and ``shown`` (B, 3, H, W), or (B, 1, H, W) for gray pictures, in [0, 1].
     """
     height, width = target.shape[2:]
-    square = (shown - target).square().mean(1)
-    square = F.pad(square, (0, -width % PATCH, 0, -height % PATCH))
-    h, w = (side // PATCH for side in square.shape[1:])
-    cells = _each(worth.error) * square.view(-1, h, PATCH, w, PATCH).sum((2, 4))
+    cells = _each(worth.error) * squared_errors(target, shown)
+    h, w = cells.shape[1:]
     seen = worth.perceived
     if seen is None:
         return LocalDistance(cells.detach().sum((1, 2)), cells, ())
@@ -84,6 +82,14 @@ def distortion(
     total = cells.detach().sum((1, 2)) + height * width * seen.distance * found.total
     cells = cells + height * width * _each(seen.distance) * found.cells
     return LocalDistance(total, cells, found.norms)
+
+
+def squared_errors(target: Tensor, shown: Tensor) -> Tensor:
+    """Squared error, mean over channels, summed over 16x16 pixels: (B, h, w)."""
+    square = (shown - target).square().mean(1)
+    square = F.pad(square, (0, -square.shape[2] % PATCH, 0, -square.shape[1] % PATCH))
+    h, w = (side // PATCH for side in square.shape[1:])
+    return square.view(-1, h, PATCH, w, PATCH).sum((2, 4))
 
 
 def _each(values: Tensor) -> Tensor:
