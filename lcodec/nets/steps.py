@@ -46,7 +46,7 @@ def judge(
     """
     up = bits(symbols + 1.0) + slope
     down = bits(symbols - 1.0) - slope
-    step = torch.where(up < down, 1.0, -1.0)
+    step = 2.0 * (up < down).to(symbols.dtype) - 1.0
     gain = bits(symbols) - torch.minimum(up, down) - curvature
     return gain.masked_fill((symbols + step).abs() > limit, 0.0), step
 
@@ -58,8 +58,8 @@ class Histograms:
         """Count ``symbols`` (B, M, h, w), integers."""
         magnitudes = symbols.abs().clamp(max=_MOST)
         counts = [(magnitudes == size).sum((2, 3)) for size in range(_MOST + 1)]
-        expected = [_UNSEEN * 0.5**size for size in range(_MOST + 1)]
-        seen = torch.stack(counts, 2) + torch.tensor(expected, device=symbols.device)
+        sizes = torch.arange(_MOST + 1, device=symbols.device, dtype=symbols.dtype)
+        seen = torch.stack(counts, 2) + _UNSEEN * torch.exp2(-sizes)
         bits = -torch.log2(seen / seen.sum(2, keepdim=True))
         bits[..., 1:] += 1.0  # the sign
         self._table = torch.cat([bits, bits[..., -1:] + 1.0], 2)
