@@ -17,7 +17,7 @@ from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.nets.worth import distortion, worth_at
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import PIECE, TileArea, pieces, tile_areas
+from lcodec.pipeline.areas import PIECE, TileArea, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
 
@@ -49,9 +49,9 @@ def _hyper(part: slice, origin: int) -> slice:
 
 def areas(header: Header, side: int = PIECE) -> Iterator[Area]:
     """All areas of a picture; ``side`` is a multiple of 4."""
-    tiles = tile_areas(header)
-    for piece in pieces(header, side):
-        yield Area(tiles[piece.number], piece.rows, piece.columns)
+    for tile in tile_areas(header):
+        for rows, columns in tile.pieces(side):
+            yield Area(tile, rows, columns)
 
 
 @dataclass(frozen=True)

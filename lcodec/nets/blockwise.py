@@ -54,10 +54,6 @@ class LatentSpan:
             min(self.outer_stop, part.stop + halo),
         )
 
-    def contains(self, part: slice) -> bool:
-        """Whether all of it is wanted."""
-        return bool(self.start <= part.start and part.stop <= self.stop)
-
     def inside(self, span: Span) -> slice:
         """What a span reads, inside the available part."""
         return slice(span.outer_start - self.outer_start, span.outer_stop - self.outer_start)

@@ -23,7 +23,7 @@ PIECE = 64
 
 @dataclass(frozen=True)
 class TileArea:
-    """Position of one tile on the latent grid, or of a piece of it."""
+    """Position of one tile on the latent grid."""
 
     number: int
     rows: slice
@@ -35,26 +35,31 @@ class TileArea:
         s = HYPER_STRIDE
         return Extent(h, w, -(-h // s) * s, -(-w // s) * s)
 
+    def pieces(self, side: int = PIECE) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of pieces of up to ``side`` positions each way, a multiple of 4."""
+        for top in range(self.rows.start, self.rows.stop, side):
+            for left in range(self.columns.start, self.columns.stop, side):
+                rows = slice(top, min(top + side, self.rows.stop))
+                yield rows, slice(left, min(left + side, self.columns.stop))
+
 
 def tile_areas(header: Header) -> list[TileArea]:
     """All tiles in the order of the file."""
-    areas = []
-    for number in range(header.tile_count):
-        left, top, right, bottom = header.tile_box(number)
-        rows = slice(top // PATCH, -(-bottom // PATCH))
-        columns = slice(left // PATCH, -(-right // PATCH))
-        areas.append(TileArea(number, rows, columns))
-    return areas
+    return [_tile_area(header, number) for number in range(header.tile_count)]
 
 
-def pieces(header: Header, side: int = PIECE) -> Iterator[TileArea]:
-    """All tiles in pieces of up to ``side`` positions each way, a multiple of 4."""
-    for tile in tile_areas(header):
-        for top in range(tile.rows.start, tile.rows.stop, side):
-            for left in range(tile.columns.start, tile.columns.stop, side):
-                rows = slice(top, min(top + side, tile.rows.stop))
-                columns = slice(left, min(left + side, tile.columns.stop))
-                yield TileArea(tile.number, rows, columns)
+def _tile_area(header: Header, number: int) -> TileArea:
+    left, top, right, bottom = header.tile_box(number)
+    rows = slice(top // PATCH, -(-bottom // PATCH))
+    return TileArea(number, rows, slice(left // PATCH, -(-right // PATCH)))
+
+
+def tiles_within(header: Header, rows: slice, columns: slice) -> Iterator[TileArea]:
+    """The tiles of these latent positions, which are those of whole tiles, in the file's order."""
+    edge = header.tile_edge // PATCH
+    for down in range(rows.start // edge, -(-rows.stop // edge)):
+        for along in range(columns.start // edge, -(-columns.stop // edge)):
+            yield _tile_area(header, down * header.tiles_x + along)
 
 
 def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor:

@@ -16,7 +16,7 @@ from lcodec.nets.looks import Show, moves_for_eyes, moves_for_pixels
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.worth import counts_what_is_seen
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import pieces
+from lcodec.pipeline.areas import tiles_within
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.pixels import AnalysisStarts, LatentArea, PixelTransform, patches
 from lcodec.progress import Progress, no_progress
@@ -93,9 +93,9 @@ class _Look:
         moved = symbols[area.inner(known)].copy()
         around = area.seen_in(known)
         spans = [
-            (around.rows.span(piece.rows, NEAR), around.columns.span(piece.columns, NEAR))
-            for piece in pieces(self.header)
-            if area.contains(piece.rows, piece.columns)
+            (around.rows.span(rows, NEAR), around.columns.span(columns, NEAR))
+            for tile in tiles_within(self.header, *area.wanted)
+            for rows, columns in tile.pieces()
         ]
         for number, (r, c) in enumerate(spans):
             self.progress("second look", number, len(spans))

@@ -53,9 +53,10 @@ class LatentArea:
         """The same part, if what ``other`` wants is all that is available."""
         return LatentArea(self.rows.seen_in(other.rows), self.columns.seen_in(other.columns))
 
-    def contains(self, rows: slice, columns: slice) -> bool:
-        """Whether all of these positions are wanted."""
-        return self.rows.contains(rows) and self.columns.contains(columns)
+    @property
+    def wanted(self) -> tuple[slice, slice]:
+        """Rows and columns that are wanted, in positions of the whole picture."""
+        return slice(self.rows.start, self.rows.stop), slice(self.columns.start, self.columns.stop)
 
     def inner(self, whole: LatentArea) -> tuple[slice, slice, slice]:
         """What is wanted here in an array (M, h, w) of what is wanted of ``whole``."""

@@ -14,6 +14,7 @@ from lcodec.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.picture import Samples, load
+from lcodec.pipeline.areas import tile_areas, tiles_within
 from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, patches
 from lcodec.tunes import TuneName
@@ -88,3 +89,18 @@ def test_no_seams(tiny_model: Path, shape: tuple[int, ...], tune: TuneName) -> N
     wanted = slice(None), slice(0, 8), slice(8, 16)
     assert (part.rounded != one.rounded[wanted]).mean() < 1e-3
     assert np.abs(part.y - one.y[wanted]).max() < 1e-3 * np.abs(one.y).max()
+
+
+def test_tiles_of_an_area_are_found_without_the_others(tiny_model: Path) -> None:
+    """A picture has as many areas as tiles; looking through all tiles each time would not end."""
+    codec = Codec(device="cpu", tile_edge=128)
+    header = header_of(codec, picture(300, 500), 50)
+    tiles = tile_areas(header)
+    assert list(tiles_within(header, *LatentArea.whole(header).wanted)) == tiles
+    for number, tile in enumerate(tiles):
+        area = LatentArea.of_pixels(header, header.tile_box(number), 3)
+        assert list(tiles_within(header, *area.wanted)) == [tile]
+    area = LatentArea.of_pixels(header, (128, 128, 500, 300), 0)
+    assert [tile.number for tile in tiles_within(header, *area.wanted)] == [5, 6, 7, 9, 10, 11]
+    pieces = list(tiles[0].pieces(4))
+    assert len(pieces) == 4 and pieces[1] == (slice(0, 4), slice(4, 8))
