@@ -17,11 +17,9 @@ from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.nets.worth import distortion, worth_at
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import PIECE, TileArea, tile_areas
+from lcodec.pipeline.areas import NEAR, PIECE, TileArea, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
-
-MARGIN = 4  # latent positions around an area whose pixels it changes noticeably
 
 
 @dataclass(frozen=True)
@@ -217,4 +215,4 @@ class Problem:
 
 
 def _with_margin(part: slice, size: int) -> slice:
-    return slice(max(0, part.start - MARGIN), min(size, part.stop + MARGIN))
+    return slice(max(0, part.start - NEAR), min(size, part.stop + NEAR))

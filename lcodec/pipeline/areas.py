@@ -20,6 +20,9 @@ from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 PIECE = 64
 """Latent positions along a side of what is optimised at a time: a tile of the usual size."""
 
+NEAR = 4
+"""Latent positions around such a piece whose pixels it changes noticeably, and that change its."""
+
 
 @dataclass(frozen=True)
 class TileArea:

@@ -16,16 +16,10 @@ from lcodec.nets.looks import Show, moves_for_eyes, moves_for_pixels
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.worth import counts_what_is_seen
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import tiles_within
+from lcodec.pipeline.areas import NEAR, tiles_within
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.pixels import AnalysisStarts, LatentArea, PixelTransform, patches
 from lcodec.progress import Progress, no_progress
-
-NEAR = 4
-"""Latent positions around a piece of a tile that the second look decodes with it.
-
-Those further away change its pixels imperceptibly.
-"""
 
 
 def feedback_halo(transform: PixelTransform) -> int:
@@ -76,12 +70,12 @@ class _Look:
         """The ``wanted`` symbols, moved; ``symbols`` are the ``known`` ones, unmoved."""
         transforms = self.transform.transforms
         moved = symbols[wanted.inner(known)].copy()
-        blocks = list(
-            wanted.seen_in(known).blocks(self.transform.block, transforms.config.synthesis_halo)
-        )
+        around = wanted.seen_in(known)
+        blocks = list(around.blocks(self.transform.block, transforms.config.synthesis_halo))
         for number, (r, c) in enumerate(blocks):
             self.progress("feedback", number, len(blocks))
-            shown = self._shown(self.transform.latents(symbols[_outer(r, c, known)]), r, c)
+            part = symbols[:, around.rows.inside(r), around.columns.inside(c)]
+            shown = self._shown(self.transform.latents(part), r, c)
             moves = moves_for_pixels(transforms, self._target(r, c), shown, self._level)
             _move(moved[_own(r, c, wanted)], moves)
         self.progress("feedback", len(blocks), len(blocks))
@@ -99,7 +93,8 @@ class _Look:
         ]
         for number, (r, c) in enumerate(spans):
             self.progress("second look", number, len(spans))
-            target, show, own = self._piece(symbols[_outer(r, c, known)], r, c)
+            part = symbols[:, around.rows.inside(r), around.columns.inside(c)]
+            target, show, own = self._piece(part, r, c)
             with full_float32():
                 moves = moves_for_eyes(
                     transform.transforms,
@@ -148,16 +143,6 @@ class _Look:
         if self.header.channels == 1:
             shown = shown.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         return shown
-
-
-def _outer(r: Span, c: Span, known: LatentArea) -> tuple[slice, slice, slice]:
-    """What a block reads of an array (M, h, w) of what is wanted of ``known``."""
-    rows, columns = known.rows, known.columns
-    return (
-        slice(None),
-        slice(r.outer_start - rows.start, r.outer_stop - rows.start),
-        slice(c.outer_start - columns.start, c.outer_stop - columns.start),
-    )
 
 
 def _own(r: Span, c: Span, wanted: LatentArea) -> tuple[slice, slice, slice]:
