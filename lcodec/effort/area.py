@@ -15,7 +15,7 @@ from lcodec.effort.proxy import Proxy
 from lcodec.integer.likelihood import logistic_bits
 from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
-from lcodec.nets.worth import distortion, worth_at
+from lcodec.nets.worth import Distortion, worth_at
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import NEAR, PIECE, TileArea, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
@@ -136,12 +136,11 @@ class Problem:
         right = min(columns.stop * PATCH, header.width)
         target = transform.load(pixels, slice(top, bottom), slice(left, right))
         self.gray = header.channels == 1
-        self.target = target[:, :1] if self.gray else target
-        self.worth = worth_at(
-            self.proxy.config.factors, self.quality, (header.height, header.width)
-        )
+        self.sides = target.shape[2:]
+        worth = worth_at(self.proxy.config.factors, self.quality, (header.height, header.width))
+        self.distortion = Distortion(worth, target[:, :1] if self.gray else target)
         # Bits that a squared error of 1 in one sample is worth.
-        self.weight = float(self.worth.error) / header.channels
+        self.weight = float(worth.error) / header.channels
 
     def seen(
         self, symbols: Tensor, norms: tuple[Tensor, ...] | None = None, slope: bool = True
@@ -152,7 +151,7 @@ class Problem:
         """
         latents = symbols.detach().requires_grad_(slope)
         with torch.set_grad_enabled(slope):
-            found = distortion(self.worth, self.target, self._shown(latents), norms)
+            found = self.distortion.of(self._shown(latents), norms)
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
         cells = self._folded(found.cells[0].detach())
         return Seen(float(found.total), cells, found.norms, gradient)
@@ -194,7 +193,7 @@ class Problem:
         shown = self.proxy.synthesise(latents, self.quality)
         if self.gray:
             shown = shown.mean(1, keepdim=True)
-        return shown[:, :, : self.target.shape[2], : self.target.shape[3]]
+        return shown[:, :, : self.sides[0], : self.sides[1]]
 
     def _folded(self, cells: Tensor) -> Tensor:
         """Cells of the area; those of the margin are added to the nearest of them."""

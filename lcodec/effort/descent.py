@@ -41,7 +41,7 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
     """
     best = problem.start
     curvature = problem.curvature()
-    first = FIRST_SHARE if problem.worth.perceived is None else FIRST_SHARE_SEEN
+    first = FIRST_SHARE if problem.distortion.worth.perceived is None else FIRST_SHARE_SEEN
     share = best.new_full(best.shape[2:], first)
     refused = torch.zeros_like(best, dtype=torch.bool)
     for number in range(rounds):

@@ -28,8 +28,11 @@ def smooth_blocks(planes: Tensor) -> Tensor:
     """Mask (B, H // 16, W // 16) of the whole blocks of pictures that are smooth.
 
     ``planes`` (B, C, H, W) in levels of 255. In a smooth block and those around it, the mean
-    difference between neighbours is small in every channel.
+    difference between neighbours is small in every channel. Empty if there is no whole block.
     """
+    h, w = (side // BLOCK for side in planes.shape[2:])
+    if min(h, w) < 1:
+        return torch.zeros(len(planes), h, w, dtype=torch.bool, device=planes.device)
     across = F.pad((planes[..., 1:] - planes[..., :-1]).abs().amax(1, keepdim=True), (0, 1))
     down = F.pad(
         (planes[..., 1:, :] - planes[..., :-1, :]).abs().amax(1, keepdim=True), (0, 0, 0, 1)
@@ -47,16 +50,19 @@ def unrest(reference: Tensor, decoded: Tensor) -> Tensor:
     along a whole sky. ``reference`` and ``decoded`` (B, C, H, W) in [0, 1]; float32 whatever the
     caller's autocast. 0 if there is no whole block.
     """
-    return unrest_by_block(reference, decoded).sum((1, 2))
-
-
-def unrest_by_block(reference: Tensor, decoded: Tensor) -> Tensor:
-    """What each whole block adds to `unrest` (B, H // 16, W // 16); borders count half for each."""
-    h, w = (side // BLOCK for side in reference.shape[2:])
-    if min(h, w) < 1:
-        return decoded.new_zeros(len(decoded), h, w)
     with torch.autocast(reference.device.type, enabled=False), torch.no_grad():
         smooth = smooth_blocks(255.0 * reference.float())
+    return unrest_by_block(reference, decoded, smooth).sum((1, 2))
+
+
+def unrest_by_block(reference: Tensor, decoded: Tensor, smooth: Tensor) -> Tensor:
+    """What each whole block adds to `unrest` (B, H // 16, W // 16); borders count half for each.
+
+    ``smooth`` is the mask of the blocks that count, `smooth_blocks` of the reference.
+    """
+    h, w = smooth.shape[1:]
+    if min(h, w) < 1:
+        return decoded.new_zeros(len(decoded), h, w)
     with torch.autocast(reference.device.type, enabled=False):
         error = 255.0 * (decoded.float() - reference.float())
         moved = _block_means(error).square().mean(1)

@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.integer.profile import SYMBOL_LIMIT
-from lcodec.metrics.smooth import smooth_blocks
 from lcodec.nets.steps import LINEAR_SHARE, Histograms, energy, judge
 from lcodec.nets.transforms import PATCH, Transforms
 from lcodec.nets.tune import Tune
-from lcodec.nets.worth import Worth, counts_what_is_seen, distortion, squared_errors, worth_at
+from lcodec.nets.worth import Distortion, counts_what_is_seen, worth_at
 
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
@@ -103,7 +102,8 @@ def moves_for_eyes(
         shown = show(symbols)
         moves, trials = torch.zeros_like(symbols), []
         for place, part in _squares(symbols):
-            square = _Square(transforms, quality, worth, pixels[place].clone(), gray)
+            distortion = Distortion(worth, pixels[place].clone())
+            square = _Square(transforms, quality, distortion, gray)
             trial = square.try_moves(shown[place], symbols[part])
             trials.append((place, part, square, trial))
             moves[part] = trial.moves
@@ -151,12 +151,11 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Square:
-    """A square of pictures (B, 3, 16h, 16w), as it should be, and what its distortion is worth."""
+    """A square of pictures, and what its ``distortion`` is worth."""
 
     transforms: Transforms
     quality: Tensor
-    worth: Worth
-    pixels: Tensor
+    distortion: Distortion
     gray: bool
 
     def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
@@ -164,25 +163,25 @@ class _Square:
         with torch.autocast(symbols.device.type, enabled=False):
             with torch.enable_grad():
                 seen = shown.detach().float().requires_grad_()
-                found = distortion(self.worth, self.pixels, seen)
+                found = self.distortion.of(seen)
                 (slope,) = torch.autograd.grad(found.cells.sum(), [seen])
             bits = Histograms(symbols).bits
             slope, bend = self._to_latents(slope), self._bend()
             gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
             most, place = gain.max(1, keepdim=True)
-            rough = ~smooth_blocks(255.0 * self.pixels)[:, None]
+            rough = ~self.distortion.smooth[:, None]
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
-            errors = MOST_ERROR * squared_errors(self.pixels, seen.detach())
+            errors = MOST_ERROR * self.distortion.squared_errors(seen.detach())
         return _Trial(moves, found.cells.detach() - more, errors, found.norms)
 
     def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
         """Where the moves of a trial, now ``shown``, are better than before (B, 1, h, w)."""
         shown = shown.float()
         with torch.autocast(shown.device.type, enabled=False):
-            cells = distortion(self.worth, self.pixels, shown, trial.norms).cells
-            errors = squared_errors(self.pixels, shown)
+            cells = self.distortion.of(shown, trial.norms).cells
+            errors = self.distortion.squared_errors(shown)
         return ((cells < trial.costs) & (errors <= trial.errors))[:, None]
 
     def _to_latents(self, slope: Tensor) -> Tensor:
@@ -195,5 +194,5 @@ class _Square:
 
     def _bend(self) -> Tensor:
         """Half the second derivative of the squared error's worth (B, latent, 1, 1)."""
-        error = self.worth.error[:, None, None, None] / (1 if self.gray else 3)
+        error = self.distortion.worth.error[:, None, None, None] / (1 if self.gray else 3)
         return LINEAR_SHARE * error * energy(self.transforms, self.quality, self.gray)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lcodec.metrics.smooth import unrest_by_block
-from lcodec.metrics.ssimulacra2 import MIN_SIDE, LocalDistance, local_distance
+from lcodec.metrics.localdistance import LocalDistance, LocalMeasure
+from lcodec.metrics.maps import MIN_SIDE
+from lcodec.metrics.smooth import smooth_blocks, unrest_by_block
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune
 
@@ -62,34 +64,50 @@ def worth_at(tune: Tune, quality: Tensor, sides: tuple[int, int]) -> Worth:
     return Worth(255.0**2 * SEARCHED_ERROR * tune.error.at(quality), perceived)
 
 
-def distortion(
-    worth: Worth, target: Tensor, shown: Tensor, norms: tuple[Tensor, ...] | None = None
-) -> LocalDistance:
-    """What distortion is worth, in bits, by 16x16 pixels; see `LocalDistance` for ``norms``.
+class Distortion:
+    """What the distortion of pictures is worth, in bits, by 16x16 pixels.
 
-    ``target`` and ``shown`` (B, 3, H, W), or (B, 1, H, W) for gray pictures, in [0, 1].
+    Attributes:
+        worth: of each kind of distortion.
+        smooth: mask (B, H // 16, W // 16) of the whole blocks of the pictures that are smooth.
     """
-    height, width = target.shape[2:]
-    cells = _each(worth.error) * squared_errors(target, shown)
-    h, w = cells.shape[1:]
-    seen = worth.perceived
-    if seen is None:
-        return LocalDistance(cells.detach().sum((1, 2)), cells, ())
-    target, shown = (pixels.expand(-1, 3, -1, -1) for pixels in (target, shown))
-    blocks = height * width * _each(seen.calm) * unrest_by_block(target, shown)
-    cells = cells + F.pad(blocks, (0, w - blocks.shape[2], 0, h - blocks.shape[1]))
-    found = local_distance(target, shown, PATCH, norms, seen.fine)
-    total = cells.detach().sum((1, 2)) + height * width * seen.distance * found.total
-    cells = cells + height * width * _each(seen.distance) * found.cells
-    return LocalDistance(total, cells, found.norms)
 
+    def __init__(self, worth: Worth, target: Tensor) -> None:
+        """Prepare for ``target`` (B, 3, H, W) in [0, 1], or (B, 1, H, W) for gray pictures."""
+        self.worth = worth
+        self._target = target
+        self._colour = target.expand(-1, 3, -1, -1)
+        seen = worth.perceived
+        with torch.autocast(target.device.type, enabled=False), torch.no_grad():
+            self.smooth = smooth_blocks(255.0 * target.float())
+            self._distance = None if seen is None else LocalMeasure(self._colour, PATCH, seen.fine)
 
-def squared_errors(target: Tensor, shown: Tensor) -> Tensor:
-    """Squared error, mean over channels, summed over 16x16 pixels: (B, h, w)."""
-    square = (shown - target).square().mean(1)
-    square = F.pad(square, (0, -square.shape[2] % PATCH, 0, -square.shape[1] % PATCH))
-    h, w = (side // PATCH for side in square.shape[1:])
-    return square.view(-1, h, PATCH, w, PATCH).sum((2, 4))
+    def of(self, shown: Tensor, norms: tuple[Tensor, ...] | None = None) -> LocalDistance:
+        """The worth of the distortion of ``shown``, in the shape of the target.
+
+        Differentiable with respect to it; see `LocalMeasure` for ``norms``.
+        """
+        cells = _each(self.worth.error) * self.squared_errors(shown)
+        seen = self.worth.perceived
+        if seen is None or self._distance is None:
+            return LocalDistance(cells.detach().sum((1, 2)), cells, ())
+        height, width = shown.shape[2:]
+        h, w = cells.shape[1:]
+        colour = shown.expand(-1, 3, -1, -1)
+        unrest = unrest_by_block(self._colour, colour, self.smooth)
+        unrest = F.pad(unrest, (0, w - unrest.shape[2], 0, h - unrest.shape[1]))
+        cells = cells + height * width * _each(seen.calm) * unrest
+        found = self._distance(colour, norms)
+        total = cells.detach().sum((1, 2)) + height * width * seen.distance * found.total
+        cells = cells + height * width * _each(seen.distance) * found.cells
+        return LocalDistance(total, cells, found.norms)
+
+    def squared_errors(self, shown: Tensor) -> Tensor:
+        """Squared error, mean over channels, summed over 16x16 pixels: (B, h, w)."""
+        square = (shown - self._target).square().mean(1)
+        square = F.pad(square, (0, -square.shape[2] % PATCH, 0, -square.shape[1] % PATCH))
+        h, w = (side // PATCH for side in square.shape[1:])
+        return square.view(-1, h, PATCH, w, PATCH).sum((2, 4))
 
 
 def _each(values: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lcodec.codec import Codec
-from lcodec.metrics.ssimulacra2 import local_distance
+from lcodec.metrics.localdistance import LocalMeasure
 from lcodec.nets.typed import Conv2d
 from lcodec.tunes import TuneName
 from tests.conftest import RELEASED
@@ -53,11 +53,11 @@ def test_the_distance_and_its_gradient() -> None:
     torch.manual_seed(0)
     reference = torch.rand(1, 3, 300, 301)
     decoded = (reference + 0.03 * torch.randn_like(reference)).clamp(0.0, 1.0)
-    check_same(lambda: local_distance(reference, decoded, 16).total)
+    check_same(lambda: LocalMeasure(reference, 16)(decoded).total)
 
     def gradient() -> Tensor:
         shown = decoded.clone().requires_grad_()
-        return torch.autograd.grad(local_distance(reference, shown, 16).cells.sum(), [shown])[0]
+        return torch.autograd.grad(LocalMeasure(reference, 16)(shown).cells.sum(), [shown])[0]
 
     check_same(gradient)
 

@@ -23,7 +23,7 @@ from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances_and_fine, ssimulacra2
 from lcodec.nets.steps import LINEAR_SHARE, judge
 from lcodec.nets.tune import find_tune
-from lcodec.nets.worth import SEARCHED_ERROR, distortion
+from lcodec.nets.worth import SEARCHED_ERROR
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.tunes import TuneName
@@ -154,10 +154,11 @@ def test_the_proxy_agrees_with_the_file(codec: Codec) -> None:
         # Rounding to bytes, which the proxy leaves out, is seen where there is nothing else.
         near = 0.04 if pixels is sky else 0.02
         assert total == pytest.approx(encoded.estimated_bits_y + worth, rel=near)
-        if one.worth.perceived is not None:
+        perceived = one.distortion.worth.perceived
+        if perceived is not None:
             found = planes(codec.decode(encoded.data).pixels)
             moved = float(unrest(planes(pixels), found))
-            share = float(one.worth.perceived.calm) * moved * 90 * 100 / total
+            share = float(perceived.calm) * moved * 90 * 100 / total
             assert share > 2 * near if pixels is sky else share < near
 
 
@@ -227,7 +228,7 @@ def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
         one = Problem(proxy, codec._pixels, header, pixels, symbols, area)
         found = one.seen(one.start)
         assert found.cells.shape == one.start.shape[2:]
-        seen = distortion(one.worth, one.target, one._shown(one.start), found.norms).cells[0]
+        seen = one.distortion.of(one._shown(one.start), found.norms).cells[0]
         assert float(one._folded(seen).sum()) == pytest.approx(float(seen.sum()), rel=1e-5)
 
 

@@ -14,10 +14,10 @@ from PIL import Image
 from ssimulacra2 import compute_ssimulacra2
 
 from lcodec.errors import UsageError
+from lcodec.metrics.localdistance import LocalMeasure
 from lcodec.metrics.ssimulacra2 import (
     distances,
     distances_and_fine,
-    local_distance,
     score,
     ssimulacra2,
 )
@@ -127,9 +127,7 @@ def test_every_size_has_a_fine_dissimilarity(side: int) -> None:
     decoded = coded(reference, "JPEG", 10)
     fine = float(distances_and_fine(tensor(reference), tensor(decoded))[1])
     assert 0.0 < fine < 2.0
-    local = [
-        local_distance(tensor(reference), tensor(decoded), 16, fine=weight) for weight in (0.0, 1.0)
-    ]
+    local = [LocalMeasure(tensor(reference), 16, weight)(tensor(decoded)) for weight in (0.0, 1.0)]
     assert float(local[1].total - local[0].total) == pytest.approx(fine, rel=1e-3)
 
 
@@ -145,9 +143,9 @@ def test_a_batch_is_its_pictures() -> None:
     pairs = [(one[i : i + 1], other[i : i + 1]) for i in range(3)]
     apart = torch.cat([distances(*pair) for pair in pairs])
     torch.testing.assert_close(distances(one, other), apart, rtol=1e-5, atol=0)
-    found = local_distance(one, other, 16)
+    found = LocalMeasure(one, 16)(other)
     torch.testing.assert_close(found.total, apart, rtol=1e-5, atol=0)
-    cells = torch.cat([local_distance(*pair, 16).cells for pair in pairs])
+    cells = torch.cat([LocalMeasure(left, 16)(right).cells for left, right in pairs])
     torch.testing.assert_close(found.cells, cells, rtol=1e-4, atol=1e-6)
 
 
@@ -162,7 +160,7 @@ def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int, fin
     reference = tensor(pixels)
     decoded = tensor(coded(pixels, "JPEG", 40)).requires_grad_()
     whole = torch.stack(distances_and_fine(reference, decoded)).T @ torch.tensor([1.0, fine])
-    local = local_distance(reference, decoded, cell, fine=fine)
+    local = LocalMeasure(reference, cell, fine)(decoded)
     assert local.cells.shape == (1, -(-side[0] // cell), -(-side[1] // cell))
     assert float(local.total) == pytest.approx(float(whole.detach()), rel=1e-4)
     one, other = (torch.autograd.grad(v.sum(), [decoded])[0] for v in (whole, local.cells))
@@ -172,10 +170,11 @@ def test_cells_change_as_the_distance_does(side: tuple[int, int], cell: int, fin
 def test_a_worse_spot_is_found_by_cells() -> None:
     pixels = picture(272, 288)
     reference, decoded = tensor(pixels), tensor(coded(pixels, "JPEG", 80))
-    before = local_distance(reference, decoded, 16)
+    measure = LocalMeasure(reference, 16)
+    before = measure(decoded)
     spoilt = decoded.clone()
     spoilt[:, :, 100:108, 148:156] = 1.0 - spoilt[:, :, 100:108, 148:156]
-    after = local_distance(reference, spoilt, 16, before.norms)
+    after = measure(spoilt, before.norms)
     change = (after.cells - before.cells)[0]
     assert divmod(int(change.argmax()), 18) == (6, 9)
     far = change.clone()
