@@ -59,12 +59,14 @@ class Seen:
     Attributes:
         total: the worth.
         cells: (h, w), that of the 16x16 pixels of each latent position, up to a constant.
+        errors: (h, w), their squared errors.
         norms: of `LocalDistance`, which ``cells`` depend on; empty if that does not count.
         slope: gradient (1, M, h, w) of the sum of ``cells``; None if not asked for.
     """
 
     total: float
     cells: Tensor
+    errors: Tensor
     norms: tuple[Tensor, ...]
     slope: Tensor | None
 
@@ -151,10 +153,12 @@ class Problem:
         """
         latents = symbols.detach().requires_grad_(slope)
         with torch.set_grad_enabled(slope):
-            found = self.distortion.of(self._shown(latents), norms)
+            shown = self._shown(latents)
+            found = self.distortion.of(shown, norms)
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
         cells = self._folded(found.cells[0].detach())
-        return Seen(float(found.total), cells, found.norms, gradient)
+        errors = self._folded(self.distortion.squared_errors(shown.detach())[0])
+        return Seen(float(found.total), cells, errors, found.norms, gradient)
 
     def prediction(self, symbols: Tensor, influence: bool = False) -> Prediction:
         """How each symbol is predicted from those before it, and with ``influence`` what it does.
