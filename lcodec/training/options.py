@@ -8,6 +8,9 @@ from pathlib import Path
 
 from lcodec.errors import UsageError
 
+BLOCKS = ("analysis8", "analysis16", "synthesis16", "synthesis8")
+"""Numbers of blocks of the transforms at 1/8 and at 1/16, as in `TransformConfig`."""
+
 STAGES = ("transforms", "entropy", "joint", "decoder")
 
 CropSchedule = tuple[tuple[float, int, int], ...]

@@ -14,12 +14,12 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from lcodec.errors import InputError, UsageError
-from lcodec.training.options import TrainOptions, format_crops, parse_crops
+from lcodec.training.options import BLOCKS, TrainOptions, format_crops, parse_crops
 from lcodec.training.runinfo import load_info
 
 Values = dict[str, Any]
 
-SIZES = {"model": str, "depth": int, "channels": int, "tune": str}
+SIZES = {"model": str, "depth": int, "channels": int, "tune": str} | dict.fromkeys(BLOCKS, int)
 """Options of a recipe for `lcodec.training.sizes.choose_sizes`, with their types."""
 
 _RENAMED = {"steps": "max_steps"}

@@ -24,18 +24,20 @@ def choose_sizes(
     channels: int | None = None,
     tune: str | None = None,
     frozen: bool = False,
+    **blocks: int | None,
 ) -> ModelConfig:
     """Sizes of the run resumed or started from, else the default, changed as asked for.
 
     The entropy model over these transforms is that of the run or released model in ``entropy``,
     or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
-    ``tune`` is what to train for. Unless the transforms are ``frozen``, a run that is not resumed
-    gets the reach of new runs and the deblocking filter.
+    ``tune`` is what to train for, ``blocks`` are numbers of blocks of the transforms
+    (`lcodec.training.options.BLOCKS`). Unless the transforms are ``frozen``, a run that is not
+    resumed gets the reach of new runs and the deblocking filter.
 
     Raises:
-        UsageError: a resumed run has other sizes or another tune, there are more channels than
-            asked for, the model cannot have a size, it has no ``depth``, or ``entropy`` is of
-            another kind than ``model``.
+        UsageError: a resumed run has other sizes or another tune, there are more channels or
+            blocks than asked for, the model cannot have a size, it has no ``depth``, or
+            ``entropy`` is of another kind than ``model``.
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
@@ -58,6 +60,7 @@ def choose_sizes(
         config = _changed(config, deeper, own, keep, f"--depth {depth}")
     if channels is not None:
         config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
+    config = _deepened(config, blocks, earlier, keep)
     if tune is not None and tune != config.tune:
         if keep:
             raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
@@ -68,6 +71,22 @@ def choose_sizes(
             reach=REACH[parse_tune(config.tune)],
             transforms=replace(config.transforms, deblocking=True),
         )
+    return config
+
+
+def _deepened(
+    config: ModelConfig, blocks: dict[str, int | None], earlier: Path | None, keep: bool
+) -> ModelConfig:
+    for name, count in blocks.items():
+        own = getattr(config.transforms, name)
+        if count is None or count == own:
+            continue
+        if keep:
+            raise UsageError(f"--set {name}={count}: the run has {own} blocks and keeps them")
+        if count < (1 if earlier is None else own):
+            raise UsageError(f"--set {name}={count}: there are {own} blocks, which can only grow")
+        transforms = replace(config.transforms, **{name: count})  # type: ignore[arg-type]
+        config = replace(config, transforms=transforms)
     return config
 
 

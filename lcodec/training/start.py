@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lcodec.nets.transforms import PATCH
 from lcodec.training import checkpoint
+from lcodec.training.addblocks import add_blocks
 from lcodec.training.addchannels import add_channels
 from lcodec.training.data import Crops, patch_components
 from lcodec.training.requality import on_levels_of
@@ -50,7 +51,8 @@ def load_start(
     The rest can come from the model in ``entropy``, which may have other transforms and fewer
     latent channels. Weights of another tune are moved to the levels of the model's tune. Slices
     of a GroupedMixer are split if the model has more of them. If it has more latent channels,
-    components of ``pictures`` are added. Returns the names of the tensors that stay fresh.
+    components of ``pictures`` are added; blocks that its transforms have more of change nothing at
+    first. Returns the names of the tensors that stay fresh.
 
     Raises:
         InputError: a folder is neither a complete run nor a released model.
@@ -61,6 +63,7 @@ def load_start(
         shown = stored["transforms.synthesis.linear.weight"].flatten(1)
         found = patch_components(pictures(), more, PATCH, without=shown)
         stored = add_channels(stored, config, model.config, *found)
+    stored = add_blocks(stored, config.transforms, model.config.transforms)
     source, own = (stored, config) if entropy is None else _read(entropy, model)
     rest: Tensors = {}
     if not fresh and own.entropy.kind == model.config.entropy.kind:

@@ -168,6 +168,14 @@ def test_depth(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     assert "the run has other sizes and keeps them" in capsys.readouterr().err
 
 
+def test_blocks_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    start = a_run(tmp_path / "start", depth=1)
+    assert run([*base, "--start", start, "--set", "synthesis16=9"]) == 0
+    assert Notes.made[-1].config.transforms.synthesis16 == 9
+    assert run([*base, "--start", start, "--set", "synthesis16=2"]) == 2
+    assert "which can only grow" in capsys.readouterr().err
+
+
 def test_channels_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     start = a_run(tmp_path / "start", depth=1)
     own = ModelConfig().transforms.latent

@@ -1,0 +1,61 @@
+"""More blocks in the transforms change nothing until they are trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lcodec.errors import UsageError
+from lcodec.training import checkpoint
+from lcodec.training.options import BLOCKS
+from lcodec.training.recipe import parse_setting
+from lcodec.training.sizes import choose_sizes
+from lcodec.training.start import load_start
+from lcodec.twin.codec import TwinCodec
+from tests.tinymodel import tiny_codec
+
+
+def a_run(folder: Path) -> TwinCodec:
+    """A run of a tiny model whose networks do something."""
+    model = tiny_codec(seed=3)
+    with torch.no_grad():
+        for layer in (model.transforms.analysis.leave, model.transforms.synthesis.leave):
+            layer.weight.normal_(std=0.05)
+    info = {"steps": 1, "config": model.config.to_dict()}
+    checkpoint.save_run(folder, {"average": model.state_dict()}, info)
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_deeper_codec_begins_where_the_other_is(tmp_path: Path, name: str) -> None:
+    small = a_run(tmp_path / "run")
+    more = getattr(small.config.transforms, name) + 2
+    config = choose_sizes(None, tmp_path / "run", frozen=True, **parse_setting(f"{name}={more}"))
+    assert config.transforms == replace(small.config.transforms, **{name: more})
+    deep = TwinCodec(config).eval()
+    assert load_start(deep, tmp_path / "run", pytest.fail) == []
+    pixels, quality = torch.rand(1, 3, 64, 64), torch.tensor([60.0])
+    with torch.no_grad():
+        y = small.transforms.analyse(pixels, quality)
+        assert torch.equal(deep.transforms.analyse(pixels, quality), y)
+        shown = small.transforms.synthesise(y.round(), quality)
+        assert torch.equal(deep.transforms.synthesise(y.round(), quality), shown)
+    of = deep.transforms.analyse if name.startswith("analysis") else deep.transforms.synthesise
+    of(pixels if name.startswith("analysis") else y.round(), quality).square().sum().backward()
+    stack = name.replace("16", ".blocks16").replace("is8", "is.blocks8")
+    learnt = deep.transforms.get_parameter(f"{stack}.{more - 1}.down.weight").grad
+    assert learnt is not None and float(learnt.abs().max()) > 0
+
+
+def test_blocks_only_grow(tmp_path: Path) -> None:
+    own = a_run(tmp_path / "run").config.transforms.synthesis8
+    with pytest.raises(UsageError, match="can only grow"):
+        choose_sizes(None, tmp_path / "run", synthesis8=own - 1)
+    with pytest.raises(UsageError, match="keeps them"):
+        choose_sizes(tmp_path / "run", None, synthesis8=own + 1)
+    assert choose_sizes(tmp_path / "run", None, synthesis8=own).transforms.synthesis8 == own
+    with pytest.raises(UsageError, match="not a whole number"):
+        parse_setting("synthesis8=many")
