@@ -208,6 +208,13 @@ def export(
             help="Pictures on which quality N should reach SSIMULACRA2 N; for tune visual.",
         ),
     ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Keep the model that is replaced, of the same transforms, for its files.",
+        ),
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option("--threads", metavar="N", parser=whole(1), help="Number of CPU threads."),
@@ -230,7 +237,7 @@ def export(
     from lcodec.training.export import export_run
 
     Networks(threads=threads).prepare()
-    files = export_run(run, folder, name, transforms, force, calibrate)
+    files = export_run(run, folder, name, transforms, force, calibrate, keep)
     size = sum(file.size for file in files)
     console.say(f"{run} -> {folder / name}: {len(files)} files, {exact(size)}")
 

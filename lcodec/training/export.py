@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,14 @@ from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
 from lcodec.twin.integers import export_entropy, export_transforms
 from lcodec.weights.config import ModelConfig
-from lcodec.weights.load import CONFIG_FILE, ENTROPY_FILE, TRANSFORMS_FILE, canonical_id
+from lcodec.weights.info import EARLIER, earlier_entropy
+from lcodec.weights.load import (
+    CONFIG_FILE,
+    ENTROPY_FILE,
+    TRANSFORMS_FILE,
+    canonical_id,
+    read_config,
+)
 from lcodec.weights.lock import LockedFile, check_model_name, lock_model
 
 TRANSFORMS_NAME = "transforms"
@@ -42,13 +51,17 @@ def load_run(run: Path, average: bool = True) -> TwinCodec:
     return model.eval()
 
 
-def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> bytes:
+def write_model(
+    model: TwinCodec, models: Path, name: str, transforms: str, keep: bool = False
+) -> bytes:
     """Write ``models/name`` and, if they have changed, its transforms ``models/transforms``.
 
-    Residual streams that the integers would clamp are scaled down, see `lcodec.twin.headroom`.
+    Residual streams that the integers would clamp are scaled down, see `lcodec.twin.headroom`. With
+    ``keep``, the model that was there is kept for its files (`lcodec.weights.info.with_earlier`).
     Returns the model id.
 
     Raises:
+        UsageError: there is nothing to keep, or it has other transforms or sizes.
         WeightsError: an accumulator bound cannot be proved.
     """
     entropy: dict[str, Tensor] = export_entropy(with_headroom(model))
@@ -57,14 +70,37 @@ def write_model(model: TwinCodec, models: Path, name: str, transforms: str) -> b
     sizes = model.config.to_dict()
     set_folder, folder = models / transforms, models / name
     shared_keys = [key for key in ("transforms", "tune", "scale", "reach") if key in sizes]
+    same = _same_tensors(shared, set_folder / TRANSFORMS_FILE)
+    earlier = _keep(folder, model.config, same, identity.hex()) if keep else {}
     _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
-    if not _same_tensors(shared, set_folder / TRANSFORMS_FILE):
+    if not same:
         checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
     folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(earlier_entropy("*")):
+        if path.name not in map(earlier_entropy, earlier):
+            path.unlink()
     checkpoint.save_tensors(entropy, folder / ENTROPY_FILE)
     own = {"profile": P.PROFILE, "model_id": identity.hex(), "transforms": transforms, **sizes}
-    _write_json(folder, own)
+    _write_json(folder, {**own, EARLIER: earlier} if earlier else own)
     return identity
+
+
+def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[str, list[float]]:
+    """Set aside the entropy model in ``folder``; the scales of all that it keeps, by id.
+
+    The new model, ``model_id``, is of this ``config``; ``same`` is whether its transforms are those
+    that are there.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise UsageError(f"--keep: there is no model in {folder}")
+    there = read_config(folder)
+    if not same or replace(there.sizes, scale=config.scale) != config:
+        raise UsageError(f"--keep: the model in {folder} differs in more than entropy and scale")
+    scales = {str(there.model_id): list(there.sizes.scale), **there.earlier}
+    scales.pop(model_id, None)
+    if there.model_id in scales:
+        os.replace(folder / ENTROPY_FILE, folder / earlier_entropy(there.model_id))
+    return scales
 
 
 def _write_json(folder: Path, data: dict[str, Any]) -> None:
@@ -97,11 +133,13 @@ def export_run(
     transforms: str = TRANSFORMS_NAME,
     replace: bool = False,
     calibrate: Path | None = None,
+    keep: bool = False,
 ) -> tuple[LockedFile, ...]:
     """Release the averaged weights of ``run`` as ``models/name`` and add them to the lock.
 
     If ``calibrate`` names a folder or pack of pictures, the quality scale is measured on them; the
-    scale of the tune psnr needs none. See `lcodec.training.calibrate`.
+    scale of the tune psnr needs none. See `lcodec.training.calibrate`. With ``keep``, the model of
+    that name, which must have the same transforms, is kept for its files.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
@@ -128,5 +166,5 @@ def export_run(
             f" new ones differently with `--transforms {name}-transforms`, write to another folder"
             " with `--models DIR`, or replace them with `-f`"
         )
-    write_model(model, models, name, transforms)
+    write_model(model, models, name, transforms, keep)
     return *lock_model(models, name), *lock_model(models, transforms)

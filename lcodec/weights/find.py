@@ -14,7 +14,7 @@ from pathlib import Path
 from lcodec.errors import WeightsError
 from lcodec.suggest import did_you_mean
 from lcodec.weights.howtoget import how_to_get
-from lcodec.weights.info import ModelInfo, stated_id, stated_transforms
+from lcodec.weights.info import ModelInfo, stated_id, stated_transforms, with_earlier
 from lcodec.weights.lock import (
     LOCK_NAME,
     LockedFile,
@@ -118,7 +118,8 @@ def _choose(name: str, models: list[ModelInfo]) -> list[ModelInfo]:
     found = [
         replace(model, name=name)
         for model in models
-        if model.files[0].model == own and (not at or stated_id(model) == model_id)
+        if model.files[0].model == own
+        and (stated_id(model) == model_id if at else model.earlier is None)
     ]
     return sorted(found, key=lambda model: bool(model.missing()))
 
@@ -261,6 +262,8 @@ def _check(model: ModelInfo, file: LockedFile) -> FileCheck:
 def _listed_models(damaged: bool = False) -> list[ModelInfo]:
     """Every model of every place in order; from the place of an added model, only that one.
 
+    Each is followed by its earlier releases, if it keeps any.
+
     Places with damaged locks are left out if they may be ``damaged``, and if they were made by
     adding a model, which is only there to be found by its id.
     """
@@ -275,7 +278,7 @@ def _listed_models(damaged: bool = False) -> list[ModelInfo]:
         for name in dict.fromkeys(file.model for file in files):
             model = ModelInfo(name, tuple(f for f in files if f.model == name), place)
             if place.added is None or stated_id(model) == place.added:
-                models.append(model)
+                models += with_earlier(model)
     return models
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from lcodec.weights.places import Place
 from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
 CONFIG_NAME = "config.json"
+EARLIER = "earlier"
+"""The key of a configuration under which the scales of earlier releases are."""
 UNTOLD_TUNE = TuneName.PSNR
 """The tune of models whose configuration names none."""
 _ID = re.compile(r"[0-9a-f]{8}")
@@ -22,12 +24,14 @@ _ID = re.compile(r"[0-9a-f]{8}")
 class ModelInfo:
     """A model that a lock lists: its files, and the place it is taken from.
 
-    ``name`` is how it is asked for: by its own name, or ``name@id``.
+    ``name`` is how it is asked for: by its own name, or ``name@id``. ``earlier`` is the id, in
+    hexadecimal, of the earlier release that is meant, if it is one; see `with_earlier`.
     """
 
     name: str
     files: tuple[LockedFile, ...]
     place: Place
+    earlier: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -58,8 +62,41 @@ def _config_in(folder: Path) -> dict[str, Any]:
 
 def stated_id(model: ModelInfo) -> str | None:
     """The id, in hexadecimal, that a model's configuration states; None if it cannot be read."""
+    if model.earlier:
+        return model.earlier
     found = stated(model).get("model_id")
     return found if isinstance(found, str) and _ID.fullmatch(found) else None
+
+
+def earlier_entropy(model_id: str) -> str:
+    """The file of the entropy model of an earlier release, given by its id in hexadecimal."""
+    return f"entropy-{model_id}.safetensors"
+
+
+def with_earlier(model: ModelInfo) -> list[ModelInfo]:
+    """The model without the files of earlier releases in its folder, and then those releases.
+
+    A model that has been released again over the same transforms, with another scale of levels, may
+    keep what it was before, so that files made with that need nothing more to be decoded. The
+    scales are in the configuration under `EARLIER`, by id.
+    """
+    found = stated(model).get(EARLIER)
+    names = {file.name for file in model.files}
+    ids = [own for own in (found if isinstance(found, dict) else {}) if _ID.fullmatch(own)]
+    kept = {earlier_entropy(own): own for own in ids if earlier_entropy(own) in names}
+    if kept.keys() == names:
+        return [model]  # of which nothing would be left
+    return [
+        replace(model, files=tuple(file for file in model.files if file.name not in kept)),
+        *(
+            replace(
+                model,
+                files=tuple(file for file in model.files if file.name in (CONFIG_NAME, entropy)),
+                earlier=own,
+            )
+            for entropy, own in kept.items()
+        ),
+    ]
 
 
 def stated_transforms(model: ModelInfo) -> str | None:

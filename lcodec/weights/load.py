@@ -26,6 +26,7 @@ from lcodec.nets.transforms import TransformConfig, Transforms
 from lcodec.nets.typed import unfilled
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today
+from lcodec.weights.info import EARLIER, earlier_entropy
 from lcodec.weights.lock import check_model_name
 from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
@@ -143,13 +144,15 @@ class StoredConfig(NamedTuple):
     """The configuration of a released model.
 
     ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal;
-    ``stated`` has the sizes verbatim, for `canonical_id`.
+    ``stated`` has the sizes verbatim, for `canonical_id`; ``earlier`` the scales of the earlier
+    releases that it keeps, by their ids.
     """
 
     sizes: ModelConfig
     transforms: str
     model_id: str | None
     stated: dict[str, Any]
+    earlier: dict[str, list[float]]
 
 
 def read_config(folder: Path) -> StoredConfig:
@@ -166,8 +169,13 @@ def read_config(folder: Path) -> StoredConfig:
     return _stored_config(folder.name, read)
 
 
-def _stored_config(name: str, read: Callable[[str], bytes]) -> StoredConfig:
-    """`read_config` of the model in the folder ``name``; ``read`` reads that of a folder."""
+def _stored_config(
+    name: str, read: Callable[[str], bytes], earlier: str | None = None
+) -> StoredConfig:
+    """`read_config` of the model in the folder ``name``; ``read`` reads that of a folder.
+
+    Of an ``earlier`` release that it keeps, if one is given by its id.
+    """
     try:
         data = parse_object(read(name))
         profile, transforms = data["profile"], data["transforms"]
@@ -181,6 +189,8 @@ def _stored_config(name: str, read: Callable[[str], bytes]) -> StoredConfig:
             shared, today = {"transforms": transforms}, as_today(data, name)
         else:
             shared, today = parse_object(read(check_model_name(transforms))), data
+            if earlier:
+                shared["scale"] = data[EARLIER][earlier]
         sizes = ModelConfig.from_dict({**today, **shared})
         keys = (
             ("transforms", "mixer")
@@ -192,7 +202,8 @@ def _stored_config(name: str, read: Callable[[str], bytes]) -> StoredConfig:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"model {name}: {CONFIG_FILE} not understood: {reason}") from error
-    return StoredConfig(sizes, today["transforms"], data.get("model_id"), stated)
+    model_id = earlier or data.get("model_id")
+    return StoredConfig(sizes, today["transforms"], model_id, stated, data.get(EARLIER, {}))
 
 
 def _network(
@@ -226,7 +237,8 @@ def load_model(
         UnsupportedError: the model needs another arithmetic profile.
     """
     info = weights.require_model(name)
-    files = _needed(weights.read_model_files(info), name, CONFIG_FILE, ENTROPY_FILE)
+    entropy_name = earlier_entropy(info.earlier) if info.earlier else ENTROPY_FILE
+    files = _needed(weights.read_model_files(info), name, CONFIG_FILE, entropy_name)
     where = choose_device(device)
     own, beside = info.folder.name, {info.folder.name: files}
 
@@ -236,11 +248,11 @@ def load_model(
             beside[folder] = _needed(found, folder, CONFIG_FILE, TRANSFORMS_FILE)
         return beside[folder][CONFIG_FILE]
 
-    config, transforms_name, model_id, stated = _stored_config(own, read)
+    config, transforms_name, model_id, stated, _ = _stored_config(own, read, info.earlier)
     read(transforms_name)
     transform_files = _needed(beside[transforms_name], transforms_name, TRANSFORMS_FILE)
     # The bytes are freed as soon as there are tensors, so that both are not held for long.
-    stored_tensors = _tensors(files.pop(ENTROPY_FILE), name)
+    stored_tensors = _tensors(files.pop(entropy_name), name)
     transform_tensors = _tensors(transform_files.pop(TRANSFORMS_FILE), transforms_name)
     identity = canonical_id(stated, transform_tensors, stored_tensors)
     if model_id != identity.hex():
