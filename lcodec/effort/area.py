@@ -59,7 +59,7 @@ class Seen:
     Attributes:
         total: the worth.
         cells: (h, w), that of the 16x16 pixels of each latent position, up to a constant.
-        errors: (h, w), their squared errors.
+        errors: (1, C, h, w), their squared errors.
         norms: of `LocalDistance`, which ``cells`` depend on; empty if that does not count.
         slope: gradient (1, M, h, w) of the sum of ``cells``; None if not asked for.
     """
@@ -157,7 +157,7 @@ class Problem:
             found = self.distortion.of(shown, norms)
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
         cells = self._folded(found.cells[0].detach())
-        errors = self._folded(self.distortion.squared_errors(shown.detach())[0])
+        errors = self._folded(self.distortion.errors(shown.detach()))
         return Seen(float(found.total), cells, errors, found.norms, gradient)
 
     def prediction(self, symbols: Tensor, influence: bool = False) -> Prediction:
@@ -200,8 +200,8 @@ class Problem:
         return shown[:, :, : self.sides[0], : self.sides[1]]
 
     def _folded(self, cells: Tensor) -> Tensor:
-        """Cells of the area; those of the margin are added to the nearest of them."""
-        for axis, part in enumerate(self.inside):
+        """Cells (..., h, w) of the area; those of the margin are added to the nearest of them."""
+        for axis, part in zip((-2, -1), self.inside, strict=True):
             sizes = [part.start, part.stop - part.start, cells.shape[axis] - part.stop]
             before, own, after = torch.split(cells, sizes, axis)
             own = own.clone()

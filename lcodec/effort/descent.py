@@ -27,18 +27,11 @@ from torch import Tensor
 from lcodec.effort.area import Problem
 from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.steps import judge
-from lcodec.nets.transforms import PATCH
+from lcodec.nets.worth import keeps_colours
 
 FIRST_SHARE = 0.25
 FIRST_SHARE_SEEN = 0.02  # where SSIMULACRA2 counts, which curves far more within a step
 GROW, SHRINK = 1.5, 0.4
-MOST_ERROR = 1.2
-"""Factor by which the squared error of 16x16 pixels may rise, where it is not all that counts.
-
-What a measure likes and hardly anything else does stays out. A bound as narrow as that of the
-looks would cost more by ColorVideoVDP than it gains by other measures (docs/effort.md).
-"""
-UNSEEN_ERROR = PATCH**2 / 12 / 255**2  # what rounding to 8 bits makes of 16x16 pixels
 AFRESH = 2  # rounds after which everything is computed for what has been kept
 
 
@@ -59,9 +52,7 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
                 break
             cells, slope = seen.cells, seen.slope
             if number == 0:
-                limit = MOST_ERROR * seen.errors.clamp(min=UNSEEN_ERROR)
-                if not perceived:
-                    limit.fill_(math.inf)
+                start = seen.errors
             # What changes do to the bits of other symbols is little, and matters late.
             prediction = problem.prediction(best, influence=number > 0)
         assert slope is not None
@@ -75,7 +66,10 @@ def descend(problem: Problem, rounds: int, on_round: Callable[[], None]) -> Tens
         after = problem.seen(trial, seen.norms, slope=goes_on)
         more = (prediction.bits(trial) - prediction.bits(best)).sum((0, 1))
         count = tried.sum(1)[0]
-        worse = ((after.cells + more >= cells) | (after.errors > limit)) & (count > 0)
+        worse = after.cells + more >= cells
+        if perceived:
+            worse |= ~keeps_colours(after.errors, start)[0]
+        worse &= count > 0
         best = torch.where(worse, best, trial)
         cells, slope = torch.where(worse, cells, after.cells), after.slope
         refused |= tried & worse & (count == 1)

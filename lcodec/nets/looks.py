@@ -21,7 +21,7 @@ from lcodec.integer.profile import SYMBOL_LIMIT
 from lcodec.nets.steps import LINEAR_SHARE, Histograms, energy, judge
 from lcodec.nets.transforms import PATCH, Transforms
 from lcodec.nets.tune import Tune
-from lcodec.nets.worth import Distortion, counts_what_is_seen, worth_at
+from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, worth_at
 
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
@@ -29,7 +29,7 @@ LEAST_GAIN = 5.0
 MOST_ERROR = 1.05
 """Factor by which a move may raise the squared error of 16x16 pixels, whatever it gains otherwise.
 
-What a measure likes and hardly anything else does, such as dark blue stripes in red, stays out.
+The bound on single colours (`lcodec.nets.worth`) is wider, and holds, too.
 """
 
 Show = Callable[[Tensor], Tensor]
@@ -139,7 +139,7 @@ class _Trial:
     """Moves (B, latent, h, w) to try.
 
     ``costs`` (B, h, w) are what they must fall below: of pixels without the moves, less what the
-    moves add to the bits; ``errors`` (B, h, w) what squared errors must not exceed. ``norms`` are
+    moves add to the bits; ``errors`` (B, C, h, w) the squared errors without them. ``norms`` are
     those of `LocalDistance`.
     """
 
@@ -173,7 +173,7 @@ class _Square:
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
-            errors = MOST_ERROR * self.distortion.squared_errors(seen.detach())
+            errors = self.distortion.errors(seen.detach())
         return _Trial(moves, found.cells.detach() - more, errors, found.norms)
 
     def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
@@ -181,8 +181,9 @@ class _Square:
         shown = shown.float()
         with torch.autocast(shown.device.type, enabled=False):
             cells = self.distortion.of(shown, trial.norms).cells
-            errors = self.distortion.squared_errors(shown)
-        return ((cells < trial.costs) & (errors <= trial.errors))[:, None]
+            errors = self.distortion.errors(shown)
+        hardly_worse = errors.mean(1) <= MOST_ERROR * trial.errors.mean(1)
+        return ((cells < trial.costs) & hardly_worse & keeps_colours(errors, trial.errors))[:, None]
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

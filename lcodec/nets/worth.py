@@ -18,6 +18,15 @@ from lcodec.metrics.smooth import smooth_blocks, unrest_by_block
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune
 
+MOST_OF_A_COLOUR = 1.2
+"""Factor by which the squared error of one colour of 16x16 pixels may rise, whatever else gains.
+
+What a measure likes and hardly anything else does stays out, such as dark blue stripes in red: the
+cube roots of SSIMULACRA2 are steep where a colour is nearly black.
+"""
+LITTLE_OF_A_COLOUR = 2.0 * PATCH**2 / 255.0**2
+"""And by this, which is hardly visible: mean squares of 2 levels of 255."""
+
 SEARCHED_ERROR = 2.5
 """Factor on the worth of squared error, where it is not all that counts."""
 
@@ -87,7 +96,7 @@ class Distortion:
 
         Differentiable with respect to it; see `LocalMeasure` for ``norms``.
         """
-        cells = _each(self.worth.error) * self.squared_errors(shown)
+        cells = _each(self.worth.error) * self.errors(shown).mean(1)
         seen = self.worth.perceived
         if seen is None or self._distance is None:
             return LocalDistance(cells.detach().sum((1, 2)), cells, ())
@@ -102,12 +111,18 @@ class Distortion:
         cells = cells + height * width * _each(seen.distance) * found.cells
         return LocalDistance(total, cells, found.norms)
 
-    def squared_errors(self, shown: Tensor) -> Tensor:
-        """Squared error, mean over channels, summed over 16x16 pixels: (B, h, w)."""
-        square = (shown - self._target).square().mean(1)
-        square = F.pad(square, (0, -square.shape[2] % PATCH, 0, -square.shape[1] % PATCH))
-        h, w = (side // PATCH for side in square.shape[1:])
-        return square.view(-1, h, PATCH, w, PATCH).sum((2, 4))
+    def errors(self, shown: Tensor) -> Tensor:
+        """Squared error of each channel, summed over 16x16 pixels: (B, C, h, w)."""
+        square = (shown - self._target).square()
+        square = F.pad(square, (0, -square.shape[3] % PATCH, 0, -square.shape[2] % PATCH))
+        h, w = (side // PATCH for side in square.shape[2:])
+        return square.view(*square.shape[:2], h, PATCH, w, PATCH).sum((3, 5))
+
+
+def keeps_colours(errors: Tensor, before: Tensor) -> Tensor:
+    """Where no colour's squared error (B, C, h, w) has risen by more than it may (B, h, w)."""
+    limit = MOST_OF_A_COLOUR * before + LITTLE_OF_A_COLOUR
+    return (errors <= limit).all(1)
 
 
 def _each(values: Tensor) -> Tensor:

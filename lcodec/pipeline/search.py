@@ -56,7 +56,8 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
             raise TargetError(min(searches, key=_Search.miss).failure())
         found = [sparse]
     if len(found) > 1:
-        found = [s.assessed(encoded) for s, encoded in zip(met, found, strict=True)]
+        pairs = enumerate(zip(met, found, strict=True), start=1)
+        found = [one.assessed(encoded, f"candidate {n}") for n, (one, encoded) in pairs]
         found.sort(key=searches[0].badness)
     return replace(found[0], trials=tuple(trial for s in searches for trial in s.trials))
 
@@ -102,8 +103,8 @@ class _Search:
         """A file beyond the lowest level that meets the target, if there is one."""
         return None
 
-    def assessed(self, encoded: Encoded) -> Encoded:
-        """The file, with the measure that `badness` needs."""
+    def assessed(self, encoded: Encoded, task: str) -> Encoded:
+        """The file, with the measure that `badness` needs; ``task`` is for reports of progress."""
         return encoded
 
     def badness(self, encoded: Encoded) -> float:
@@ -160,9 +161,10 @@ class _SizeSearch(_Search):
             share = (least + most) / 2.0
         return best
 
-    def assessed(self, encoded: Encoded) -> Encoded:
+    def assessed(self, encoded: Encoded, task: str) -> Encoded:
         assert self._symbols is not None
-        found = self.encoder.assess(encoded.quality, self._symbols, seen=self.seen)
+        encoder = self.encoder.labelled(task)
+        found = encoder.assess(encoded.quality, self._symbols, seen=self.seen)
         return replace(encoded, psnr=found.psnr, ssimulacra2=found.ssimulacra2)
 
     def badness(self, encoded: Encoded) -> float:
@@ -170,11 +172,18 @@ class _SizeSearch(_Search):
         assert value is not None
         return -value
 
-    def failure(self) -> str:
-        size, smallest = min(
+    def _smallest(self) -> tuple[int, Trial]:
+        """The smallest file tried: its bytes, and the trial."""
+        return min(
             ((trial.size, trial) for trial in self.trials if trial.size is not None),
             key=lambda pair: (pair[0], pair[1].quality, -pair[1].kept),
         )
+
+    def miss(self) -> float:
+        return math.log(self._smallest()[0]) - self.limit  # of files below level 0, too
+
+    def failure(self) -> str:
+        size, smallest = self._smallest()
         bpp = f" ({8 * size / self.pixels:.4f} bpp)" if self.target.quantity is Quantity.BPP else ""
         part = f" with {percent(smallest.kept)} of its latents" if smallest.kept < 1.0 else ""
         return (

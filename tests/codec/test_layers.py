@@ -204,6 +204,17 @@ def test_a_part_and_a_preview_show_the_layer(codec: Codec) -> None:
     assert np.abs(small - means).max() <= 0.5
 
 
+@pytest.mark.parametrize("effort", [0, 1])
+def test_an_impossible_size_names_the_smallest_file(codec: Codec, effort: int) -> None:
+    """That without layers and most latents, though files with layers are the smallest before."""
+    pixels = half_photograph(96, 128)
+    assert len(codec.encode(pixels, 0)) < len(plain(codec).encode(pixels, 0))
+    with pytest.raises(lcodec.TargetError, match=r"has (\d+) bytes$") as raised:
+        codec.encode(pixels, target=lcodec.Target.size(20), effort=effort)
+    least = int(str(raised.value).split()[-2])
+    assert len(codec.encode(pixels, target=lcodec.Target.size(least), effort=effort)) == least
+
+
 def test_effort_and_targets(codec: Codec) -> None:
     pixels = half_photograph(96, 128)
     refined = codec.encode_detailed(pixels, target=lcodec.Target.psnr(29.0), effort=1)

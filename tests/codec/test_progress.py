@@ -86,6 +86,19 @@ def test_files_below_the_lowest_level_are_named_and_noted(codec: Codec) -> None:
     assert named[0] == "quality 0, 0 % of its details: coding"
 
 
+def test_candidates_are_compared_one_after_another(codec: Codec) -> None:
+    steps: Steps = []
+    pixels = picture(60, 70)
+    codec.encode_detailed(
+        pixels,
+        target=Target.size(len(codec.encode(pixels, 33))),
+        effort=1,
+        progress=lambda *step: steps.append(step),
+    )
+    named = [stage for stage in stages(steps) if stage.endswith("synthesis")]
+    assert named == ["candidate 1: synthesis", "candidate 2: synthesis"]
+
+
 def test_trials_for_a_psnr(codec: Codec) -> None:
     pixels = picture(60, 70)
     wanted = psnr(pixels, codec.decode(codec.encode(pixels, 40)).pixels)

@@ -66,6 +66,27 @@ def test_the_second_look_is_for_the_eye() -> None:
 
 
 @released
+def test_no_other_colour_shows_in_a_saturated_weave() -> None:
+    """Where red is all there is and has a large error, blue could rise unnoticed by the mean."""
+    rows, columns = np.mgrid[0:208, 0:320]
+    red = 180.0 + 40.0 * np.sin(columns / 40.0) + 20.0 * np.sin(1.1 * rows) * np.sin(1.1 * columns)
+    red += 12.0 * np.random.default_rng(5).standard_normal(red.shape)
+    pixels = np.stack([red, 0.05 * red, 0.03 * red], 2).clip(0.0, 255.0).astype(np.uint8)
+    codec = Codec(tune="visual", device="cpu", layers=False)
+
+    def coded() -> tuple[int, float]:
+        data = codec.encode(pixels, 55)
+        blue = codec.decode(data).pixels[:, :, 2].astype(float) - pixels[:, :, 2]
+        return len(data), math.sqrt(np.square(blue).mean())
+
+    size, error = coded()
+    codec._pixels.tune = find_tune("psnr")
+    before, least = coded()
+    assert size < 1.1 * before
+    assert error < 1.2 * least
+
+
+@released
 def test_each_position_moves_one_latent_by_one_step_where_it_is_not_smooth() -> None:
     codec = Codec(tune="visual", device="cpu")
     pixels: Samples = load(Path(skimage.__file__).parent / "data" / "coffee.png").stripped().pixels
