@@ -18,14 +18,14 @@ from lcodec.metrics.smooth import smooth_blocks, unrest_by_block
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import Tune
 
-MOST_OF_A_COLOUR = 1.2
+MOST_OF_A_COLOUR = 1.5
 """Factor by which the squared error of one colour of 16x16 pixels may rise, whatever else gains.
 
 What a measure likes and hardly anything else does stays out, such as dark blue stripes in red: the
 cube roots of SSIMULACRA2 are steep where a colour is nearly black.
 """
-LITTLE_OF_A_COLOUR = 2.0 * PATCH**2 / 255.0**2
-"""And by this, which is hardly visible: mean squares of 2 levels of 255."""
+LITTLE_OF_A_COLOUR = 4.0 * PATCH**2 / 255.0**2
+"""And by this, which is hardly visible: mean squares of 4 levels of 255."""
 
 SEARCHED_ERROR = 2.5
 """Factor on the worth of squared error, where it is not all that counts."""
