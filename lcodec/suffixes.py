@@ -4,8 +4,10 @@ LIC = ".lic"
 
 READ_SUFFIXES = frozenset(
     (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".mpo", ".webp", ".avif", ".tif", ".tiff"),
-        *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".jp2", ".j2k", ".qoi"),
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".mpo"),
+        *(".webp", ".avif", ".avifs", ".tif", ".tiff"),
+        *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".gif", ".qoi"),
+        *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
     )
 )
 """Pictures that `lcodec.picture.load` understands, for searching folders."""
@@ -22,3 +24,22 @@ WRITE_SUFFIXES = frozenset(
     )
 )
 """Pictures that `lcodec.picture.save` writes."""
+
+_UNREAD = frozenset(
+    (
+        *(".heic", ".heics", ".heif", ".heifs", ".hif", ".avci", ".jxl", ".jxr", ".hdp", ".wdp"),
+        *(".jls", ".jpm", ".jph", ".jhc", ".j2p", ".jng", ".mng", ".bpg", ".flif", ".pdn"),
+        *(".psd", ".psb", ".xcf", ".kra", ".ora", ".svg", ".svgz", ".eps", ".ps", ".wmf", ".emf"),
+        *(".ico", ".icns", ".cur", ".dib", ".tga", ".icb", ".vda", ".vst", ".dds", ".pcx", ".dcx"),
+        *(".exr", ".hdr", ".pfm", ".pam", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".xbm", ".xpm"),
+        *(".dcm", ".fit", ".fits", ".vtf", ".ktx", ".ktx2", ".blp", ".fpx", ".msp", ".iim", ".im"),
+        *(".fli", ".flc", ".ftc", ".ftu", ".gbr", ".palm", ".pxr"),
+        # Cameras' raw pictures.
+        *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".srw", ".orf"),
+        *(".raf", ".rw2", ".pef", ".x3f", ".3fr", ".fff", ".iiq", ".mrw", ".erf", ".kdc", ".dcr"),
+        *(".raw", ".rwl", ".mef", ".mos", ".gpr", ".pcd"),
+    )
+)
+
+PICTURE_SUFFIXES = READ_SUFFIXES | WRITE_SUFFIXES | ROW_SUFFIXES | _UNREAD
+"""All that names pictures, whether this package knows them or not: no output may look like one."""

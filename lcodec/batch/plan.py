@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TypeVar
 
 from lcodec.batch.location import Location, parse_location
 from lcodec.batch.report import Outcome, failure
+from lcodec.batch.search import find
 from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.suffixes import LIC
@@ -30,12 +31,14 @@ class Job:
 class Plan:
     """Jobs sorted by source, and failed outcomes for sources that cannot become jobs.
 
-    ``states`` has the states of the sources in a store's listing.
+    ``states`` has the states of the sources in a store's listing; ``left_out`` are the files below
+    folders that are of other kinds, but might have been meant.
     """
 
     jobs: tuple[Job, ...]
     problems: tuple[Outcome, ...] = ()
     states: Mapping[Url, State] = field(default_factory=dict)
+    left_out: tuple[Location, ...] = ()
 
 
 def plan_tree(
@@ -53,49 +56,47 @@ def plan_tree(
         InputError: ``source`` is not a folder.
         OutputError: ``destination`` exists and is not a folder.
     """
-    if isinstance(source, Url):
-        return _plan_store(source, destination, inputs, output)
-    if not source.is_dir():
+    if isinstance(source, Path) and not source.is_dir():
         raise InputError(f"{source}: {'is not a folder' if source.exists() else 'no such folder'}")
+    found = find(source, inputs)
     check_destination(destination)
-    found, problems = _find(source, inputs)
-    outputs = outputs_of(found, output)
-    jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
-    return Plan(tuple(jobs), tuple(problems))
+    outputs = outputs_of(found.files, output)
+    jobs = sorted(Job(source / path, destination / outputs[path]) for path in found.files)
+    left_out = _left_out(found.others, [source], destination, jobs, output)
+    return Plan(tuple(jobs), tuple(found.problems), found.states, left_out)
 
 
-def _plan_store(source: Url, destination: Location, inputs: Collection[str], output: str) -> Plan:
-    found, problems = _find_stored(source, inputs)
-    check_destination(destination)
-    outputs = outputs_of(found, output)
-    jobs = sorted(Job(source / path, destination / outputs[path]) for path in found)
-    states = {source / path: state for path, state in found.items()}
-    return Plan(tuple(jobs), tuple(problems), states)
+def _left_out(
+    others: Iterable[Location],
+    roots: Iterable[Location],
+    destination: Location,
+    jobs: Iterable[Job],
+    output: str,
+) -> tuple[Location, ...]:
+    """The files below ``roots`` that are no sources, but might have been meant to be.
+
+    Neither outputs of this batch, nor ``.lic`` files where pictures are encoded, nor what lies in a
+    destination inside a root, from an earlier batch.
+    """
+    made = {job.output for job in jobs}
+    inside = any(_is_below(destination, root) for root in roots)
+    return tuple(
+        other
+        for other in others
+        if other not in made
+        and not (output == LIC == other.suffix.lower())
+        and not (inside and _is_below(other, destination))
+    )
 
 
-def _find_stored(
-    source: Url, inputs: Collection[str]
-) -> tuple[dict[PurePosixPath, State], list[Outcome]]:
-    """Files below a folder in a store, relative to it, and failures for those outside of it."""
-    try:
-        listed = source.find()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(str(error)) from error
-    except OSError as error:
-        raise InputError(f"{source}: cannot be listed: {error.strerror or error}") from error
-    found: dict[PurePosixPath, State] = {}
-    problems: list[Outcome] = []
-    for path, state in listed.items():
-        if any(part.startswith(".") for part in path.parts if part != ".."):
-            continue
-        if path.suffix.lower() not in inputs:
-            continue
-        if ".." in path.parts:  # archives and stores may contain such names
-            reason = InputError(f"{source / path}: leads out of its folder")
-            problems.append(failure(source / path, None, reason))
-        else:
-            found[path] = state
-    return found, problems
+def _is_below(one: Location, other: Location) -> bool:
+    """Whether a location lies in a folder, and is another."""
+    if isinstance(one, Path) and isinstance(other, Path):
+        return _absolute(other) in _absolute(one).parents
+    if isinstance(one, Path) or isinstance(other, Path):
+        return False
+    same = (one.scheme, one.rest) == (other.scheme, other.rest)
+    return same and PurePosixPath(other.path) in PurePosixPath(one.path).parents
 
 
 def plan_list(
@@ -183,25 +184,6 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
     return Plan(tuple(sorted(jobs)), tuple(problems))
 
 
-def files_below(
-    sources: Iterable[Path], inputs: Collection[str]
-) -> tuple[list[Path], list[Outcome]]:
-    """The files among ``sources``, and those below the folders among them, as in `plan_tree`.
-
-    Folders that cannot be listed become failed outcomes.
-    """
-    found: list[Path] = []
-    problems: list[Outcome] = []
-    for source in sources:
-        if not source.is_dir():
-            found.append(source)
-            continue
-        below, own = _find(source, inputs)
-        found += [source / path for path in below]
-        problems += own
-    return found, problems
-
-
 def plan_several(
     sources: Sequence[Location],
     destination: Location,
@@ -221,28 +203,29 @@ def plan_several(
     """
     check_destination(destination)
     found: list[Location] = []
+    others: list[Location] = []
     problems: list[Outcome] = []
     states: dict[Url, State] = {}
     whole = [source for source in sources if is_folder(source, inputs)]
     for source in sources:
         if source not in whole:
             found.append(source)
-        elif isinstance(source, Url):
-            listed, own = _find_stored(source, inputs)
-            states |= {source / path: state for path, state in listed.items()}
-            found += [source / path for path in listed]
-            problems += own
-        else:
-            below, own = files_below([source], inputs)
-            found += below
-            problems += own
-    if not found:
-        return Plan((), tuple(problems))
-    folders = {_absolute(path).parent for path in found if isinstance(path, Path)}
-    if base is None and not whole and len(folders) == 1 and isinstance(found[0], Path):
-        base = found[0].parent
-    plan = plan_list(found, destination, base=base, output=output)
-    return replace(plan, problems=(*problems, *plan.problems), states=states)
+            continue
+        below = find(source, inputs)
+        found += [source / path for path in below.files]
+        others += below.others
+        problems += below.problems
+        states |= below.states
+    plan = Plan(())
+    if found:
+        folders = {_absolute(path).parent for path in found if isinstance(path, Path)}
+        if base is None and not whole and len(folders) == 1 and isinstance(found[0], Path):
+            base = found[0].parent
+        plan = plan_list(found, destination, base=base, output=output)
+    named = set(found)  # a file may be named, and be below a folder that is named, too
+    others = [other for other in others if other not in named]
+    left_out = _left_out(others, whole, destination, plan.jobs, output)
+    return Plan(plan.jobs, (*problems, *plan.problems), states, left_out)
 
 
 def is_folder(source: Location, inputs: Collection[str]) -> bool:
@@ -293,26 +276,6 @@ def _common(full: Mapping[Path, Path]) -> Path:
         return Path(os.path.commonpath([path.parent for path in full]))
     except ValueError:
         raise UsageError("the files have no common folder; run a batch for each drive") from None
-
-
-def _find(root: Path, suffixes: Collection[str]) -> tuple[list[Path], list[Outcome]]:
-    """Files below ``root``, relative to it, and failures for folders that cannot be listed."""
-    problems: list[Outcome] = []
-
-    def note(error: OSError) -> None:
-        folder = Path(error.filename)
-        reason = InputError(f"{folder}: cannot be read: {error.strerror}")
-        problems.append(failure(folder, None, reason))
-
-    found: list[Path] = []
-    for folder, subfolders, files in os.walk(root, onerror=note):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [
-            (Path(folder) / name).relative_to(root)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
-        ]
-    return found, problems
 
 
 def outputs_of(

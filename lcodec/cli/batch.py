@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,13 +23,16 @@ from lcodec.cli.options import (
     StripOption,
     Writing,
 )
-from lcodec.cli.paths import STANDARD
+from lcodec.cli.paths import STANDARD, same_file
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import format_suffix, number, whole
 from lcodec.errors import InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.tunes import default_quality
 from lcodec.weights import require_model, stated_tune
+
+if TYPE_CHECKING:
+    from lcodec.batch.location import Location
 
 ENCODING = (
     *("quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2"),
@@ -240,7 +243,7 @@ def batch(
             raise
     if not view.report.total:
         view.hint = _other_kind(sources, decode)
-    view.conclude()
+    view.conclude([file for file in plan.left_out if not _is(manifest, file)])
 
 
 def _split(files: list[str], output: str | None, decode: bool) -> tuple[list[str], str]:
@@ -307,6 +310,10 @@ def _name(sources: list[str]) -> str:
     if sources == [STANDARD]:
         return "list"
     return sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
+
+
+def _is(manifest: Path | None, file: Location) -> bool:
+    return manifest is not None and isinstance(file, Path) and same_file(str(manifest), str(file))
 
 
 def _other_kind(sources: list[str], decode: bool) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
 import typer
 
 from lcodec.batch.check import Decision
+from lcodec.batch.location import Location
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Report, Status
+from lcodec.batch.search import kinds
 from lcodec.cli import console, figures
 from lcodec.cli.details import Details, metadata_share
 from lcodec.cli.options import Messages
@@ -119,8 +121,11 @@ class View:
             f"{self._name}: stopped; {done}, {left} left; run the same command to go on"
         )
 
-    def conclude(self) -> None:
-        """List the failures, sum up, and exit with the status if it is not 0."""
+    def conclude(self, left_out: Sequence[Location] = ()) -> None:
+        """List the failures, sum up, and exit with the status if it is not 0.
+
+        The files ``left_out`` are counted: nobody should take them for encoded, and delete them.
+        """
         for outcome in self.report.failures:
             message = outcome.error or ""
             named = message.startswith((f"{outcome.source}:", f"{outcome.output}:"))
@@ -129,6 +134,9 @@ class View:
             for message in outcome.spoilt:
                 console.fail(f"{outcome.source}: {message}; kept in the shard unchanged")
         self._messages.warn(self._name, self._metadata())
+        if left_out:
+            files = f"{len(left_out)} file{'' if len(left_out) == 1 else 's'} of other kinds"
+            self._messages.say(f"{self._name}: {files} left out: {kinds(left_out)}")
         self._messages.say(self._summary())
         if self.report.failures or self.report.spoilt:
             raise typer.Exit(Exit.FAILURE)

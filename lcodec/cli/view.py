@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from lcodec.batch.plan import files_below
+from lcodec.batch.search import files_below
 from lcodec.cli import complete, console, paths, sniff
 from lcodec.cli.inspect import facts
 from lcodec.cli.licfiles import read_lic

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.batch.plan import parse_list, plan_list, plan_tree
+from lcodec.batch.plan import parse_list, plan_list, plan_several, plan_tree
+from lcodec.batch.search import kinds
 from lcodec.errors import InputError, OutputError
 from lcodec.picture import READ_SUFFIXES
 
@@ -178,3 +179,40 @@ def test_lists() -> None:
     ]
     assert parse_list(b"a\nb.png\0\0c\0", null=True) == [Path("a\nb.png"), Path("c")]
     assert os.fsencode(here(parse_list(b"\xff.png\n")[0])) == b"\xff.png"
+
+
+def touched(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_what_a_folder_leaves_out(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    wanted = ["a.heic", "deep/b.MP4", "c", "deep/d.npy"]
+    unsaid = ["old.lic", ".hidden.heic", ".git/x.heic", "Thumbs.db", "out/log.txt", "out/x.lic"]
+    touched(source, "a.png", "e.jfif", "f.JIF", *wanted, *unsaid)
+    for destination in (source / "out", source / "deep" / ".." / "out"):
+        planned = plan_tree(source, destination, inputs=READ_SUFFIXES)
+        assert [job.source.name for job in planned.jobs] == ["a.png", "e.jfif", "f.JIF"]
+        assert set(planned.left_out) == {source / name for name in wanted}
+    several = plan_several([source, source / "c"], source / "out", inputs=READ_SUFFIXES)
+    assert len(several.jobs) == 4  # a file that is named is a source
+    assert set(several.left_out) == {source / name for name in wanted if name != "c"}
+    assert set(plan_tree(source, tmp_path / "out", inputs=READ_SUFFIXES).left_out) == {
+        source / name for name in (*wanted, "out/log.txt")
+    }
+
+
+def test_what_is_left_out_of_decoding_in_place(tmp_path: Path) -> None:
+    touched(tmp_path, "a.lic", "a.png", "b.png", "c.txt")
+    planned = plan_tree(tmp_path, tmp_path, inputs={".lic"}, output=".png")
+    assert set(planned.left_out) == {tmp_path / "b.png", tmp_path / "c.txt"}  # a.png is made
+
+
+def test_kinds_in_words() -> None:
+    names = ["b.HEIC", "a.mp4", "x/c.heic", "no", "to whom. it may concern", "ends."]
+    assert kinds(map(Path, names)) == "3 without suffix, 2 .heic, 1 .mp4"
+    many = [Path(f"a.{number:02}") for number in range(12)] + [Path("b.11")]
+    assert kinds(many).startswith("2 .11, 1 .00, 1 .01, ")
+    assert kinds(many).endswith(", 1 .08, 2 of 2 more kinds")
