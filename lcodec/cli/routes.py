@@ -16,7 +16,14 @@ from lcodec.cli.console import PROGRAM
 from lcodec.cli.values import format_suffix
 from lcodec.container import SIGNATURE
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.suffixes import LIC, NPY, READ_SUFFIXES, ROW_SUFFIXES, WRITE_SUFFIXES
+from lcodec.suffixes import (
+    LIC,
+    NPY,
+    PICTURE_SUFFIXES,
+    READ_SUFFIXES,
+    ROW_SUFFIXES,
+    WRITE_SUFFIXES,
+)
 from lcodec.suggest import nearest
 
 _NO_STREAMS = "`--strips` goes from file to file, not to or from standard streams"
@@ -225,7 +232,7 @@ def _check_name(route: Route, output: str) -> None:
 def _check_lic_name(output: str) -> None:
     suffix = Path(output).suffix.lower()
     better = Path(output).with_suffix(LIC) if suffix else None
-    if suffix in READ_SUFFIXES | WRITE_SUFFIXES | ROW_SUFFIXES:
+    if suffix in PICTURE_SUFFIXES:
         raise UsageError(f"{output}: the output is a .lic file, not a picture; name it {better}")
     if suffix not in ("", LIC) and nearest(suffix, [LIC], likeness=0.7):
         raise UsageError(f"{output}: unknown suffix `{suffix}`; did you mean {better}?")

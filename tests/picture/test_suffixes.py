@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from PIL import Image
 
+from lcodec.cli.routes import ENCODE, REPACK, settle
+from lcodec.errors import UsageError
 from lcodec.picture import reader, writer
 from lcodec.suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, WRITE_SUFFIXES
 
@@ -22,3 +27,15 @@ def test_suffixes() -> None:
     readable = {suffix for suffix, name in registered.items() if name in reader._FORMATS}
     assert readable - READ_SUFFIXES == {".pfm"}  # samples are floating-point
     assert set(registered) - NO_PICTURES <= PICTURE_SUFFIXES
+
+
+def test_no_output_is_called_like_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").write_bytes(b"anything")
+    for suffix in sorted(PICTURE_SUFFIXES):
+        for route in (ENCODE, REPACK):
+            for name in (f"o{suffix}", f"o{suffix.upper()}"):
+                with pytest.raises(UsageError, match=r"not a picture; name it o\.lic"):
+                    settle(route, "in", name, force=False, as_json=False)
