@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
+from lcodec.kinds import HEAD_SIZE, unread_kind, way_out
 from lcodec.picture import pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
 from lcodec.picture.convert import finished, from_pil, from_tiff
@@ -85,12 +86,20 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     except LcodecError as error:
         raise InputError(f"{name}: {error}") from error
     except UnidentifiedImageError:
-        raise InputError(f"{name}: not a picture of a known format, or damaged") from None
+        raise InputError(f"{name}: {_unidentified(stream)}") from None
     except Exception as error:
         # Pillow's decoders raise many kinds on damaged data (OSError, SyntaxError, ValueError,
         # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: cannot be decoded: {reason}") from error
+
+
+def _unidentified(stream: BinaryIO) -> str:
+    stream.seek(0)
+    kind = unread_kind(stream.read(HEAD_SIZE))
+    if kind is None:
+        return "not a picture of a known format, or damaged"
+    return f"is {kind}{way_out(kind)}"
 
 
 def _read(stream: BinaryIO, max_pixels: int) -> Picture:

@@ -57,6 +57,8 @@ def fill(folder: Path) -> None:
         "nothing.png": b"",
         "half.png": PNG_HEAD[:12],
         "empty.lic": b"",
+        "phone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80),
+        "array.npy": b"\x93NUMPY\1\0v\0" + bytes(80),
         "text.lic": b"Dear reader,\n",
         "cut.lic": sound[:-3],
         "mangled.lic": sound.replace(b"\r\n", b"\n", 1),

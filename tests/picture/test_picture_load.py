@@ -110,7 +110,7 @@ def test_errors_are_one_line_and_name_the_file(tmp_path: Path) -> None:
 
 
 def test_postscript_is_not_handed_to_an_outside_program() -> None:
-    with pytest.raises(InputError, match="not a picture"):
+    with pytest.raises(InputError, match="PostScript document, which is not read"):
         load(io.BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"))
 
 

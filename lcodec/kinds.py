@@ -1,0 +1,95 @@
+"""Telling kinds of files apart by their first bytes. Standard library only."""
+
+from __future__ import annotations
+
+HEAD_SIZE = 64
+"""First bytes of a file that tell its kind."""
+
+_READ = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"BM", "a BMP picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"qoif", "a QOI picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"P5", "a PGM picture"),
+    (b"P6", "a PPM picture"),
+)
+_UNREAD = (
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"II\xbc\x01", "a JPEG XR picture"),
+    (b"8BPS", "a Photoshop picture"),
+    (b"gimp xcf", "a GIMP picture"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance HDR picture"),
+    (b"BPG\xfb", "a BPG picture"),
+    (b"DDS ", "a DDS picture"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"<svg", "an SVG drawing"),
+    (b"%!PS", "a PostScript document"),
+    (b"%PDF-", "a PDF document"),
+    (b"FUJIFILMCCD-RAW", "a raw picture (RAF)"),
+    (b"IIRO", "a raw picture (ORF)"),
+    (b"IIRS", "a raw picture (ORF)"),
+    (b"IIU\0", "a raw picture (RW2)"),
+    (b"FOVb", "a raw picture (X3F)"),
+)
+_AVIF = "an AVIF picture"
+_BRANDS = (
+    ((b"avif", b"avis"), _AVIF),
+    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC picture"),
+    ((b"mif1", b"msf1"), "a HEIF picture"),
+    ((b"crx ",), "a raw picture (CR3)"),
+)
+_NPY = b"\x93NUMPY"
+_MOST_BRANDS = 12
+_MATROSKA = b"\x1a\x45\xdf\xa3"
+_FILM, _ARRAY = "a film", "a NumPy array"
+
+
+def read_kind(head: bytes) -> str | None:
+    """The kind of picture that starts with ``head``, in words, if it is one that is read here."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP picture"
+    kind = _of_brands(head)
+    return kind if kind == _AVIF else _starting(_READ, head)
+
+
+def unread_kind(head: bytes) -> str | None:
+    """The kind of a picture, or of another well-known file, that is not read here."""
+    kind = _of_brands(head) or _starting(_UNREAD, head)
+    if kind is not None:
+        return None if kind == _AVIF else kind
+    if head[4:8] == b"ftyp" or head.startswith(_MATROSKA) or _is_avi(head):
+        return _FILM
+    return _ARRAY if head.startswith(_NPY) else None
+
+
+def way_out(kind: str) -> str:
+    """What to do about a file of an `unread_kind`, in words that follow its kind."""
+    if kind == _FILM:
+        return ", not a picture"
+    if kind == _ARRAY:
+        return "; `lcodec encode --strips` reads it"
+    return ", which is not read; convert it to PNG: `convert IN png:- | lcodec encode - OUT`"
+
+
+def _is_avi(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"AVI "
+
+
+def _starting(kinds: tuple[tuple[bytes, str], ...], head: bytes) -> str | None:
+    return next((words for start, words in kinds if head.startswith(start)), None)
+
+
+def _of_brands(head: bytes) -> str | None:
+    """The kind of a file in the format of ISO media: AVIF and HEIC share their first brand."""
+    if head[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(head[:4], "big"), 16 + 4 * _MOST_BRANDS)
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+    return next((words for known, words in _BRANDS if brands & {*known}), None)
