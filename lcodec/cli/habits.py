@@ -87,12 +87,15 @@ def _only_options(arguments: Sequence[str], command: Any) -> bool:
 
 def _guessed(arguments: Sequence[str], commands: Mapping[str, Any]) -> list[str]:
     """The command for a line without one; empty if it cannot be guessed."""
-    for name in ("encode", "decode"):
+    for name in ("encode", "decode", "batch"):
         found = list(words(arguments, options_of(commands[name])))
         files = [word for word, own in found if not own]
-        if files and not any(word.startswith("-") and word != STANDARD for word in files):
+        if not files or any(word.startswith("-") and word != STANDARD for word in files):
+            continue
+        if name != "batch" or os.path.isdir(files[0]):
             return _for_files(files)
-    return []
+    # The command for what is there says which option it does not know.
+    return _for_files([arguments[0]]) if os.path.exists(arguments[0]) else []
 
 
 def _for_files(files: list[str]) -> list[str]:
@@ -104,7 +107,7 @@ def _for_files(files: list[str]) -> list[str]:
         raise UsageError(
             "`-`: use `lcodec encode` or `lcodec decode`; standard input is not examined"
         )
-    if os.path.isdir(first) and len(files) > 1:
+    if os.path.isdir(first):
         return _for_folder(first)
     if os.path.isfile(first):
         return ["decode" if sniff.peek(first).startswith(SIGNATURE) else "encode"]

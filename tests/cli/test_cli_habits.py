@@ -192,6 +192,44 @@ def test_batch_of_files_and_folders(screen: Screen) -> None:
     assert screen.made() == ["in/c.lic", "out/c.png"]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "in out -j 1",
+        "./in/ out -n -j1",
+        "-j 1 in out",
+        "in -o out",
+        "in out --manifest log.ndjson -q 5",
+        "in out --engine local --base x",
+        "in",
+        "in/ -q 5",
+        "in out --frob",
+    ],
+)
+def test_a_folder_is_a_batch_with_any_of_its_options(line: str, screen: Screen) -> None:
+    (screen.folder / "in").mkdir()
+    assert habits.rewrite(line.split(), PROGRAM.commands) == ["batch", *line.split()]
+    (screen.folder / "in" / "c.lic").touch()
+    assert habits.rewrite(line.split(), PROGRAM.commands) == ["batch", "--decode", *line.split()]
+
+
+def test_every_option_of_batch_is_understood_after_a_folder(screen: Screen) -> None:
+    (screen.folder / "in").mkdir()
+    for option, has_value in habits.options_of(PROGRAM.commands["batch"]).items():
+        line = ["in", "out", option, *(["1"] if has_value else [])]
+        assert habits.rewrite(line, PROGRAM.commands) == ["batch", *line]
+
+
+def test_a_folder_without_a_destination(screen: Screen) -> None:
+    (screen.folder / "in").mkdir()
+    told = screen("lcodec in/")
+    assert (screen.status, told) == (2, "lcodec: no DST given; usage: `lcodec batch in/ DST`\n")
+    told = screen("lcodec in out --frob")
+    assert told.startswith("lcodec: No such option: --frob") and "lcodec batch --help" in told
+    told = screen("lcodec a.png x.lic -j 1")
+    assert told.startswith("lcodec: No such option: -j") and "lcodec encode --help" in told
+
+
 def test_help_and_version(screen: Screen) -> None:
     for line in ("-V", "--version", "version"):
         screen(line)
