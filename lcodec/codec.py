@@ -34,7 +34,8 @@ from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, no_progress
 from lcodec.startup import suit_threads
 from lcodec.timing import Stopwatch
-from lcodec.tunes import DEFAULT_TUNE, default_model, default_quality
+from lcodec.tunes import default_quality
+from lcodec.weights import chosen_model
 from lcodec.weights.load import load_model
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class Codec:
     from one thread. Arrays and images must not be changed while they are encoded.
 
     Without a ``model``, it is that of the ``tune``: "visual", the default, for what looks good, or
-    "psnr" for small squared errors. ``carrier`` chooses how integers are multiplied (results are
-    identical); ``cached=False`` recomputes the context of every group, for comparison. With
-    ``layers=False`` nothing is encoded without loss, where that is smaller: all is left to the
-    networks. Raises WeightsError if the model is missing or damaged, UsageError for other bad
-    arguments.
+    "psnr" for small squared errors; one that is given must be of a tune given. ``carrier`` chooses
+    how integers are multiplied (results are identical); ``cached=False`` recomputes the context of
+    every group, for comparison. With ``layers=False`` nothing is encoded without loss, where that
+    is smaller: all is left to the networks. Raises WeightsError if the model is missing or damaged,
+    UsageError for other bad arguments.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class Codec:
         device: str = "auto",
         carrier: str = "auto",
         *,
-        tune: str = DEFAULT_TUNE,
+        tune: str | None = None,
         cached: bool = True,
         tile_edge: int = container.DEFAULT_TILE_EDGE,
         tiles_at_once: int | None = None,
         layers: bool = True,
     ) -> None:
-        self.loaded = load_model(model or default_model(tune), device, carrier, cached)
+        self.loaded = load_model(chosen_model(model, tune), device, carrier, cached)
         self.tile_edge = tile_edge
         self._pixels = PixelTransform(
             self.loaded.transforms,

@@ -13,8 +13,7 @@ from lcodec.forks import in_forked_child
 from lcodec.forms import AnyFile, AnyPicture, as_file
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline.targets import Target
-from lcodec.tunes import DEFAULT_TUNE, default_model
-from lcodec.weights import find_model_by_id
+from lcodec.weights import chosen_model, find_model_by_id
 
 if TYPE_CHECKING:
     from lcodec.reader import AnyRegion
@@ -31,9 +30,9 @@ def _renew_lock() -> None:
 in_forked_child(_renew_lock)
 
 
-def shared_codec(model: str | None = None, device: str = "auto", tune: str = DEFAULT_TUNE) -> Codec:
+def shared_codec(model: str | None = None, device: str = "auto", tune: str | None = None) -> Codec:
     """A codec that stays loaded for later calls from all threads."""
-    model = model or default_model(tune)
+    model = chosen_model(model, tune)
     # Without the lock, threads that call while a model is loading would each load it.
     with _keeping:
         return _kept_codecs(model, device)
@@ -52,7 +51,7 @@ def encode(
     target: Target | None = None,
     effort: int = 0,
     strip: bool = False,
-    tune: str = DEFAULT_TUNE,
+    tune: str | None = None,
     model: str | None = None,
     device: str = "auto",
 ) -> bytes:
@@ -60,11 +59,11 @@ def encode(
 
     With ``tune`` "visual", the default, a file looks as good as it can for its size, and quality N
     aims at SSIMULACRA2 N; with "psnr" its squared error is small. A ``model`` replaces that of the
-    tune. The model is loaded at the first call and stays loaded; threads share it. See
-    `Codec.encode_detailed` for the other options.
+    tune, and must be of the tune if both are given. The model is loaded at the first call and stays
+    loaded; threads share it. See `Codec.encode_detailed` for the other options.
 
     Raises:
-        UsageError, InputError, TargetError: see `Codec.encode_detailed`.
+        UsageError, InputError, TargetError: see `Codec.encode_detailed`; tune and model disagree.
         WeightsError: the model is missing or damaged.
     """
     codec = shared_codec(model, device, tune)

@@ -171,7 +171,7 @@ def batch(
     so running the same command again resumes a stopped batch. A file that fails is tried once
     more, does not stop the rest, and is listed at the end.
     """
-    target, name = rate.target(), rate.model(model)
+    target, name = rate.target(), "" if decode else rate.model(model)
     quality = rate.quality
     if quality is None and target is None and not decode:
         quality = default_quality(stated_tune(require_model(name)))

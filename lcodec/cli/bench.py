@@ -23,8 +23,7 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError
-from lcodec.tunes import DEFAULT_TUNE, default_model
-from lcodec.weights import require_model
+from lcodec.weights import chosen_model, require_model
 
 if TYPE_CHECKING:
     from lcodec.bench import BenchCodec, BenchResult, PictureResult
@@ -58,7 +57,7 @@ def bench(
             help="Quality levels, such as 20,50,80; eight from 0 to 100 if not given.",
         ),
     ] = None,
-    tune: TuneOption = DEFAULT_TUNE,
+    tune: TuneOption = None,
     model: ModelOption = None,
     effort: EffortOption = 0,
     *,
@@ -124,9 +123,9 @@ def bench(
     qualities = None if levels is None else parse_levels(levels)
     outputs = _Outputs(json_file, plot, html, force)
     outputs.check(results)
-    model = model or default_model(tune)
+    name = chosen_model(model, tune)
     if folder is not None:
-        require_model(model)
+        require_model(name)
 
     from lcodec import bench as benchmark
     from lcodec.bench.extras import require
@@ -145,7 +144,7 @@ def bench(
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
     worst = WorstPictures(level, 0 if html is None else html_pictures)
-    result = old or _measure(folder, measured, model, effort, networks, limit, quiet, worst, peers)
+    result = old or _measure(folder, measured, name, effort, networks, limit, quiet, worst, peers)
     outputs.write(result, worst)
 
 

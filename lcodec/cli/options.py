@@ -15,7 +15,8 @@ from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
 from lcodec.startup import use_threads
-from lcodec.tunes import DEFAULT_TUNE, TuneName, default_model, default_quality
+from lcodec.tunes import TuneName, default_quality
+from lcodec.weights import chosen_model
 
 RATE = "Quality and size"
 NETWORKS = "Networks"
@@ -37,10 +38,10 @@ QUALITY_HELP = (
     f" {default_quality(TuneName.PSNR)} with tune psnr."
 )
 TuneOption = Annotated[
-    TuneName,
+    TuneName | None,
     typer.Option(
         "--tune",
-        help="Optimised to look good, or for a small squared error.",
+        help="Optimised to look good (visual, if not given), or for a small squared error.",
         rich_help_panel=RATE,
     ),
 ]
@@ -161,12 +162,12 @@ class Rate:
             rich_help_panel=RATE,
         ),
     ] = None
-    tune: TuneOption = DEFAULT_TUNE
+    tune: TuneOption = None
     effort: EffortOption = 0
 
     def model(self, named: str | None) -> str:
-        """The model that is ``named``, or that of the tune."""
-        return named or default_model(self.tune)
+        """The model that is ``named``, or that of the tune; raises as `chosen_model`."""
+        return chosen_model(named, self.tune)
 
     def target(self) -> Target | None:
         """The target asked for, or None.

@@ -1,5 +1,6 @@
 """Find pretrained models and check them against their lock. Imports no torch."""
 
+from lcodec.weights.chosen import chosen_model
 from lcodec.weights.find import (
     ENTROPY_NAME,
     FileCheck,
@@ -28,6 +29,7 @@ __all__ = [
     "ModelInfo",
     "Place",
     "at_hand",
+    "chosen_model",
     "coding_models",
     "comparable_models",
     "default_folder",
