@@ -21,7 +21,7 @@ from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
 from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
 from lcodec.limits import UNDECODED
-from lcodec.picture import format_of_suffix, is_whole, probe
+from lcodec.picture import format_of_suffix, is_whole, probe, upright_size
 from lcodec.weights import require_model, stated_id
 
 _METADATA = (ICC, EXIF, XMP, PACKED)
@@ -47,8 +47,8 @@ class Action(StrEnum):
 class Decision:
     """What to do for a job, and why.
 
-    ``width``, ``height``: size of the picture, None if unknown; ``bytes``: size of the ``.lic``
-    file of a skipped job. ``replace`` says that the output exists.
+    ``width``, ``height``: size of the picture, upright; None if unknown. ``bytes``: size of the
+    ``.lic`` file of a skipped job. ``replace`` says that the output exists.
     """
 
     job: Job
@@ -75,12 +75,13 @@ class Finding:
     """What exists in place of an output; ``action`` is for an unchanged source.
 
     ``bytes`` is the size of the ``.lic`` file if a batch may have made this output, with any
-    options; None otherwise.
+    options; None otherwise. ``size`` is that of its picture, if known.
     """
 
     action: Action
     reason: str
     bytes: int | None = None
+    size: Size | None = None
 
 
 class Direction(Protocol):
@@ -149,7 +150,9 @@ class Check:
             # It will fail when it is processed, like any source that only looks sound.
             return Decision(job, Action.MAKE, UNREADABLE, replace=self._force)
         decision = self._decide(job, stamp, size, listed)
-        return replace(decision, width=size[0], height=size[1]) if size else decision
+        if size is None or decision.width is not None:
+            return decision
+        return replace(decision, width=size[0], height=size[1])
 
     def _decide(self, job: Job, stamp: Stamp, size: Size | None, listed: Listed) -> Decision:
         output = job.output
@@ -183,7 +186,9 @@ class Check:
         if finding.action is Action.SKIP:
             reason = self._other_settings(output)
             if not reason:
-                return Decision(job, Action.SKIP, "finished", bytes=finding.bytes)
+                # The file knows best how the picture was turned.
+                width, height = finding.size or (None, None)
+                return Decision(job, Action.SKIP, "finished", False, width, height, finding.bytes)
         return Decision(job, Action.REFUSE, f"{output}: exists, {reason}; `-f` replaces it")
 
     def _size(self, job: Job) -> Size | None:
@@ -253,10 +258,9 @@ class Encoding:
         """See `Direction`."""
         try:
             with open_at(source) as stream:
-                width, height, _ = probe(stream, str(source))
+                return upright_size(stream, str(source))
         except OSError as error:
             raise unreadable(source, error) from error
-        return width, height
 
     def find(self, job: Job, size: Size | None) -> Finding:
         """See `Direction`."""
@@ -275,7 +279,7 @@ class Encoding:
         except LcodecError as error:
             return Finding(Action.REFUSE, f"but {error}")
         header = file.header
-        # The EXIF orientation may have turned the picture.
+        # An orientation stored after the pixels may have turned the picture.
         if size is not None and sorted((header.width, header.height)) != sorted(size):
             reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
         elif self._target is not None and self._target.is_exceeded(
@@ -289,7 +293,7 @@ class Encoding:
         elif self._strip and any(section.type in _METADATA for section in file.extra):
             reason = "made without --strip"
         else:
-            return Finding(Action.SKIP, "", coded)
+            return Finding(Action.SKIP, "", coded, (header.width, header.height))
         return Finding(Action.REFUSE, reason, coded)
 
 

@@ -8,7 +8,7 @@ from lcodec.picture.convert import from_pil, to_pil
 from lcodec.picture.invisible import fill_invisible
 from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples, check_pixels, from_array
-from lcodec.picture.probe import format_of_suffix, is_whole, probe
+from lcodec.picture.probe import format_of_suffix, is_whole, probe, upright_size
 from lcodec.picture.reader import load
 from lcodec.picture.writer import save
 from lcodec.suffixes import READ_SUFFIXES, WRITE_SUFFIXES
@@ -29,4 +29,5 @@ __all__ = [
     "probe",
     "save",
     "to_pil",
+    "upright_size",
 ]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import BinaryIO
 
 from PIL import Image
 
 from lcodec.container import MAX_SIDE
 from lcodec.errors import InputError, UsageError
-from lcodec.picture.reader import load, size_of
+from lcodec.picture import tiffcarry
+from lcodec.picture.ifd import Reader
+from lcodec.picture.metadata import keep, of_info
+from lcodec.picture.reader import load, open_image, size_of
+from lcodec.picture.sources import carried_of
 from lcodec.suffixes import WRITE_SUFFIXES
 
 
@@ -32,6 +37,30 @@ def probe(
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source if name is None else name}: {reason}") from error
+
+
+def upright_size(stream: BinaryIO, name: str | None = None) -> tuple[int, int]:
+    """Width and height of a picture once it is upright, as far as is told before its pixels.
+
+    Raises:
+        InputError: as `probe`.
+    """
+    width, height, kind = probe(stream, name)
+    with suppress(Exception):  # damaged metadata must not affect the rest
+        if width != height and _is_on_its_side(stream, kind):
+            return height, width
+    return width, height
+
+
+def _is_on_its_side(stream: BinaryIO, kind: str) -> bool:
+    stream.seek(0)
+    if kind == "TIFF":
+        found = tiffcarry.carried(Reader(stream))
+    else:
+        with open_image(stream) as image:
+            # The whole of a PNG or GIF file would be read for the rest.
+            found = of_info(image.info) if kind in ("PNG", "GIF") else carried_of(image)
+    return keep(found, 3, converted=True).orientation >= 5
 
 
 def is_whole(source: str | os.PathLike[str] | BinaryIO) -> bool:

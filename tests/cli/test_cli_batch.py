@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,18 +11,19 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 import lcodec
 from lcodec import container
 from lcodec.batch.work import TOGETHER
 from lcodec.cli.main import run
 from lcodec.picture import Metadata, Picture, save
-from tests.picture.samples import icc
+from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 
 from .command import ROOT, TIMEOUT, command, environment
@@ -223,6 +225,52 @@ def test_mistakes(
     assert len(printed.err.splitlines()) == 1
     assert words in printed.err
     assert not (folder / "out").exists()
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_records_have_the_size_of_the_coded_picture(tmp_path: Path, capsys: Capture) -> None:
+    source, coded = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    turned = {f"{side}{suffix}" for side in range(1, 9) for suffix in (".jpg", ".tif", ".webp")}
+    turned |= {"6.png", "6.avif"} if features.check("avif") else {"6.png"}
+    for name in turned:
+        tags = Image.Exif()
+        tags[0x0112] = int(name[0])
+        Image.fromarray(picture(20, 30)).save(source / name, exif=tags)
+    arguments = ["batch", str(source), str(coded), "-j", "1", "--json", "--quiet"]
+    runs: tuple[tuple[list[str], int, str], ...] = (
+        (["-n"], 0, "planned"),
+        ([], 0, "done"),
+        ([], 9, "skipped"),
+        (["-q", "3"], 1, "failed"),
+        (["-q", "3", "-n", "-f"], 0, "planned"),
+    )
+    for more, status, word in runs:
+        assert run([*arguments, *more]) == status
+        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert {record["status"] for record in records} == {word}
+        for record in records:
+            sides = (30, 20) if int(Path(record["source"]).name[0]) < 5 else (20, 30)
+            assert (record["width"], record["height"]) == sides, record
+        assert len(records) == len(turned)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_an_orientation_after_the_pixels_is_known_from_the_file(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "in").mkdir()
+    stream = io.BytesIO()
+    Image.fromarray(picture(20, 30)).save(stream, "PNG")
+    chunk = b"eXIf" + exif(6)
+    late = (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    data = stream.getvalue()
+    (tmp_path / "in" / "a.png").write_bytes(data[:-12] + late + data[-12:])
+    arguments = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1", "--json"]
+    for status in (0, 9):
+        assert run(arguments) == status
+        record = json.loads(capsys.readouterr().out)
+        assert (record["width"], record["height"]) == (20, 30)
 
 
 @pytest.mark.usefixtures("tiny_model")
