@@ -15,7 +15,7 @@ from lcodec.batch.location import Location, open_at, unreadable
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
-from lcodec.batch.report import Stamp
+from lcodec.batch.report import UNREADABLE, Stamp
 from lcodec.batch.url import State, Url
 from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
 from lcodec.edge import own_errors
@@ -26,8 +26,6 @@ from lcodec.weights import require_model, stated_id
 
 _METADATA = (ICC, EXIF, XMP, PACKED)
 
-
-UNREADABLE = "cannot be read"
 TYPICAL_PIXELS = 12_000_000
 """Of a photograph."""
 

@@ -12,6 +12,9 @@ from lcodec.batch.url import State, Url
 from lcodec.container import is_mostly_metadata
 from lcodec.errors import InputError, LcodecError
 
+UNREADABLE = "cannot be read"
+"""The reason of a planned file that will fail."""
+
 
 class Status(StrEnum):
     """What happened to a file, or in a dry run would happen."""
@@ -183,13 +186,15 @@ def explain(error: Exception) -> tuple[str, int]:
 class Report:
     """Totals over all outcomes so far; only failures are kept individually.
 
-    ``mostly_metadata`` counts the files of which half or more is metadata; ``most_metadata`` is the
-    one with the most of it.
+    ``planned`` counts the files that a dry run would make, and ``unreadable`` those among them that
+    will fail. ``mostly_metadata`` counts the files of which half or more is metadata;
+    ``most_metadata`` is the one with the most of it.
     """
 
     done: int = 0
     skipped: int = 0
     planned: int = 0
+    unreadable: int = 0
     pictures: int = 0
     failures: list[Outcome] = field(default_factory=list)
     spoilt: list[Outcome] = field(default_factory=list)
@@ -216,6 +221,7 @@ class Report:
                 self.skipped += 1
             case Status.PLANNED:
                 self.planned += 1
+                self.unreadable += outcome.reason == UNREADABLE
             case Status.FAILED:
                 self.failures.append(outcome)
 

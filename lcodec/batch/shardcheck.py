@@ -7,10 +7,11 @@ import tarfile
 from pathlib import Path
 from typing import BinaryIO
 
-from lcodec.batch.check import UNREADABLE, Action, Encoding, Finding, Size, direction_of
+from lcodec.batch.check import Action, Encoding, Finding, Size, direction_of
 from lcodec.batch.location import Location, at_hand
 from lcodec.batch.options import Options
 from lcodec.batch.plan import Job
+from lcodec.batch.report import UNREADABLE
 from lcodec.batch.shards import Member, members_of, opened, stream_of
 from lcodec.batch.shardwork import layout
 from lcodec.edge import own_errors

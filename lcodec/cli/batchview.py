@@ -157,7 +157,8 @@ class View:
         parts = [
             f"{count} {word}"
             for count, word in (
-                (report.planned, f"to {self._verb}"),
+                (report.planned - report.unreadable, f"to {self._verb}"),
+                (report.unreadable, "that cannot be read"),
                 (report.done, f"{self._verb}d"),
                 (report.skipped, "skipped (finished before)"),
                 (len(report.failures), "failed"),

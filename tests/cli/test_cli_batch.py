@@ -274,6 +274,25 @@ def test_an_orientation_after_the_pixels_is_known_from_the_file(
 
 
 @pytest.mark.usefixtures("tiny_model")
+def test_a_dry_run_counts_what_cannot_be_read_apart(folder: Path, capsys: Capture) -> None:
+    source, coded = folder / "in", folder / "out"
+    (source / "worse.png").write_bytes(b"nothing")
+    assert run(["batch", str(source), str(coded), "-n"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("(cannot be read)\n") == 2
+    assert printed.err == f"{source}: 3 to encode, 2 that cannot be read\n"
+    assert run(["batch", str(source / "bad.jpg"), str(coded), "-n"]) == 0
+    assert capsys.readouterr().err == f"{source / 'bad.jpg'}: 1 that cannot be read\n"
+    coded.mkdir()
+    (coded / "a.lic").write_bytes(b"nothing")
+    assert run(["batch", "--decode", str(coded), str(folder / "back"), "-n"]) == 0
+    assert capsys.readouterr().err == f"{coded}: 1 that cannot be read\n"
+    assert run(["batch", str(source), str(folder / "new"), "-n", "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(record["reason"] == "cannot be read" for record in records) == 2
+
+
+@pytest.mark.usefixtures("tiny_model")
 def test_what_is_left_out_is_told(folder: Path, capsys: Capture) -> None:
     source, coded, manifest = folder / "in", folder / "out", folder / "in" / "log.ndjson"
     (source / "bad.jpg").rename(source / "e.cr2")
