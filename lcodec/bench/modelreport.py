@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import accumulate
 
 from rich.console import Console
-from rich.table import Table
 
 from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.points import NamedPoint, plot_points
+from lcodec.bench.screentable import Column, print_table
 
 HEADINGS = (
     "to estimate",
@@ -22,6 +21,10 @@ HEADINGS = (
     "decode",
     "cache gain",
 )
+ELSEWHERE = "a wider terminal, a pipe, and the files of --markdown and --json"
+
+_KEPT_LONGEST = ("model", "bytes", "decode", "encode", "kMAC/px", "steps", "parameters")
+"""Columns that a narrow screen shows, the most important first; the first two in any case."""
 
 
 def headings(comparison: Comparison) -> list[str]:
@@ -70,17 +73,18 @@ def describe(comparison: Comparison) -> str:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the table, with as many columns as fit on the screen."""
-    cells = [headings(comparison), *rows(comparison)]
-    widths = [max(len(cell) for cell in column) + 3 for column in zip(*cells, strict=True)]
-    shown = sum(total < console.width for total in accumulate(widths))
-    table = Table(title=describe(comparison), title_justify="left")
-    for number, heading in enumerate(cells[0][:shown]):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    for row in cells[1:]:
-        table.add_row(*row[:shown])
-    console.print(table)
-    if shown < len(widths):
-        console.print(f"{len(widths) - shown} more columns in the files of --markdown and --json")
+    columns = [
+        Column(heading, _rank(number, heading), left=heading == "model")
+        for number, heading in enumerate(headings(comparison))
+    ]
+    print_table(describe(comparison), columns, rows(comparison), console, ELSEWHERE)
+
+
+def _rank(number: int, heading: str) -> int:
+    """The rank of a column: how early it is left out; 0 if never."""
+    if heading in _KEPT_LONGEST:
+        return max(0, _KEPT_LONGEST.index(heading) - 1)
+    return len(_KEPT_LONGEST) + number
 
 
 def markdown_table(

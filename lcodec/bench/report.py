@@ -6,32 +6,42 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from lcodec.bench.screentable import FOLDED, Column, print_table
 from lcodec.bench.summary import OTHER, STAGES, START_UP, BdRow, PeerRow, StageRow, Summary
+
+ELSEWHERE = "a wider terminal, a pipe, and the files of --json and --html"
+
+MEANS = (
+    Column("quality"),
+    Column("bpp"),
+    Column("PSNR\ndB"),
+    Column("MS-SSIM"),
+    Column("SSIM.2"),
+    Column("est.\nbpp", 4),
+    Column("real/\nest. %", 3),
+    Column("encode\ns", 2),
+    Column("decode\ns", 1),
+)
+
+_TIMES = (("s", 0), ("%", 1), ("% with\nstart-up", 2))
 
 
 def print_report(summary: Summary, console: Console) -> None:
-    """Print the summary as tables."""
-    console.print(_means_table(summary))
+    """Print the summary as tables, with as many columns as fit on the screen."""
+    _print_means(summary, console)
     if summary.bd_rates:
-        console.print(_bd_table(summary.bd_rates))
+        _print_bd_rates(summary.bd_rates, console)
     if summary.peers:
-        console.print(_peer_table(summary.peers))
-    console.print(_stages_table(summary))
+        _print_peers(summary.peers, console)
+    _print_stages(summary, console)
     for note in summary.notes:
         console.print(f"note: {escape(note)}", highlight=False)
 
 
-def _means_table(summary: Summary) -> Table:
-    title = f"{escape(summary.name)}: {summary.pictures} pictures, {summary.megapixels:.2f} MP"
-    table = Table(title=title, title_justify="left")
-    for heading in ("quality", "bpp", "PSNR dB", "MS-SSIM", "SSIM.2", "est. bpp", "real/est. %"):
-        table.add_column(heading, justify="right")
-    table.add_column("encode s", justify="right")
-    table.add_column("decode s", justify="right")
-    for mean in summary.means:
-        table.add_row(
+def _print_means(summary: Summary, console: Console) -> None:
+    rows = [
+        (
             str(mean.quality),
             f"{mean.bpp:.4f}",
             f"{mean.psnr:.3f}",
@@ -42,51 +52,53 @@ def _means_table(summary: Summary) -> Table:
             f"{mean.encode_seconds:.3f}",
             f"{mean.decode_seconds:.3f}",
         )
-    return table
+        for mean in summary.means
+    ]
+    title = f"{summary.name}: {summary.pictures} pictures, {summary.megapixels:.2f} MP"
+    print_table(title, MEANS, rows, console, ELSEWHERE)
 
 
-def _bd_table(rows: Sequence[BdRow]) -> Table:
-    table = Table(title="BD-rate (rate at equal PSNR; below 0 is better)", title_justify="left")
-    table.add_column("against")
-    table.add_column("BD-rate %", justify="right")
-    table.add_column("PSNR range dB")
-    for row in rows:
-        if row.percent is None or row.low is None or row.high is None:
-            table.add_row(escape(row.title), "-", escape(row.reason))
-        else:
-            table.add_row(escape(row.title), f"{row.percent:+.1f}", f"{row.low:.1f}-{row.high:.1f}")
-    return table
+def _print_bd_rates(rows: Sequence[BdRow], console: Console) -> None:
+    title = "BD-rate (rate at equal PSNR; below 0 is better)"
+    columns = (
+        Column("against", left=True, folds=FOLDED),
+        Column("BD-rate %"),
+        Column("PSNR range dB", left=True, folds=13),
+    )
+    cells = [
+        (row.title, "-", row.reason)
+        if row.percent is None or row.low is None or row.high is None
+        else (row.title, f"{row.percent:+.1f}", f"{row.low:.1f}-{row.high:.1f}")
+        for row in rows
+    ]
+    print_table(title, columns, cells, console)
 
 
-def _peer_table(rows: Sequence[PeerRow]) -> Table:
+def _print_peers(rows: Sequence[PeerRow], console: Console) -> None:
     title = "BD-rate % on the same pictures (rate at equal quality; below 0 is better)"
-    table = Table(title=title, title_justify="left")
-    table.add_column("against")
-    for heading in ("SSIMULACRA2", "PSNR", "MS-SSIM"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(escape(row.title), *map(_signed, (row.ssimulacra2, row.psnr, row.ms_ssim)))
-    return table
+    headings = ("SSIMULACRA2", "PSNR", "MS-SSIM")
+    columns = (Column("against", left=True, folds=FOLDED), *map(Column, headings))
+    cells = [(row.title, *map(_signed, (row.ssimulacra2, row.psnr, row.ms_ssim))) for row in rows]
+    print_table(title, columns, cells, console)
 
 
 def _signed(percent: float | None) -> str:
     return "-" if percent is None else f"{percent:+.1f}"
 
 
-def _stages_table(summary: Summary) -> Table:
-    table = Table(title="Time per picture", title_justify="left")
-    table.add_column("stage")
+def _print_stages(summary: Summary, console: Console) -> None:
+    columns = [Column("stage", left=True)]
     for direction in ("encode", "decode"):
-        table.add_column(f"{direction} s", justify="right")
-        table.add_column("%", justify="right")
-        table.add_column("% with start-up", justify="right")
+        columns += [Column(f"{direction}\n{unit}", rank) for unit, rank in _TIMES]
     encode = {row.stage: row for row in summary.encode_stages}
     decode = {row.stage: row for row in summary.decode_stages}
     order = dict.fromkeys((START_UP, *STAGES, *encode, *decode))
-    for stage in sorted(order, key=lambda name: name == OTHER):
-        if stage in encode or stage in decode:
-            table.add_row(stage, *_stage_cells(encode.get(stage)), *_stage_cells(decode.get(stage)))
-    return table
+    rows = [
+        (stage, *_stage_cells(encode.get(stage)), *_stage_cells(decode.get(stage)))
+        for stage in sorted(order, key=lambda name: name == OTHER)
+        if stage in encode or stage in decode
+    ]
+    print_table("Time per picture", columns, rows, console, ELSEWHERE)
 
 
 def _stage_cells(row: StageRow | None) -> tuple[str, str, str]:

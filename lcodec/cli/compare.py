@@ -153,28 +153,28 @@ def _record(comparison: PictureComparison) -> dict[str, Any]:
 
 
 def _print_table(comparison: PictureComparison, screen: Console) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     from lcodec.bench.compare import shown_psnr
+    from lcodec.bench.screentable import FOLDED, Column, print_table
 
     reference = comparison.reference
     size = f"{reference.picture.width}x{reference.picture.height}"
-    title = f"against {escape(console.printable(reference.name))}, {size}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("picture", overflow="fold")
-    table.add_column("format")
-    for heading in ("bytes", "bpp", "PSNR dB", "MS-SSIM", "SSIM.2"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    title = f"against {console.printable(reference.name)}, {size}"
+    columns = (
+        Column("picture", left=True, folds=FOLDED),
+        Column("format", 2, left=True, folds=FOLDED),
+        *(Column("bytes"), Column("bpp", 1), Column("PSNR\ndB")),
+        *(Column("MS-SSIM"), Column("SSIM.2")),
+    )
     rows = [(reference, "reference", "-", "-")]
     for file, figures in zip(comparison.files, comparison.figures, strict=True):
         similarity = "-" if figures.ms_ssim is None else f"{figures.ms_ssim:.5f}"
         points = "-" if figures.ssimulacra2 is None else f"{figures.ssimulacra2:.2f}"
         rows.append((file, shown_psnr(figures.psnr), similarity, points))
-    for file, *values in rows:
-        name = escape(console.printable(file.name))
-        table.add_row(name, file.kind, f"{file.bytes:,}", f"{file.bpp:.4f}", *values)
-    screen.print(table)
+    cells = [
+        (console.printable(file.name), file.kind, f"{file.bytes:,}", f"{file.bpp:.4f}", *values)
+        for file, *values in rows
+    ]
+    print_table(title, columns, cells, screen, "a wider terminal, a pipe, and with --json")
 
 
 def _warn(comparison: PictureComparison) -> None:

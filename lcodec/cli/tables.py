@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-REPORT_WIDTH = 110
-"""Width if standard output is not a terminal."""
+UNBOUNDED = 10_000
+"""Width if standard output is not a terminal: whatever reads it needs all columns."""
 
 
 def rendered(draw: Callable[[Console], None]) -> str:
@@ -21,6 +21,8 @@ def rendered(draw: Callable[[Console], None]) -> str:
 
     text = io.StringIO()
     terminal = sys.stdout.isatty()
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else REPORT_WIDTH
-    draw(Console(file=text, force_terminal=terminal, width=width))
+    columns, lines = shutil.get_terminal_size()
+    width = columns if terminal else UNBOUNDED
+    # With a height, too: rich takes any other size of a dumb terminal for 80 columns.
+    draw(Console(file=text, force_terminal=terminal, width=width, height=lines))
     return text.getvalue()

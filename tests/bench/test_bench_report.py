@@ -64,8 +64,8 @@ def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
     return BenchResult("lcodec", QUALITIES, pictures, tuple(rows), 1.6, {})
 
 
-def printed(result: BenchResult) -> str:
-    console = Console(width=120, record=True, file=io.StringIO())
+def printed(result: BenchResult, width: int = 120) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     print_report(summarize(result), console)
     return console.export_text()
 
@@ -154,6 +154,23 @@ def test_tables_show_the_figures() -> None:
     assert "+0.50" in text
     assert "note:" not in text
     assert "note: quality 0: the files are +2.04 %" in printed(made(slack=0.02))
+
+
+@pytest.mark.parametrize("width", [*range(20, 100, 7), 80])
+def test_figures_are_never_cut(width: int) -> None:
+    result = made(0.9)
+    curve = replace(result.curve(), name="jpeg", title="JPEG 4:2:0, optimised, progressive")
+    rows = tuple(replace(row, encode_seconds=1234.5) for row in result.results)
+    result = replace(result, peers=(curve,), results=rows)
+    summary, shown = summarize(result), printed(result, width)
+    assert "…" not in shown and "not shown" not in printed(result, 200)
+    for mean in summary.means:
+        assert f" {mean.bpp:.4f} " in shown and f" {mean.psnr:.3f} " in shown
+    for bd in summary.bd_rates:
+        assert f" {bd.percent:+.1f} " in shown and f" {bd.low:.1f}-{bd.high:.1f} " in shown
+    told = " ".join(shown.split())
+    assert ("not shown: est. bpp" in told) == (width < 87)
+    assert ("% with start-up; in a wider" in told) == (width < 80)
 
 
 def test_json_is_strict_and_whole() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from lcodec.picture import load
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture
 
-from .command import lcodec
+from .command import command, environment, lcodec
 
 Capture = pytest.CaptureFixture[str]
 EVIL = "<img src=x onerror=alert(1)>.jpg"
@@ -64,6 +67,50 @@ def test_the_command(folder: Path) -> None:
     assert "against original.png, 200x180" in table
     assert EVIL in table and "LIC, quality 40" in table and "reference" in table
     assert f"{tree['pictures'][1]['psnr']:.2f}" in table
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 200])
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_tables_keep_their_figures(
+    folder: Path, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """In a terminal, whose width COLUMNS may give, no figure is cut; a pipe gets every column."""
+    words = ["compare", *(str(folder / name) for name in ("original.png", "b.webp"))]
+    (folder / "f.json").write_text(result_to_json(made()))
+    bench = ["bench", "--results", str(folder / "f.json")]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert run([*words, "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["pictures"]
+    for arguments in (words, bench):
+        assert run(arguments) == 0
+        piped = capsys.readouterr().out
+        assert "…" not in piped and "not shown" not in piped
+        shown = on_terminal(arguments, columns)
+        assert "…" not in shown
+        if arguments is words:
+            assert f"{entry['psnr']:.2f}" in shown and f"{entry['ms_ssim']:.5f}" in shown
+        else:
+            assert " 26.145 " in shown and ("not shown" in shown) == (columns < 85)
+
+
+def on_terminal(arguments: list[str], columns: int) -> str:
+    """What a command writes to a terminal."""
+    import pty
+
+    master, slave = pty.openpty()
+    changes = {"COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "dumb"}
+    child = subprocess.Popen(command(*arguments), stdout=slave, env=environment(**changes))
+    os.close(slave)
+    text = b""
+    try:
+        while more := os.read(master, 1 << 16):
+            text += more
+    except OSError:  # Linux, once the other side is closed
+        pass
+    finally:
+        os.close(master)
+    assert child.wait() == 0
+    return text.decode()
 
 
 def test_the_first_is_the_reference(folder: Path, capsys: Capture) -> None:
