@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lcodec.codec import Codec
     from lcodec.container import Description, Header
-    from lcodec.container import describe as inspect
     from lcodec.decoded import Decoded
     from lcodec.errors import (
         FormatError,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from lcodec.licforms import inspect
     from lcodec.limits import DecoderLimits
     from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
@@ -88,7 +88,7 @@ _HOMES = {
     "encode": (_SHARED, "encode"),
     "Description": (_CONTAINER, "Description"),
     "Header": (_CONTAINER, "Header"),
-    "inspect": (_CONTAINER, "describe"),
+    "inspect": ("lcodec.licforms", "inspect"),
     "Metadata": (_PICTURE, "Metadata"),
     "Picture": (_PICTURE, "Picture"),
     "FormatError": (_ERRORS, "FormatError"),

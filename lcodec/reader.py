@@ -13,7 +13,8 @@ from lcodec.codec import Codec, Decoded
 from lcodec.container import FileReader, Header, LicFile, TileSource
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, UsageError
-from lcodec.forms import AnyFile, content, is_file, named
+from lcodec.forms import AnyFile
+from lcodec.licforms import content, is_file, no_file
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.parts import DEFAULT_KEPT
@@ -45,7 +46,7 @@ def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[TileSource]:
     elif isinstance(data, (bytes, bytearray, memoryview)):
         yield FileReader(io.BytesIO(data), limits=limits)
     elif not is_file(data):
-        raise UsageError(f"expected a .lic file, not {named(data)}")
+        raise no_file(data)
     elif isinstance(data, (str, os.PathLike)):
         name = os.fspath(data)
         try:

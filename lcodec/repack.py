@@ -6,18 +6,21 @@ from dataclasses import replace
 
 from lcodec import container
 from lcodec.codec import Codec
+from lcodec.edge import own_errors
 from lcodec.errors import MismatchError, UsageError
+from lcodec.forms import AnyFile, as_file
 from lcodec.progress import Progress, no_progress
 
 
 def repack(
-    file: bytes | container.LicFile,
+    file: AnyFile,
     source: Codec,
     target: Codec,
     progress: Progress = no_progress,
 ) -> bytes:
     """Code the latents of a file, which ``source`` decodes, with the model of ``target``.
 
+    The file is in any form that `Codec.decode` takes.
     The symbols, their checksums and lossless layers stay the same, and so does the decoded picture;
     sections other than the tiles are kept, metadata in as few bytes as possible.
 
@@ -29,8 +32,8 @@ def repack(
         raise UsageError(
             f"{source.loaded.name} and {target.loaded.name} are over different transforms"
         )
-    if not isinstance(file, container.LicFile):
-        file = container.read(file)
+    with own_errors("reading"):
+        file = as_file(file)
     symbols = source.decode_symbols(file, progress)
     header, tiles = target.code_symbols(file.header, symbols, progress)
     moved = []

@@ -12,10 +12,11 @@ from lcodec import container
 from lcodec.codec import Codec, Decoded
 from lcodec.coding.alpha import decode_alpha
 from lcodec.coding.layer import Layer
-from lcodec.container import Alpha, Buffer, Section, Survey
+from lcodec.container import Alpha, Section, Survey
 from lcodec.edge import own_errors
 from lcodec.errors import FormatError, LcodecError, UnsupportedError
-from lcodec.limits import DecoderLimits
+from lcodec.licforms import AnyBytes, as_bytes
+from lcodec.limits import DecoderLimits, chosen
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
@@ -58,7 +59,7 @@ class Salvaged:
 
 
 def salvage(
-    data: Buffer,
+    data: AnyBytes,
     *,
     codec: Codec | None = None,
     device: str = "auto",
@@ -68,20 +69,24 @@ def salvage(
 ) -> Salvaged:
     """Decode what is sound in a file; lost tiles become mid-gray, lost alpha opaque.
 
-    Tiles whose symbols are not those that were encoded count as lost. Up to some 180 pixels
-    beside a lost tile are decoded without its latents and may differ a little. Of the tile in which
-    a truncated file ends, the groups of latents that have arrived are decoded and the others
-    predicted from them: it is blurred rather than gray. If the file ends in its lossless layer, the
-    upper rows of that are shown on gray.
+    The file is given as bytes, a path or a binary file. Tiles whose symbols are not those that
+    were encoded count as lost. Up to some 180 pixels beside a lost tile are decoded without its
+    latents and may differ a little. Of the tile in which a truncated file ends, the groups of
+    latents that have arrived are decoded and the others predicted from them: it is blurred rather
+    than gray. If the file ends in its lossless layer, the upper rows of that are shown on gray.
 
     Raises:
+        UsageError: ``data`` is none of these.
         FormatError: not a ``.lic`` file, or its header is lost.
         UnsupportedError: needs a newer version of this program.
-        InputError: beyond a limit: ``limits``, or those for ``max_pixels``; or there is not enough
-            memory.
+        InputError: it cannot be read; it is beyond a limit: ``limits``, or those for
+            ``max_pixels``; or there is not enough memory.
         WeightsError: no model here has the file's model id.
     """
-    found = container.survey(data, max_pixels=max_pixels, limits=limits)
+    with own_errors("reading"):
+        bounds = chosen(max_pixels, limits)
+        read = as_bytes(data, bounds, container.load_damaged)
+        found = container.survey(read, limits=bounds)
     if codec is None:
         codec = shared_codec(find_model_by_id(found.header.model_id).name, device)
     return salvage_found(found, codec, progress)

@@ -9,7 +9,7 @@ import pytest
 
 import lcodec
 import lcodec.pillow
-from lcodec import codec, container, errors, shared
+from lcodec import codec, errors, licforms, shared
 from lcodec.picture import from_array
 from tests.tinymodel import picture
 
@@ -24,7 +24,7 @@ def test_names_are_those_of_their_modules() -> None:
     assert lcodec.encode is shared.encode
     assert lcodec.decode is shared.decode
     assert lcodec.Codec is codec.Codec
-    assert lcodec.inspect is container.describe
+    assert lcodec.inspect is licforms.inspect
     assert lcodec.MismatchError is errors.MismatchError
     assert lcodec.register_pillow is lcodec.pillow.register
 

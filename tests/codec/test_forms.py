@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,32 @@ from PIL import Image
 
 import lcodec
 from lcodec.errors import FormatError, InputError, UsageError
+from lcodec.repack import repack
 from tests.tinymodel import picture
 
 PIXELS = picture(40, 56)
+
+
+def read_part(data: Any) -> Any:
+    with lcodec.Reader(data) as reader:
+        return reader.read((0, 0, 20, 10))
+
+
+def moved(data: Any) -> bytes:
+    codec = lcodec.Codec(device="cpu")
+    return repack(data, codec, codec)
+
+
+TAKES_FILES: dict[str, Callable[[Any], Any]] = {
+    "decode": lambda data: lcodec.decode(data).pixels,
+    "decode_many": lambda data: lcodec.Codec(device="cpu").decode_many([data])[0].pixels,
+    "decode_symbols": lambda data: lcodec.Codec(device="cpu").decode_symbols(data).y,
+    "inspect": lcodec.inspect,
+    "Reader": lambda data: read_part(data).pixels,
+    "repack": moved,
+    "salvage": lambda data: lcodec.salvage(data).decoded.pixels,
+}
+"""Everything that takes the bytes of a ``.lic`` file."""
 
 
 @pytest.mark.usefixtures("tiny_model")
@@ -26,12 +50,35 @@ def test_paths_and_binary_files(tmp_path: Path) -> None:
         forms: list[Any] = [str(source), source, stream, io.BytesIO(source.read_bytes())]
         for form in forms:
             assert lcodec.encode(form) == expected
-    coded = tmp_path / "a.lic"
-    coded.write_bytes(expected)
-    pixels = lcodec.decode(expected).pixels
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("name", TAKES_FILES)
+def test_every_form_of_a_file(name: str, tmp_path: Path) -> None:
+    take, data, coded = TAKES_FILES[name], lcodec.encode(PIXELS), tmp_path / "a.lic"
+    coded.write_bytes(data)
+    expected = take(data)
     with coded.open("rb") as stream:
-        for form in (str(coded), coded, stream, io.BytesIO(expected), bytearray(expected)):
-            assert np.array_equal(lcodec.decode(form).pixels, pixels)
+        for form in (str(coded), coded, stream, io.BytesIO(data), bytearray(data)):
+            assert np.array_equal(take(form), expected)
+    with pytest.raises(InputError, match="missing: no such file"):
+        take(tmp_path / "missing")
+    for other in (None, 5, io.StringIO("text"), {"a": 1}):
+        with pytest.raises(UsageError, match=r"a \.lic file is bytes, a path or a bin"):
+            take(other)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_damaged_files_are_salvaged_from_every_form(tmp_path: Path) -> None:
+    data = bytearray(lcodec.encode(PIXELS))
+    data[len(data) // 2] ^= 1  # what comes after is read, too
+    (tmp_path / "a.lic").write_bytes(data)
+    expected = lcodec.salvage(data)
+    assert expected.faults
+    for form in (tmp_path / "a.lic", io.BytesIO(data)):
+        found = lcodec.salvage(form)
+        assert found.faults == expected.faults
+        assert np.array_equal(found.decoded.pixels, expected.decoded.pixels)
 
 
 @pytest.mark.usefixtures("tiny_model")
