@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -48,7 +49,7 @@ def _print_means(summary: Summary, console: Console) -> None:
             "-" if mean.ms_ssim is None else f"{mean.ms_ssim:.5f}",
             "-" if mean.ssimulacra2 is None else f"{mean.ssimulacra2:.2f}",
             f"{mean.estimated_bpp:.4f}",
-            f"{mean.rate_difference:+.2f}",
+            "-" if math.isnan(mean.rate_difference) else f"{mean.rate_difference:+.2f}",
             f"{mean.encode_seconds:.3f}",
             f"{mean.decode_seconds:.3f}",
         )

@@ -11,9 +11,12 @@ from typing import Any
 
 from lcodec.bench.curves import Curve
 from lcodec.bench.kodak import is_kodak
+from lcodec.container import DEFAULT_TILE_EDGE
 from lcodec.errors import InputError
 
 SCHEMA = 1
+ROUNDING = 16
+"""Bytes by which the streams of a tile may exceed the estimate: two words each, at their ends."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class PictureResult:
 
     ``psnr`` is in dB and infinite if the picture came back exactly (null in JSON).
 
-    ``layer_bytes`` is the size of the lossless layers, 0 in figures of versions without them.
+    ``layer_bytes`` is the size of the lossless layers, 0 in figures of versions without them;
+    ``stream_bytes`` that of the coded latents, None in figures of versions that did not store it.
     """
 
     picture: str
@@ -48,11 +52,25 @@ class PictureResult:
     encode_stages: dict[str, float]
     decode_stages: dict[str, float]
     layer_bytes: int = 0
+    stream_bytes: int | None = None
 
     @property
     def bpp(self) -> float:
         """Bits per pixel of the whole file."""
         return 8.0 * self.bytes / (self.width * self.height)
+
+    @property
+    def coded_bpp(self) -> float | None:
+        """Bits per pixel of what `estimated_bpp` is of: the file without its container."""
+        if self.stream_bytes is None:
+            return None
+        return 8.0 * (self.stream_bytes + self.layer_bytes) / (self.width * self.height)
+
+    @property
+    def rounding_bpp(self) -> float:
+        """What whole words at the ends of the streams may cost at most, in bits per pixel."""
+        tiles = -(-self.width // DEFAULT_TILE_EDGE) * -(-self.height // DEFAULT_TILE_EDGE)
+        return 8.0 * ROUNDING * tiles / (self.width * self.height)
 
     @property
     def estimated_bpp(self) -> float:
@@ -73,13 +91,24 @@ class QualityMean:
     estimated_bpp: float
     encode_seconds: float
     decode_seconds: float
+    coded_bpp: float | None
+    rounding_bpp: float
 
     @property
     def rate_difference(self) -> float:
-        """Percent by which the mean rate of the files exceeds the estimate; nan if that is 0."""
-        if self.estimated_bpp <= 0.0:
+        """Percent by which what was coded exceeds the estimate; nan if either is unknown.
+
+        Header, sections and metadata do not count: the estimate is not of them.
+        """
+        if self.coded_bpp is None or self.estimated_bpp <= 0.0:
             return math.nan
-        return 100.0 * (self.bpp / self.estimated_bpp - 1.0)
+        return 100.0 * (self.coded_bpp / self.estimated_bpp - 1.0)
+
+    def is_off(self, percent: float) -> bool:
+        """Whether the difference is more than ``percent``, and more than words at the ends cost."""
+        if self.coded_bpp is None or not abs(self.rate_difference) > percent:
+            return False
+        return not 0.0 <= self.coded_bpp - self.estimated_bpp <= self.rounding_bpp
 
 
 @dataclass(frozen=True)
@@ -121,6 +150,8 @@ class BenchResult:
             estimated_bpp=_mean([row.estimated_bpp for row in rows]),
             encode_seconds=_mean([row.encode_seconds for row in rows]),
             decode_seconds=_mean([row.decode_seconds for row in rows]),
+            coded_bpp=mean_of_all([row.coded_bpp for row in rows]),
+            rounding_bpp=_mean([row.rounding_bpp for row in rows]),
         )
 
 
@@ -191,6 +222,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
         encode_stages={str(name): float(value) for name, value in row["encode_stages"].items()},
         decode_stages={str(name): float(value) for name, value in row["decode_stages"].items()},
         layer_bytes=int(row.get("layer_bytes", 0)),
+        stream_bytes=None if row.get("stream_bytes") is None else int(row["stream_bytes"]),
     )
     if min(result.width, result.height, result.bytes) < 1:
         raise ValueError("a picture without pixels, or without bytes")

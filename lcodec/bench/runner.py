@@ -51,6 +51,10 @@ class EncodedFile(Protocol):
         """Bytes of what is kept without loss."""
 
     @property
+    def stream_bytes(self) -> int:
+        """Bytes of the streams of latents and hyper-latents."""
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds by stage."""
 
@@ -218,6 +222,7 @@ def _measure(
         encode_stages=dict(encoded.timings),
         decode_stages=dict(decoded.timings),
         layer_bytes=int(encoded.layer_bytes),
+        stream_bytes=int(encoded.stream_bytes),
     )
     return row, decoded.pixels
 

@@ -31,7 +31,7 @@ COMPARED = (
 """Names of the published curves to compare with by default."""
 
 RATE_TOLERANCE = 1.0
-"""Percent by which real and estimated rate may differ; more indicates a fault in the codec."""
+"""Percent by which coded and estimated bits may differ; more indicates a fault in the codec."""
 
 MIN_LEVELS = 8
 """Least number of quality levels for a rate-distortion figure."""
@@ -194,11 +194,11 @@ def _notes(result: BenchResult) -> list[str]:
         notes.append(
             f"only {len(result.qualities)} quality levels; a reportable BD-rate needs {MIN_LEVELS}"
         )
-    off = [m for m in result.means() if abs(m.rate_difference) > RATE_TOLERANCE]
+    off = [mean for mean in result.means() if mean.is_off(RATE_TOLERANCE)]
     for mean in off:
         notes.append(
-            f"quality {mean.quality}: the files are {mean.rate_difference:+.2f} % off the"
-            f" estimated rate, more than {RATE_TOLERANCE:g} %"
+            f"quality {mean.quality}: the coded streams are {mean.rate_difference:+.2f} % off the"
+            f" estimated bits, more than {RATE_TOLERANCE:g} %"
         )
     small = sum(row.ms_ssim is None for row in _once_each(result.results))
     if small:

@@ -61,6 +61,7 @@ class Encoded:
         kept: share of the latents (those that are not 0) of its level that were coded; below 1
             only where even level 0 was too large for a target.
         layer_bytes: bytes of the lossless layers (docs/screens.md).
+        stream_bytes: bytes of the streams of latents and hyper-latents.
     """
 
     data: bytes
@@ -73,6 +74,7 @@ class Encoded:
     timings: dict[str, float] = field(default_factory=dict)
     kept: float = 1.0
     layer_bytes: int = 0
+    stream_bytes: int = 0
 
     def __repr__(self) -> str:
         return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
@@ -233,6 +235,7 @@ class Encoder:
             tally.bits_z,
             timings=self.watch.seconds,
             layer_bytes=sum(len(layer) for layer in layers.values()),
+            stream_bytes=sum(len(tile.hyper) + len(tile.latent) for tile in tiles),
         )
 
     @staticmethod

@@ -21,6 +21,7 @@ class FakeEncoded:
     estimated_bits_z: float
     timings: dict[str, float]
     layer_bytes: int = 0
+    stream_bytes: int = 0
 
 
 @dataclass
@@ -47,7 +48,8 @@ class FakeCodec:
         body = zlib.compress((pixels >> shift).tobytes())
         data = _HEAD.pack(height, width, pixels.ndim, shift) + body
         bits = 8 * len(data) / (1 + self.slack)
-        return FakeEncoded(data, bits * 0.9, bits * 0.1, {"analysis": 1e-9, "range coder": 2e-9})
+        times = {"analysis": 1e-9, "range coder": 2e-9}
+        return FakeEncoded(data, bits * 0.9, bits * 0.1, times, stream_bytes=len(data))
 
     def decode(self, data: bytes) -> FakeDecoded:
         self.calls.append(("decode", len(data)))

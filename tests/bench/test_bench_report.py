@@ -59,6 +59,7 @@ def made(factor: float = 1.0, slack: float = 0.005) -> BenchResult:
                     decode_seconds=0.5,
                     encode_stages=dict(STAGES),
                     decode_stages={**STAGES, "analysis": 0.0, "synthesis": 0.2},
+                    stream_bytes=size,
                 )
             )
     return BenchResult("lcodec", QUALITIES, pictures, tuple(rows), 1.6, {})
@@ -103,7 +104,25 @@ def test_shares_of_time() -> None:
 def test_rates_that_disagree_are_named() -> None:
     notes = summarize(made(slack=0.02), against=[]).notes
     assert len(notes) == len(QUALITIES)
-    assert notes[0] == ("quality 0: the files are +2.04 % off the estimated rate, more than 1 %")
+    assert notes[0] == (
+        "quality 0: the coded streams are +2.04 % off the estimated bits, more than 1 %"
+    )
+
+
+def test_what_is_no_fault_of_the_coder_is_not_named() -> None:
+    """Neither the container, nor whole words at the ends of the streams of a small file."""
+
+    def notes(**changes: int | float | None) -> tuple[str, ...]:
+        rows = tuple(replace(row, **changes) for row in made().results)  # type: ignore[arg-type]
+        return summarize(replace(made(), results=rows), against=[]).notes
+
+    small = {"bytes": 146, "width": 64, "height": 64, "estimated_bits_y": 8 * 94.0}
+    assert notes(**small, stream_bytes=100) == ()
+    assert len(notes(**small, stream_bytes=120)) == len(notes(**small, stream_bytes=80)) == 8
+    assert notes(**small, stream_bytes=None) == ()  # of a version that did not store it
+    large = {"bytes": 4046, "estimated_bits_y": 8 * 3920.0}
+    assert len(notes(**large, stream_bytes=4000)) == 8
+    assert notes(**large | {"bytes": 9000}, stream_bytes=3950) == ()  # much metadata
 
 
 def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
@@ -153,7 +172,7 @@ def test_tables_show_the_figures() -> None:
     assert "start-up" in text
     assert "+0.50" in text
     assert "note:" not in text
-    assert "note: quality 0: the files are +2.04 %" in printed(made(slack=0.02))
+    assert "note: quality 0: the coded streams are +2.04 %" in printed(made(slack=0.02))
 
 
 @pytest.mark.parametrize("width", [*range(20, 100, 7), 80])
