@@ -13,6 +13,7 @@ from lcodec.bench.curves import Curve
 from lcodec.bench.kodak import is_kodak
 from lcodec.container import DEFAULT_TILE_EDGE
 from lcodec.errors import InputError
+from lcodec.tunes import TuneName
 
 SCHEMA = 1
 ROUNDING = 16
@@ -115,7 +116,8 @@ class QualityMean:
 class BenchResult:
     """All results of one run, in the order measured: picture by picture, quality by quality.
 
-    ``peers`` are the mean curves of other codecs on the same pictures.
+    ``peers`` are the mean curves of other codecs on the same pictures; ``tune`` is what the codec
+    is optimised for, None if unknown, as in figures of versions that did not store it.
     """
 
     name: str
@@ -125,6 +127,12 @@ class BenchResult:
     startup_seconds: float | None
     machine: dict[str, str]
     peers: tuple[Curve, ...] = ()
+    tune: str | None = None
+
+    @property
+    def is_visual(self) -> bool:
+        """Whether the codec is made for the eye."""
+        return self.tune == TuneName.VISUAL
 
     def is_kodak(self) -> bool:
         """Whether the pictures are the 24 Kodak pictures, by their pixels."""
@@ -190,6 +198,7 @@ def load_result(path: str | os.PathLike[str]) -> BenchResult:
             startup_seconds=_number(tree["startup_seconds"]),
             machine={str(name): str(value) for name, value in tree["machine"].items()},
             peers=tuple(_peer(entry) for entry in tree.get("peers", ())),
+            tune=None if tree.get("tune") is None else str(tree["tune"]),
         )
         if not result.results or {row.quality for row in result.results} != set(result.qualities):
             raise ValueError("the results are not of the quality levels named")

@@ -119,6 +119,7 @@ def run(
     *,
     effort: int = 0,
     name: str = "lcodec",
+    tune: str | None = None,
     keep: _Source | None = None,
     startup_seconds: float | None = None,
     progress: Callable[[int, int, PictureResult], None] | None = None,
@@ -128,9 +129,10 @@ def run(
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
     give PSNR, MS-SSIM and SSIMULACRA2. A small untimed encode and decode goes first, so that
-    one-time work does not count for the first picture. Files are kept in folder ``keep`` if
-    given. ``progress(done, total, result)`` and ``observe(result, picture, decoded pixels)``
-    are called after each; the pixels are not kept otherwise.
+    one-time work does not count for the first picture. ``tune`` is what the codec is optimised
+    for, if known. Files are kept in folder ``keep`` if given. ``progress(done, total, result)``
+    and ``observe(result, picture, decoded pixels)`` are called after each; the pixels are not kept
+    otherwise.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
@@ -167,6 +169,7 @@ def run(
         results=tuple(results),
         startup_seconds=startup_seconds,
         machine=machine_facts(),
+        tune=tune,
     )
 
 

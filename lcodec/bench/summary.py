@@ -190,6 +190,11 @@ def _notes(result: BenchResult) -> list[str]:
             "the published curves are for the 24 Kodak pictures, and these are others;"
             " `--against jpeg,avif` compares with codecs on these pictures"
         )
+    if result.is_visual and result.is_kodak():
+        notes.append(
+            "made for the eye, and the published curves are in PSNR; against these use"
+            " `--tune psnr`"
+        )
     if len(result.qualities) < MIN_LEVELS:
         notes.append(
             f"only {len(result.qualities)} quality levels; a reportable BD-rate needs {MIN_LEVELS}"

@@ -23,7 +23,8 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError
-from lcodec.weights import chosen_model, require_model
+from lcodec.tunes import TuneName
+from lcodec.weights import chosen_model, find_model, require_model, stated_tune
 
 if TYPE_CHECKING:
     from lcodec.bench import BenchCodec, BenchResult, PictureResult
@@ -143,7 +144,8 @@ def bench(
     if html_quality is not None and html_quality not in measured:
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
-    worst = WorstPictures(level, 0 if html is None else html_pictures)
+    visual = stated_tune(find_model(name)) == TuneName.VISUAL if old is None else old.is_visual
+    worst = WorstPictures(level, 0 if html is None else html_pictures, visual)
     result = old or _measure(folder, measured, name, effort, networks, limit, quiet, worst, peers)
     outputs.write(result, worst)
 
@@ -184,6 +186,7 @@ def _measure(
             qualities,
             name=f"lcodec {model} -e {effort}" if effort else f"lcodec {model}",
             effort=effort,
+            tune=stated_tune(find_model(model)),
             startup_seconds=startup,
             progress=on_result,
             observe=worst.observe,

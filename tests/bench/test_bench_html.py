@@ -254,6 +254,34 @@ def test_benchmark_page_has_all_figures(pictures: Path) -> None:
         assert np.array_equal(embedded(page)[2 * number + 1], decoded)
 
 
+def test_worst_pictures_are_judged_by_what_the_codec_is_made_for(pictures: Path) -> None:
+    (pictures / "b.png").unlink()
+    write_pictures(pictures, {"b.png": (200, 180), "c.png": (190, 190), "tiny.png": (7, 7)})
+    (pictures / EVIL).unlink()
+    result = run(FakeCodec(), pictures, [40], tune="visual")
+    # The order by SSIMULACRA2 is the opposite of that by PSNR; the tiny picture has none.
+    rows = [replace(row, psnr=30.0 - n) for n, row in enumerate(result.results[:3])]
+    rows = [replace(row, ssimulacra2=50.0 + n) for n, row in enumerate(rows)]
+    rows.append(replace(result.results[3], psnr=1.0, ssimulacra2=None))
+    result = replace(result, results=tuple(rows))
+    by_eye = ["a.png", "b.png", "c.png", "tiny.png"]
+    by_psnr = by_eye[::-1]
+    for tune, expected, told in (
+        ("visual", by_eye, "Those with the lowest SSIMULACRA2."),
+        ("psnr", by_psnr, "Those with the lowest PSNR."),
+        (None, by_psnr, "Those with the lowest PSNR."),
+    ):
+        measured = replace(result, tune=tune)
+        worst = WorstPictures(40, 2, measured.is_visual)
+        for row in reversed(measured.results):
+            pixels = np.asarray(Image.open(pictures / row.picture))
+            worst.observe(row, Picture(pixels), pixels)
+        page = checked(report(measured, worst))
+        assert [scene.title for scene in worst.scenes] == expected[:2]
+        assert [name for name in page.text("strong") if name in expected][:4] == expected
+        assert any(told in text for text in page.text("p"))
+
+
 def test_pictures_kept_are_bounded(pictures: Path) -> None:
     worst = WorstPictures(40, 1)
     run(FakeCodec(), pictures, [40], observe=worst.observe)

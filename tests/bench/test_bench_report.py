@@ -141,6 +141,16 @@ def test_other_pictures_few_levels_and_small_pictures_are_named() -> None:
     assert notes[2].startswith("24 pictures are too small")
 
 
+def test_files_made_for_the_eye_say_so_beside_published_curves() -> None:
+    said = "made for the eye, and the published curves are in PSNR"
+    visual = replace(made(), tune="visual")
+    assert [said in note for note in summarize(visual).notes] == [True]
+    assert "against these use `--tune psnr`" in printed(visual)
+    assert summarize(replace(made(), tune="psnr")).notes == ()
+    others = tuple(replace(row, pixels_sha256="") for row in visual.results)
+    assert said not in " ".join(summarize(replace(visual, results=others)).notes)
+
+
 def test_a_curve_that_cannot_be_compared_has_a_reason() -> None:
     far = Curve.from_points("far", [(0.1, 60.0), (0.2, 70.0)])
     (row,) = summarize(made(), against=[far]).bd_rates

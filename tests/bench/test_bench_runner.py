@@ -100,7 +100,7 @@ def test_means_and_curve(folder: Path) -> None:
 
 
 def test_json_round_trip(folder: Path, tmp_path: Path) -> None:
-    result = run(FakeCodec(), folder, [100, 30], startup_seconds=1.5)
+    result = run(FakeCodec(), folder, [100, 30], startup_seconds=1.5, tune="visual")
     text = result_to_json(result)
     (tmp_path / "r.json").write_text(text)
     assert load_result(tmp_path / "r.json") == result

@@ -275,6 +275,8 @@ def test_bench(tmp_path: Path, capsys: Capture) -> None:
     assert tree["pictures"] == ["0.png"]
     assert [row["quality"] for row in tree["results"]] == [20, 80]
     assert tree["startup_seconds"] > 0
+    assert tree["tune"] == "visual"
+    assert all(0 < row["stream_bytes"] < row["bytes"] for row in tree["results"])
     assert plot.read_bytes().startswith(b"<?xml")
     assert run([*arguments, "--json", str(figures)]) == 8
     assert run([*arguments, "--json", "-"]) == 0

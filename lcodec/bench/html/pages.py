@@ -16,6 +16,7 @@ from lcodec.bench.extras import require
 from lcodec.bench.html import chart
 from lcodec.bench.html.scene import Scene
 from lcodec.bench.html.screen import data_uri
+from lcodec.bench.html.worst import order, told
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.bench.summary import Summary
 
@@ -63,9 +64,9 @@ def bench_page(
 
 
 def worst_rows(result: BenchResult, quality: int, count: int = 10) -> list[PictureResult]:
-    """At most ``count`` results of one quality level, lowest PSNR first."""
+    """At most ``count`` results of one quality level, the worst first."""
     rows = [row for row in result.results if row.quality == quality]
-    return sorted(rows, key=lambda row: row.psnr)[:count]
+    return sorted(rows, key=lambda row: order(row, result.is_visual))[:count]
 
 
 def nearest_level(levels: Sequence[int], wanted: int) -> int:
@@ -93,6 +94,7 @@ def _environment() -> Any:
     )
     environment.filters["psnr"] = shown_psnr
     environment.globals.update(
+        told=told,
         data_uri=data_uri,
         version=__version__,
         style=require("markupsafe", "an HTML report").Markup(_text("report.css")),
