@@ -10,6 +10,7 @@ from lcodec.edge import own_errors
 from lcodec.errors import MismatchError, UsageError
 from lcodec.forms import AnyFile, as_file
 from lcodec.progress import Progress, no_progress
+from lcodec.weights import siblings
 
 
 def repack(
@@ -30,7 +31,8 @@ def repack(
     """
     if source.loaded.transforms_id != target.loaded.transforms_id:
         raise UsageError(
-            f"{source.loaded.name} and {target.loaded.name} are over different transforms"
+            f"{source.loaded.name} and {target.loaded.name} are over different transforms; "
+            f"{_possible(source)}"
         )
     with own_errors("reading"):
         file = as_file(file)
@@ -42,3 +44,12 @@ def repack(
             raise MismatchError(f"tile {number}: the symbols changed")
         moved.append(replace(after, layer=before.layer))
     return container.write(header, moved, container.pack(file.extra), file.alpha)
+
+
+def _possible(source: Codec) -> str:
+    """Which models a file of this one can be moved to."""
+    others = siblings(source.loaded.name)
+    if others:
+        return f"possible for this file: {', '.join(others)}"
+    tune = source.loaded.config.tune
+    return f"there is no other model at hand for this file, which is of the tune {tune}"

@@ -69,3 +69,21 @@ def test_every_document_is_in_the_index() -> None:
     for document in (ROOT / "docs").rglob("*.md"):
         name = document.relative_to(ROOT / "docs").as_posix()
         assert name == "README.md" or f"]({name})" in index
+
+
+def test_the_list_of_commands_in_the_readme_can_be_run_from_top_to_bottom() -> None:
+    """No command writes what is there already."""
+    lines = [line.split("#")[0].split() for line in (ROOT / "README.md").read_text().splitlines()]
+    start = lines.index(["lcodec", "encode", "photo.png", "photo.lic", "-q", "60"])
+    there = {"photo.png", "scan.lic"}
+    for words in lines[start:]:
+        if words[:1] != ["lcodec"]:
+            break
+        if words[1] in ("encode", "decode", "repack"):
+            files = [word for word in words[2:4] if word.endswith((".png", ".lic"))]
+            if "*.png" in files:
+                continue
+            written = files[1] if len(files) == 2 else Path(files[0]).with_suffix(".lic").name
+            assert written not in there, words
+            there.add(written)
+    assert len(there) > 6

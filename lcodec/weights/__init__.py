@@ -13,6 +13,7 @@ from lcodec.weights.find import (
     read_files_beside,
     read_model_files,
     require_model,
+    siblings,
     verify,
 )
 from lcodec.weights.info import CONFIG_NAME, UNTOLD_TUNE, ModelInfo, stated_id, stated_tune
@@ -40,6 +41,7 @@ __all__ = [
     "read_model_files",
     "require_model",
     "search_places",
+    "siblings",
     "stated_id",
     "stated_tune",
     "verify",

@@ -89,6 +89,18 @@ def comparable_models() -> list[str]:
     return [model.name for model, over in zip(models, shared, strict=True) if over == most]
 
 
+def siblings(name: str) -> list[str]:
+    """The other `coding_models` over the transforms of model ``name``.
+
+    Raises:
+        WeightsError: a lock is damaged, or there is no such model.
+    """
+    own = find_model(name)
+    over = (own.place, stated_transforms(own))
+    others = [find_model(other) for other in coding_models() if other != name]
+    return [model.name for model in others if (model.place, stated_transforms(model)) == over]
+
+
 def find_model(name: str) -> ModelInfo:
     """The model ``name``, or ``name@id``, where it would be loaded from; its files are not read.
 

@@ -120,7 +120,13 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["repack", str(file), target, "--model", "unheard-of"]) == 6
     assert run(["repack", str(file), str(file), "--model", "other"]) == 2
     assert run(["repack", str(file), target, "--model", "apart"]) == 2
-    assert "different transforms" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "different transforms; possible for this file: other" in said
+    file.write_bytes(Codec("apart", device="cpu").encode(picture(20, 20)))
+    assert run(["repack", str(file), target, "--model", "other"]) == 2
+    said = capsys.readouterr().err
+    assert "no other model at hand for this file, which is of the tune psnr" in said
+    file.write_bytes(Codec("groupedmixer", device="cpu").encode(picture(20, 20)))
     file.write_bytes(file.read_bytes()[:-9])
     assert run(["repack", str(file), target, "--model", "other"]) == 4
     assert not Path(target).exists()
