@@ -18,7 +18,6 @@ from lcodec.cli.options import (
     Messages,
     ModelOption,
     Networks,
-    OutputOption,
     Rate,
     StripOption,
     Writing,
@@ -57,7 +56,16 @@ def batch(
         ),
     ],
     rate: Rate,
-    output: OutputOption = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DST",
+            help="Where to write; all arguments then are SRC.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
     decode: Annotated[
         bool,
         typer.Option(

@@ -93,9 +93,11 @@ def _survey(name: str) -> dict[str, Any] | None:
 
 
 def _left_text(name: str, left: dict[str, Any]) -> str:
-    sound = f"{left['sound_tiles']} of {left['tiles']} tiles sound"
-    hint = "`lcodec decode --salvage` decodes them"
-    lines = [f"{console.printable(name)}: damaged, {sound}; {hint}"]
+    count, cut = left["sound_tiles"], left["cut_tile"]
+    sound = f"{count} of {left['tiles']} tiles sound"
+    # Not "them": a file that ends in its only tile has no sound one, and still something to show.
+    hint = "`lcodec decode --salvage` shows what is left" if count or cut is not None else ""
+    lines = [f"{console.printable(name)}: damaged, {sound}{hint and '; '}{hint}"]
     lost = left["lost_tiles"]
     rows = [("tile", "left", "top", "width", "height")]
     for box in lost[:_LISTED]:
@@ -106,8 +108,8 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
         lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
     if len(lost) > _LISTED:
         lines.append(f"    and {len(lost) - _LISTED} more; `--json` lists all")
-    if left["cut_tile"] is not None:
-        lines.append(f"  tile {left['cut_tile']} is cut off; what has arrived of it can be decoded")
+    if cut is not None:
+        lines.append(f"  tile {cut} is cut off; what has arrived of it can be decoded")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lcodec.cli import complete, console
+from lcodec.cli import complete, console, paths
 from lcodec.cli.values import measure, parse_quality, whole
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import UsageError
@@ -186,7 +186,8 @@ class Rate:
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} cannot be combined: give one of them")
         if self.target_size is not None:
-            return Target.size(self.target_size)
+            with paths.about("--target-size"):
+                return Target.size(self.target_size)
         if self.target_bpp is not None:
             return Target.bpp(self.target_bpp)
         if self.target_psnr is not None:
@@ -213,7 +214,7 @@ class Networks:
             "--threads",
             metavar="N",
             parser=whole(1),
-            help="Number of CPU threads; the free cores if not given.",
+            help="CPU threads per process; if not given, free cores, or a share of all.",
             rich_help_panel=NETWORKS,
         ),
     ] = None

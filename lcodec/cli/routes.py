@@ -24,7 +24,7 @@ from lcodec.suffixes import (
     ROW_SUFFIXES,
     WRITE_SUFFIXES,
 )
-from lcodec.suggest import nearest
+from lcodec.suggest import nearest, nearest_file
 
 _NO_STREAMS = "`--strips` goes from file to file, not to or from standard streams"
 _NEIGHBOURS = 10_000  # files searched for a similar name
@@ -218,7 +218,7 @@ def _missing(route: Route, source: str, output: str | None) -> str:
             known = [entry.name for entry in islice(entries, _NEIGHBOURS)]
     except OSError:
         return ""
-    found = nearest(name, known)
+    found = nearest_file(name, known)
     return "" if found is None else f"; did you mean `{os.path.join(folder, found)}`?"
 
 

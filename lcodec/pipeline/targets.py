@@ -121,13 +121,13 @@ def parse_size(text: str) -> int:
     """
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is not a size: give bytes, or a number with KB, MB, KiB or MiB")
+        raise UsageError(f"`{text}` is not a size; give bytes, or a number with KB, MB, KiB or MiB")
     number, unit, binary = match[1], (match[2] or "").lower(), match[3]
     if binary and not unit:
-        raise UsageError(f"{text!r} is not a size: give bytes, or a number with KB, MB, KiB or MiB")
+        raise UsageError(f"`{text}` is not a size; give bytes, or a number with KB, MB, KiB or MiB")
     size = math.floor(float(number) * (_BINARY_UNITS if binary else _UNITS)[unit])
     if size < 1:
-        raise UsageError(f"a size must be at least one byte, not {text!r}")
+        raise UsageError(f"a size must be at least one byte, not `{text}`")
     return size
 
 

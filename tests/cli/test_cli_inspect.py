@@ -105,3 +105,13 @@ def test_no_picture_is_too_large(tmp_path: Path, capsys: Capture) -> None:
     path.write_bytes(lic_file(30_000, 20_000))
     assert run(["inspect", str(path)]) == 0
     assert "30000x20000" in capsys.readouterr().out
+
+
+def test_a_file_cut_in_its_only_tile_is_told_without_sound_tiles(tmp_path: Path) -> None:
+    path = tmp_path / "cut.lic"
+    path.write_bytes(lic_file()[:-10])
+    done = lcodec("inspect", path)
+    assert done.status == 4
+    text = done.out.decode()
+    assert "0 of 1 tiles sound" in text and "decodes them" not in text
+    assert ("shows what is left" in text) == ("is cut off" in text)

@@ -25,8 +25,11 @@ MISTAKES = [
     (["encode", "a", "--device", "abacus"], "--device"),
     (["encode", "a", "-q", "5", "--target-size", "9KB"], "--quality and --target-size cannot be"),
     (["encode", "a", "--target-bpp", "1", "--target-psnr", "30"], "cannot be combined"),
-    (["encode", "a", "--target-size", "large"], "'large' is not a size"),
-    (["encode", "a", "--target-size", "0"], "at least one byte"),
+    (["encode", "a", "--target-size", "large"], "--target-size: `large` is not a size"),
+    (
+        ["encode", "a", "--target-size", "0"],
+        "--target-size: a size must be at least one byte, not `0`",
+    ),
     (["encode", "a", "--target-bpp", "-1"], "above 0"),
     (["encode", "a", "--target-psnr", "nan"], "above 0"),
     (["encode", "a", "-e", "10"], "--effort"),
