@@ -10,7 +10,7 @@ import pytest
 from lcodec import container, inspect
 from lcodec.cli.main import run
 
-from .command import MODEL_ID, PNG_HEAD, hollow_model, lic_file
+from .command import MODEL_ID, PNG_HEAD, hollow_model, lcodec, lic_file
 
 Capture = pytest.CaptureFixture[str]
 
