@@ -1,6 +1,8 @@
-"""Telling kinds of files apart by their first bytes. Standard library only."""
+"""Telling kinds of files apart by their first bytes. Imports nothing slow."""
 
 from __future__ import annotations
+
+from lcodec import suffixes
 
 HEAD_SIZE = 64
 """First bytes of a file that tell its kind."""
@@ -38,11 +40,11 @@ _UNREAD = (
     (b"IIU\0", "a raw picture (RW2)"),
     (b"FOVb", "a raw picture (X3F)"),
 )
-_AVIF = "an AVIF picture"
+_AVIF, _HEIC, _HEIF = "an AVIF picture", "a HEIC picture", "a HEIF picture"
 _BRANDS = (
     ((b"avif", b"avis"), _AVIF),
-    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC picture"),
-    ((b"mif1", b"msf1"), "a HEIF picture"),
+    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), _HEIC),
+    ((b"mif1", b"msf1"), _HEIF),
     ((b"crx ",), "a raw picture (CR3)"),
 )
 _NPY = b"\x93NUMPY"
@@ -56,14 +58,19 @@ def read_kind(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "a WebP picture"
     kind = _of_brands(head)
-    return kind if kind == _AVIF else _starting(_READ, head)
+    return kind if kind is not None and _is_read(kind) else _starting(_READ, head)
+
+
+def is_heif(head: bytes) -> bool:
+    """Whether a file that starts with ``head`` is a HEIC or another HEIF picture, but no AVIF."""
+    return _of_brands(head) in (_HEIC, _HEIF)
 
 
 def unread_kind(head: bytes) -> str | None:
     """The kind of a picture, or of another well-known file, that is not read here."""
     kind = _of_brands(head) or _starting(_UNREAD, head)
     if kind is not None:
-        return None if kind == _AVIF else kind
+        return None if _is_read(kind) else kind
     if head[4:8] == b"ftyp" or head.startswith(_MATROSKA) or _is_avi(head):
         return _FILM
     return _ARRAY if head.startswith(_NPY) else None
@@ -75,7 +82,14 @@ def way_out(kind: str) -> str:
         return ", not a picture"
     if kind == _ARRAY:
         return "; `lcodec encode --strips` reads it"
+    if kind in (_HEIC, _HEIF):
+        return ", which needs `pip install 'lcodec[heic]'`"
     return ", which is not read; convert it to PNG: `convert IN png:- | lcodec encode - OUT`"
+
+
+def _is_read(kind: str) -> bool:
+    """Whether a kind of ISO media is read here."""
+    return kind == _AVIF or (kind in (_HEIC, _HEIF) and suffixes.HEIF_IS_READ)
 
 
 def _is_avi(head: bytes) -> bool:

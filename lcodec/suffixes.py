@@ -1,8 +1,15 @@
-"""Suffixes of the files this package reads and writes, all in lower case. No imports."""
+"""Suffixes of the files this package reads and writes, all in lower case. Imports nothing slow."""
+
+from importlib.util import find_spec
 
 LIC = ".lic"
 
-READ_SUFFIXES = frozenset(
+HEIF_SUFFIXES = frozenset((".heic", ".heics", ".heif", ".heifs", ".hif"))
+"""Pictures of the kind that telephones take, which need the package of the extra ``heic``."""
+
+HEIF_IS_READ = find_spec("pillow_heif") is not None
+
+READ_SUFFIXES = (HEIF_SUFFIXES if HEIF_IS_READ else frozenset[str]()) | frozenset(
     (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".mpo"),
         *(".webp", ".avif", ".avifs", ".tif", ".tiff"),
@@ -27,7 +34,8 @@ WRITE_SUFFIXES = frozenset(
 
 _UNREAD = frozenset(
     (
-        *(".heic", ".heics", ".heif", ".heifs", ".hif", ".avci", ".jxl", ".jxr", ".hdp", ".wdp"),
+        *HEIF_SUFFIXES,
+        *(".avci", ".jxl", ".jxr", ".hdp", ".wdp"),
         *(".jls", ".jpm", ".jph", ".jhc", ".j2p", ".jng", ".mng", ".bpg", ".flif", ".pdn"),
         *(".psd", ".psb", ".xcf", ".kra", ".ora", ".svg", ".svgz", ".eps", ".ps", ".wmf", ".emf"),
         *(".ico", ".icns", ".cur", ".dib", ".tga", ".icb", ".vda", ".vst", ".dds", ".pcx", ".dcx"),

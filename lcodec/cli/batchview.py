@@ -19,6 +19,7 @@ from lcodec.cli.details import Details, metadata_share
 from lcodec.cli.options import Messages
 from lcodec.cli.waiting import Bar, waiting
 from lcodec.errors import Exit
+from lcodec.suffixes import HEIF_SUFFIXES, READ_SUFFIXES
 
 FILE_COST = 1 << 15
 """Pixels that take about as long as the fixed cost of a file."""
@@ -136,7 +137,9 @@ class View:
         self._messages.warn(self._name, self._metadata())
         if left_out:
             files = f"{len(left_out)} file{'' if len(left_out) == 1 else 's'} of other kinds"
-            self._messages.say(f"{self._name}: {files} left out: {kinds(left_out)}")
+            heif = any(file.suffix.lower() in HEIF_SUFFIXES - READ_SUFFIXES for file in left_out)
+            hint = "; `pip install 'lcodec[heic]'` reads .heic" if heif else ""
+            self._messages.say(f"{self._name}: {files} left out: {kinds(left_out)}{hint}")
         self._messages.say(self._summary())
         if self.report.failures or self.report.spoilt:
             raise typer.Exit(Exit.FAILURE)

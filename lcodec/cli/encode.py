@@ -72,9 +72,9 @@ def encode(
 ) -> None:
     """Encode pictures to .lic files.
 
-    Pictures can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000 or QOI, gray or colour,
-    with 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept. Several pictures are encoded
-    into a folder, or each next to its source; one that fails does not stop the rest.
+    Pictures can be PNG, JPEG, WebP, AVIF, TIFF, BMP, PPM, GIF, JPEG 2000, QOI or HEIC, gray or
+    colour, with 8 or 16 bits. Alpha, colour profile, EXIF and XMP are kept. Several pictures are
+    encoded into a folder, or each next to its source; one that fails does not stop the rest.
     """
     target, name = rate.target(), rate.model(model)
     if strips and (target is not None or rate.effort or verify):

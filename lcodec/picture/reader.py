@@ -13,13 +13,14 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from lcodec import suffixes
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
-from lcodec.kinds import HEAD_SIZE, unread_kind, way_out
-from lcodec.picture import pngread, tiffcarry, tiffread
+from lcodec.kinds import HEAD_SIZE, is_heif, unread_kind, way_out
+from lcodec.picture import heifread, pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
-from lcodec.picture.convert import finished, from_pil, from_tiff
+from lcodec.picture.convert import Decoded, finished, from_pil, from_tiff
 from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
@@ -27,6 +28,7 @@ from lcodec.picture.picture import Picture
 # Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "JPEG2000", "QOI")
+_HEIF = "HEIF"
 _RARER = ("Avif", "Jpeg2K", "Qoi", "Tiff", "WebP")
 
 
@@ -111,6 +113,10 @@ def _read(stream: BinaryIO, max_pixels: int) -> Picture:
         if not tiffread.for_pillow(what):
             found = tiffcarry.carried(reader)
             return finished(from_tiff(stream, what, 0, found.icc), found)
+    if kind == _HEIF:
+        pixels, alpha, found = heifread.read(stream)
+        _check_size(pixels.shape[1], pixels.shape[0], max_pixels)
+        return finished(Decoded(pixels, alpha, []), found)
     carried: Carried | None = None
     if kind == "PNG":
         stream, carried = pngread.split(stream)
@@ -131,11 +137,13 @@ def size_of(stream: BinaryIO) -> tuple[int, int, str]:
         InputError, Exception of many kinds: not a picture, or damaged.
     """
     stream.seek(0)
-    head = stream.read(24)
+    head = stream.read(HEAD_SIZE)
+    if suffixes.HEIF_IS_READ and is_heif(head):
+        return *heifread.size(stream), _HEIF
     if head.startswith(tiffread.SIGNATURES):
         what = tiffread.layout(Reader(stream))
         return what.width, what.height, "TIFF"
-    if head.startswith(pngread.SIGNATURE) and head[12:16] == b"IHDR" and len(head) == 24:
+    if head.startswith(pngread.SIGNATURE) and head[12:16] == b"IHDR" and len(head) >= 24:
         # Read without Pillow, which refuses PNG files with large texts.
         return *struct.unpack_from(">II", head, 16), "PNG"
     with open_image(stream) as image:

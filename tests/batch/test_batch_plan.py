@@ -189,8 +189,8 @@ def touched(root: Path, *names: str) -> None:
 
 def test_what_a_folder_leaves_out(tmp_path: Path) -> None:
     source = tmp_path / "in"
-    wanted = ["a.heic", "deep/b.MP4", "c", "deep/d.npy"]
-    unsaid = ["old.lic", ".hidden.heic", ".git/x.heic", "Thumbs.db", "out/log.txt", "out/x.lic"]
+    wanted = ["a.jxl", "deep/b.MP4", "c", "deep/d.npy"]
+    unsaid = ["old.lic", ".hidden.jxl", ".git/x.jxl", "Thumbs.db", "out/log.txt", "out/x.lic"]
     touched(source, "a.png", "e.jfif", "f.JIF", *wanted, *unsaid)
     for destination in (source / "out", source / "deep" / ".." / "out"):
         planned = plan_tree(source, destination, inputs=READ_SUFFIXES)
@@ -211,8 +211,8 @@ def test_what_is_left_out_of_decoding_in_place(tmp_path: Path) -> None:
 
 
 def test_kinds_in_words() -> None:
-    names = ["b.HEIC", "a.mp4", "x/c.heic", "no", "to whom. it may concern", "ends."]
-    assert kinds(map(Path, names)) == "3 without suffix, 2 .heic, 1 .mp4"
+    names = ["b.JXL", "a.mp4", "x/c.jxl", "no", "to whom. it may concern", "ends."]
+    assert kinds(map(Path, names)) == "3 without suffix, 2 .jxl, 1 .mp4"
     many = [Path(f"a.{number:02}") for number in range(12)] + [Path("b.11")]
     assert kinds(many).startswith("2 .11, 1 .00, 1 .01, ")
     assert kinds(many).endswith(", 1 .08, 2 of 2 more kinds")

@@ -346,12 +346,12 @@ def test_stamps_are_compared_by_what_both_tell() -> None:
 
 
 def test_names_that_lead_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("a.png", "../b.png", "deep/../../c.png", "deep/d.heic", ".e.heic", "x/old.lic")
+    names = ("a.png", "../b.png", "deep/../../c.png", "deep/d.jxl", ".e.jxl", "x/old.lic")
     found = {PurePosixPath(name): State(1, 1) for name in names}
     monkeypatch.setattr(Url, "find", lambda self: found)
     plan = plan_tree(Url("s3", "pictures/in"), tmp_path / "out", inputs={".png"})
     assert [job.output for job in plan.jobs] == [tmp_path / "out" / "a.lic"]
-    assert plan.left_out == (Url("s3", "pictures/in/deep/d.heic"),)
+    assert plan.left_out == (Url("s3", "pictures/in/deep/d.jxl"),)
     below = plan_tree(Url("s3", "pictures/in"), Url("s3", "pictures/in/deep"), inputs={".png"})
     assert below.left_out == ()
     assert len(plan.problems) == 2

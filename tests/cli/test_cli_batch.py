@@ -296,16 +296,16 @@ def test_a_dry_run_counts_what_cannot_be_read_apart(folder: Path, capsys: Captur
 def test_what_is_left_out_is_told(folder: Path, capsys: Capture) -> None:
     source, coded, manifest = folder / "in", folder / "out", folder / "in" / "log.ndjson"
     (source / "bad.jpg").rename(source / "e.cr2")
-    for name in ("d.heic", "deep/f.mp4", "deep/.g.heic", "deep/h.lic"):
+    for name in ("d.jxl", "deep/f.mp4", "deep/.g.jxl", "deep/h.lic"):
         (source / name).touch()
     arguments = ["batch", str(source), str(coded), "-q", "30", "-j", "1"]
-    told = "3 files of other kinds left out: 1 .cr2, 1 .heic, 1 .mp4"
+    told = "3 files of other kinds left out: 1 .cr2, 1 .jxl, 1 .mp4"
     for more, status in (["-n"], 0), (["--manifest", str(manifest)], 0), (["--json"], 9):
         assert run([*arguments, *more]) == status
         lines = capsys.readouterr().err.splitlines()
         assert lines[:-1] == [f"{source}: {told}"] or "--json" in more
     # The manifest is the batch's own only where it is one.
-    assert "4 files of other kinds left out: 1 .cr2, 1 .heic, 1 .mp4, 1 .ndjson" in lines[0]
+    assert "4 files of other kinds left out: 1 .cr2, 1 .jxl, 1 .mp4, 1 .ndjson" in lines[0]
     assert run([*arguments, "--quiet"]) == 9
     assert capsys.readouterr().err == ""
     (coded / "notes.txt").touch()

@@ -57,7 +57,7 @@ def fill(folder: Path) -> None:
         "nothing.png": b"",
         "half.png": PNG_HEAD[:12],
         "empty.lic": b"",
-        "phone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80),
+        "phone.jxl": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(80),
         "array.npy": b"\x93NUMPY\1\0v\0" + bytes(80),
         "text.lic": b"Dear reader,\n",
         "cut.lic": sound[:-3],

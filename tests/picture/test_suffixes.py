@@ -10,7 +10,13 @@ from PIL import Image
 from lcodec.cli.routes import ENCODE, REPACK, settle
 from lcodec.errors import UsageError
 from lcodec.picture import reader, writer
-from lcodec.suffixes import PICTURE_SUFFIXES, READ_SUFFIXES, WRITE_SUFFIXES
+from lcodec.suffixes import (
+    HEIF_IS_READ,
+    HEIF_SUFFIXES,
+    PICTURE_SUFFIXES,
+    READ_SUFFIXES,
+    WRITE_SUFFIXES,
+)
 
 RARE = {".jif"}
 """A suffix of JPEG that Pillow does not list."""
@@ -21,12 +27,13 @@ def test_suffixes() -> None:
     assert frozenset(writer._FORMATS) == WRITE_SUFFIXES
     Image.init()
     registered = Image.registered_extensions()
-    formats = {suffix: registered[suffix] for suffix in READ_SUFFIXES - RARE}
+    formats = {suffix: registered[suffix] for suffix in READ_SUFFIXES - RARE - HEIF_SUFFIXES}
     assert set(formats.values()) - {"MPO"} <= set(reader._FORMATS)  # MPO is opened as JPEG
     assert WRITE_SUFFIXES <= READ_SUFFIXES <= PICTURE_SUFFIXES
     readable = {suffix for suffix, name in registered.items() if name in reader._FORMATS}
     assert readable - READ_SUFFIXES == {".pfm"}  # samples are floating-point
     assert set(registered) - NO_PICTURES <= PICTURE_SUFFIXES
+    assert (HEIF_SUFFIXES if HEIF_IS_READ else set()) == READ_SUFFIXES & HEIF_SUFFIXES
 
 
 def test_no_output_is_called_like_a_picture(
