@@ -1,4 +1,4 @@
-"""Gain and cost of encoding effort: BD-rate against effort 0 and seconds, as JSON.
+"""Gain and cost of encoding effort: BD-rate against effort 0 and CPU seconds, as JSON.
 
     python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 > seen.json
     python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 --model groupedmixer \
@@ -6,7 +6,8 @@
     python -m tools.results --effort effort.json --effort-visual seen.json
 
 Encodes and decodes real files of the pictures in a folder. BD-rates of the mean curves at equal
-SSIMULACRA2, MS-SSIM and RGB PSNR.
+SSIMULACRA2, MS-SSIM and RGB PSNR. The first and the last picture are encoded once more, on one
+thread, for the seconds of CPU time, on which other work on the machine has little effect.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
+
+import torch
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.bench.curves import Metric
 from lcodec.codec import Codec
 from lcodec.effort import EFFORT_MAX
+from lcodec.picture import load
 from lcodec.tunes import default_model
 
 METRICS: tuple[Metric, ...] = ("ssimulacra2", "ms_ssim", "psnr")
@@ -35,13 +40,23 @@ def measure(codec: Codec, pictures: list[Path], qualities: list[int], effort: in
     return run(codec, pictures, qualities, effort=effort, name=f"e{effort}", progress=shown)
 
 
-def row(plain: BenchResult, result: BenchResult, effort: int) -> dict[str, float]:
+def cpu_seconds(codec: Codec, pictures: list[Path], qualities: list[int], effort: int) -> float:
+    """Mean CPU time of encoding a picture on one thread, warm."""
+    torch.set_num_threads(1)
+    loaded = [load(path).stripped() for path in pictures]
+    codec.encode(loaded[0], qualities[0], effort=effort)
+    start = time.process_time()
+    for picture in loaded:
+        for quality in qualities:
+            codec.encode(picture, quality, effort=effort)
+    return (time.process_time() - start) / (len(loaded) * len(qualities))
+
+
+def row(plain: BenchResult, result: BenchResult, effort: int, seconds: float) -> dict[str, float]:
     """The figures of one effort level."""
-    means = result.means()
     rates: dict[str, float] = {
         metric: bd_rate(plain.curve(), result.curve(), metric=metric).percent for metric in METRICS
     }
-    seconds = sum(m.encode_seconds for m in means) / len(means)
     return {"effort": effort, **rates, "encode_seconds": seconds}
 
 
@@ -59,9 +74,12 @@ def main() -> None:
     qualities = [int(q) for q in arguments.quality.split(",")]
     pictures = find_pictures(arguments.folder)[:: arguments.every]
     codec = Codec(arguments.model, arguments.device)
-    plain = measure(codec, pictures, qualities, 0)
-    rows = [row(plain, plain, 0)]
-    rows += [row(plain, measure(codec, pictures, qualities, e), e) for e in efforts if e]
+    results = {effort: measure(codec, pictures, qualities, effort) for effort in efforts}
+    timed = [pictures[0], *pictures[1:][-1:]]
+    rows = [
+        row(results[0], found, effort, cpu_seconds(codec, timed, qualities, effort))
+        for effort, found in results.items()
+    ]
     print(json.dumps(rows, indent=1))
 
 
