@@ -53,7 +53,7 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     if not found:
         sparse = searches[-1].sparser()
         if sparse is None:
-            raise TargetError(min(searches, key=_Search.miss).failure())
+            raise TargetError(min(searches, key=lambda one: one.miss()).failure())
         found = [sparse]
     if len(found) > 1:
         pairs = enumerate(zip(met, found, strict=True), start=1)

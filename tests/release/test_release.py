@@ -87,7 +87,7 @@ def test_what_only_research_needs_is_in_extras() -> None:
         *("constriction", "imagecodecs", "numpy", "pillow", "rich", "safetensors", "tifffile"),
         *("torch", "typer"),
     }
-    assert {"bench", "fetch", "docs", "ray", "remote", "strips", "dev"} == set(
+    assert {"bench", "fetch", "docs", "heic", "ray", "remote", "strips", "dev"} == set(
         PROJECT["optional-dependencies"]
     )
 
@@ -210,4 +210,4 @@ def test_nothing_but_releases_puts_large_files_into_the_tree() -> None:
     )
     names = [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
     large = [name for name in names if (ROOT / name).stat().st_size > 1e6]
-    assert large and all(re.fullmatch(r"models/[^/]+/\w+\.safetensors", name) for name in large)
+    assert large and all(re.fullmatch(r"models/[^/]+/[\w-]+\.safetensors", name) for name in large)
