@@ -56,7 +56,7 @@ def bd_rate(
 
 def _points(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:
     """Values of the measure, rising, and logarithms of the rates."""
-    pairs = sorted(zip(curve.values(metric), curve.bpp, strict=False))
+    pairs = sorted((value, bpp) for bpp, value in curve.points(metric))
     if len(pairs) < 2:
         raise UsageError(f"curve `{curve.name}`: BD-rate needs at least two points")
     values = [value for value, _ in pairs]

@@ -22,9 +22,10 @@ ANCHOR = "vtm"
 class Curve:
     """Mean rate and quality of one codec over a set of pictures, by increasing PSNR.
 
-    ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB, ``ms_ssim`` in 0..1 and
-    ``ssimulacra2`` in points if known; one entry per setting. ``source`` says where the figures
-    come from, ``kind`` is "classical", "learned" or "measured".
+    ``bpp`` is bits per pixel of whole files, ``psnr`` RGB PSNR in dB (infinite if a picture came
+    back exactly), ``ms_ssim`` in 0..1 and ``ssimulacra2`` in points if known; one entry per
+    setting. ``source`` says where the figures come from, ``kind`` is "classical", "learned" or
+    "measured".
     """
 
     name: str
@@ -48,14 +49,13 @@ class Curve:
     ) -> Curve:
         """A curve from points (bpp, psnr[, ms_ssim or None[, ssimulacra2 or None]]) in any order.
 
-        Points with infinite PSNR (every picture came back exactly) are left out. A measure is kept
-        if all points have it.
+        Where a picture came back exactly, the PSNR is infinite. A measure is kept if all points
+        have it.
 
         Raises:
             UsageError: a rate that is not positive.
         """
-        whole = [_whole(name, point) for point in points]
-        kept = sorted((t for t in whole if math.isfinite(t[1])), key=lambda t: (t[1], t[0]))
+        kept = sorted((_whole(name, point) for point in points), key=lambda t: (t[1], t[0]))
         return cls(
             name=name,
             title=title or name,
@@ -67,10 +67,11 @@ class Curve:
             kind=kind,
         )
 
-    def values(self, metric: Metric) -> tuple[float, ...]:
-        """One measure at every point; empty if the curve does not have it."""
+    def points(self, metric: Metric) -> list[tuple[float, float]]:
+        """Rate and one measure at every point where it is finite; empty without that measure."""
         known: tuple[float, ...] | None = getattr(self, metric)
-        return known or ()
+        pairs = zip(self.bpp, known or (), strict=False)
+        return [(bpp, value) for bpp, value in pairs if math.isfinite(value)]
 
 
 def _complete(values: list[float | None]) -> tuple[float, ...] | None:

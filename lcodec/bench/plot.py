@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from lcodec.bench.curves import Curve, Metric
 from lcodec.bench.extras import require
 from lcodec.errors import UsageError
 from lcodec.metrics.msssim import ms_ssim_db
+
+Points = list[tuple[float, float]]
 
 PLOT_SUFFIXES = frozenset({".png", ".svg", ".pdf"})
 METRIC_LABELS: dict[Metric, str] = {
@@ -40,27 +43,26 @@ def plot_rd(
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     plot_format(path)
-    drawn = [(curve, metric_values(curve, metric)) for curve in curves]
-    drawn = [(curve, values) for curve, values in drawn if values]
+    drawn = [(curve, drawn_points(curve, metric)) for curve in curves]
+    drawn = [(curve, points) for curve, points in drawn if points]
     if not drawn:
         raise UsageError(f"no curve has points in {METRIC_LABELS[metric]}")
     figure, axes = make_axes(xlabel="bits per pixel", ylabel=METRIC_LABELS[metric], title=title)
     palette = require("matplotlib", "a plot").colormaps["tab20"].colors
     # Strong colours first, then the pale ones; black for the subject.
     axes.set_prop_cycle(color=["black", *palette[0::2], *palette[1::2]])
-    for number, (curve, values) in enumerate(drawn):
+    for number, (curve, points) in enumerate(drawn):
         axes.plot(
-            curve.bpp,
-            values,
+            *zip(*points, strict=True),
             marker=".",
             linestyle="--" if curve.kind == "classical" else "-",
             linewidth=1.0 if number else 2.5,
             zorder=2.0 if number else 3.0,
             label=curve.title,
         )
-    limit = 1.1 * max(drawn[0][0].bpp)
+    limit = 1.1 * max(bpp for bpp, _ in drawn[0][1])
     axes.set_xlim(0.0, limit)
-    axes.set_ylim(*quality_range(drawn, limit))
+    axes.set_ylim(*quality_range([points for _, points in drawn], limit))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     save(figure, path, overwrite=overwrite)
@@ -99,19 +101,17 @@ def save(figure: Any, path: str | os.PathLike[str], *, overwrite: bool = False) 
         figure.savefig(stream, format=kind, dpi=120)
 
 
-def metric_values(curve: Curve, metric: Metric) -> list[float]:
-    """Quality of each point of a curve as drawn; empty if the curve lacks that metric."""
-    values = curve.values(metric)
-    return [ms_ssim_db(value) for value in values] if metric == "ms_ssim" else list(values)
+def drawn_points(curve: Curve, metric: Metric) -> Points:
+    """Rate and quality of each point of a curve as drawn; empty if the curve lacks that metric."""
+    points = curve.points(metric)
+    if metric != "ms_ssim":
+        return points
+    decibels = ((bpp, ms_ssim_db(value)) for bpp, value in points)
+    return [(bpp, value) for bpp, value in decibels if math.isfinite(value)]
 
 
-def quality_range(drawn: Sequence[tuple[Curve, list[float]]], limit: float) -> tuple[float, float]:
+def quality_range(drawn: Sequence[Points], limit: float) -> tuple[float, float]:
     """Ends of the quality axis: the points with rates up to ``limit``, with a margin."""
-    inside = [
-        value
-        for curve, values in drawn
-        for bpp, value in zip(curve.bpp, values, strict=True)
-        if bpp <= limit
-    ]
+    inside = [value for points in drawn for bpp, value in points if bpp <= limit]
     margin = 0.05 * (max(inside) - min(inside)) or 1.0
     return min(inside) - margin, max(inside) + margin

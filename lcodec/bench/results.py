@@ -239,7 +239,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
 
 
 def _peer(entry: dict[str, Any]) -> Curve:
-    columns = [entry["bpp"], entry["psnr"]]
+    columns = [entry["bpp"], [math.inf if value is None else value for value in entry["psnr"]]]
     columns += [entry[name] or [None] * len(entry["bpp"]) for name in ("ms_ssim", "ssimulacra2")]
     words = {name: str(entry[name]) for name in ("title", "source", "kind")}
     return Curve.from_points(str(entry["name"]), list(zip(*columns, strict=True)), **words)

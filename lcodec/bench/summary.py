@@ -209,5 +209,5 @@ def _notes(result: BenchResult) -> list[str]:
     if small:
         notes.append(f"{small} pictures are too small for MS-SSIM, so it has no mean")
     if any(math.isinf(mean.psnr) for mean in result.means()):
-        notes.append("levels with infinite PSNR are not on the curve")
+        notes.append("levels with infinite PSNR are not on the curve of that measure")
     return notes

@@ -43,10 +43,24 @@ def test_analytic_curves_with_other_samples_and_ranges() -> None:
     assert swapped.percent == pytest.approx(100 * math.expm1(0.2), abs=1e-9)
 
 
-def test_order_of_points_does_not_matter_and_exact_pictures_are_left_out() -> None:
+def test_order_of_points_does_not_matter_and_exact_pictures_have_no_psnr() -> None:
     shuffled = Curve.from_points("b", [*POINTS[::-1], (9.0, math.inf)])
-    assert shuffled.psnr == curve("a").psnr
+    assert shuffled.points("psnr") == curve("a").points("psnr")
     assert bd_rate(curve("a"), shuffled).percent == pytest.approx(0.0, abs=1e-12)
+
+
+def test_exact_pictures_count_by_other_measures() -> None:
+    """Of drawn screens, some come back exactly at all levels but the lowest."""
+    rates = (0.1, 0.2, 0.4, 0.8)
+    exact = [(bpp, math.inf, 0.9 + bpp / 10, 50.0 + 40.0 * bpp) for bpp in rates]
+    lossy = [(2.0 * bpp, 30.0 + bpp, structural, points) for bpp, _, structural, points in exact]
+    one, other = Curve.from_points("a", exact), Curve.from_points("b", lossy)
+    assert len(one.points("ssimulacra2")) == 4 and one.points("psnr") == []
+    for metric in ("ssimulacra2", "ms_ssim"):
+        found = bd_rate(other, one, metric=metric).percent
+        assert found == pytest.approx(-50.0)
+    with pytest.raises(UsageError, match="at least two points"):
+        bd_rate(other, one)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

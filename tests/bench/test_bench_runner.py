@@ -96,7 +96,8 @@ def test_means_and_curve(folder: Path) -> None:
     assert means[0].rate_difference == pytest.approx(0.5)
     # At quality 100 the fake codec drops nothing: no place on the curve.
     assert np.isinf(means[2].psnr)
-    assert result.curve().psnr == (means[0].psnr, means[1].psnr)
+    assert result.curve().points("psnr") == [(m.bpp, m.psnr) for m in means[:2]]
+    assert len(result.curve().bpp) == 3
 
 
 def test_json_round_trip(folder: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lcodec.bench.curves import Curve, Metric
-from lcodec.bench.plot import METRIC_LABELS, metric_values, quality_range
+from lcodec.bench.plot import METRIC_LABELS, drawn_points, quality_range
 
 WIDTH, HEIGHT = 640, 440
 LEFT, RIGHT, TOP, BOTTOM = 52, 632, 10, 396
@@ -66,11 +66,11 @@ def rd_chart(curves: Sequence[Curve], metric: Metric) -> Chart | None:
 
     Curves without that metric are left out; None if the subject is one of them.
     """
-    drawn = [(curve, values) for curve in curves if (values := metric_values(curve, metric))]
-    if not drawn or drawn[0][0] is not curves[0] or not all(map(math.isfinite, drawn[0][1])):
+    drawn = [(curve, points) for curve in curves if (points := drawn_points(curve, metric))]
+    if not drawn or drawn[0][0] is not curves[0]:
         return None
-    limit = 1.1 * max(drawn[0][0].bpp)
-    low, high = quality_range(drawn, limit)
+    limit = 1.1 * max(bpp for bpp, _ in drawn[0][1])
+    low, high = quality_range([points for _, points in drawn], limit)
 
     def x(bpp: float) -> float:
         return LEFT + (RIGHT - LEFT) * bpp / limit
@@ -85,10 +85,10 @@ def rd_chart(curves: Sequence[Curve], metric: Metric) -> Chart | None:
             curve.kind == "classical",
             tuple(
                 Point(x(bpp), y(value), f"{curve.title}: {bpp:.3f} bpp, {value:.2f} dB")
-                for bpp, value in zip(curve.bpp, values, strict=True)
+                for bpp, value in points
             ),
         )
-        for curve, values in drawn
+        for curve, points in drawn
     ]
     return Chart(
         METRIC_LABELS[metric],
