@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lcodec.bench.compare import Figures
     from lcodec.codec import Codec
     from lcodec.container import Description, Header
     from lcodec.decoded import Decoded
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from lcodec.licforms import inspect
+    from lcodec.likeness import compare
     from lcodec.limits import DecoderLimits
     from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
@@ -47,6 +49,7 @@ __all__ = [
     "DecoderLimits",
     "Description",
     "Encoded",
+    "Figures",
     "FormatError",
     "Header",
     "InputError",
@@ -64,6 +67,7 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "__version__",
+    "compare",
     "decode",
     "encode",
     "inspect",
@@ -84,6 +88,8 @@ _HOMES = {
     "Decoded": ("lcodec.decoded", "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
     "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
+    "compare": ("lcodec.likeness", "compare"),
+    "Figures": ("lcodec.bench.compare", "Figures"),
     "decode": (_SHARED, "decode"),
     "encode": (_SHARED, "encode"),
     "Description": (_CONTAINER, "Description"),

@@ -1,0 +1,44 @@
+"""How far a picture is from another: the measures of ``lcodec compare``, from Python."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+from typing import TypeAlias
+
+from lcodec.bench.compare import Figures, figures_of
+from lcodec.decoded import Decoded
+from lcodec.edge import own_errors
+from lcodec.forms import AnyPicture, as_picture
+from lcodec.licforms import AnyBytes
+from lcodec.picture import Picture
+from lcodec.shared import decode
+from lcodec.suffixes import LIC
+
+Comparable: TypeAlias = "AnyPicture | Decoded | AnyBytes"
+
+
+@own_errors("comparing")
+def compare(reference: Comparable, other: Comparable) -> Figures:
+    """PSNR, MS-SSIM and SSIMULACRA2 of a picture against a reference of the same size.
+
+    Both in any form that `lcodec.encode` takes, what `lcodec.decode` gives, the bytes of a ``.lic``
+    file, or its path, if it ends in ``.lic``. Pictures are aligned as by ``lcodec compare``: a gray
+    one counts as colours if the other has them, 8 bits as 16; what is invisible in the reference
+    does not count.
+
+    Raises:
+        UsageError: pictures of different sizes, or something that is none of these forms.
+        InputError and others: as `lcodec.decode` and `lcodec.encode`, for what cannot be read.
+    """
+    return figures_of(_picture(reference), _picture(other))
+
+
+def _picture(given: Comparable) -> Picture:
+    if isinstance(given, Decoded):
+        return given.picture
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return decode(given).picture
+    if isinstance(given, (str, os.PathLike)) and PurePath(given).suffix.lower() == LIC:
+        return decode(given).picture
+    return as_picture(given)
