@@ -82,4 +82,5 @@ def no_file(value: object) -> UsageError:
 
 def named(value: object) -> str:
     """What messages call a value of the wrong type."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0] in 'aeioAEIO' else 'a'} {kind}"

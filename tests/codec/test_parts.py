@@ -225,7 +225,7 @@ def test_forms_of_files(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         lcodec.decode(tmp_path / "b.lic", scale=2)
     wrong: Any = 5
-    with pytest.raises(UsageError, match="not a int"):
+    with pytest.raises(UsageError, match="not an int"):
         lcodec.decode(wrong, scale=2)
 
 
