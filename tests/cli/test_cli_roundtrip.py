@@ -300,7 +300,7 @@ def test_train_export_and_use(
     info = json.loads((folder / "run.json").read_text())
     assert (info["steps"], info["config"]["entropy"]["depth"]) == (2, 1)
     capsys.readouterr()
-    assert run([*arguments[:-4], "--depth", "2", "--steps", "3", "--resume"]) == 2
+    assert run([*arguments[:-3], "--depth", "2", "--steps", "3", "--resume"]) == 2
 
     monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "models"))
     assert run(["weights", "export", str(folder), "mine"]) == 0
