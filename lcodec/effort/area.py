@@ -153,12 +153,10 @@ class Problem:
         """
         latents = symbols.detach().requires_grad_(slope)
         with torch.set_grad_enabled(slope):
-            shown = self._shown(latents)
-            found = self.distortion.of(shown, norms)
+            found = self.distortion.of(self._shown(latents), norms)
         gradient = torch.autograd.grad(found.cells.sum(), [latents])[0] if slope else None
         cells = self._folded(found.cells[0].detach())
-        errors = self._folded(self.distortion.errors(shown.detach()))
-        return Seen(float(found.total), cells, errors, found.norms, gradient)
+        return Seen(float(found.total), cells, self._folded(found.errors), found.norms, gradient)
 
     def prediction(self, symbols: Tensor, influence: bool = False) -> Prediction:
         """How each symbol is predicted from those before it, and with ``influence`` what it does.

@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lcodec.metrics.maps import Original, difference_maps, perceived, pyramid, scales
-
-_TINY = 1e-24  # keeps the slope of the 4-norm finite where a map is zero
+from lcodec.metrics.maps import TINY, Original, difference_maps, perceived, pyramid, scales
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class LocalMeasure:
                 maps = difference_maps(original, perceived(light, scale.channels))
                 fourth = maps.square().square()
                 by_mean, by_norm = torch.split(scale.weights, 3, 1)
-                found.append(fourth.detach().mean((3, 4)) + _TINY)
+                found.append(fourth.detach().mean((3, 4)) + TINY)
                 around = found[-1] if norms is None else norms[len(found) - 1]
                 slope = 0.25 * by_norm * around**-0.75
                 local = maps * by_mean[..., None, None] + fourth * slope[..., None, None]

@@ -22,6 +22,9 @@ SCALES = 6
 MIN_SIDE = 8
 """Shortest side of a picture and of a scale, in pixels; smaller scales are left out."""
 
+TINY = 1e-24
+"""Added to means of fourth powers: keeps the slope of the 4-norm finite where a map is zero."""
+
 _TAPS, _SIGMA = 11, 1.5
 _C2 = 0.0009
 

@@ -18,6 +18,7 @@ from lcodec.errors import UsageError
 from lcodec.metrics.distortion import same_shape
 from lcodec.metrics.maps import (
     MIN_SIDE,
+    TINY,
     Original,
     Scale,
     difference_maps,
@@ -29,7 +30,6 @@ from lcodec.metrics.weighting import FINE, LUMA
 from lcodec.picture import Samples
 
 _STRIP = 1 << 19  # pixels processed at a time where no gradient is needed
-_TINY = 1e-24  # keeps the slope of the 4-norm finite where a map is zero
 
 
 def ssimulacra2(reference: Samples, decoded: Samples) -> float:
@@ -124,4 +124,4 @@ def _averages(scale: Scale, one: Tensor, other: Tensor, strip: int | None) -> Te
         maps = difference_maps(original, perceived(other, scale.channels, rows))
         sums.append(torch.stack([maps.sum((3, 4)), maps.square().square().sum((3, 4))]))
     mean, fourth = torch.stack(sums).sum(0) / (height * width)
-    return torch.cat([mean, (fourth + _TINY) ** 0.25], 2)
+    return torch.cat([mean, (fourth + TINY) ** 0.25], 2)

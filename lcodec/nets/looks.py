@@ -173,17 +173,16 @@ class _Square:
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
-            errors = self.distortion.errors(seen.detach())
-        return _Trial(moves, found.cells.detach() - more, errors, found.norms)
+        return _Trial(moves, found.cells.detach() - more, found.errors, found.norms)
 
     def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
         """Where the moves of a trial, now ``shown``, are better than before (B, 1, h, w)."""
         shown = shown.float()
         with torch.autocast(shown.device.type, enabled=False):
-            cells = self.distortion.of(shown, trial.norms).cells
-            errors = self.distortion.errors(shown)
-        hardly_worse = errors.mean(1) <= MOST_ERROR * trial.errors.mean(1)
-        return ((cells < trial.costs) & hardly_worse & keeps_colours(errors, trial.errors))[:, None]
+            found = self.distortion.of(shown, trial.norms)
+        cheaper = found.cells < trial.costs
+        hardly_worse = found.errors.mean(1) <= MOST_ERROR * trial.errors.mean(1)
+        return (cheaper & hardly_worse & keeps_colours(found.errors, trial.errors))[:, None]
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

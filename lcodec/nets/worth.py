@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lcodec.metrics.localdistance import LocalDistance, LocalMeasure
+from lcodec.metrics.localdistance import LocalMeasure
 from lcodec.metrics.maps import MIN_SIDE
 from lcodec.metrics.smooth import smooth_blocks, unrest_by_block
 from lcodec.nets.transforms import PATCH
@@ -73,6 +73,24 @@ def worth_at(tune: Tune, quality: Tensor, sides: tuple[int, int]) -> Worth:
     return Worth(255.0**2 * SEARCHED_ERROR * tune.error.at(quality), perceived)
 
 
+@dataclass(frozen=True)
+class LocalWorth:
+    """What the distortion of pictures is worth, in bits, and where.
+
+    Attributes:
+        total: the worth (B,), without a gradient.
+        cells: (B, h, w), by 16x16 pixels, as those of a `LocalDistance`.
+        errors: (B, C, h, w), squared error of each channel, summed over 16x16 pixels, without a
+            gradient.
+        norms: of `LocalDistance`; empty if what is seen does not count.
+    """
+
+    total: Tensor
+    cells: Tensor
+    errors: Tensor
+    norms: tuple[Tensor, ...]
+
+
 class Distortion:
     """What the distortion of pictures is worth, in bits, by 16x16 pixels.
 
@@ -91,15 +109,17 @@ class Distortion:
             self.smooth = smooth_blocks(255.0 * target.float())
             self._distance = None if seen is None else LocalMeasure(self._colour, PATCH, seen.fine)
 
-    def of(self, shown: Tensor, norms: tuple[Tensor, ...] | None = None) -> LocalDistance:
+    def of(self, shown: Tensor, norms: tuple[Tensor, ...] | None = None) -> LocalWorth:
         """The worth of the distortion of ``shown``, in the shape of the target.
 
         Differentiable with respect to it; see `LocalMeasure` for ``norms``.
         """
-        cells = _each(self.worth.error) * self.errors(shown).mean(1)
+        errors = self._errors(shown)
+        cells = _each(self.worth.error) * errors.mean(1)
+        errors = errors.detach()
         seen = self.worth.perceived
         if seen is None or self._distance is None:
-            return LocalDistance(cells.detach().sum((1, 2)), cells, ())
+            return LocalWorth(cells.detach().sum((1, 2)), cells, errors, ())
         height, width = shown.shape[2:]
         h, w = cells.shape[1:]
         colour = shown.expand(-1, 3, -1, -1)
@@ -109,10 +129,9 @@ class Distortion:
         found = self._distance(colour, norms)
         total = cells.detach().sum((1, 2)) + height * width * seen.distance * found.total
         cells = cells + height * width * _each(seen.distance) * found.cells
-        return LocalDistance(total, cells, found.norms)
+        return LocalWorth(total, cells, errors, found.norms)
 
-    def errors(self, shown: Tensor) -> Tensor:
-        """Squared error of each channel, summed over 16x16 pixels: (B, C, h, w)."""
+    def _errors(self, shown: Tensor) -> Tensor:
         square = (shown - self._target).square()
         square = F.pad(square, (0, -square.shape[3] % PATCH, 0, -square.shape[2] % PATCH))
         h, w = (side // PATCH for side in square.shape[2:])
