@@ -18,6 +18,7 @@ EARLIER = "earlier"
 UNTOLD_TUNE = TuneName.PSNR
 """The tune of models whose configuration names none."""
 _ID = re.compile(r"[0-9a-f]{8}")
+_EARLIER = re.compile(r"entropy-([0-9a-f]{8})\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -77,26 +78,19 @@ def with_earlier(model: ModelInfo) -> list[ModelInfo]:
     """The model without the files of earlier releases in its folder, and then those releases.
 
     A model that has been released again over the same transforms, with another scale of levels, may
-    keep what it was before, so that files made with that need nothing more to be decoded. The
-    scales are in the configuration under `EARLIER`, by id.
+    keep what it was before, so that files made with that need nothing more to be decoded. Its
+    entropy model is told by the name of its file, `earlier_entropy`; its scale is in the
+    configuration under `EARLIER`, by id, which matters only when it is loaded.
     """
-    found = stated(model).get(EARLIER)
-    names = {file.name for file in model.files}
-    ids = [own for own in (found if isinstance(found, dict) else {}) if _ID.fullmatch(own)]
-    kept = {earlier_entropy(own): own for own in ids if earlier_entropy(own) in names}
-    if kept.keys() == names:
-        return [model]  # of which nothing would be left
-    return [
-        replace(model, files=tuple(file for file in model.files if file.name not in kept)),
-        *(
-            replace(
-                model,
-                files=tuple(file for file in model.files if file.name in (CONFIG_NAME, entropy)),
-                earlier=own,
-            )
-            for entropy, own in kept.items()
-        ),
-    ]
+    kept = {file: found[1] for file in model.files if (found := _EARLIER.fullmatch(file.name))}
+    own = tuple(file for file in model.files if file not in kept)
+    if not own:
+        return [model]
+    shared = tuple(file for file in own if file.name == CONFIG_NAME)
+    earlier = (
+        replace(model, files=(*shared, file), earlier=model_id) for file, model_id in kept.items()
+    )
+    return [replace(model, files=own), *earlier]
 
 
 def stated_transforms(model: ModelInfo) -> str | None:
