@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lcodec.picture.colour import Space
 
 UNREADABLE = b"\0"
 """Stands for EXIF data that exists but cannot be read."""
@@ -31,6 +35,12 @@ class Carried:
     text: dict[str, list[str]] = field(default_factory=dict)
     frames: int = 1
     lost: list[str] = field(default_factory=list)
+
+    def set_space(self, space: Space) -> None:
+        """Take over the colour space that the file states other than by a profile."""
+        self.icc_from_figures = space.icc
+        if space.lost:
+            self.lost.append(space.lost)
 
     def add_text(self, properties: dict[str, list[str]]) -> None:
         """Add properties that do not exist yet."""

@@ -69,8 +69,7 @@ def _carried(info: dict[str, Any], gray: bool) -> Carried:
     if points and not out.icc:
         figures = (points["color_primaries"], points["transfer_characteristics"])
         space = colour.of_code_points(*figures, gray=gray)
-        out.icc_from_figures = space.icc
-        out.lost += [space.lost] if space.lost else []
+        out.set_space(space)
     if any("gainmap" in str(name).lower() for name in info.get("aux") or ()):
         out.lost.append("gain map")
     if info.get("depth_images"):

@@ -75,8 +75,7 @@ def of_info(info: Mapping[Any, Any], mode: str) -> Carried:
             tuple(round(value * 100000) for value in points) if points else None,
             mode in ("1", "L", "LA", "I;16"),
         )
-        out.icc_from_figures = space.icc
-        out.lost += [space.lost] if space.lost else []
+        out.set_space(space)
     return out
 
 
@@ -171,8 +170,7 @@ class _Reader:
             gamma = _words(seen.get(b"gAMA", b""), 1)
             points = _words(seen.get(b"cHRM", b""), 8)
             space = colour.of_figures(gamma[0] if gamma else None, points, gray)
-        out.icc_from_figures = space.icc
-        out.lost += [space.lost] if space.lost else []
+        out.set_space(space)
 
     def _text(self, kind: bytes, data: bytes) -> None:
         keyword, _, rest = data.partition(b"\0")

@@ -111,8 +111,7 @@ def _of_avif(image: Image.Image, out: Carried) -> Carried:
             out.frames = 2
     if points and not out.icc:
         space = colour.of_code_points(*points, gray=image.mode in ("L", "LA"))
-        out.icc_from_figures = space.icc
-        out.lost += [space.lost] if space.lost else []
+        out.set_space(space)
     return out
 
 
