@@ -144,9 +144,11 @@ def bench(
     if html_quality is not None and html_quality not in measured:
         raise UsageError(f"--html-quality {html_quality}: not one of the levels measured")
     level = nearest_level(measured, 50) if html_quality is None else html_quality
-    visual = stated_tune(find_model(name)) == TuneName.VISUAL if old is None else old.is_visual
-    worst = WorstPictures(level, 0 if html is None else html_pictures, visual)
-    result = old or _measure(folder, measured, name, effort, networks, limit, quiet, worst, peers)
+    own = stated_tune(find_model(name)) if old is None else old.tune
+    worst = WorstPictures(level, 0 if html is None else html_pictures, own == TuneName.VISUAL)
+    result = old or _measure(
+        folder, measured, name, own, effort, networks, limit, quiet, worst, peers
+    )
     outputs.write(result, worst)
 
 
@@ -154,6 +156,7 @@ def _measure(
     folder: Path | None,
     qualities: Sequence[int],
     model: str,
+    tune: str | None,
     effort: int,
     networks: Networks,
     limit: int | None,
@@ -186,7 +189,7 @@ def _measure(
             qualities,
             name=f"lcodec {model} -e {effort}" if effort else f"lcodec {model}",
             effort=effort,
-            tune=stated_tune(find_model(model)),
+            tune=tune,
             startup_seconds=startup,
             progress=on_result,
             observe=worst.observe,
