@@ -65,7 +65,7 @@ def steps_and_macs(model: IntegerEntropyModel, side: int = 32) -> tuple[int, flo
         1, model.config.hyper_latent, side // HYPER_STRIDE, side // HYPER_STRIDE, device=device
     )
     y = torch.zeros(1, model.config.latent, side, side, dtype=torch.int32, device=device)
-    groups = model.group(y).unbind(1)
+    groups = model.group(y)
     with exact_products(), counter.watch(model.network):
         state = model.begin(z, 50)
         for group in groups:

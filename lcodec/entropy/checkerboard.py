@@ -13,6 +13,7 @@ costly as the 1x1 convolutions to 640, 512 and 2M channels used with ELIC (arXiv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,12 +53,12 @@ class Checkerboard(PointwiseNetwork[CheckerboardState]):
         super().__init__(config, kit)
         self.context = MaskedContext(config.latent, config.width, len(OFFSETS), kit)
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, 2, h, w/2, M)."""
-        return checker_tokens(y, 1)
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> two groups (B, h, w/2, M)."""
+        return checker_tokens(y, 1).unbind(1)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return checker_latents(groups, 1)
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
+        return checker_latents(torch.stack(list(groups), 1), 1)
 
     def second_pass(self, side: Tensor, anchors: Tensor) -> Tensor:
         """Residuals of the others (B, h, w/2, width).
@@ -71,7 +72,7 @@ class Checkerboard(PointwiseNetwork[CheckerboardState]):
         return self.context(side[:, 1], near.view(b, h, half, len(OFFSETS) * width))
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> CheckerboardState:
-        side = self.group(self.side(z_hat, condition).permute(0, 3, 1, 2))
+        side = checker_tokens(self.side(z_hat, condition).permute(0, 3, 1, 2), 1)
         return CheckerboardState(condition, side)
 
     def predict(self, state: CheckerboardState) -> Prediction:
@@ -84,8 +85,7 @@ class Checkerboard(PointwiseNetwork[CheckerboardState]):
         state.next_group += 1
 
     def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
-        side = self.group(self.side(z_hat, condition).permute(0, 3, 1, 2))
-        others = self.second_pass(side, self.group(normalised)[:, 0])
+        side = checker_tokens(self.side(z_hat, condition).permute(0, 3, 1, 2), 1)
+        others = self.second_pass(side, self.group(normalised)[0])
         mean, index = self.parameters_of(torch.stack((side[:, 0], others), 1), condition)
-        h, w = normalised.shape[2:]
-        return self.ungroup(mean, h, w), self.ungroup(index, h, w)
+        return checker_latents(mean, 1), checker_latents(index, 1)

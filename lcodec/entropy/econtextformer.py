@@ -28,6 +28,7 @@ open or where this codec differs:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -145,12 +146,12 @@ class EContextformer(GroupTransformer[ContextState]):
             EntropyParameters(config, segment, 2 * width, kit) for segment in range(config.segments)
         )
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, groups, h, w/2, segment width)."""
-        return checker_tokens(y, self.config.segments)
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> groups (B, h, w/2, segment width)."""
+        return checker_tokens(y, self.config.segments).unbind(1)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return checker_latents(groups, self.config.segments)
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
+        return checker_latents(torch.stack(list(groups), 1), self.config.segments)
 
     def channels(self, index: int) -> slice:
         return self.config.channels_of(index // 2)
@@ -194,7 +195,7 @@ class EContextformer(GroupTransformer[ContextState]):
 
     def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         features = self.hyper_features(z_hat, condition.quality)
-        known = self.group(normalised)[:, :-1]
+        known = checker_tokens(normalised, self.config.segments)[:, :-1]
         tokens = self.embed_groups(known, 0, condition.quality)
         context = self.advance(tokens, 0, self.new_caches())  # of groups 1..
         mean, index = self.first_parameters(features[:, :1], condition)
@@ -206,8 +207,7 @@ class EContextformer(GroupTransformer[ContextState]):
             mean, index = parameters(torch.cat((part, own), dim=-1), condition)
             means.append(mean)
             indices.append(index)
-        h, w = normalised.shape[2:]
         return (
-            self.ungroup(torch.cat(means, 1), h, w),
-            self.ungroup(torch.cat(indices, 1), h, w),
+            checker_latents(torch.cat(means, 1), self.config.segments),
+            checker_latents(torch.cat(indices, 1), self.config.segments),
         )

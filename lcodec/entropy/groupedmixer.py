@@ -1,11 +1,12 @@
 """GroupedMixer: group-wise autoregressive transformer entropy model (arXiv 2405.01170).
 
 The latent (M, h, w) is split into ``slices`` channel slices x ``rows * columns`` interleaved
-spatial phases. All elements of one group are coded in one step; all phases of slice 0 come first
-(spatial first, as eContextformer, arXiv 2306.14287, found better). One transformer serves all
-groups: inner-group mixers attend over the positions of one group, cross-group mixers attend at one
-position over all groups up to the present one. The keys and values of the latter are cached, so
-decoding costs what one parallel pass costs.
+spatial phases. Slices may grow from the first on, as in ELIC (arXiv 2203.10886), since the first
+components hold most of the bits. All elements of one group are coded in one step; all phases of
+slice 0 come first (spatial first, as eContextformer, arXiv 2306.14287, found better). One
+transformer serves all groups: inner-group mixers attend over the positions of one group,
+cross-group mixers attend at one position over all groups up to the present one. The keys and values
+of the latter are cached, so decoding costs what one parallel pass costs.
 
 Only the paper's abstract was available. We take it to mean: token (g, i, j) is the embedding of the
 decoded latents of group g - 1 at coarse position (i, j), plus the hyper features at group g's own
@@ -15,9 +16,10 @@ mixer needs no mask.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -37,6 +39,7 @@ from lcodec.nets.typed import Typed, TypedList
 class GroupedMixerConfig(EntropyConfig):
     """Partition and sizes. Base: 2 x 2 x 4 groups, width 192, depth 1.
 
+    ``slice_channels`` are the channels of each slice, if they are not all alike.
     For ablations, ``mixers`` leaves one of the two kinds of mixers out, with its feed-forward
     ("inner" or "cross" keeps only those), and ``channels_first`` codes all slices of a phase
     before the next phase.
@@ -55,6 +58,7 @@ class GroupedMixerConfig(EntropyConfig):
     expansion: int = 4
     mixers: str = "both"
     channels_first: bool = False
+    slice_channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,10 +66,28 @@ class GroupedMixerConfig(EntropyConfig):
             raise ValueError(f"mixers must be both, inner or cross: {self.mixers}")
         if HYPER_STRIDE % self.rows or HYPER_STRIDE % self.columns:
             raise ValueError(f"rows and columns must divide {HYPER_STRIDE}")
-        if self.latent % self.slices or self.width % self.heads or self.window % 2:
-            raise ValueError("slices must divide latent, heads divide width, 2 divide window")
+        if self.width % self.heads or self.window % 2:
+            raise ValueError("heads must divide width, and 2 divide window")
+        if not self.slices or (not self.slice_channels and self.latent % self.slices):
+            raise ValueError("slices must divide latent")
+        if self.slice_channels:
+            if len(self.slice_channels) != self.slices or min(self.slice_channels) < 1:
+                raise ValueError("slice_channels must have a positive number for each slice")
+            if sum(self.slice_channels) != self.latent:
+                raise ValueError(f"slice_channels must add up to latent, {self.latent}")
         check_attention(max(self.window**2, self.groups), self.width // self.heads)
         check_norm(self.width)
+
+    def with_latent(self, channels: int) -> Self:
+        cut = self.slice_channels
+        if cut:  # the last slice grows
+            cut = (*cut[:-1], cut[-1] + channels - self.latent)
+        return replace(self, latent=channels, slice_channels=cut)
+
+    def to_dict(self) -> dict[str, Any]:
+        told = super().to_dict()
+        cut = told.pop("slice_channels")  # the first models do not state it: ids depend on that
+        return told | ({"slice_channels": list(cut)} if cut else {})
 
     @property
     def phases(self) -> int:
@@ -76,8 +98,14 @@ class GroupedMixerConfig(EntropyConfig):
         return self.slices * self.phases
 
     @property
-    def slice_width(self) -> int:
-        return self.latent // self.slices
+    def slice_widths(self) -> tuple[int, ...]:
+        """Channels of each slice."""
+        return self.slice_channels or (self.latent // self.slices,) * self.slices
+
+    @property
+    def starts(self) -> list[int]:
+        """First channel of each slice but the first."""
+        return list(accumulate(self.slice_widths[:-1]))
 
     def slice_of(self, group: int) -> int:
         """Channel slice that a group holds."""
@@ -85,7 +113,8 @@ class GroupedMixerConfig(EntropyConfig):
 
     def channels_of(self, part: int) -> slice:
         """Channels of slice ``part``."""
-        return slice(part * self.slice_width, (part + 1) * self.slice_width)
+        first = sum(self.slice_widths[:part])
+        return slice(first, first + self.slice_widths[part])
 
     def groups_of(self, part: int) -> slice:
         """Groups that hold channel slice ``part``, in coding order."""
@@ -186,9 +215,7 @@ class GroupedMixer(GroupTransformer[MixerState]):
         super().__init__(config, kit)
         width = config.width
         self.features = kit.linear(config.hyper_width, config.slices * width, RESIDUAL)
-        self.embed = TypedList(
-            kit.embedding(config.slice_width, width) for _ in range(config.slices)
-        )
+        self.embed = TypedList(kit.embedding(channels, width) for channels in config.slice_widths)
         self.group_table = kit.table(config.groups, width)
         self.quality_table = kit.quality_table(width)
         shifts = [0 if i % 2 == 0 else config.window // 2 for i in range(config.depth)]
@@ -198,17 +225,31 @@ class GroupedMixer(GroupTransformer[MixerState]):
             kit.head(width, config.channels_of(part)) for part in range(config.slices)
         )
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, G, hc, wc, slice width)."""
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> groups (B, hc, wc, slice width)."""
         c = self.config
-        groups = group_tokens(y, c.slices, c.rows, c.columns, c.order)
-        return reordered(groups, 1, c.sequence) if c.channels_first else groups
+        parts = y.tensor_split(c.starts, dim=1)
+        return self._in_order([self._phases(part).unbind(1) for part in parts])
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
         c = self.config
-        if c.channels_first:
-            groups = reordered(groups, 1, [c.sequence.index(n) for n in range(c.groups)])
-        return ungroup_tokens(groups, c.slices, c.rows, c.columns, c.order)
+        parts = [torch.stack(list(groups[c.groups_of(k)]), 1) for k in range(c.slices)]
+        return self._joined(parts)
+
+    def _phases(self, part: Tensor) -> Tensor:
+        """A slice (B, channels, h, w) -> (B, phases, hc, wc, channels)."""
+        c = self.config
+        return group_tokens(part, 1, c.rows, c.columns, c.order)
+
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Inverse of `_phases`, for all slices: (B, M, h, w)."""
+        c = self.config
+        return torch.cat([ungroup_tokens(p, 1, c.rows, c.columns, c.order) for p in parts], 1)
+
+    def _in_order(self, parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Phases of each slice -> groups in coding order."""
+        groups = [group for part in parts for group in part]
+        return [groups[number] for number in self.config.sequence]
 
     def channels(self, index: int) -> slice:
         return self.config.channels_of(self.config.slice_of(index))
@@ -218,22 +259,12 @@ class GroupedMixer(GroupTransformer[MixerState]):
 
         ``z_hat`` (B, hyper, h/4, w/4); ``quality`` (B,).
         """
-        features = self.features(self.synthesis(z_hat))
-        tokens = self.group(features.permute(0, 3, 1, 2))
+        c = self.config
+        features = self.features(self.synthesis(z_hat)).permute(0, 3, 1, 2)
+        tokens = group_tokens(features, c.slices, c.rows, c.columns, c.order)
+        tokens = reordered(tokens, 1, c.sequence) if c.channels_first else tokens
         tokens = self.kit.add(tokens, self.group_table(slice(None))[None, :, None, None])
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
-
-    def _each_slice(self, groups: Tensor, apply: Callable[[int, Tensor], Tensor]) -> Tensor:
-        """Call ``apply(slice, its groups)`` for all groups (B, g, ...), or for all but the last.
-
-        The results are in coding order again.
-        """
-        c = self.config
-        own = [groups[:, c.groups_of(k)] for k in range(c.slices)]
-        joined = torch.cat([apply(k, part) for k, part in enumerate(own) if part.shape[1]], dim=1)
-        if not c.channels_first:
-            return joined
-        return reordered(joined, 1, c.sequence[: groups.shape[1]])
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> MixerState:
         side = self.side_tokens(z_hat, condition.quality)
@@ -254,15 +285,13 @@ class GroupedMixer(GroupTransformer[MixerState]):
         state.next_group += 1
 
     def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
+        c = self.config
         tokens = self.side_tokens(z_hat, condition.quality)
-        known = self.group(normalised)[:, :-1]
-        context = self._each_slice(known, lambda k, part: self.embed[k](part))
-        tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context)), dim=1)
+        slices = normalised.tensor_split(c.starts, dim=1)
+        known = [embed(self._phases(part)) for embed, part in zip(self.embed, slices, strict=True)]
+        context = torch.cat(known, 1)
+        context = reordered(context, 1, c.sequence) if c.channels_first else context
+        tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context[:, :-1])), dim=1)
         out = self.advance(tokens, 0, self.new_caches())
-
-        def head(k: int, part: Tensor) -> Tensor:
-            return torch.stack(self.heads[k](part, condition), -1)
-
-        mean, index = self._each_slice(out, head).unbind(-1)
-        h, w = normalised.shape[2:]
-        return self.ungroup(mean, h, w), self.ungroup(index, h, w)
+        found = [head(out[:, c.groups_of(k)], condition) for k, head in enumerate(self.heads)]
+        return self._joined([mean for mean, _ in found]), self._joined([i for _, i in found])

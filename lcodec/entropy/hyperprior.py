@@ -8,6 +8,7 @@ that of `checkerboard`, so that the two differ in the context alone; the papers 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,12 +37,12 @@ class HyperpriorState(State):
 class Hyperprior(PointwiseNetwork[HyperpriorState]):
     """The network without context."""
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, 1, h, w, M)."""
-        return y.permute(0, 2, 3, 1)[:, None]
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> one group (B, h, w, M)."""
+        return [y.permute(0, 2, 3, 1)]
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return groups[:, 0].permute(0, 3, 1, 2)
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
+        return groups[0].permute(0, 3, 1, 2)
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> HyperpriorState:
         return HyperpriorState(condition, self.side(z_hat, condition))

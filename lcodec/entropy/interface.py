@@ -55,11 +55,11 @@ class EntropyModel(Protocol[StateT]):
         """Take the next group's symbols, int32 of the same shape."""
         ...
 
-    def group(self, y: Tensor) -> Tensor:
-        """Rearrange (B, M, h, w) into (B, groups, ...)."""
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """Rearrange (B, M, h, w) into groups, each (B, ...)."""
         ...
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
         """Inverse of `group`, for a grid of ``h`` x ``w`` positions."""
         ...
 
@@ -69,8 +69,8 @@ def coded_mask(
     latent: int,
     extent: Extent,
     skipped: NDArray[np.bool_] | None = None,
-) -> NDArray[np.bool_]:
-    """(groups, ...) mask of the latents that are coded; the others are zero.
+) -> list[NDArray[np.bool_]]:
+    """For each group, a mask (...) of the latents that are coded; the others are zero.
 
     They are those inside the picture, but for positions ``skipped`` (h, w).
     """
@@ -78,15 +78,14 @@ def coded_mask(
     grid[:, :, : extent.h, : extent.w] = (
         True if skipped is None else torch.from_numpy(np.logical_not(skipped))
     )
-    return np.ascontiguousarray(model.group(grid)[0].numpy())
+    return [np.ascontiguousarray(group[0].numpy()) for group in model.group(grid)]
 
 
 def groups_of(model: EntropyModel[Any], latent: int, channels: int, extent: Extent) -> int:
     """How many groups, from the first on, cover the first ``channels`` of ``latent`` channels."""
     grid = torch.zeros(1, latent, extent.padded_h, extent.padded_w, dtype=torch.bool)
     grid[:, :channels] = True
-    holds = model.group(grid)[0].flatten(1).any(dim=1)
-    return int(holds.nonzero().max()) + 1
+    return max(number for number, group in enumerate(model.group(grid), 1) if group.any())
 
 
 def code_latents(
@@ -94,7 +93,7 @@ def code_latents(
     z_hat: Tensor,
     quality: int,
     ports: Sequence[SymbolPort],
-    masks: Sequence[NDArray[np.bool_]],
+    masks: Sequence[Sequence[NDArray[np.bool_]]],
     watch: Stopwatch,
     stop: int | None = None,
 ) -> Tensor:
@@ -105,12 +104,16 @@ def code_latents(
     """
     device = z_hat.device
     h, w = (HYPER_STRIDE * side for side in z_hat.shape[2:])
-    if not any(mask.any() for mask in masks):
-        nothing = torch.zeros((len(masks), *masks[0].shape), dtype=torch.int32, device=device)
-        return model.ungroup(nothing, h, w)
+
+    def nothing(first: int) -> list[Tensor]:
+        shapes = [(len(masks), *mask.shape) for mask in masks[0][first:]]
+        return [torch.zeros(shape, dtype=torch.int32, device=device) for shape in shapes]
+
+    if not any(mask.any() for own in masks for mask in own):
+        return model.ungroup(nothing(0), h, w)
     with watch.stage("entropy network"):
         state = model.begin(z_hat, quality)
-    groups = []
+    groups: list[Tensor] = []
     for index in range(len(masks[0]) if stop is None else stop):
         with watch.stage("entropy network"):
             mean, scale = (t.cpu().numpy() for t in model.predict(state))
@@ -125,8 +128,7 @@ def code_latents(
         groups.append(group)
         with watch.stage("entropy network"):
             model.absorb(state, group)
-    groups += [torch.zeros_like(groups[0])] * (len(masks[0]) - len(groups))
-    return model.ungroup(torch.stack(groups, dim=1), h, w)
+    return model.ungroup(groups + nothing(len(groups)), h, w)
 
 
 def code_hyper(

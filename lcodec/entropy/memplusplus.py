@@ -22,6 +22,7 @@ Where this differs from the paper:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -184,12 +185,12 @@ class MemPlusPlus(EntropyNetwork[MemState]):
         self.anchor = TypedList(EntropyParameters(c, k, kit) for k in every)
         self.other = TypedList(EntropyParameters(c, k, kit) for k in every)
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, 2 * slices, h, w/2, slice width)."""
-        return checker_tokens(y, self.config.slices)
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> 2 * slices groups (B, h, w/2, slice width)."""
+        return checker_tokens(y, self.config.slices).unbind(1)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return checker_latents(groups, self.config.slices)
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
+        return checker_latents(torch.stack(list(groups), 1), self.config.slices)
 
     def channels(self, index: int) -> slice:
         return self.config.channels_of(index // 2)

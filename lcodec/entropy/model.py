@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -65,10 +67,10 @@ class IntegerEntropyModel(nn.Module):
         mean = self.prior_mean[quality].cpu().numpy().astype(np.int32)
         return mean, self.prior_index[quality].cpu().numpy().astype(np.int32)
 
-    def group(self, y: Tensor) -> Tensor:
+    def group(self, y: Tensor) -> Sequence[Tensor]:
         return self.network.group(y)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
         return self.network.ungroup(groups, h, w)
 
     def begin(self, z_hat: Tensor, quality: int) -> State:

@@ -6,10 +6,10 @@ integers. It codes the latents group by group and never sees coders, files or sy
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from lcodec.entropy.hyper import HyperSynthesis, HyperSynthesisConfig
@@ -44,6 +44,18 @@ class EntropyConfig:
         """
         check_norm(self.hyper_width)
 
+    def with_latent(self, channels: int) -> Self:
+        """The same sizes for another number of channels of y.
+
+        Raises:
+            ValueError: they do not fit together.
+        """
+        return replace(self, latent=channels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary for JSON."""
+        return asdict(self)
+
 
 @dataclass
 class State:
@@ -62,8 +74,9 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
     """Base of all entropy networks.
 
     The parse path calls `begin`, then for each group `predict` and `absorb`. Groups are what
-    `group` makes of the latents; group ``g`` holds the channels ``channels(g)`` in its last axis.
-    The number of groups may depend on the grid, whose sides are multiples of 4.
+    `group` makes of the latents; group ``g`` holds the channels ``channels(g)`` in its last axis,
+    and need not have as many as others. The number of groups may depend on the grid, whose sides
+    are multiples of 4.
     """
 
     config: EntropyConfig
@@ -75,11 +88,11 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
         hyper = HyperSynthesisConfig(config.hyper_latent, config.hyper_width)
         self.synthesis = HyperSynthesis(hyper, kit)
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, groups, ..., channels of a group)."""
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> the groups in coding order, each (B, ..., channels of the group)."""
         raise NotImplementedError
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
         """Inverse of `group`: (B, M, h, w)."""
         raise NotImplementedError
 
@@ -111,13 +124,13 @@ class EntropyNetwork(nn.Module, Generic[StateT]):
         """
         state = self.begin(z_hat, condition)
         means, indices = [], []
-        for inputs in self.group(normalised).unbind(1):
+        for inputs in self.group(normalised):
             mean, index = self.predict(state)
             means.append(mean)
             indices.append(index)
             self.absorb(state, inputs)
         h, w = normalised.shape[2:]
         return (
-            self.ungroup(torch.stack(means, 1), h, w),
-            self.ungroup(torch.stack(indices, 1), h, w),
+            self.ungroup(means, h, w),
+            self.ungroup(indices, h, w),
         )

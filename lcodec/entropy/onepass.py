@@ -8,6 +8,7 @@ which always waits for its next operation, it pays for any size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,7 +18,8 @@ from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import Prediction
 
 SMALL = 1 << 14
-"""Most latents of a group, over all tiles coded together, for which one pass is faster on a CPU."""
+"""Most latents of a group, on average and over all tiles coded together, for which one pass is
+faster on a CPU."""
 
 
 class OnePass:
@@ -30,7 +32,8 @@ class OnePass:
         self.fourcc = model.fourcc
         self._model = model
         self._y = y
-        self._mean = self._index = y
+        self._mean: Sequence[Tensor] = ()
+        self._index: Sequence[Tensor] = ()
 
     def prior(self, quality: int) -> tuple[Symbols, Symbols]:
         return self._model.prior(quality)
@@ -41,20 +44,20 @@ class OnePass:
         return [0]
 
     def predict(self, state: list[int]) -> Prediction:
-        return self._mean[:, state[0]], self._index[:, state[0]]
+        return self._mean[state[0]], self._index[state[0]]
 
     def absorb(self, state: list[int], symbols: Tensor) -> None:
         state[0] += 1
 
-    def group(self, y: Tensor) -> Tensor:
+    def group(self, y: Tensor) -> Sequence[Tensor]:
         return self._model.group(y)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
         return self._model.ungroup(groups, h, w)
 
 
 def for_encoder(model: IntegerEntropyModel, y: Tensor) -> EntropyModel[Any]:
     """``model``, or a `OnePass` over it: whichever codes ``y`` (B, M, h, w) faster."""
-    if model.cached and (y.is_cuda or model.group(y)[:, 0].numel() <= SMALL):
+    if model.cached and (y.is_cuda or y.numel() <= SMALL * len(model.group(y))):
         return OnePass(model, y)
     return model

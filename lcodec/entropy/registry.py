@@ -95,7 +95,7 @@ _MOST = 64  # times the default, for any size
 
 
 def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]:
-    """Check that values for a configuration have the types of its defaults and sane magnitudes.
+    """Values for a configuration, which have the types of its defaults and sane magnitudes.
 
     Raises:
         ValueError: a value does not.
@@ -103,12 +103,23 @@ def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]
     if not isinstance(sizes, dict):
         raise ValueError("the sizes are not an object")
     defaults: dict[str, Any] = {field.name: field.default for field in fields(config)}
+    checked: dict[str, Any] = {}
     for name, value in sizes.items():
         default = defaults.get(name)
         if default is None:
             raise ValueError(f"there is no size {name[:40]!r}")
+        if isinstance(default, tuple):
+            checked[name] = _numbers(name, value)
+            continue
         if type(value) is not type(default):
             raise ValueError(f"{name} is not of type {type(default).__name__}")
         if type(default) is int and not 0 <= value <= _MOST * default:
             raise ValueError(f"{name} is out of range")
-    return sizes
+        checked[name] = value
+    return checked
+
+
+def _numbers(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or any(type(number) is not int for number in value):
+        raise ValueError(f"{name} is not a list of whole numbers")
+    return tuple(value)

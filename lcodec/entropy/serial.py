@@ -13,9 +13,11 @@ position has been coded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from lcodec.entropy.network import Prediction, State
@@ -56,12 +58,12 @@ class Serial(PointwiseNetwork[SerialState]):
         super().__init__(config, kit)
         self.context = MaskedContext(config.latent, config.width, len(OFFSETS), kit)
 
-    def group(self, y: Tensor) -> Tensor:
-        """(B, M, h, w) -> (B, h * w, M)."""
-        return y.permute(0, 2, 3, 1).flatten(1, 2)
+    def group(self, y: Tensor) -> Sequence[Tensor]:
+        """(B, M, h, w) -> h * w groups (B, M)."""
+        return y.flatten(2).unbind(2)
 
-    def ungroup(self, groups: Tensor, h: int, w: int) -> Tensor:
-        return groups.reshape(groups.shape[0], h, w, -1).permute(0, 3, 1, 2)
+    def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
+        return torch.stack(list(groups), 2).view(*groups[0].shape, h, w)
 
     def begin(self, z_hat: Tensor, condition: Condition, cached: bool = True) -> SerialState:
         side = self.side(z_hat, condition)

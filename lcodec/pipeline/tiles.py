@@ -159,7 +159,7 @@ class LatentCoder:
         masks = self._masks(extent, skipped)
         y_parts = torch.stack([padded_tile(symbols[p.picture].y, p.area, device) for p in parts])
         y = y_parts.to(torch.int32)
-        grouped = model.group(y).cpu().numpy()
+        grouped = [group.cpu().numpy() for group in model.group(y)]
         z_tiles = [symbols[p.picture].z[p.area.number].astype(np.int32) for p in parts]
         z = torch.from_numpy(np.stack(z_tiles)).to(device)
         counters = [(BitCounter(), BitCounter()) for _ in parts]
@@ -171,9 +171,9 @@ class LatentCoder:
                 code_hyper(model, z_tile.shape, quality, port, watch, own)
             ports: list[SymbolPort] = [
                 EncodePort(
-                    encoder, [group[inside] for group, inside in zip(own, mask, strict=True)]
+                    encoder, [group[tile][own] for group, own in zip(grouped, mask, strict=True)]
                 )
-                for encoder, own, mask in zip(latent, grouped, masks, strict=True)
+                for tile, (encoder, mask) in enumerate(zip(latent, masks, strict=True))
             ]
             fastest = for_encoder(model, y)
             coded = code_latents(fastest, z, quality, ports, masks, watch).cpu().numpy()
@@ -293,7 +293,7 @@ class LatentCoder:
 
     def _masks(
         self, extent: Extent, skipped: Sequence[NDArray[np.bool_] | None]
-    ) -> list[NDArray[np.bool_]]:
+    ) -> list[list[NDArray[np.bool_]]]:
         """What is coded of each tile; see `coded_mask`."""
         model = self.loaded.entropy
         plain = coded_mask(model, self.latent, extent)

@@ -26,13 +26,15 @@ def add_channels(
 
     ``components`` (new - old channels, 3 * 16^2) are orthonormal rows, ``deviation`` their
     standard deviations. In a GroupedMixer with the same number of slices, every slice gets its
-    share of the new channels after its own; other entropy models are not converted.
+    share of the new channels after its own, or the last one all if they are not alike; other
+    entropy models are not converted.
     """
     slices = _slices(old, new)
     places = torch.arange(old.transforms.latent)
     if slices:
-        before, after = (config.slice_width for config in slices)
-        places = places // before * after + places % before
+        before, after = slices
+        starts = zip(map(after.channels_of, range(after.slices)), before.slice_widths, strict=True)
+        places = torch.cat([torch.arange(part.start, part.start + own) for part, own in starts])
     added = torch.ones(new.transforms.latent, dtype=torch.bool)
     added[places] = False
     start = Transforms(new.transforms)
@@ -68,15 +70,15 @@ def _slices(
     before, after = old.entropy, new.entropy
     if not (isinstance(before, GroupedMixerConfig) and isinstance(after, GroupedMixerConfig)):
         return None
-    same = replace(after, latent=before.latent, depth=before.depth)
-    return (before, after) if same == before else None
+    same = replace(before.with_latent(after.latent), depth=after.depth)
+    return (before, after) if same == after else None
 
 
 def _entropy(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
     """Embeddings and heads with zero weights for the new channels."""
     wide: Tensors = {}
-    more = new.slice_width - old.slice_width
-    for part in range(old.slices):
+    for part, (own, wider) in enumerate(zip(old.slice_widths, new.slice_widths, strict=True)):
+        more = wider - own
         name = f"network.embed.{part}.linear.weight"
         weight = stored[name]
         wide[name] = torch.cat((weight, weight.new_zeros(len(weight), more)), 1)

@@ -19,7 +19,14 @@ from lcodec.training.runinfo import load_info
 
 Values = dict[str, Any]
 
-SIZES = {"model": str, "depth": int, "channels": int, "tune": str} | dict.fromkeys(BLOCKS, int)
+SIZES: dict[str, type] = {
+    "model": str,
+    "depth": int,
+    "channels": int,
+    "slices": list,
+    "tune": str,
+    **dict.fromkeys(BLOCKS, int),
+}
 """Options of a recipe for `lcodec.training.sizes.choose_sizes`, with their types."""
 
 _RENAMED = {"steps": "max_steps"}
@@ -75,8 +82,14 @@ def _value(value: Any, kind: type, where: str) -> Any:
         return Path(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        names = {bool: "true or false", int: "a whole number", float: "a number"}
+    of_kind = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not of_kind or (kind is list and any(type(number) is not int for number in value)):
+        names = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            list: "a list of whole numbers",
+        }
         raise UsageError(f"{where}: {value!r} is not {names.get(kind, 'a string')}")
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
@@ -22,6 +23,7 @@ def choose_sizes(
     model: str | None = None,
     depth: int | None = None,
     channels: int | None = None,
+    slices: list[int] | None = None,
     tune: str | None = None,
     frozen: bool = False,
     **blocks: int | None,
@@ -29,10 +31,11 @@ def choose_sizes(
     """Sizes of the run resumed or started from, else the default, changed as asked for.
 
     The entropy model over these transforms is that of the run or released model in ``entropy``,
-    or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels;
-    ``tune`` is what to train for, ``blocks`` are numbers of blocks of the transforms
-    (`lcodec.training.options.BLOCKS`). Unless the transforms are ``frozen``, a run that is not
-    resumed gets the reach of new runs and the deblocking filter.
+    or the preset called ``model``, with ``depth`` layers; ``channels`` are latent channels,
+    ``slices`` those of each slice of a GroupedMixer; ``tune`` is what to train for, ``blocks``
+    are numbers of blocks of the transforms (`lcodec.training.options.BLOCKS`). Unless the
+    transforms are ``frozen``, a run that is not resumed gets the reach of new runs and the
+    deblocking filter.
 
     Raises:
         UsageError: a resumed run has other sizes or another tune, there are more channels or
@@ -60,6 +63,8 @@ def choose_sizes(
         config = _changed(config, deeper, own, keep, f"--depth {depth}")
     if channels is not None:
         config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
+    if slices is not None:
+        config = _sliced(config, slices, keep)
     config = _deepened(config, blocks, earlier, keep)
     if tune is not None and tune != config.tune:
         if keep:
@@ -90,11 +95,23 @@ def _deepened(
     return config
 
 
+def _sliced(config: ModelConfig, slices: list[int], keep: bool) -> ModelConfig:
+    option = f"--set slices={slices}"
+    if not isinstance(config.entropy, GroupedMixerConfig):
+        raise UsageError(f"{option}: {config.entropy.kind} has no slices to choose")
+    uneven = tuple(slices) if len(set(slices)) > 1 else ()
+    try:
+        cut = replace(config.entropy, slices=len(slices), slice_channels=uneven)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+    return _changed(config, cut, cut.latent, keep, option)
+
+
 def _changed(
     config: ModelConfig, entropy: EntropyConfig, channels: int, keep: bool, option: str
 ) -> ModelConfig:
     try:
-        entropy = replace(entropy, latent=channels)
+        entropy = entropy.with_latent(channels)
         changed = replace(
             config, transforms=replace(config.transforms, latent=channels), entropy=entropy
         )

@@ -1,8 +1,8 @@
-"""Start a GroupedMixer with more slices from the weights of one with fewer.
+"""Start a GroupedMixer from the weights of one whose latents are cut into other slices.
 
-Each channel slice is split into equal parts. A part takes its share of the slice's embedding and
-head, and all of its features, rows of the group table and attention biases. The layers are
-unchanged; they now see more groups of fewer channels.
+Every channel takes its own columns of the embeddings and its own rows of the heads along. The rest
+of a slice, its features, rows of the group table and attention biases, is that of the slice its
+first channel was in. The layers are unchanged.
 """
 
 from __future__ import annotations
@@ -21,42 +21,45 @@ Tensors = dict[str, Tensor]
 def split_slices(stored: Tensors, old: EntropyConfig, new: EntropyConfig) -> Tensors:
     """Convert the weights of a float twin of ``old`` to one of ``new``.
 
-    Slices are split if ``new`` is a GroupedMixer like ``old`` with a multiple of its slices (the
-    depth may differ, too); otherwise the weights are returned unchanged.
+    That is done if both are GroupedMixers that differ in nothing but their slices, and maybe their
+    depth; otherwise the weights are returned unchanged.
     """
     if not (isinstance(old, GroupedMixerConfig) and isinstance(new, GroupedMixerConfig)):
         return stored
-    alike = replace(old, slices=new.slices, depth=new.depth) == new and not new.channels_first
-    if not alike or new.slices == old.slices or new.slices % old.slices:
+    if old.latent != new.latent or new.slice_widths == old.slice_widths:
         return stored
-    return _split(stored, old, new)
+    recut = replace(old, slices=new.slices, slice_channels=new.slice_channels, depth=new.depth)
+    alike = recut == new and not new.channels_first
+    return _split(stored, old, new) if alike else stored
 
 
 def _split(stored: Tensors, old: GroupedMixerConfig, new: GroupedMixerConfig) -> Tensors:
-    times = new.slices // old.slices
     split = dict(stored)
+    sources = [part for part, width in enumerate(old.slice_widths) for _ in range(width)]
+    firsts = [sources[new.channels_of(part).start] for part in range(new.slices)]
     for kind in ("weight", "bias"):
-        rows = stored[f"network.features.{kind}"]
-        parts = [part for part in rows.chunk(old.slices) for _ in range(times)]
-        split[f"network.features.{kind}"] = torch.cat(parts)
+        rows = stored[f"network.features.{kind}"].chunk(old.slices)
+        split[f"network.features.{kind}"] = torch.cat([rows[source] for source in firsts])
+        heads = [stored[f"network.heads.{part}.linear.{kind}"] for part in range(old.slices)]
+        means, indices = (
+            torch.cat(half) for half in zip(*(head.chunk(2) for head in heads), strict=True)
+        )
         for part in range(new.slices):
-            whole, place = divmod(part, times)
-            channels = slice(place * new.slice_width, (place + 1) * new.slice_width)
-            head = stored[f"network.heads.{whole}.linear.{kind}"]
-            mean, index = head.chunk(2)
+            channels = new.channels_of(part)
             split[f"network.heads.{part}.linear.{kind}"] = torch.cat(
-                (mean[channels], index[channels])
+                (means[channels], indices[channels])
             )
-            embed = stored[f"network.embed.{whole}.linear.{kind}"]
-            if kind == "weight":
-                embed = embed[:, channels]
-            split[f"network.embed.{part}.linear.{kind}"] = embed
-    # For each new group, the old one that it is part of.
-    whole_of = torch.arange(old.groups).view(old.slices, old.phases)
-    whole_of = whole_of.repeat_interleave(times, 0).flatten()
-    split["network.group_table.weight"] = stored["network.group_table.weight"][whole_of]
+    embed = [stored[f"network.embed.{part}.linear.weight"] for part in range(old.slices)]
+    columns = torch.cat(embed, 1)
+    for part, source in enumerate(firsts):
+        split[f"network.embed.{part}.linear.weight"] = columns[:, new.channels_of(part)]
+        bias = stored[f"network.embed.{source}.linear.bias"]
+        split[f"network.embed.{part}.linear.bias"] = bias.clone()
+    # For each new group, the old one whose place it takes.
+    before = torch.arange(old.groups).view(old.slices, old.phases)[firsts].flatten()
+    split["network.group_table.weight"] = stored["network.group_table.weight"][before]
     for name, bias in stored.items():
         if name.endswith(".cross.attention.scores.bias"):
             pairs = bias.view(-1, old.groups, old.groups)
-            split[name] = pairs[:, whole_of][:, :, whole_of].flatten(1)
+            split[name] = pairs[:, before][:, :, before].flatten(1)
     return split

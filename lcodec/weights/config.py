@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -75,7 +75,7 @@ class ModelConfig:
         return {
             "transforms": self.transforms.to_dict(),
             "kind": self.entropy.kind,
-            "entropy": asdict(self.entropy),
+            "entropy": self.entropy.to_dict(),
             **told,
         }
 

@@ -176,6 +176,27 @@ def test_blocks_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> No
     assert "which can only grow" in capsys.readouterr().err
 
 
+def test_slices_can_be_chosen(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    start = a_run(tmp_path / "start", depth=1)
+    assert run([*base, "--start", start, "--set", "slices=[16,80,96,192]"]) == 0
+    assert Notes.made[-1].config.to_dict()["entropy"]["slice_channels"] == [16, 80, 96, 192]
+    assert run([*base, "--start", start, "--set", "slices=[192,192]"]) == 0
+    told = Notes.made[-1].config.to_dict()["entropy"]
+    assert told["slices"] == 2 and "slice_channels" not in told
+    for wrong, why in (
+        ("[16,80,96]", "add up to latent, 384"),
+        ("[0,96,96,192]", "a positive number"),
+        ("[]", "must divide latent"),
+        ("[1.5]", "not a list of whole numbers"),
+        ("4", "not a list of whole numbers"),
+    ):
+        assert run([*base, "--start", start, "--set", f"slices={wrong}"]) == 2
+        assert why in capsys.readouterr().err
+    model = ["--model", "checkerboard", "--set", "slices=[192,192]"]
+    assert run([*base, "--start", start, *model]) == 2
+    assert "has no slices to choose" in capsys.readouterr().err
+
+
 def test_channels_can_grow(base: list[str], tmp_path: Path, capsys: Capture) -> None:
     start = a_run(tmp_path / "start", depth=1)
     own = ModelConfig().transforms.latent

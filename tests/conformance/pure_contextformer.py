@@ -19,7 +19,7 @@ class Contextformer(Model):
         self.depth, self.window = sizes["depth"], sizes["window"]
         self.segments = sizes["segments"]
         self.groups = 2 * self.segments
-        self.slice_width = self.latent // self.segments
+        self.cut(self.segments)
 
     def columns_of(self, group: int, i: Ints, j: Ints) -> Ints:
         """Columns of the padded grid at positions of a group's grid."""
@@ -90,9 +90,9 @@ class Contextformer(Model):
             own = coded[i, column]
             values = read_group(reader, mean[own].ravel().tolist(), index[own].ravel().tolist())
             symbols = np.zeros(mean.shape, np.int64)
-            symbols[own] = np.array(values, np.int64).reshape(-1, self.slice_width)
-            for c in range(self.slice_width):
-                y[segment * self.slice_width + c, i, column] = symbols[:, :, c]
+            symbols[own] = np.array(values, np.int64).reshape(-1, mean.shape[-1])
+            for c in range(mean.shape[-1]):
+                y[self.channels[segment].start + c, i, column] = symbols[:, :, c]
             if group + 1 < self.groups:
                 context = self.tell_next(group, symbols, kept, quality)
         check(not reader.words, "words are left in the latent stream")

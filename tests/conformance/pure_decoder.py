@@ -300,12 +300,17 @@ class Model:
         self.rows, self.columns = sizes["rows"], sizes["columns"]
         self.width, self.heads = sizes["width"], sizes["heads"]
         self.depth, self.window = sizes["depth"], sizes["window"]
-        self.slice_width = self.latent // sizes["slices"]
+        self.cut(sizes["slices"], sizes.get("slice_channels"))
         places = [(a, b) for a in range(self.rows) for b in range(self.columns)]
         self.phases = sorted(places, key=lambda place: (sum(place) % 2, place))
         self.slices = sizes["slices"]
         self.groups = self.slices * len(self.phases)
         self.mixers, self.channels_first = sizes["mixers"], sizes["channels_first"]
+
+    def cut(self, slices: int, widths: list[int] | None = None) -> None:
+        """Cut the channels into slices, alike if no ``widths`` are given."""
+        ends = np.cumsum(widths or [self.latent // slices] * slices)
+        self.channels = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
     def get(self, name: str) -> Ints:
         """A tensor of integers."""
@@ -405,8 +410,7 @@ class Model:
 
     def context(self, part: int, symbols: Ints, quality: int) -> Ints:
         """What the symbols (hc, wc, slice width) of a group tell the next one."""
-        channels = slice(part * self.slice_width, (part + 1) * self.slice_width)
-        factor = self.tensors["latent_multiplier"][quality, channels]
+        factor = self.tensors["latent_multiplier"][quality, self.channels[part]]
         inputs = rescale(symbols, factor, -2047, 2047)
         return self.linear(f"network.embed.{part}", inputs, "residual")
 
@@ -446,9 +450,8 @@ class Model:
             own = coded[grid]
             symbols = np.zeros(mean.shape, np.int64)
             values = read_group(reader, mean[own].ravel().tolist(), index[own].ravel().tolist())
-            symbols[own] = np.array(values, np.int64).reshape(-1, self.slice_width)
-            first = part * self.slice_width
-            y[(slice(first, first + self.slice_width), *grid)] = symbols.transpose(2, 0, 1)
+            symbols[own] = np.array(values, np.int64).reshape(-1, mean.shape[-1])
+            y[(self.channels[part], *grid)] = symbols.transpose(2, 0, 1)
             context = self.context(part, symbols, quality)
         check(not reader.words, "words are left in the latent stream")
         return y

@@ -43,7 +43,7 @@ class MemPlusPlus(Model):
         self.width, self.heads = sizes["width"], sizes["heads"]
         self.depth, self.window = sizes["depth"], sizes["window"]
         self.slices, self.head_width = sizes["slices"], sizes["head_width"]
-        self.slice_width = self.latent // self.slices
+        self.cut(self.slices)
         reach = self.window // 2
         axis = range(-reach, reach + 1)
         self.offsets = [(r, c) for r in axis for c in axis if (r + c) % 2 == 1]
@@ -123,9 +123,8 @@ class MemPlusPlus(Model):
                     reader, mean[known].ravel().tolist(), index[known].ravel().tolist()
                 )
                 symbols = np.zeros(mean.shape, np.int64)
-                symbols[known] = np.array(values, np.int64).reshape(-1, self.slice_width)
-                first = k * self.slice_width
-                y[first : first + self.slice_width, row, column] = symbols.T
+                symbols[known] = np.array(values, np.int64).reshape(-1, mean.shape[-1])
+                y[self.channels[k], row, column] = symbols.T
                 code[places] = norm(self.context(k, symbols, quality))
             codes.append(code)
             if k + 1 < self.slices:

@@ -152,7 +152,7 @@ def test_memory_grows_as_the_picture() -> None:
         for _ in range(2):  # the first time, tables of the grid are made and kept
             with exact_products(), Largest() as seen:
                 state = model.begin(z, 50)
-                for group in model.group(groups).unbind(1):
+                for group in model.group(groups):
                     model.predict(state)
                     model.absorb(state, group)
         sizes.append((seen.largest, seen.total))
@@ -167,7 +167,7 @@ def test_what_is_kept_of_each_slice(network: MemPlusPlus) -> None:
     condition = Condition(torch.tensor([50.0]), deviation=torch.ones(1, CONFIG.latent))
     with torch.no_grad():
         state = network.begin(z, condition)
-        for index, inputs in enumerate(network.group(y).unbind(1)):
+        for index, inputs in enumerate(network.group(y)):
             network.predict(state)
             network.absorb(state, inputs)
             done = min((index + 1) // 2, CONFIG.slices - 1)

@@ -61,7 +61,7 @@ def predictions(model: IntegerEntropyModel, z: Tensor, y: Tensor) -> Predictions
     with exact_products():
         state = model.begin(z, QUALITY)
         out = []
-        for group in model.group(y).unbind(1):
+        for group in model.group(y):
             out.append(model.predict(state))
             model.absorb(state, group)
     return out
@@ -105,12 +105,12 @@ def test_groups_are_all_latents_once(kind: str) -> None:
     for h, w in ((4, 4), (H, W)):
         y = torch.arange(2 * LATENT * h * w).view(2, LATENT, h, w)
         groups = network.group(y)
-        assert groups[0].numel() == y[0].numel()
+        assert sum(group[0].numel() for group in groups) == y[0].numel()
         assert torch.equal(network.ungroup(groups, h, w), y)
         channel = torch.arange(LATENT).view(1, LATENT, 1, 1).expand(1, LATENT, h, w)
-        for index, group in enumerate(network.group(channel)[0]):
+        for index, group in enumerate(network.group(channel)):
             own = torch.arange(LATENT)[network.channels(index)]
-            assert torch.equal(group, own.expand_as(group))
+            assert torch.equal(group[0], own.expand_as(group[0]))
 
 
 @pytest.mark.parametrize("spread", [6, 3000])
@@ -143,14 +143,12 @@ def test_predictions_use_earlier_groups_only(released: Released) -> None:
     model = build(released)
     base = predictions(model, z, y)
     groups = model.group(y)
-    count = groups.shape[1]
+    count = len(groups)
     for first in sorted({0, 1 % count, count // 2, count - 1}):
-        later = groups.clone()
-        later[:, first:] += 5
+        later = [group + 5 * (number >= first) for number, group in enumerate(groups)]
         changed = predictions(model, z, model.ungroup(later, H, W))
         assert same(base[: first + 1], changed[: first + 1])
-        one = groups.clone()
-        one[:, first] += 5
+        one = [group + 5 * (number == first) for number, group in enumerate(groups)]
         changed = predictions(model, z, model.ungroup(one, H, W))
         if first + 1 < count:
             assert not same(base[first + 1 :], changed[first + 1 :])
@@ -188,8 +186,8 @@ def test_twin_and_integers_agree(released: Released) -> None:
         mean, index = twin.network.parallel(*twin_inputs(twin, z, y))
     model = build(released)
     exact = predictions(model, z, y)
-    exact_mean = model.ungroup(torch.stack([m for m, _ in exact], 1), H, W) / P.MEAN_SCALE
-    exact_index = model.ungroup(torch.stack([s for _, s in exact], 1), H, W).float()
+    exact_mean = model.ungroup([m for m, _ in exact], H, W) / P.MEAN_SCALE
+    exact_index = model.ungroup([s for _, s in exact], H, W).float()
     spread = float(mean.std())
     assert float((mean - exact_mean).abs().mean()) < 0.03 * spread + 0.05
     assert float((index.clamp(0, 63) - exact_index).abs().mean()) < 0.75

@@ -44,4 +44,5 @@ TINY: dict[str, EntropyConfig] = {
     "groupedmixer-inner": replace(GROUPEDMIXER, mixers="inner"),
     "groupedmixer-cross": replace(GROUPEDMIXER, mixers="cross"),
     "groupedmixer-channels-first": replace(GROUPEDMIXER, slices=4, rows=1, channels_first=True),
+    "groupedmixer-uneven": replace(GROUPEDMIXER, slices=3, slice_channels=(4, 8, 20)),
 }

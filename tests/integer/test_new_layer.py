@@ -145,8 +145,8 @@ def test_a_new_layer_is_trained_released_restored_and_counted() -> None:
     ((mean, index),) = predictions(model, z, y)
     with torch.no_grad():
         twin_mean, twin_index = network.parallel(*twin_inputs(codec, z, y))
-    exact_mean = model.ungroup(mean[:, None], H, W) / P.MEAN_SCALE
-    exact_index = model.ungroup(index[:, None], H, W)
+    exact_mean = model.ungroup([mean], H, W) / P.MEAN_SCALE
+    exact_index = model.ungroup([index], H, W)
     assert float((exact_mean - twin_mean).abs().mean()) < 0.05 * float(twin_mean.std()) + 0.05
     assert float((exact_index - twin_index.clamp(0, 63)).abs().mean()) < 0.75
 

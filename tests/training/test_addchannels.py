@@ -33,13 +33,15 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> CropDataset:
 def wider(config: ModelConfig) -> ModelConfig:
     channels = config.transforms.latent + MORE
     return ModelConfig(
-        replace(config.transforms, latent=channels), replace(config.entropy, latent=channels)
+        replace(config.transforms, latent=channels), config.entropy.with_latent(channels)
     )
 
 
-def start(folder: Path, pictures: CropDataset) -> tuple[TwinCodec, TwinCodec, torch.Tensor]:
+def start(
+    folder: Path, pictures: CropDataset, kind: str = "groupedmixer"
+) -> tuple[TwinCodec, TwinCodec, torch.Tensor]:
     """A released model, one widened from it, and which of the latter's channels are the old."""
-    source = tiny_codec(seed=5)
+    source = tiny_codec(seed=5, kind=kind)
     with torch.no_grad():  # networks that do something
         for layer in (source.transforms.analysis.leave, source.transforms.synthesis.leave):
             layer.weight.normal_(std=0.05)
@@ -50,8 +52,11 @@ def start(folder: Path, pictures: CropDataset) -> tuple[TwinCodec, TwinCodec, to
     source.kit.rounding.enabled = target.kit.rounding.enabled = False
     old: Any = source.config.entropy
     new: Any = target.config.entropy
-    channels = torch.arange(new.latent)
-    return source, target, channels[channels % new.slice_width < old.slice_width]
+    kept = [
+        torch.arange(new.latent)[new.channels_of(part)][:own]
+        for part, own in enumerate(old.slice_widths)
+    ]
+    return source, target, torch.cat(kept)
 
 
 def test_components_show_what_the_others_leave(pictures: CropDataset) -> None:
@@ -62,8 +67,11 @@ def test_components_show_what_the_others_leave(pictures: CropDataset) -> None:
     assert bool((deviation.diff() <= 0).all()) and float(deviation[-1]) > 0
 
 
-def test_old_channels_keep_what_they_learnt(tmp_path: Path, pictures: CropDataset) -> None:
-    source, target, kept = start(tmp_path, pictures)
+@pytest.mark.parametrize("kind", ["groupedmixer", "groupedmixer-uneven"])
+def test_old_channels_keep_what_they_learnt(
+    tmp_path: Path, pictures: CropDataset, kind: str
+) -> None:
+    source, target, kept = start(tmp_path, pictures, kind)
     pixels, quality = torch.rand(2, 3, 64, 64), torch.tensor([20.0, 80.0])
     with torch.no_grad():
         y, z = source.latents(pixels, quality)

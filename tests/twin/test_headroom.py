@@ -69,7 +69,7 @@ def test_a_restored_model_clamps_as_its_integers_do(kind: str) -> None:
     model = build((kind, integers))
     z, y = inputs()
     indices = [index for _, index in predictions(model, z, y)]
-    exact = model.ungroup(torch.stack(indices, 1), *y.shape[2:])
+    exact = model.ungroup(indices, *y.shape[2:])
     restore_entropy(codec, integers)
 
     def distance(bounded: bool) -> float:

@@ -95,7 +95,7 @@ def test_slices_are_split(tmp_path: Path) -> None:
     source.kit.rounding.enabled = target.kit.rounding.enabled = False
     a: Any = source.network
     b: Any = target.network
-    latents, tokens = torch.randn(1, old.slice_width), torch.randn(1, old.width)
+    latents, tokens = torch.randn(1, old.slice_widths[0]), torch.randn(1, old.width)
     condition = Condition(torch.tensor([50.0]), deviation=torch.rand(1, old.latent) + 0.5)
     for part in range(old.slices):
         first, second = b.embed[2 * part], b.embed[2 * part + 1]
@@ -118,5 +118,45 @@ def test_slices_are_split(tmp_path: Path) -> None:
     first_part = whole_bias.view(-1, old.groups, old.groups)[:, -1, 0]
     assert torch.allclose(last_pair, first_part)
     stored = dict(target.state_dict())
-    assert split_slices(stored, new, old) is stored  # parts are not joined again
     assert split_slices(stored, old, replace(new, width=2 * old.width)) is stored
+
+
+def test_slices_of_other_widths_start_from_equal_ones(tmp_path: Path) -> None:
+    """Every channel keeps its weights, and is in the place that its slice's first one was in."""
+    source = tiny_codec(seed=5)
+    with torch.no_grad():
+        for parameter in source.network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    old = source.config.entropy
+    assert isinstance(old, GroupedMixerConfig) and old.slice_widths == (16, 16)
+    new = replace(old, slices=3, slice_channels=(4, 8, 20))
+    write_model(source, tmp_path, "tiny", "shared")
+    source = restore_model(tmp_path / "tiny")
+    target = TwinCodec(replace(source.config, entropy=new))
+    assert load_start(target, tmp_path / "tiny", no_pictures) == []
+    source.kit.rounding.enabled = target.kit.rounding.enabled = False
+    a: Any = source.network
+    b: Any = target.network
+    condition = Condition(torch.tensor([50.0]), deviation=torch.rand(1, old.latent) + 0.5)
+    tokens = torch.randn(1, old.width)
+    for k in range(2):  # mean, scale index
+        expected, found = (
+            torch.cat([head(tokens, condition)[k] for head in n.heads], 1) for n in (a, b)
+        )
+        assert torch.allclose(found, expected, atol=1e-4)
+    latents = torch.randn(1, old.latent)
+    whole = [
+        embed(part) for embed, part in zip(a.embed, latents.tensor_split([16], 1), strict=True)
+    ]
+    parts = [
+        embed(part) for embed, part in zip(b.embed, latents.tensor_split([4, 12], 1), strict=True)
+    ]
+    # The first three slices start in the first old one, and have its bias three times.
+    again = sum(parts) - 3 * a.embed[0].linear.bias
+    both = sum(whole) - a.embed[0].linear.bias - a.embed[1].linear.bias
+    assert torch.allclose(again, both, atol=1e-5)
+    grid = torch.randint(-3, 4, (1, old.hyper_latent, 2, 2)).float()
+    quality = torch.tensor([50.0])
+    expected, split = a.side_tokens(grid, quality), b.side_tokens(grid, quality)
+    for group in range(new.groups):
+        assert torch.allclose(split[:, group], expected[:, group % old.phases], atol=1e-5)
