@@ -61,7 +61,8 @@ def write_model(
     Returns the model id.
 
     Raises:
-        UsageError: there is nothing to keep, or it has other transforms or sizes.
+        UsageError: there is nothing to keep, or it has other transforms or another kind of
+            entropy model.
         WeightsError: an accumulator bound cannot be proved.
     """
     entropy: dict[str, Tensor] = export_entropy(with_headroom(model))
@@ -85,8 +86,8 @@ def write_model(
     return identity
 
 
-def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[str, list[float]]:
-    """Set aside the entropy model in ``folder``; the scales of all that it keeps, by id.
+def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[str, Any]:
+    """Set aside the entropy model in ``folder``; what differs in all that are kept, by id.
 
     The new model, ``model_id``, is of this ``config``; ``same`` is whether its transforms are those
     that are there.
@@ -94,13 +95,15 @@ def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[
     if not (folder / CONFIG_FILE).is_file():
         raise UsageError(f"--keep: there is no model in {folder}")
     there = read_config(folder)
-    if not same or replace(there.sizes, scale=config.scale) != config:
+    alike = replace(there.sizes, scale=config.scale, entropy=config.entropy) == config
+    if not (same and alike and there.sizes.entropy.kind == config.entropy.kind):
         raise UsageError(f"--keep: the model in {folder} differs in more than entropy and scale")
-    scales = {str(there.model_id): list(there.sizes.scale), **there.earlier}
-    scales.pop(model_id, None)
-    if there.model_id in scales:
+    own = {"scale": list(there.sizes.scale), "entropy": there.stated["entropy"]}
+    kept = {str(there.model_id): own, **there.earlier}
+    kept.pop(model_id, None)
+    if there.model_id in kept:
         os.replace(folder / ENTROPY_FILE, folder / earlier_entropy(there.model_id))
-    return scales
+    return kept
 
 
 def _write_json(folder: Path, data: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
 CONFIG_NAME = "config.json"
 EARLIER = "earlier"
-"""The key of a configuration under which the scales of earlier releases are."""
+"""The key of a configuration under which is what differs in earlier releases."""
 UNTOLD_TUNE = TuneName.PSNR
 """The tune of models whose configuration names none."""
 _ID = re.compile(r"[0-9a-f]{8}")
@@ -77,10 +77,10 @@ def earlier_entropy(model_id: str) -> str:
 def with_earlier(model: ModelInfo) -> list[ModelInfo]:
     """The model without the files of earlier releases in its folder, and then those releases.
 
-    A model that has been released again over the same transforms, with another scale of levels, may
-    keep what it was before, so that files made with that need nothing more to be decoded. Its
-    entropy model is told by the name of its file, `earlier_entropy`; its scale is in the
-    configuration under `EARLIER`, by id, which matters only when it is loaded.
+    A model that has been released again over the same transforms, with another entropy model or
+    scale of levels, may keep what it was before, so that files made with that need nothing more to
+    be decoded. Its entropy model is told by the name of its file, `earlier_entropy`; sizes of that
+    and scale are in the configuration under `EARLIER`, by id, and matter only when it is loaded.
     """
     kept = {file: found[1] for file in model.files if (found := _EARLIER.fullmatch(file.name))}
     own = tuple(file for file in model.files if file not in kept)

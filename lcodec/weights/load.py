@@ -144,15 +144,15 @@ class StoredConfig(NamedTuple):
     """The configuration of a released model.
 
     ``transforms`` is the name of its transforms, which lie beside it; ``model_id`` is hexadecimal;
-    ``stated`` has the sizes verbatim, for `canonical_id`; ``earlier`` the scales of the earlier
-    releases that it keeps, by their ids.
+    ``stated`` has the sizes verbatim, for `canonical_id`; ``earlier`` what differs in the earlier
+    releases that it keeps, by their ids: ``scale`` and ``entropy``, sizes of the entropy model.
     """
 
     sizes: ModelConfig
     transforms: str
     model_id: str | None
     stated: dict[str, Any]
-    earlier: dict[str, list[float]]
+    earlier: dict[str, dict[str, Any]]
 
 
 def read_config(folder: Path) -> StoredConfig:
@@ -186,11 +186,13 @@ def _stored_config(
             )
         first = has_first_layout(data)
         if first:
-            shared, today = {"transforms": transforms}, as_today(data, name)
+            shared, today, kept = {"transforms": transforms}, as_today(data, name), {}
         else:
             shared, today = parse_object(read(check_model_name(transforms))), data
+            kept = _earlier(data)
             if earlier:
-                shared["scale"] = data[EARLIER][earlier]
+                data = today = {**data, "entropy": kept[earlier]["entropy"]}
+                shared["scale"] = kept[earlier]["scale"]
         sizes = ModelConfig.from_dict({**today, **shared})
         keys = (
             ("transforms", "mixer")
@@ -203,7 +205,17 @@ def _stored_config(
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"model {name}: {CONFIG_FILE} not understood: {reason}") from error
     model_id = earlier or data.get("model_id")
-    return StoredConfig(sizes, today["transforms"], model_id, stated, data.get(EARLIER, {}))
+    return StoredConfig(sizes, today["transforms"], model_id, stated, kept)
+
+
+def _earlier(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """`StoredConfig.earlier`. At first only scales could differ, and were all that was stated."""
+    stated = data.get(EARLIER)
+    kept: dict[str, dict[str, Any]] = {}
+    for model_id, entry in stated.items() if isinstance(stated, dict) else ():
+        own = entry if isinstance(entry, dict) else {"scale": entry}
+        kept[model_id] = {"entropy": data["entropy"], **own}
+    return kept
 
 
 def _network(

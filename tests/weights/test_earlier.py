@@ -1,10 +1,12 @@
-"""A model released again with another scale keeps what it was, and so its files."""
+"""A model released again, with another scale or entropy model, keeps what it was for its files."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from lcodec.cli.main import run
 from lcodec.codec import Codec
 from lcodec.errors import UsageError, WeightsError
 from lcodec.training.export import write_model
+from lcodec.training.start import load_start
 from lcodec.tunes import default_model
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -67,6 +70,41 @@ def test_files_of_every_release_stay_readable(models: Path) -> None:
     assert not set(kept) & set(weights.coding_models())
     checked = {check.path.name for check in weights.verify() if check.model in kept}
     assert checked == {"config.json", *(f"entropy-{name[-8:]}.safetensors" for name in kept)}
+    assert are_sound()
+
+
+def recut(model: TwinCodec, folder: Path, *slices: int) -> TwinCodec:
+    """The model with its latents cut into other slices."""
+    entropy: Any = model.config.entropy
+    cut = () if len(set(slices)) == 1 else slices
+    config = replace(entropy, slices=len(slices), slice_channels=cut)
+    found = TwinCodec(replace(model.config, entropy=config))
+    assert load_start(found, folder, pytest.fail) == []
+    return found.eval()
+
+
+def test_the_entropy_model_may_have_other_sizes(models: Path) -> None:
+    pixels, made = picture(80, 96), []
+    release_again(models, 0.7)
+    path = models / NAME / "config.json"
+    config = json.loads(path.read_text())
+    # As 0.7.0 stated it: scales only.
+    config["earlier"] = {name: kept["scale"] for name, kept in config["earlier"].items()}
+    path.write_text(json.dumps(config))
+    lock_model(models, NAME)
+    first = (*config["earlier"],)
+    for power, slices in ((0.8, ()), (0.8, (4, 8, 20)), (1.1, (2, 30)), (0.9, (8, 8, 8, 8))):
+        model = restore_model(models / NAME)
+        source = recut(model, models / NAME, *slices) if slices else model
+        release_again(models, power, source=source)
+        codec = Codec(device="cpu")
+        made.append((own_id(), codec.encode(pixels, 40)))
+    shown = []
+    for model_id, data in made:
+        info = weights.find_model_by_id(bytes.fromhex(model_id))
+        shown.append(Codec(info.name, device="cpu").decode(data).pixels)
+    assert np.array_equal(shown[0], shown[1])  # the same scale
+    Codec(f"{NAME}@{first[0]}", device="cpu")
     assert are_sound()
 
 
