@@ -42,7 +42,15 @@ from tests.fuzz.mutate import Part, join, split
 from tests.tinymodel import picture, write_tiny_model
 
 CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus"
-KINDS = ("groupedmixer", "econtextformer", "memplusplus", "checkerboard", "serial", "hyperprior")
+KINDS = (
+    "groupedmixer",
+    "groupedmixer-uneven",
+    "econtextformer",
+    "memplusplus",
+    "checkerboard",
+    "serial",
+    "hyperprior",
+)
 EDGE = 64
 EXTREME_QUALITY = 80
 BASES = ("gray", "gray-alpha", "metadata", "layer-gray")
@@ -279,8 +287,8 @@ def refusals(
 def make(folder: Path) -> None:
     """Make the files missing in ``folder``."""
     models = folder / "models"
-    if not models.exists():
-        for kind in KINDS:
+    for kind in KINDS:
+        if not (models / kind).exists():
             write_tiny_model(folder, kind=kind)
     os.environ["LCODEC_MODELS"] = str(models)
     index: dict[str, Any] = {"valid": {}, "invalid": {}}

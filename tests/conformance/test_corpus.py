@@ -35,6 +35,7 @@ from tools.conformance_corpus import (
 INDEX: dict[str, dict[str, dict[str, Any]]] = json.loads((CORPUS / "corpus.json").read_text())
 PURE: dict[str, type[Model]] = {
     "groupedmixer": Model,
+    "groupedmixer-uneven": Model,
     "econtextformer": Contextformer,
     "memplusplus": MemPlusPlus,
     "checkerboard": CheckerboardModel,

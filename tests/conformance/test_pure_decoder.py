@@ -29,6 +29,7 @@ PURE: dict[str, type[Model]] = {
     "groupedmixer-inner": Model,
     "groupedmixer-cross": Model,
     "groupedmixer-channels-first": Model,
+    "groupedmixer-uneven": Model,
     "econtextformer": Contextformer,
     "memplusplus": MemPlusPlus,
 }
