@@ -34,18 +34,24 @@ class LocalMeasure:
     What depends on the picture alone is computed once: almost half of a distance.
     """
 
-    def __init__(self, reference: Tensor, cell: int, fine: float = 0.0) -> None:
+    def __init__(
+        self, reference: Tensor, cell: int, fine: float = 0.0, finest: bool = True
+    ) -> None:
         """Prepare distances from ``reference`` (B, 3, H, W), sRGB in [0, 1].
 
         ``cell`` pixels, a power of two, are the side of a cell; ``fine`` is the weight of the
-        fine dissimilarity, which is added to the distance.
+        fine dissimilarity, which is added to the distance. Without the ``finest`` scale, which
+        takes three quarters of the time, only coarser ones count, if there are any.
         """
         self._cell = cell
         self._shape = tuple(-(-side // cell) for side in reference.shape[2:])
         self._scales = scales(reference, fine)
+        first = 0 if finest or len(self._scales) == 1 else 1
         with torch.autocast(reference.device.type, enabled=False):
             self._originals = [
-                Original.of(perceived(light, scale.channels)) if scale.channels else None
+                Original.of(perceived(light, scale.channels))
+                if scale.channels and scale.number >= first
+                else None
                 for scale, light in zip(self._scales, pyramid(reference), strict=False)
             ]
 

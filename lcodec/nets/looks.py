@@ -26,8 +26,10 @@ from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, wo
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""
+ROUNDS = 3
+"""Rounds of the second look; each gains less than the one before for the same time."""
 MOST_ERROR = 1.05
-"""Factor by which a move may raise the squared error of 16x16 pixels, whatever it gains otherwise.
+"""Factor by which moves may raise the squared error of 16x16 pixels, whatever they gain otherwise.
 
 The bound on single colours (`lcodec.nets.worth`) is wider, and holds, too.
 """
@@ -82,7 +84,7 @@ def moves_for_eyes(
     quality: Tensor,
     gray: bool = False,
 ) -> Tensor:
-    """By how many steps, -1 to 1, latents should move for the picture to look better.
+    """By how many steps latents should move for the picture to look better.
 
     (B, latent, h, w), from ``symbols``, rounded latents, for each picture by itself. ``show``
     decodes them, as the means of the colours if ``gray``. What the distortion is worth to a
@@ -90,27 +92,40 @@ def moves_for_eyes(
     branch of the synthesis; own bits are those of the channel's histogram. Each position that is
     not in a smooth area tries the latent that promises most; then the picture is decoded again, and
     the move stays where 16x16 pixels and own bits cost less and the squared error is hardly larger.
-    That is about one round of what `lcodec.effort` does with the networks themselves.
+    All this `ROUNDS` times.
 
     Pictures are seen in squares of up to `SQUARE` positions, so that memory is bounded and tiles do
-    not depend on each other.
+    not depend on each other; and not at the finest scale of SSIMULACRA2, which takes most of the
+    time and hardly ever decides.
     """
-    symbols = symbols.float().clone()
-    sides = (pixels.shape[2], pixels.shape[3])
-    worth = worth_at(tune, quality, sides)
+    symbols = symbols.float()
+    worth = worth_at(tune, quality, (pixels.shape[2], pixels.shape[3]))
     with torch.no_grad():
-        shown = show(symbols)
-        moves, trials = torch.zeros_like(symbols), []
+        shown = show(symbols).float().clone(memory_format=torch.contiguous_format)
+        moved = symbols.clone()
+        squares = []
         for place, part in _squares(symbols):
-            distortion = Distortion(worth, pixels[place].clone())
-            square = _Square(transforms, quality, distortion, gray)
-            trial = square.try_moves(shown[place], symbols[part])
-            trials.append((place, part, square, trial))
-            moves[part] = trial.moves
-        shown = show(symbols + moves)
-        for place, part, square, trial in trials:
-            moves[part] *= square.are_better(shown[place], trial)
-    return moves
+            distortion = Distortion(worth, pixels[place].clone(), finest=False)
+            squares.append(_Square(transforms, quality, distortion, gray, place, part))
+        for _ in range(ROUNDS):
+            trials = [square.try_moves(shown, moved) for square in squares]
+            tried = moved.clone()
+            for square, trial in zip(squares, trials, strict=True):
+                tried[square.part] += trial.moves
+            after = show(tried).float()
+            for square, trial in zip(squares, trials, strict=True):
+                better = square.are_better(after, trial)
+                moved[square.part] += trial.moves * better
+                # What the next round begins with, without decoding once more.
+                back = _enlarged(trial.moves.any(1, keepdim=True) & ~better)
+                place = square.place
+                shown[place] = torch.where(back, shown[place], after[place])
+    return moved - symbols
+
+
+def _enlarged(positions: Tensor) -> Tensor:
+    """The pixels (B, 1, 16h, 16w) of positions (B, 1, h, w)."""
+    return positions.repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)
 
 
 def _squares(symbols: Tensor) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
@@ -139,32 +154,43 @@ class _Trial:
     """Moves (B, latent, h, w) to try.
 
     ``costs`` (B, h, w) are what they must fall below: of pixels without the moves, less what the
-    moves add to the bits; ``errors`` (B, C, h, w) the squared errors without them. ``norms`` are
-    those of `LocalDistance`.
+    moves add to the bits. ``norms`` are those of `LocalDistance`.
     """
 
     moves: Tensor
     costs: Tensor
-    errors: Tensor
     norms: tuple[Tensor, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Square:
-    """A square of pictures, and what its ``distortion`` is worth."""
+    """A square of pictures, and what its ``distortion`` is worth.
+
+    It is at ``place`` among the pixels and at ``part`` among the latents. ``errors`` (B, C, h, w)
+    are its squared errors before the first round.
+    """
 
     transforms: Transforms
     quality: Tensor
     distortion: Distortion
     gray: bool
+    place: tuple[slice, ...]
+    part: tuple[slice, ...]
+    errors: Tensor | None = None
 
     def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
-        """At each position the move that promises most, if it is enough."""
+        """At each position the move that promises most, if it is enough.
+
+        Pixels and symbols are those of the whole picture.
+        """
+        symbols = symbols[self.part]
         with torch.autocast(symbols.device.type, enabled=False):
             with torch.enable_grad():
-                seen = shown.detach().float().requires_grad_()
+                seen = shown[self.place].detach().requires_grad_()
                 found = self.distortion.of(seen)
                 (slope,) = torch.autograd.grad(found.cells.sum(), [seen])
+            if self.errors is None:
+                self.errors = found.errors
             bits = Histograms(symbols).bits
             slope, bend = self._to_latents(slope), self._bend()
             gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
@@ -173,16 +199,17 @@ class _Square:
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
-        return _Trial(moves, found.cells.detach() - more, found.errors, found.norms)
+        return _Trial(moves, found.cells.detach() - more, found.norms)
 
     def are_better(self, shown: Tensor, trial: _Trial) -> Tensor:
         """Where the moves of a trial, now ``shown``, are better than before (B, 1, h, w)."""
-        shown = shown.float()
+        assert self.errors is not None
+        shown = shown[self.place]
         with torch.autocast(shown.device.type, enabled=False):
             found = self.distortion.of(shown, trial.norms)
         cheaper = found.cells < trial.costs
-        hardly_worse = found.errors.mean(1) <= MOST_ERROR * trial.errors.mean(1)
-        return (cheaper & hardly_worse & keeps_colours(found.errors, trial.errors))[:, None]
+        hardly_worse = found.errors.mean(1) <= MOST_ERROR * self.errors.mean(1)
+        return (cheaper & hardly_worse & keeps_colours(found.errors, self.errors))[:, None]
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

@@ -99,15 +99,22 @@ class Distortion:
         smooth: mask (B, H // 16, W // 16) of the whole blocks of the pictures that are smooth.
     """
 
-    def __init__(self, worth: Worth, target: Tensor) -> None:
-        """Prepare for ``target`` (B, 3, H, W) in [0, 1], or (B, 1, H, W) for gray pictures."""
+    def __init__(self, worth: Worth, target: Tensor, finest: bool = True) -> None:
+        """Prepare for ``target`` (B, 3, H, W) in [0, 1], or (B, 1, H, W) for gray pictures.
+
+        For ``finest`` see `LocalMeasure`.
+        """
         self.worth = worth
         self._target = target
         self._colour = target.expand(-1, 3, -1, -1)
         seen = worth.perceived
         with torch.autocast(target.device.type, enabled=False), torch.no_grad():
             self.smooth = smooth_blocks(255.0 * target.float())
-            self._distance = None if seen is None else LocalMeasure(self._colour, PATCH, seen.fine)
+            self._distance = (
+                None
+                if seen is None
+                else LocalMeasure(self._colour, PATCH, seen.fine, finest=finest)
+            )
 
     def of(self, shown: Tensor, norms: tuple[Tensor, ...] | None = None) -> LocalWorth:
         """The worth of the distortion of ``shown``, in the shape of the target.

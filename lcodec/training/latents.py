@@ -96,7 +96,11 @@ class LatentCrops:
 
 def fingerprint(model: TwinCodec) -> Tensor:
     """SHA-256 of the weights of the transforms as released, uint8 (32,)."""
-    looks = b"after a look" if model.config.factors.perceived is None else b"after two looks"
+    looks = (
+        b"after a look"
+        if model.config.factors.perceived is None
+        else b"after two looks, the second in three rounds"
+    )
     digest = hashlib.sha256(looks)  # with other looks, the same transforms make other latents
     for name, value in sorted(export_transforms(model.transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())

@@ -192,3 +192,20 @@ def test_too_small_or_unlike_pictures_are_refused() -> None:
         ssimulacra2(picture(7, 9), picture(7, 9))
     with pytest.raises(UsageError, match="different shapes"):
         ssimulacra2(picture(10, 9), picture(9, 9))
+
+
+def test_the_finest_scale_can_be_left_out() -> None:
+    """Then what 2x2 pixels do not show together is not seen, unless there is no other scale."""
+    gray = torch.full((1, 3, 64, 96), 0.5)
+    board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(32, 48)
+    linear = torch.where(board > 0, 0.26, 0.17)  # their mean is that of the gray
+    linear += ((0.5 + 0.055) / 1.055) ** 2.4 - linear.mean()
+    worse = (1.055 * linear ** (1 / 2.4) - 0.055).expand(1, 3, -1, -1)
+    whole, coarse = (LocalMeasure(gray, 16, 40.0, finest=finest) for finest in (True, False))
+    assert float(whole(worse).total) > 0.1
+    assert float(coarse(worse).total) < 1e-3 > float(coarse(worse).cells.abs().max())
+    blurred = torch.nn.functional.avg_pool2d(worse, 9, 1, 4)
+    darker = blurred * 0.8
+    assert float(coarse(darker).total) > 0.1
+    tiny = LocalMeasure(gray[..., :12, :12], 16, finest=False)
+    assert float(tiny(worse[..., :12, :12]).total) > 0.1
