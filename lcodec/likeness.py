@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path
 from typing import TypeAlias
 
 from lcodec.bench.compare import Figures, figures_of
+from lcodec.container import SIGNATURE
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.forms import AnyPicture, as_picture
@@ -23,7 +24,7 @@ def compare(reference: Comparable, other: Comparable) -> Figures:
     """PSNR, MS-SSIM and SSIMULACRA2 of a picture against a reference of the same size.
 
     Both in any form that `lcodec.encode` takes, what `lcodec.decode` gives, the bytes of a ``.lic``
-    file, or its path, if it ends in ``.lic``. Pictures are aligned as by ``lcodec compare``: a gray
+    file, or its path. Pictures are aligned as by ``lcodec compare``: a gray
     one counts as colours if the other has them, 8 bits as 16; what is invisible in the reference
     does not count.
 
@@ -39,6 +40,15 @@ def _picture(given: Comparable) -> Picture:
         return given.picture
     if isinstance(given, (bytes, bytearray, memoryview)):
         return decode(given).picture
-    if isinstance(given, (str, os.PathLike)) and PurePath(given).suffix.lower() == LIC:
+    if isinstance(given, (str, os.PathLike)) and _is_lic(Path(given)):
         return decode(given).picture
     return as_picture(given)
+
+
+def _is_lic(path: Path) -> bool:
+    """Whether a file is one of ours, by its content; or by its name, if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SIGNATURE)) == SIGNATURE
+    except OSError:
+        return path.suffix.lower() == LIC

@@ -23,10 +23,19 @@ def test_every_form_gives_the_same_figures(tiny_model: Path, tmp_path: Path) -> 
     png, lic = tmp_path / "a.png", tmp_path / "A.LIC"
     Image.fromarray(pixels).save(png)
     lic.write_bytes(data)
+    misnamed = tmp_path / "b.jpg"  # what files hold counts
+    misnamed.write_bytes(data)
+    (tmp_path / "c.lic").write_bytes(png.read_bytes())
     found = {
         lcodec.compare(reference, other)
-        for reference in (pixels, Image.fromarray(pixels), lcodec.Picture(pixels), png, str(png))
-        for other in (data, bytearray(data), decoded, decoded.pixels, decoded.to_image(), lic)
+        for reference in (
+            *(pixels, Image.fromarray(pixels), lcodec.Picture(pixels)),
+            *(png, str(png), tmp_path / "c.lic"),
+        )
+        for other in (
+            *(data, bytearray(data), decoded, decoded.pixels, decoded.to_image()),
+            *(lic, misnamed),
+        )
     }
     (figures,) = found
     assert isinstance(figures, lcodec.Figures)
