@@ -82,7 +82,7 @@ def test_effort_for_the_eye_gains_by_every_measure() -> None:
         return math.log(len(data)), [of(pixels, shown) for of in (psnr, ms_ssim, ssimulacra2)]
 
     plain = [point(quality) for quality in (30, 45, 60)]
-    rate, values = point(45, effort=2)
+    rate, values = point(45, effort=3)
     for number, value in enumerate(values):
         curve = [measures[number] for _, measures in plain]
         assert rate < np.interp(value, curve, [size for size, _ in plain]) - 0.01
