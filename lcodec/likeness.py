@@ -24,9 +24,8 @@ def compare(reference: Comparable, other: Comparable) -> Figures:
     """PSNR, MS-SSIM and SSIMULACRA2 of a picture against a reference of the same size.
 
     Both in any form that `lcodec.encode` takes, what `lcodec.decode` gives, the bytes of a ``.lic``
-    file, or its path. Pictures are aligned as by ``lcodec compare``: a gray
-    one counts as colours if the other has them, 8 bits as 16; what is invisible in the reference
-    does not count.
+    file, or its path. Pictures are aligned as by ``lcodec compare``: a gray one counts as colours
+    if the other has them, 8 bits as 16; what is invisible in the reference does not count.
 
     Raises:
         UsageError: pictures of different sizes, or something that is none of these forms.

@@ -227,29 +227,28 @@ class GroupedMixer(GroupTransformer[MixerState]):
 
     def group(self, y: Tensor) -> Sequence[Tensor]:
         """(B, M, h, w) -> groups (B, hc, wc, slice width)."""
-        c = self.config
-        parts = y.tensor_split(c.starts, dim=1)
-        return self._in_order([self._phases(part).unbind(1) for part in parts])
+        groups = [group for part in self._slices(y) for group in part.unbind(1)]
+        return [groups[number] for number in self.config.sequence]
 
     def ungroup(self, groups: Sequence[Tensor], h: int, w: int) -> Tensor:
-        c = self.config
-        parts = [torch.stack(list(groups[c.groups_of(k)]), 1) for k in range(c.slices)]
-        return self._joined(parts)
+        parts = range(self.config.slices)
+        return self._joined([torch.stack(list(groups[self.config.groups_of(k)]), 1) for k in parts])
 
-    def _phases(self, part: Tensor) -> Tensor:
-        """A slice (B, channels, h, w) -> (B, phases, hc, wc, channels)."""
+    def _slices(self, y: Tensor) -> list[Tensor]:
+        """(B, M, h, w) -> the slices, each (B, phases, hc, wc, slice width)."""
         c = self.config
-        return group_tokens(part, 1, c.rows, c.columns, c.order)
+        parts = y.tensor_split(c.starts, dim=1)
+        return [group_tokens(part, 1, c.rows, c.columns, c.order) for part in parts]
 
-    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Inverse of `_phases`, for all slices: (B, M, h, w)."""
+    def _joined(self, slices: Sequence[Tensor]) -> Tensor:
+        """Inverse of `_slices`."""
         c = self.config
-        return torch.cat([ungroup_tokens(p, 1, c.rows, c.columns, c.order) for p in parts], 1)
+        return torch.cat([ungroup_tokens(p, 1, c.rows, c.columns, c.order) for p in slices], 1)
 
-    def _in_order(self, parts: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-        """Phases of each slice -> groups in coding order."""
-        groups = [group for part in parts for group in part]
-        return [groups[number] for number in self.config.sequence]
+    def _in_order(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, G, ...) slice by slice -> in coding order."""
+        c = self.config
+        return reordered(tokens, 1, c.sequence) if c.channels_first else tokens
 
     def channels(self, index: int) -> slice:
         return self.config.channels_of(self.config.slice_of(index))
@@ -261,8 +260,7 @@ class GroupedMixer(GroupTransformer[MixerState]):
         """
         c = self.config
         features = self.features(self.synthesis(z_hat)).permute(0, 3, 1, 2)
-        tokens = group_tokens(features, c.slices, c.rows, c.columns, c.order)
-        tokens = reordered(tokens, 1, c.sequence) if c.channels_first else tokens
+        tokens = self._in_order(group_tokens(features, c.slices, c.rows, c.columns, c.order))
         tokens = self.kit.add(tokens, self.group_table(slice(None))[None, :, None, None])
         return self.kit.add(tokens, self.quality_table(quality)[:, None, None, None])
 
@@ -287,10 +285,8 @@ class GroupedMixer(GroupTransformer[MixerState]):
     def parallel(self, z_hat: Tensor, normalised: Tensor, condition: Condition) -> Prediction:
         c = self.config
         tokens = self.side_tokens(z_hat, condition.quality)
-        slices = normalised.tensor_split(c.starts, dim=1)
-        known = [embed(self._phases(part)) for embed, part in zip(self.embed, slices, strict=True)]
-        context = torch.cat(known, 1)
-        context = reordered(context, 1, c.sequence) if c.channels_first else context
+        slices = zip(self.embed, self._slices(normalised), strict=True)
+        context = self._in_order(torch.cat([embed(part) for embed, part in slices], 1))
         tokens = torch.cat((tokens[:, :1], self.kit.add(tokens[:, 1:], context[:, :-1])), dim=1)
         out = self.advance(tokens, 0, self.new_caches())
         found = [head(out[:, c.groups_of(k)], condition) for k, head in enumerate(self.heads)]

@@ -96,6 +96,7 @@ def test_each_position_moves_one_latent_a_round_by_one_step_where_it_is_not_smoo
     pixels: Samples = load(Path(skimage.__file__).parent / "data" / "coffee.png").stripped().pixels
     shown = planes(pixels[:256, :384])
     _, moves = look(codec, shown, torch.tensor([40.0]))
+    assert set(moves.unique().tolist()) <= set(range(-rounds, rounds + 1))
     count = moves.abs().sum(1)
     assert float(count.mean()) > 0.1 * rounds**0.5 and float(count.max()) == rounds
     smooth = smooth_blocks(255.0 * shown)
