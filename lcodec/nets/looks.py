@@ -92,7 +92,7 @@ def moves_for_eyes(
     branch of the synthesis; own bits are those of the channel's histogram. Each position that is
     not in a smooth area tries the latent that promises most; then the picture is decoded again, and
     the move stays where 16x16 pixels and own bits cost less and the squared error is hardly larger.
-    All this `ROUNDS` times.
+    A latent whose move was taken back does not move again. All this `ROUNDS` times.
 
     Pictures are seen in squares of up to `SQUARE` positions, so that memory is bounded and tiles do
     not depend on each other; and not at the finest scale of SSIMULACRA2, which takes most of the
@@ -115,6 +115,7 @@ def moves_for_eyes(
             after = show(tried).float()
             for square, trial in zip(squares, trials, strict=True):
                 better = square.are_better(after, trial)
+                square.refuse(trial.moves * ~better)
                 moved[square.part] += trial.moves * better
                 # What the next round begins with, without decoding once more.
                 back = _enlarged(trial.moves.any(1, keepdim=True) & ~better)
@@ -167,7 +168,8 @@ class _Square:
     """A square of pictures, and what its ``distortion`` is worth.
 
     It is at ``place`` among the pixels and at ``part`` among the latents. ``errors`` (B, C, h, w)
-    are its squared errors before the first round.
+    are its squared errors before the first round, ``refused`` (B, latent, h, w) the latents whose
+    moves did not help.
     """
 
     transforms: Transforms
@@ -177,6 +179,7 @@ class _Square:
     place: tuple[slice, ...]
     part: tuple[slice, ...]
     errors: Tensor | None = None
+    refused: Tensor | None = None
 
     def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
         """At each position the move that promises most, if it is enough.
@@ -194,6 +197,8 @@ class _Square:
             bits = Histograms(symbols).bits
             slope, bend = self._to_latents(slope), self._bend()
             gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
+            if self.refused is not None:
+                gain = gain.masked_fill(self.refused, 0.0)
             most, place = gain.max(1, keepdim=True)
             rough = ~self.distortion.smooth[:, None]
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
@@ -210,6 +215,11 @@ class _Square:
         cheaper = found.cells < trial.costs
         hardly_worse = found.errors.mean(1) <= MOST_ERROR * self.errors.mean(1)
         return (cheaper & hardly_worse & keeps_colours(found.errors, self.errors))[:, None]
+
+    def refuse(self, moves: Tensor) -> None:
+        """Not to try the latents of these moves again: they would promise what they promised."""
+        refused = moves != 0
+        self.refused = refused if self.refused is None else self.refused | refused
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

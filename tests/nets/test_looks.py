@@ -74,16 +74,18 @@ def test_no_other_colour_shows_in_a_saturated_weave() -> None:
     pixels = np.stack([red, 0.05 * red, 0.03 * red], 2).clip(0.0, 255.0).astype(np.uint8)
     codec = Codec(tune="visual", device="cpu", layers=False)
 
-    def coded() -> tuple[int, float]:
-        data = codec.encode(pixels, 55)
-        blue = codec.decode(data).pixels[:, :, 2].astype(float) - pixels[:, :, 2]
-        return len(data), math.sqrt(np.square(blue).mean())
+    def coded(quality: int) -> tuple[float, float, float]:
+        data = codec.encode(pixels, quality)
+        shown = codec.decode(data).pixels
+        blue = shown[:, :, 2].astype(float) - pixels[:, :, 2]
+        return ssimulacra2(pixels, shown), math.log(len(data)), math.sqrt(np.square(blue).mean())
 
-    size, error = coded()
+    points, size, error = coded(55)
+    assert error < 2.0
     codec._pixels.tune = find_tune("psnr")
-    before, least = coded()
-    assert size < 1.1 * before
-    assert error < 1.2 * least
+    plain = [coded(quality)[:2] for quality in (55, 65)]
+    assert plain[0][0] < points < plain[1][0]
+    assert size < np.interp(points, *zip(*plain, strict=True))
 
 
 @released
@@ -165,6 +167,9 @@ def test_moves_that_do_not_help_are_taken_back(
     still, seen = moves(3, 1)  # each round begins with what was kept before it
     assert torch.equal(still, one)
     assert all(not torch.equal(tried, symbols + one) for tried in seen[2:])
+    refused = [seen[1] != symbols + one, *(tried != symbols + one for tried in seen[2:])]
+    assert not (refused[0] & refused[1]).any()  # each latent is tried until it does not help
+    assert not ((refused[0] | refused[1]) & refused[2]).any()
     more, _ = moves(3, 3)
     assert float(more.abs().sum()) > float(one.abs().sum())
 
