@@ -13,7 +13,7 @@ from lcodec import container
 from lcodec.container import Header, LicFile, TilePayload, TileSource
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
-from lcodec.effort import EFFORT_MAX, Refiner
+from lcodec.effort import EFFORT_MAX, EFFORT_MIN, Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX
@@ -115,8 +115,8 @@ class Codec:
         The colour profile, EXIF and XMP of a Pillow image are kept unless ``strip`` is true.
 
         The default quality is that of the model's tune, 75 or 50; a ``target`` replaces it.
-        ``effort`` 1 to 9 takes longer and gives better files (docs/effort.md). ``progress`` is
-        called along the way (see `lcodec.progress`).
+        ``effort`` 1 to 9 takes longer and gives better files, -1 less than half the time for
+        larger ones (docs/effort.md). ``progress`` is called along the way (see `lcodec.progress`).
 
         Raises:
             UsageError: quality, effort, target or image are not of that kind, or quality and
@@ -129,7 +129,7 @@ class Codec:
             raise UsageError("a quality and a target cannot be combined")
         if not isinstance(target, Target | None):
             raise UsageError(f"a target is a lcodec.Target, not {target!r}")
-        effort = as_whole("effort", effort, EFFORT_MAX)
+        effort = as_whole("effort", effort, EFFORT_MAX, EFFORT_MIN)
         quality = self._quality(quality)
         encoder = self._encoder(image, strip, progress)
         suit_threads(encoder.source.pixels.shape[0] * encoder.source.pixels.shape[1])
@@ -139,7 +139,12 @@ class Codec:
 
     @own_errors("encoding")
     def encode_many(
-        self, images: Sequence[AnyPicture], quality: int | None = None, *, strip: bool = False
+        self,
+        images: Sequence[AnyPicture],
+        quality: int | None = None,
+        *,
+        effort: int = 0,
+        strip: bool = False,
     ) -> list[Encoded]:
         """Encode several pictures, each to the same file as with `encode_detailed`.
 
@@ -150,9 +155,10 @@ class Codec:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
         quality = self._quality(quality)
+        effort = as_whole("effort", effort, EFFORT_MAX, EFFORT_MIN)
         encoders = [self._encoder(image, strip) for image in images]
         suit_threads(sum(e.source.pixels.shape[0] * e.source.pixels.shape[1] for e in encoders))
-        return Encoder.make_files(encoders, quality)
+        return Encoder.make_files(encoders, quality, effort)
 
     def _quality(self, quality: int | None) -> int:
         if quality is None:

@@ -57,12 +57,12 @@ def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     return container.read(as_bytes(data, limits), limits=limits)
 
 
-def as_whole(name: str, value: int, largest: int) -> int:
-    """``value`` as an int, numpy's included; raises UsageError unless in 0..``largest``."""
+def as_whole(name: str, value: int, largest: int, least: int = 0) -> int:
+    """``value`` as an int, numpy's too; raises UsageError unless in ``least``..``largest``."""
     try:
         number = operator.index(value)
     except TypeError:
         raise UsageError(f"{name} must be a whole number, not {value!r}") from None
-    if not 0 <= number <= largest:
-        raise UsageError(f"{name} must lie in 0..{largest}: {number}")
+    if not least <= number <= largest:
+        raise UsageError(f"{name} must lie in {least}..{largest}: {number}")
     return number

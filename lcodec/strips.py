@@ -22,7 +22,9 @@ from lcodec.coding.alpharows import AlphaRows
 from lcodec.container import Alpha, Header, TilePayload, TileSource
 from lcodec.container.writer import BinaryWriter
 from lcodec.edge import own_errors
+from lcodec.effort import EFFORT_MIN
 from lcodec.errors import InputError
+from lcodec.forms import as_whole
 from lcodec.limits import DecoderLimits
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
@@ -114,22 +116,24 @@ def encode_strips(
     stream: BinaryWriter,
     quality: int | None = None,
     *,
+    effort: int = 0,
     strip: bool = False,
     progress: Progress = no_progress,
 ) -> StripsEncoded:
-    """Encode a picture as its rows arrive.
+    """Encode a picture as its rows arrive, with effort 0 or -1.
 
     Nothing is written before all of it is encoded; until then, a file of more than 64 MiB is
     in the folder for temporary files.
 
     Raises:
-        UsageError: the quality is out of range, or the rows are not a picture.
+        UsageError: quality or effort are out of range, or the rows are not a picture.
         InputError: the rows cannot be read, the picture is too thin to be decoded within
             `DecoderLimits`, or there is not enough memory.
     """
+    again = as_whole("effort", effort, 0, EFFORT_MIN) == 0
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
-    tiles = _encoded(codec, rows, header, progress)
+    tiles = _encoded(codec, rows, header, again, progress)
     # Only after the last tile is it known which version of the format the file needs, and not every
     # stream can be rewritten.
     with tempfile.SpooledTemporaryFile(_HELD) as made:
@@ -161,7 +165,9 @@ class _SplitRows:
 
 
 @_as_own_errors("encoding")
-def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> Iterator[TilePayload]:
+def _encoded(
+    codec: Codec, rows: Rows, header: Header, again: bool, progress: Progress
+) -> Iterator[TilePayload]:
     layers: dict[int, bytes] = {}
     skipped: dict[int, NDArray[np.bool_]] = {}
     if codec._splitter is not None:
@@ -177,7 +183,9 @@ def _encoded(codec: Codec, rows: Rows, header: Header, progress: Progress) -> It
             bottom = min(area.rows.outer_stop * PATCH, header.height)
             held = window.move(area.rows.outer_start * PATCH, bottom)
         columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
-        latents = analyse_with_feedback(codec._pixels, held[:, columns], header, area=area)
+        latents = analyse_with_feedback(
+            codec._pixels, held[:, columns], header, area=area, again=again
+        )
         own = skipped.pop(number, None)
         payload = codec._latents.code_tile(header, tile, latents, watch, BitTally(), own)
         yield replace(payload, layer=layers.pop(number, b""))

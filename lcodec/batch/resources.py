@@ -32,7 +32,7 @@ def cores() -> int:
 def worker_bytes(pixels: int, *, effort: int = 0) -> int:
     """Estimated memory in bytes of a worker on a picture of ``pixels`` pixels."""
     work = int(BYTES_PER_BLOCK_PIXEL * min(pixels, BLOCKS_HELD * BLOCK_PIXELS))
-    if effort:
+    if effort > 0:
         work = max(work, BYTES_PER_AREA_PIXEL * min(pixels, AREA_PIXELS))
     return BASE_BYTES + work + BYTES_PER_PIXEL * pixels
 
@@ -45,7 +45,7 @@ def default_jobs(pixels: Iterable[int], *, effort: int = 0, threads: int = 1) ->
     sizes = list(pixels)
     if not sizes:
         return 1
-    worthwhile = len(sizes) if effort else -(-sum(sizes) // WORTHWHILE_PIXELS)
+    worthwhile = len(sizes) if effort > 0 else -(-sum(sizes) // WORTHWHILE_PIXELS)
     limits = [cores() // threads, len(sizes), worthwhile]
     free = available_bytes()
     if free is not None:

@@ -136,8 +136,8 @@ class EncodeWorker:
 
     @property
     def is_quicker_together(self) -> bool:
-        """Whether small pictures are faster together; targets and effort are per picture."""
-        return self.options.target is None and not self.options.effort
+        """Whether small pictures are faster together; targets and search are per picture."""
+        return self.options.target is None and self.options.effort <= 0
 
     def encode(self, picture: Picture) -> Encoded:
         """A ``.lic`` file with the options of the batch."""
@@ -150,7 +150,8 @@ class EncodeWorker:
         """The same files as by `encode`; only if `is_quicker_together`."""
         if not pictures:
             return []
-        return self._loaded().encode_many(pictures, self.options.quality)
+        options = self.options
+        return self._loaded().encode_many(pictures, options.quality, effort=options.effort)
 
     def _loaded(self) -> Codec:
         if self._codec is None:

@@ -77,13 +77,15 @@ def encode(
     encoded into a folder, or each next to its source; one that fails does not stop the rest.
     """
     target, name = rate.target(), rate.model(model)
-    if strips and (target is not None or rate.effort or verify):
-        raise UsageError("`--strips` cannot be combined with targets, `--effort` or `--verify`")
+    if strips and (target is not None or rate.effort > 0 or verify):
+        raise UsageError(
+            "`--strips` cannot be combined with targets, `--effort` above 0 or `--verify`"
+        )
     route = routes.ENCODE_STRIPS if strips else routes.ENCODE
     ways = routes.ways(route, files, output, force=writing.force, as_json=messages.as_json)
     require_model(name)
     if strips:
-        by_rows = StripEncoding(rate.quality, name, strip, networks, writing, messages)
+        by_rows = StripEncoding(rate.quality, rate.effort, name, strip, networks, writing, messages)
         run_each(ways, by_rows, messages, rated=True)
         return
     work = _Work(rate, target, name, networks, strip, verify, writing, messages)

@@ -98,8 +98,8 @@ EffortOption = Annotated[
         "-e",
         "--effort",
         metavar="N",
-        parser=whole(0, 9),
-        help="0 to 9; higher is slower, for a better file; decoding time stays the same.",
+        parser=whole(-1, 9),
+        help="-1 to 9; higher is slower, for a better file; decoding time stays the same.",
         rich_help_panel=RATE,
     ),
 ]

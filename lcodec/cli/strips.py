@@ -34,6 +34,7 @@ class StripEncoding:
     """
 
     quality: int | None
+    effort: int
     model: str
     strip: bool
     networks: Networks
@@ -68,6 +69,7 @@ class StripEncoding:
                         rows,
                         stream,
                         self.quality,
+                        effort=self.effort,
                         strip=self.strip,
                         progress=progress,
                     )

@@ -6,7 +6,7 @@ differentiably; `area` cuts the picture into pieces that fit into memory; `desce
 latents of one piece, `hyper` its hyper-latents.
 """
 
-from lcodec.effort.levels import EFFORT_MAX
+from lcodec.effort.levels import EFFORT_MAX, EFFORT_MIN
 from lcodec.effort.refiner import Refiner
 
-__all__ = ["EFFORT_MAX", "Refiner"]
+__all__ = ["EFFORT_MAX", "EFFORT_MIN", "Refiner"]

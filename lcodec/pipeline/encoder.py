@@ -168,14 +168,16 @@ class Encoder:
         with self.watch.stage("layers"):
             return self._splits.at(header)
 
-    def latents(self, quality: int) -> Latents:
-        """The latents at ``quality`` and effort 0."""
+    def latents(self, quality: int, effort: int = 0) -> Latents:
+        """The latents at ``quality`` and effort 0, or below."""
         header = self.source.header(quality)
         rest = self._split(header).rest
         # What lies below layers depends on the quality.
         starts = self._starts if rest is self.source.pixels else None
         with self.watch.stage("analysis"):
-            return analyse_with_feedback(self._pixels, rest, header, starts, self._progress)
+            return analyse_with_feedback(
+                self._pixels, rest, header, starts, self._progress, again=effort >= 0
+            )
 
     def thinner(self, quality: int, latents: Latents, share: float) -> Encoded:
         """The file with only that share of the latents, the largest, beside the means of blocks.
@@ -195,22 +197,23 @@ class Encoder:
         symbols = self._latents.quantise(header, latents, self.watch)
         return without_skipped(header, symbols, self._split(header).skipped)
 
-    def plain_symbols(self, quality: int) -> PictureSymbols:
-        """The symbols coded at ``quality`` and effort 0."""
-        return self.symbols(quality, self.latents(quality))
+    def plain_symbols(self, quality: int, effort: int = 0) -> PictureSymbols:
+        """The symbols coded at ``quality`` and effort 0, or below."""
+        return self.symbols(quality, self.latents(quality, effort))
 
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
-        Effort 0 rounds the latents after its looks (`lcodec.nets.looks`). Higher efforts
-        change them so that file and error together cost less (docs/effort.md).
+        Effort 0 rounds the latents after its looks (`lcodec.nets.looks`), effort -1 after the
+        first. Higher efforts change them so that file and error together cost less
+        (docs/effort.md).
         """
         return self.write(quality, self.best_symbols(quality, effort))
 
     def best_symbols(self, quality: int, effort: int) -> PictureSymbols:
         """The symbols coded at ``quality`` and ``effort``."""
-        plain = self.plain_symbols(quality)
-        if not effort:
+        plain = self.plain_symbols(quality, min(effort, 0))
+        if effort <= 0:
             return plain
         header = self.source.header(quality)
         rest = self._split(header).rest
@@ -239,7 +242,7 @@ class Encoder:
         )
 
     @staticmethod
-    def make_files(encoders: Sequence[Encoder], quality: int) -> list[Encoded]:
+    def make_files(encoders: Sequence[Encoder], quality: int, effort: int = 0) -> list[Encoded]:
         """The files of several pictures, the same as if encoded one by one.
 
         Pictures of equal size, counted in patches of 16 pixels, go through the entropy network
@@ -249,7 +252,7 @@ class Encoder:
         if not encoders:
             return []
         headers = [encoder.source.header(quality) for encoder in encoders]
-        symbols = [encoder.plain_symbols(quality) for encoder in encoders]
+        symbols = [encoder.best_symbols(quality, effort) for encoder in encoders]
         tallies = [BitTally() for _ in encoders]
         watch = Stopwatch()
         latents = encoders[0]._latents

@@ -35,15 +35,17 @@ def analyse_with_feedback(
     starts: AnalysisStarts | None = None,
     progress: Progress = no_progress,
     area: LatentArea | None = None,
+    again: bool = True,
 ) -> Latents:
     """The latents of a picture or of an ``area`` of it.
 
     y as from `PixelTransform.analyse`; rounded to what shows the picture best by the looks of the
-    tune. ``pixels`` are those of the outer part of the area, which consists of whole tiles.
+    tune, the first one alone unless ``again``. ``pixels`` are those of the outer part of the area,
+    which consists of whole tiles.
     """
     area = area or LatentArea.whole(header)
     look = _Look(transform, pixels, header, area, progress)
-    seen = counts_what_is_seen(transform.tune, (header.height, header.width))
+    seen = again and counts_what_is_seen(transform.tune, (header.height, header.width))
     looked = area.grown(NEAR) if seen else area
     around = looked.grown(transform.transforms.config.synthesis_halo)
     y = transform.analyse(pixels, header.quality, starts, progress, around)

@@ -27,7 +27,7 @@ _CAP = 1000.0  # in place of the infinite PSNR of a picture that is reproduced e
 def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
     """The file of the highest level within a size, or of the lowest that reaches a measure.
 
-    With effort the search is made twice: at effort 0, which is quick and comes close, then
+    With effort above 0 the search is made twice: at effort 0, which is quick and comes close, then
     with effort from where the first ended. The better of the two results is kept. If not even
     level 0 is within a size, as many of its latents are left out as needed, the smallest first;
     effort does nothing then. Lossless layers are much or nothing: where a level has them, the
@@ -37,10 +37,10 @@ def encode_to(encoder: Encoder, target: Target, effort: int = 0) -> Encoded:
         TargetError: the target cannot be met; the message says what is possible.
     """
     encoder.expect_several()
-    plain = _make_search(encoder, target, 0)
+    plain = _make_search(encoder, target, min(effort, 0))
     plain.run(start=QUALITIES[len(QUALITIES) // 2])
     searches = [plain]
-    if effort:
+    if effort > 0:
         refined = _make_search(encoder, target, effort)
         refined.run(start=plain.nearest())
         searches.append(refined)
@@ -130,6 +130,7 @@ class _SizeSearch(_Search):
         # The better of two files is the one that is better at what the model was trained for.
         self.seen = counts_what_is_seen(encoder.config.factors, (height, width))
         self._symbols: PictureSymbols | None = None  # of the best
+        self._plain = min(effort, 0)
 
     def measure(self, encoder: Encoder, level: int) -> float:
         symbols = encoder.best_symbols(level, self.effort)
@@ -146,12 +147,12 @@ class _SizeSearch(_Search):
 
     def sparser(self) -> Encoded | None:
         level, best, least, most, share = QUALITIES[0], None, 0.0, 1.0, 0.0
-        latents = self.encoder.labelled(f"quality {level}").latents(level)
+        latents = self.encoder.labelled(f"quality {level}").latents(level, self._plain)
         for _ in range(_THINNER):
             encoder = self.encoder.labelled(f"quality {level}, {percent(share)} of its details")
             encoded = encoder.thinner(level, latents, share)
             size = len(encoded.data)
-            self.trials.append(Trial(level, 0, size, kept=encoded.kept))
+            self.trials.append(Trial(level, self._plain, size, kept=encoded.kept))
             if size <= self.bytes:
                 best, least = encoded, share
             elif best is None:

@@ -217,7 +217,9 @@ def test_small_pictures_of_equal_size_go_together() -> None:
 class Together(FakeCodec):
     """Encodes several pictures, unless one is white."""
 
-    def encode_many(self, pictures: list[Picture], quality: int) -> list[FakeEncoded]:
+    def encode_many(
+        self, pictures: list[Picture], quality: int, *, effort: int
+    ) -> list[FakeEncoded]:
         if any(one.pixels.min() == 255 for one in pictures):
             raise RuntimeError("white")
         return [self.encode_detailed(one, quality) for one in pictures]

@@ -40,6 +40,8 @@ def test_effort_takes_memory_and_is_worth_a_process(monkeypatch: pytest.MonkeyPa
     assert default_jobs([MEGAPIXEL // 4] * 6, effort=1) == 6 > default_jobs([MEGAPIXEL // 4] * 6)
     monkeypatch.setattr(resources, "available_bytes", lambda: 16 << 30)
     assert default_jobs([MEGAPIXEL] * 100, effort=1) == 6
+    assert default_jobs([MEGAPIXEL // 4] * 6, effort=-1) == default_jobs([MEGAPIXEL // 4] * 6)
+    assert worker_bytes(MEGAPIXEL, effort=-1) == worker_bytes(MEGAPIXEL)
     # Areas are of one size, whatever the picture is.
     large, larger = (worker_bytes(n * MEGAPIXEL, effort=1) for n in (4, 40))
     assert larger - large < 36 * 30 * MEGAPIXEL

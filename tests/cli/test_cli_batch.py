@@ -67,7 +67,11 @@ def test_targets_and_effort_are_passed_on(folder: Path, tiny_model: Path) -> Non
     source, coded = folder / "in", folder / "out"
     (source / "bad.jpg").unlink()
     arguments = ["batch", str(source), str(coded), "-j", "1", "--device", "cpu", "--quiet"]
-    assert run([*arguments, "--target-size", "600", "-e", "1"]) == 0
+    assert run([*arguments, "-q", "60", "-e", "-1"]) == 0
+    quick = lcodec.encode(picture(40, 40), 60, effort=-1, device="cpu")
+    assert (coded / "a.lic").read_bytes() == quick
+    assert quick != lcodec.encode(picture(40, 40), 60, device="cpu")
+    assert run([*arguments, "--target-size", "600", "-e", "1", "-f"]) == 0
     target = lcodec.Target.size(600)
     expected = lcodec.encode(picture(40, 40), target=target, effort=1, device="cpu")
     assert (coded / "a.lic").read_bytes() == expected

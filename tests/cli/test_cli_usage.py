@@ -33,6 +33,7 @@ MISTAKES = [
     (["encode", "a", "--target-bpp", "-1"], "above 0"),
     (["encode", "a", "--target-psnr", "nan"], "above 0"),
     (["encode", "a", "-e", "10"], "--effort"),
+    (["encode", "a", "-e", "-2"], "from -1 to 9"),
     (["decode"], "Missing argument"),
     (["batch", "a"], "no DST given; usage: `lcodec batch a DST`"),
     (["batch"], "Missing argument"),

@@ -274,6 +274,10 @@ def test_the_commands(tiny_model: Path, tmp_path: Path) -> None:
     assert done.status == 0, done.err
     record = json.loads(done.out)
     assert record["bytes"] == (tmp_path / "a.lic").stat().st_size
+    quick = command("encode", "a.tif", "q.lic", "-q", "40", "-e", "-1", *options, cwd=tmp_path)
+    assert quick.status == 0, quick.err
+    once = Codec(device="cpu").encode(tmp_path / "a.tif", 40, effort=-1)
+    assert (tmp_path / "q.lic").read_bytes() == once != (tmp_path / "a.lic").read_bytes()
     back = command("decode", "a.lic", "b.png", *options, cwd=tmp_path)
     assert back.status == 0, back.err
     shown = load(tmp_path / "b.png")

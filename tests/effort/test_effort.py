@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -25,8 +26,11 @@ from lcodec.metrics.ssimulacra2 import distances_and_fine, ssimulacra2
 from lcodec.nets.steps import LINEAR_SHARE, judge
 from lcodec.nets.tune import find_tune
 from lcodec.nets.worth import LITTLE_OF_A_COLOUR, MOST_OF_A_COLOUR, SEARCHED_ERROR
+from lcodec.picture.rows import of_array
+from lcodec.pipeline.feedback import analyse_with_feedback
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
+from lcodec.strips import encode_strips
 from lcodec.tunes import TuneName
 from tests.codec.plain import header_of, rounded_symbols, without_feedback
 from tests.conftest import RELEASED
@@ -121,7 +125,27 @@ def test_progress_comes_to_its_end(codec: Codec) -> None:
     assert own[-1] == (2 * rounds, 2 * rounds)
 
 
-@pytest.mark.parametrize("effort", [-1, 10])
+@pytest.mark.parametrize("tune", list(TuneName))
+def test_the_lowest_effort_takes_the_first_look_alone(tiny_model: Path, tune: TuneName) -> None:
+    """However the file is made; the tune psnr has no other look."""
+    codec, pixels = Codec(tune=tune, device="cpu", tile_edge=64), picture(100, 140)
+    once = codec.encode(pixels, 60, effort=-1)
+    assert (once == codec.encode(pixels, 60)) == (tune == TuneName.PSNR)
+    header = header_of(codec, pixels, 60)
+    y = codec._pixels.analyse(pixels, 60)
+    moved = analyse_with_feedback(codec._pixels, pixels, header, again=False).rounded
+    assert np.array_equal(codec.decode_symbols(once).y, moved)
+    assert np.abs(moved - np.rint(y)).max() == 1
+    (together,) = codec.encode_many([pixels], 60, effort=-1)
+    assert together.data == once
+    stream = io.BytesIO()
+    encode_strips(codec, of_array(pixels, 50), stream, 60, effort=-1)
+    assert stream.getvalue() == once
+    with pytest.raises(UsageError, match=r"effort must lie in -1\.\.0"):
+        encode_strips(codec, of_array(pixels, 50), stream, 60, effort=1)
+
+
+@pytest.mark.parametrize("effort", [-2, 10])
 def test_other_efforts_are_refused(codec: Codec, effort: int) -> None:
     with pytest.raises(UsageError, match="effort"):
         codec.encode(picture(8, 8), effort=effort)
