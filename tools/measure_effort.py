@@ -23,7 +23,7 @@ import torch
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.bench.curves import Metric
 from lcodec.codec import Codec
-from lcodec.effort import EFFORT_MAX
+from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.picture import load
 from lcodec.tunes import default_model
 
@@ -64,7 +64,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--effort", default=",".join(str(e) for e in range(EFFORT_MAX + 1)))
+    parser.add_argument("--effort", default=",".join(map(str, range(EFFORT_MIN, EFFORT_MAX + 1))))
     parser.add_argument("--quality", default="5,25,50,75,95")
     parser.add_argument("--model", default=default_model())
     parser.add_argument("--device", default="auto")

@@ -26,8 +26,10 @@ from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, wo
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""
-ROUNDS = 3
-"""Rounds of the second look; each gains less than the one before for the same time."""
+ROUNDS = 5
+"""Most rounds of the second look; each gains less than the one before for the same time."""
+WORTH_GOING_ON = 0.3
+"""Share of a picture's positions that must have kept a move in a round to be worth another."""
 MOST_ERROR = 1.05
 """Factor by which moves may raise the squared error of 16x16 pixels, whatever they gain otherwise.
 
@@ -92,7 +94,8 @@ def moves_for_eyes(
     branch of the synthesis; own bits are those of the channel's histogram. Each position that is
     not in a smooth area tries the latent that promises most; then the picture is decoded again, and
     the move stays where 16x16 pixels and own bits cost less and the squared error is hardly larger.
-    A latent whose move was taken back does not move again. All this `ROUNDS` times.
+    A latent whose move was taken back does not move again. All this up to `ROUNDS` times, as long
+    as many moves stay.
 
     Pictures are seen in squares of up to `SQUARE` positions, so that memory is bounded and tiles do
     not depend on each other; and not at the finest scale of SSIMULACRA2, which takes most of the
@@ -107,20 +110,27 @@ def moves_for_eyes(
         for place, part in _squares(symbols):
             distortion = Distortion(worth, pixels[place].clone(), finest=False)
             squares.append(_Square(transforms, quality, distortion, gray, place, part))
+        goes_on = torch.ones_like(quality, dtype=torch.bool)
         for _ in range(ROUNDS):
             trials = [square.try_moves(shown, moved) for square in squares]
             tried = moved.clone()
             for square, trial in zip(squares, trials, strict=True):
                 tried[square.part] += trial.moves
             after = show(tried).float()
+            kept = torch.zeros_like(quality)
             for square, trial in zip(squares, trials, strict=True):
-                better = square.are_better(after, trial)
+                better = square.are_better(after, trial) & goes_on[:, None, None, None]
                 square.refuse(trial.moves * ~better)
-                moved[square.part] += trial.moves * better
+                moves = trial.moves * better
+                kept += moves.any(1).sum((1, 2))
+                moved[square.part] += moves
                 # What the next round begins with, without decoding once more.
                 back = _enlarged(trial.moves.any(1, keepdim=True) & ~better)
                 place = square.place
                 shown[place] = torch.where(back, shown[place], after[place])
+            goes_on = kept >= WORTH_GOING_ON * symbols[0, 0].numel()
+            if not goes_on.any():
+                break
     return moved - symbols
 
 

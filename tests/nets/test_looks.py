@@ -94,6 +94,7 @@ def test_each_position_moves_one_latent_a_round_by_one_step_where_it_is_not_smoo
     rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looks, "ROUNDS", rounds)
+    monkeypatch.setattr(looks, "WORTH_GOING_ON", 0.0)
     codec = Codec(tune="visual", device="cpu")
     pixels: Samples = load(Path(skimage.__file__).parent / "data" / "coffee.png").stripped().pixels
     shown = planes(pixels[:256, :384])
@@ -121,6 +122,7 @@ def test_pictures_of_a_batch_are_seen_alone(codec: Codec) -> None:
 def test_squares_are_seen_alone(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown beyond a square has no influence on its moves."""
     monkeypatch.setattr(looks, "SQUARE", 4)
+    monkeypatch.setattr(looks, "WORTH_GOING_ON", 0.0)  # of which squares are not alone
     pixels, quality = planes(picture(64, 160)), torch.tensor([60.0])
     symbols, _ = look(codec, pixels, quality)
     transforms = codec.loaded.transforms
@@ -148,7 +150,9 @@ def test_moves_that_do_not_help_are_taken_back(
     transforms = codec.loaded.transforms
     symbols, _ = look(codec, pixels, quality)
 
-    def moves(rounds: int, right: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def moves(
+        rounds: int, right: int, least: float = 0.0
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Those of so many rounds, only the first ``right`` of which decode well; all tried."""
         seen: list[torch.Tensor] = []
 
@@ -158,6 +162,7 @@ def test_moves_that_do_not_help_are_taken_back(
             return 1.0 - shown if len(seen) > 1 + right else shown
 
         monkeypatch.setattr(looks, "ROUNDS", rounds)
+        monkeypatch.setattr(looks, "WORTH_GOING_ON", least)
         return moves_for_eyes(transforms, VISUAL, pixels, show, symbols, quality), seen
 
     none, (before, after) = moves(1, 0)
@@ -172,6 +177,11 @@ def test_moves_that_do_not_help_are_taken_back(
     assert not ((refused[0] | refused[1]) & refused[2]).any()
     more, _ = moves(3, 3)
     assert float(more.abs().sum()) > float(one.abs().sum())
+    share = float(one.any(1).float().mean())
+    stopped, seen = moves(3, 3, share + 0.01)  # too few were kept to go on
+    assert torch.equal(stopped, one) and len(seen) == 2
+    _, seen = moves(3, 3, share)
+    assert len(seen) > 2
 
 
 def test_gray_pictures_move_as_their_mean_is_shown(codec: Codec) -> None:
