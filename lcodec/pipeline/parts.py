@@ -22,9 +22,10 @@ from lcodec.progress import Progress, no_progress
 from lcodec.region import Region
 from lcodec.timing import Stopwatch
 
-_HALF, _QUARTER = 2, 4
-# By scale, the divisor of the channels used; the first channels have most of the energy.
-_SHARES = {2: _HALF, 4: _HALF, 8: _QUARTER, 16: _QUARTER}
+# By scale, the divisor of the channels used: the first channels are the means of blocks and the
+# lowest frequencies.
+_SHARES = {2: 2, 4: 2, 8: 8, 16: 24}
+_FEWEST = 3  # channels, for means of all colours
 DEFAULT_KEPT = 1 << 26
 """Bytes of latents that a `PartDecoder` keeps for later calls."""
 
@@ -84,7 +85,9 @@ class PartDecoder:
         header, config = self.source.header, self._pixels.transforms.config
         halo = config.synthesis_halo if scale == 1 else 0
         area = LatentArea.of_pixels(header, region.box, halo)
-        channels = None if scale == 1 else -(-config.latent // _SHARES[scale])
+        channels = None
+        if scale != 1:
+            channels = max(_FEWEST, -(-config.latent // _SHARES[scale]))
         y, layers = self._gather(area, channels, watch, progress)
         with watch.stage("synthesis"):
             if scale == 1:
