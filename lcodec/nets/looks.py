@@ -29,7 +29,7 @@ LEAST_GAIN = 5.0
 ROUNDS = 5
 """Most rounds of the second look; each gains less than the one before for the same time."""
 WORTH_GOING_ON = 0.3
-"""Share of a picture's positions that must have kept a move in a round to be worth another."""
+"""Share of the positions outside smooth areas that must keep a move for another round."""
 MOST_ERROR = 1.05
 """Factor by which moves may raise the squared error of 16x16 pixels, whatever they gain otherwise.
 
@@ -110,6 +110,7 @@ def moves_for_eyes(
         for place, part in _squares(symbols):
             distortion = Distortion(worth, pixels[place].clone(), finest=False)
             squares.append(_Square(transforms, quality, distortion, gray, place, part))
+        rough = sum(square.rough.sum((1, 2, 3)) for square in squares)
         goes_on = torch.ones_like(quality, dtype=torch.bool)
         for _ in range(ROUNDS):
             trials = [square.try_moves(shown, moved) for square in squares]
@@ -128,7 +129,7 @@ def moves_for_eyes(
                 back = _enlarged(trial.moves.any(1, keepdim=True) & ~better)
                 place = square.place
                 shown[place] = torch.where(back, shown[place], after[place])
-            goes_on = kept >= WORTH_GOING_ON * symbols[0, 0].numel()
+            goes_on = kept > WORTH_GOING_ON * rough
             if not goes_on.any():
                 break
     return moved - symbols
@@ -191,6 +192,11 @@ class _Square:
     errors: Tensor | None = None
     refused: Tensor | None = None
 
+    @property
+    def rough(self) -> Tensor:
+        """The positions (B, 1, h, w) that are not in smooth areas."""
+        return ~self.distortion.smooth[:, None]
+
     def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
         """At each position the move that promises most, if it is enough.
 
@@ -210,8 +216,7 @@ class _Square:
             if self.refused is not None:
                 gain = gain.masked_fill(self.refused, 0.0)
             most, place = gain.max(1, keepdim=True)
-            rough = ~self.distortion.smooth[:, None]
-            step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & rough)
+            step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & self.rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
         return _Trial(moves, found.cells.detach() - more, found.norms)
