@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lcodec.rescue import Salvaged, salvage
     from lcodec.shared import decode, encode
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 
 __all__ = [
     "Codec",

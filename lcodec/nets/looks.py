@@ -26,7 +26,7 @@ from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, wo
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""
-ROUNDS = 5
+ROUNDS = 3
 """Most rounds of the second look; each gains less than the one before for the same time."""
 WORTH_GOING_ON = 0.3
 """Share of the positions outside smooth areas that must keep a move for another round."""
