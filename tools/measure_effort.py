@@ -1,6 +1,6 @@
 """Gain and cost of encoding effort: BD-rate against effort 0 and CPU seconds, as JSON.
 
-    python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 > seen.json
+    python tools/measure_effort.py kodak --quality 30,50,75 --effort=-1,1,2,3,6 > seen.json
     python tools/measure_effort.py kodak --quality 15,50,85 --effort 1,2,3,6 --model groupedmixer \
         > effort.json
     python -m tools.results --effort effort.json --effort-visual seen.json
