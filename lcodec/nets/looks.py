@@ -130,7 +130,8 @@ def moves_for_eyes(
                 place = square.place
                 shown[place] = torch.where(back, shown[place], after[place])
             goes_on = kept > WORTH_GOING_ON * rough
-            if not goes_on.any():
+            # Other devices are not asked, which would wait for them; there, no more moves are kept.
+            if goes_on.device.type == "cpu" and not goes_on.any():
                 break
     return moved - symbols
 
