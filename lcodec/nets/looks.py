@@ -105,7 +105,7 @@ def moves_for_eyes(
     worth = worth_at(tune, quality, (pixels.shape[2], pixels.shape[3]))
     with torch.no_grad():
         shown = show(symbols).float().clone(memory_format=torch.contiguous_format)
-        moved = symbols.clone()
+        moved, refused = symbols.clone(), torch.zeros_like(symbols, dtype=torch.bool)
         squares = []
         for place, part in _squares(symbols):
             distortion = Distortion(worth, pixels[place].clone(), finest=False)
@@ -113,7 +113,7 @@ def moves_for_eyes(
         rough = sum(square.rough.sum((1, 2, 3)) for square in squares)
         goes_on = torch.ones_like(quality, dtype=torch.bool)
         for _ in range(ROUNDS):
-            trials = [square.try_moves(shown, moved) for square in squares]
+            trials = [square.try_moves(shown, moved, refused) for square in squares]
             tried = moved.clone()
             for square, trial in zip(squares, trials, strict=True):
                 tried[square.part] += trial.moves
@@ -121,8 +121,8 @@ def moves_for_eyes(
             kept = torch.zeros_like(quality)
             for square, trial in zip(squares, trials, strict=True):
                 better = square.are_better(after, trial) & goes_on[:, None, None, None]
-                square.refuse(trial.moves * ~better)
                 moves = trial.moves * better
+                refused[square.part] |= moves != trial.moves
                 kept += moves.any(1).sum((1, 2))
                 moved[square.part] += moves
                 # What the next round begins with, without decoding once more.
@@ -180,8 +180,7 @@ class _Square:
     """A square of pictures, and what its ``distortion`` is worth.
 
     It is at ``place`` among the pixels and at ``part`` among the latents. ``errors`` (B, C, h, w)
-    are its squared errors before the first round, ``refused`` (B, latent, h, w) the latents whose
-    moves did not help.
+    are its squared errors before the first round.
     """
 
     transforms: Transforms
@@ -191,17 +190,17 @@ class _Square:
     place: tuple[slice, ...]
     part: tuple[slice, ...]
     errors: Tensor | None = None
-    refused: Tensor | None = None
 
     @property
     def rough(self) -> Tensor:
         """The positions (B, 1, h, w) that are not in smooth areas."""
         return ~self.distortion.smooth[:, None]
 
-    def try_moves(self, shown: Tensor, symbols: Tensor) -> _Trial:
+    def try_moves(self, shown: Tensor, symbols: Tensor, refused: Tensor) -> _Trial:
         """At each position the move that promises most, if it is enough.
 
-        Pixels and symbols are those of the whole picture.
+        Latents ``refused`` are not tried: they would promise what they promised. Pixels, symbols
+        and refused latents are those of the whole picture.
         """
         symbols = symbols[self.part]
         with torch.autocast(symbols.device.type, enabled=False):
@@ -214,9 +213,7 @@ class _Square:
             bits = Histograms(symbols).bits
             slope, bend = self._to_latents(slope), self._bend()
             gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
-            if self.refused is not None:
-                gain = gain.masked_fill(self.refused, 0.0)
-            most, place = gain.max(1, keepdim=True)
+            most, place = gain.masked_fill(refused[self.part], 0.0).max(1, keepdim=True)
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & self.rough)
             moves = torch.zeros_like(symbols).scatter_(1, place, step)
             more = (bits(symbols + moves) - bits(symbols)).sum(1)
@@ -231,11 +228,6 @@ class _Square:
         cheaper = found.cells < trial.costs
         hardly_worse = found.errors.mean(1) <= MOST_ERROR * self.errors.mean(1)
         return (cheaper & hardly_worse & keeps_colours(found.errors, self.errors))[:, None]
-
-    def refuse(self, moves: Tensor) -> None:
-        """Not to try the latents of these moves again: they would promise what they promised."""
-        refused = moves != 0
-        self.refused = refused if self.refused is None else self.refused | refused
 
     def _to_latents(self, slope: Tensor) -> Tensor:
         """A gradient by pixels as one by latents (B, latent, h, w)."""

@@ -168,8 +168,8 @@ class Encoder:
         with self.watch.stage("layers"):
             return self._splits.at(header)
 
-    def latents(self, quality: int, effort: int = 0) -> Latents:
-        """The latents at ``quality`` and effort 0, or below."""
+    def latents(self, quality: int, effort: int) -> Latents:
+        """The latents at ``quality``, before the search of an ``effort`` above 0."""
         header = self.source.header(quality)
         rest = self._split(header).rest
         # What lies below layers depends on the quality.
@@ -197,10 +197,6 @@ class Encoder:
         symbols = self._latents.quantise(header, latents, self.watch)
         return without_skipped(header, symbols, self._split(header).skipped)
 
-    def plain_symbols(self, quality: int, effort: int = 0) -> PictureSymbols:
-        """The symbols coded at ``quality`` and effort 0, or below."""
-        return self.symbols(quality, self.latents(quality, effort))
-
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
         """The file at ``quality`` in 0..100.
 
@@ -212,7 +208,7 @@ class Encoder:
 
     def best_symbols(self, quality: int, effort: int) -> PictureSymbols:
         """The symbols coded at ``quality`` and ``effort``."""
-        plain = self.plain_symbols(quality, min(effort, 0))
+        plain = self.symbols(quality, self.latents(quality, effort))
         if effort <= 0:
             return plain
         header = self.source.header(quality)

@@ -85,9 +85,7 @@ class PartDecoder:
         header, config = self.source.header, self._pixels.transforms.config
         halo = config.synthesis_halo if scale == 1 else 0
         area = LatentArea.of_pixels(header, region.box, halo)
-        channels = None
-        if scale != 1:
-            channels = max(_FEWEST, -(-config.latent // _SHARES[scale]))
+        channels = None if scale == 1 else max(_FEWEST, -(-config.latent // _SHARES[scale]))
         y, layers = self._gather(area, channels, watch, progress)
         with watch.stage("synthesis"):
             if scale == 1:

@@ -130,7 +130,6 @@ class _SizeSearch(_Search):
         # The better of two files is the one that is better at what the model was trained for.
         self.seen = counts_what_is_seen(encoder.config.factors, (height, width))
         self._symbols: PictureSymbols | None = None  # of the best
-        self._plain = min(effort, 0)
 
     def measure(self, encoder: Encoder, level: int) -> float:
         symbols = encoder.best_symbols(level, self.effort)
@@ -147,12 +146,12 @@ class _SizeSearch(_Search):
 
     def sparser(self) -> Encoded | None:
         level, best, least, most, share = QUALITIES[0], None, 0.0, 1.0, 0.0
-        latents = self.encoder.labelled(f"quality {level}").latents(level, self._plain)
+        latents = self.encoder.labelled(f"quality {level}").latents(level, self.effort)
         for _ in range(_THINNER):
             encoder = self.encoder.labelled(f"quality {level}, {percent(share)} of its details")
             encoded = encoder.thinner(level, latents, share)
             size = len(encoded.data)
-            self.trials.append(Trial(level, self._plain, size, kept=encoded.kept))
+            self.trials.append(Trial(level, min(self.effort, 0), size, kept=encoded.kept))
             if size <= self.bytes:
                 best, least = encoded, share
             elif best is None:
