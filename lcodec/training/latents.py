@@ -16,7 +16,7 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.looks import ROUNDS
+from lcodec.nets.looks import ROUNDS, WORTH_GOING_ON
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.training import checkpoint
@@ -97,12 +97,11 @@ class LatentCrops:
 
 def fingerprint(model: TwinCodec) -> Tensor:
     """SHA-256 of the weights of the transforms as released, uint8 (32,)."""
+    # With other looks, the same transforms make other latents.
     looks = "after a look"
     if model.config.factors.perceived is not None:
-        looks = f"after two looks, the second in {ROUNDS} rounds"
-    digest = hashlib.sha256(
-        looks.encode()
-    )  # with other looks, the same transforms make other latents
+        looks = f"after two looks, the second up to {ROUNDS} times while {WORTH_GOING_ON} stay"
+    digest = hashlib.sha256(looks.encode())
     for name, value in sorted(export_transforms(model.transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
