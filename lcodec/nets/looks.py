@@ -23,6 +23,11 @@ from lcodec.nets.transforms import PATCH, Transforms
 from lcodec.nets.tune import Tune
 from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, worth_at
 
+VERSION = 1
+"""To be raised when the looks move other latents for another reason than a constant.
+
+Latents that a training run has on file from before are then not taken for those of today.
+"""
 SQUARE = 32  # latent positions: 512 pixels
 LEAST_GAIN = 5.0
 """Bits that a move must promise. Small promises are not kept: SSIMULACRA2 bends within a step."""

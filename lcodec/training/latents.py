@@ -16,7 +16,7 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.integer import profile as P
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.looks import ROUNDS, WORTH_GOING_ON
+from lcodec.nets import looks, steps, worth
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.training import checkpoint
@@ -96,12 +96,18 @@ class LatentCrops:
 
 
 def fingerprint(model: TwinCodec) -> Tensor:
-    """SHA-256 of the weights of the transforms as released, uint8 (32,)."""
-    # With other looks, the same transforms make other latents.
-    looks = "after a look"
-    if model.config.factors.perceived is not None:
-        looks = f"after two looks, the second up to {ROUNDS} times while {WORTH_GOING_ON} stay"
-    digest = hashlib.sha256(looks.encode())
+    """SHA-256 of all that latents depend on but the pictures, uint8 (32,).
+
+    That is the weights of the transforms as released, the tune's factors, and the encoder's looks.
+    """
+    constants = [
+        (name, value)
+        for module in (looks, steps, worth)
+        for name, value in sorted(vars(module).items())
+        if name.isupper() and isinstance(value, int | float)
+    ]
+    known = (looks.VERSION, constants, model.config.factors)
+    digest = hashlib.sha256(repr(known).encode())
     for name, value in sorted(export_transforms(model.transforms).items()):
         digest.update(name.encode() + value.numpy().tobytes())
     return torch.tensor(list(digest.digest()), dtype=torch.uint8)
