@@ -108,9 +108,10 @@ class Processes:
                 self._assign(bundle)
             if not self._busy:
                 return
-            for ready in connection.wait(list(self._busy)):
-                assert isinstance(ready, Connection)
-                yield from self._collect(ready)
+            ready = connection.wait(list(self._busy))
+            # Looked up rather than cast: what a pipe's ends are differs between systems.
+            for one in [one for one in self._busy if one in ready]:
+                yield from self._collect(one)
 
     def _assign(self, bundle: Bundle) -> None:
         while self._idle:

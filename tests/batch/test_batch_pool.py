@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ from lcodec.batch.plan import plan_tree
 from lcodec.batch.pool import Processes
 from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.url import Url
-from lcodec.batch.work import Bundle, Failed, Made, Result, Task, Unusable, Worker
+from lcodec.batch.work import Bundle, Failed, Made, Result, Task, Unusable, Worker, attempt
 from lcodec.errors import LcodecError, WeightsError
 
 from .conftest import MakeBatch
@@ -143,6 +144,45 @@ def test_workers_that_cannot_start_end_the_batch() -> None:
         pytest.raises(LcodecError, match="keep dying before they finish anything: exit status 3"),
     ):
         list(pool.run(tasks(100)))
+
+
+class InThisProcess:
+    """In place of a process: one whose connection is a socket, as other systems have other pipes.
+
+    A number sent through it says that results are there.
+    """
+
+    def __init__(self, recipe: Stub, _threads: int) -> None:
+        self.connection, self.theirs = socket.socketpair()
+        self.worker = recipe.open()
+        self.results: list[Result] = []
+        self.token = "0"
+
+    def send(self, bundle: Bundle) -> bool:
+        self.results = attempt(self.worker, bundle)
+        self.theirs.send(b"1")
+        return True
+
+    def receive(self) -> list[Result]:
+        assert self.connection.recv(1) == b"1"
+        return self.results
+
+    def terminate(self) -> None:
+        """It has ended, as far as anybody can see."""
+
+    def stop(self) -> str:
+        self.connection.close()
+        self.theirs.close()
+        return ""
+
+
+def test_connections_may_be_of_any_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lcodec.batch.pool._Process", InThisProcess)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with Processes(Stub("fine"), 3, 1) as pool:
+        results = list(pool.run(tasks(7)))
+    assert sorted(task.source.name for task, _ in results) == list("0123456")
+    assert all(isinstance(result, Made) for _, result in results)
 
 
 def test_worker_that_is_no_use_says_why() -> None:
