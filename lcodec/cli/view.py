@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,7 @@ from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.limits import DecoderLimits
-from lcodec.progress import labelled
+from lcodec.progress import Progress, labelled
 from lcodec.suffixes import LIC
 
 BROWSER = "In a browser"
@@ -140,57 +139,49 @@ def _serve(
 
 
 def _open_in_viewer(files: list[str], networks: Networks, max_pixels: int, *, quiet: bool) -> None:
-    opener = viewer()
+    from lcodec.cli.viewer import new_folder, viewer
+
+    show = viewer()
     for name in files:
         _check(name)
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="lcodec-view-"))
-    made: list[str] = []
-    for name in files:
-        output = folder / f"{len(made):03d}" / f"{Path(name).stem}.png"
-        with waiting(shown=not quiet) as bar, paths.about(name):
-            progress = labelled(bar, name) if len(files) > 1 else bar
-            progress("loading networks", 0, 1)
-            limits = DecoderLimits.for_pixels(max_pixels)
-            data = read_lic(name, limits)
-
-            from lcodec.forms import as_file
-            from lcodec.picture import save
-            from lcodec.shared import shared_codec
-            from lcodec.weights import find_model_by_id
-
-            networks.prepare()
-            file = as_file(bytes(data), limits)
-            model = find_model_by_id(file.header.model_id).name
-            decoded = shared_codec(model, networks.device.value).decode(file, progress=progress)
-            output.parent.mkdir()
-            save(decoded.picture, output)
-        made.append(os.fspath(output))
-    # One at a time: not every viewer takes several files.
-    for name, output_name in zip(files, made, strict=True):
-        if not quiet:
-            console.say(f"{name} -> {output_name}")
-        try:
-            subprocess.run([*opener, output_name], check=True, stdout=subprocess.DEVNULL)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise LcodecError(
-                f"{opener[0]} cannot show {output_name}; `--browser` shows a page"
-            ) from error
+    folder = new_folder()
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        made: list[str] = []
+        for name in files:
+            output = folder / f"{len(made):03d}" / f"{Path(name).stem}.png"
+            with waiting(shown=not quiet) as bar, paths.about(name):
+                progress = labelled(bar, name) if len(files) > 1 else bar
+                _decode(name, output, networks, max_pixels, progress)
+            made.append(os.fspath(output))
+        # One at a time: not every viewer takes several files.
+        for name, output_name in zip(files, made, strict=True):
+            if not quiet:
+                console.say(f"{name} -> {output_name}")
+            try:
+                show(output_name)
+            except OSError as error:
+                raise LcodecError(
+                    f"{name}: the system's viewer cannot show it; `--browser` shows a page"
+                ) from error
+            undo.pop_all()  # the viewer reads it even after this program has ended
 
 
-def viewer() -> list[str]:
-    """The command that opens a file with the system's program for it.
+def _decode(
+    name: str, output: Path, networks: Networks, max_pixels: int, progress: Progress
+) -> None:
+    progress("loading networks", 0, 1)
+    limits = DecoderLimits.for_pixels(max_pixels)
+    data = read_lic(name, limits)
 
-    Raises:
-        UsageError: there is no such command.
-    """
-    if sys.platform == "win32":
-        return ["cmd", "/c", "start", ""]
-    name = "open" if sys.platform == "darwin" else "xdg-open"
-    found = shutil.which(name)
-    if found is None:
-        raise UsageError(
-            f"`{name}` is not installed to open pictures with; `--browser` shows a page"
-        )
-    return [found]
+    from lcodec.forms import as_file
+    from lcodec.picture import save
+    from lcodec.shared import shared_codec
+    from lcodec.weights import find_model_by_id
+
+    networks.prepare()
+    file = as_file(bytes(data), limits)
+    model = find_model_by_id(file.header.model_id).name
+    decoded = shared_codec(model, networks.device.value).decode(file, progress=progress)
+    paths.make_folder(os.fspath(output.parent))
+    save(decoded.picture, output)
