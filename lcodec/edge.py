@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lcodec.errors import InputError, OutputError
+from lcodec.errors import InputError, OutOfMemoryError, OutputError
+
+_OF_TORCH = re.compile(r"(?:out of|not enough|allocate) memory", re.IGNORECASE)
 
 
 @contextmanager
 def own_errors(doing: str) -> Iterator[None]:
     """Raise InputError where memory, the stack or the range of a number is exceeded.
 
-    ``doing`` begins its message, as in "decoding".
+    For memory it is an OutOfMemoryError. ``doing`` begins its message, as in "decoding".
     """
     try:
         yield
-    except MemoryError as error:
-        raise _lacks_memory(doing) from error
-    except (RecursionError, OverflowError) as error:
+    except (MemoryError, RecursionError, OverflowError, RuntimeError) as error:
+        if lacks_memory(error):
+            raise OutOfMemoryError(f"{doing} takes more memory than there is") from error
+        if isinstance(error, RuntimeError) and not isinstance(error, RecursionError):
+            raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{doing} went beyond what this machine can do: {reason}") from error
-    except RuntimeError as error:
-        # Only on a GPU does torch's error have a class of its own.
-        if "memory" not in str(error).lower():
-            raise
-        raise _lacks_memory(doing) from error
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out."""
+    if isinstance(error, RuntimeError):
+        # Only on a GPU does torch's error have a class of its own. Ours are no RuntimeErrors: words
+        # are never looked for where the name of a file may be.
+        return _OF_TORCH.search(str(error)) is not None
+    return isinstance(error, MemoryError | OutOfMemoryError)
 
 
 def without_temporary_folder(error: BaseException) -> OutputError | None:
@@ -33,10 +42,7 @@ def without_temporary_folder(error: BaseException) -> OutputError | None:
 
     torch needs one when it is imported.
     """
-    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+    # Not in all of its text, which may have the name of a file.
+    if isinstance(error, FileNotFoundError) and "temporary directory" in (error.strerror or ""):
         return OutputError("no folder for temporary files can be written; TMPDIR may name one")
     return None
-
-
-def _lacks_memory(doing: str) -> InputError:
-    return InputError(f"{doing} takes more memory than there is")

@@ -63,6 +63,10 @@ class InputError(LcodecError):
     exit_code: ClassVar[int] = Exit.INPUT
 
 
+class OutOfMemoryError(InputError):
+    """The input takes more memory than there is now; with nothing else running it may do."""
+
+
 class FormatError(LcodecError):
     """The data is not a ``.lic`` file, or it is truncated or damaged."""
 

@@ -27,7 +27,6 @@ from lcodec.batch.work import (
     Worker,
     attempt_one,
     in_patches,
-    lacks_memory,
 )
 from lcodec.batch.workers import (
     DecodeWorker,
@@ -36,6 +35,7 @@ from lcodec.batch.workers import (
     read_picture,
     refuse_change,
 )
+from lcodec.edge import lacks_memory
 from lcodec.errors import LcodecError
 from lcodec.picture import Picture, save
 from lcodec.suffixes import LIC, READ_SUFFIXES

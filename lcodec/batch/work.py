@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lcodec.batch.location import Location
 from lcodec.batch.report import Stamp, explain
+from lcodec.edge import lacks_memory
 from lcodec.errors import LcodecError
 from lcodec.limits import PATCH
 
@@ -133,9 +134,3 @@ def failed(error: Exception) -> Failed:
         assert isinstance(cause, LcodecError)
         return Failed(*explain(cause), fatal=cause)
     return Failed(*explain(error), alone=lacks_memory(error))
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out."""
-    # torch raises a RuntimeError on the CPU and a class of its own on a GPU.
-    return isinstance(error, MemoryError) or "memory" in str(error).lower()

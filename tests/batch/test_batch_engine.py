@@ -18,10 +18,10 @@ from lcodec.batch.plan import Job, Plan
 from lcodec.batch.pool import InProcess
 from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.shardwork import Coded, ShardEncoder
-from lcodec.batch.work import Made, Task, Worker, attempt
+from lcodec.batch.work import Made, Task, Worker, attempt, failed
 from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
 from lcodec.codec import Codec
-from lcodec.errors import InputError, WeightsError
+from lcodec.errors import FormatError, InputError, OutOfMemoryError, WeightsError
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
 from tests.tinymodel import picture
@@ -110,6 +110,14 @@ def test_unexpected_errors_are_one_line() -> None:
 
     result = next(InProcess(_Fixed(Broken(OPTIONS))).run([(Task(Path("a"), Path("b")),)]))[1]
     assert getattr(result, "error", "") == "unexpected RuntimeError: two lines"
+
+
+def test_only_want_of_memory_is_tried_alone() -> None:
+    name = "memory card/photo.png"
+    for error in (InputError(f"{name}: is no picture"), FormatError(f"{name}: truncated")):
+        assert not failed(error).alone
+    for lack in (OutOfMemoryError(f"{name}: decoding takes too much"), MemoryError()):
+        assert failed(lack).alone
 
 
 class _Fixed:

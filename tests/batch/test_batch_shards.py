@@ -15,12 +15,14 @@ from PIL import Image
 import lcodec
 from lcodec.batch.options import DecodeOptions
 from lcodec.batch.shards import expand, plan_shards
-from lcodec.batch.shardwork import ShardDecoder
+from lcodec.batch.shardwork import ShardDecoder, ShardEncoder
 from lcodec.batch.workers import DecodeWorker
 from lcodec.cli.main import run
 from lcodec.codec import Codec
-from lcodec.errors import FormatError, UsageError
+from lcodec.errors import FormatError, LcodecError, OutOfMemoryError, UsageError
 from tests.tinymodel import picture
+
+from .fakes import OPTIONS
 
 Capture = pytest.CaptureFixture[str]
 Members = list[tuple[str, bytes]]
@@ -118,6 +120,24 @@ def test_shards_there_and_back(
     pictures = dict(members(shards / "back-5.tar"))
     with Image.open(io.BytesIO(pictures["./deep/a.png"])) as image:
         assert image.tobytes() == lcodec.decode(dict(after)["./deep/a.lic"]).pixels.tobytes()
+
+
+def test_words_of_a_name_spoil_no_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    coders = ShardEncoder(OPTIONS), ShardDecoder(DecodeOptions())
+    for coder in coders:
+        (one,) = coder.code([("out of memory/photo", b"nothing")])
+        assert isinstance(one, LcodecError)
+        assert "out of memory/photo" in str(one)
+    for lack in (OutOfMemoryError("it takes more memory than there is"), MemoryError()):
+
+        def fail(*_: object, lack: Exception = lack) -> None:
+            raise lack
+
+        monkeypatch.setattr("lcodec.batch.shardwork.read_picture", fail)
+        monkeypatch.setattr(DecodeWorker, "decode", fail)
+        for coder in coders:
+            with pytest.raises(type(lack)):
+                coder.code([("photo", b"nothing")])
 
 
 @pytest.mark.usefixtures("tiny_model")

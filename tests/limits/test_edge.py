@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from PIL import Image
 
 import lcodec
-from lcodec.edge import own_errors, without_temporary_folder
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.edge import lacks_memory, own_errors, without_temporary_folder
+from lcodec.errors import InputError, OutOfMemoryError, OutputError, UsageError
 from lcodec.picture import Metadata, Picture, load
 from lcodec.pipeline.encoder import Encoder
 from lcodec.pipeline.tiles import LatentCoder
@@ -68,12 +69,34 @@ def test_other_errors_stay_what_they_are() -> None:
             raise error
 
 
+@pytest.mark.parametrize("name", ERRORS)
+def test_want_of_memory_has_a_class_of_its_own(name: str) -> None:
+    with pytest.raises(InputError) as caught, own_errors("working"):
+        raise ERRORS[name]
+    assert isinstance(caught.value, OutOfMemoryError) == (name in ("memory", "torch"))
+    assert caught.value.exit_code == InputError.exit_code
+    there = pickle.loads(pickle.dumps(caught.value))
+    named = type(there)(f"a.lic: {there}")  # as errors are given the name of a file
+    for error in (caught.value, there, named):
+        assert lacks_memory(error) == (name in ("memory", "torch"))
+
+
+def test_words_of_a_name_are_no_want_of_memory() -> None:
+    name = "out of memory card/photo.png"
+    for error in (InputError(f"{name}: is no picture"), OSError(2, "No such file", name)):
+        assert not lacks_memory(error)
+    with pytest.raises(RuntimeError, match="unknown"), own_errors("working"):
+        raise RuntimeError("unknown memory format")
+
+
 def test_want_of_a_temporary_folder_is_recognised() -> None:
     known = without_temporary_folder(
         FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
     )
     assert isinstance(known, OutputError)
     assert without_temporary_folder(FileNotFoundError(2, "No such file")) is None
+    named = FileNotFoundError(2, "No such file or directory", "temporary directory/a.png")
+    assert without_temporary_folder(named) is None
 
 
 def test_what_nobody_would_decode_is_not_encoded(tiny_model: Path) -> None:
