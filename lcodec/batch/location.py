@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from lcodec.atomic import atomic_write, delete_stale, scratch_file
 from lcodec.batch.url import Url
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.errors import InputError, UsageError
+from lcodec.outputs import make_folder
 
 Location = Path | Url
 
@@ -48,18 +49,6 @@ def write(output: Location, *, overwrite: bool) -> AbstractContextManager[Binary
         return output.write(overwrite=overwrite)
     make_folder(output.parent)
     return atomic_write(output, overwrite=overwrite)
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, unless they exist.
-
-    Raises:
-        OutputError: it cannot be created.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
 
 
 def tidy(outputs: Iterable[Location], dead: Set[str] | None = None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from lcodec.batch.work import (
 from lcodec.edge import without_temporary_folder
 from lcodec.errors import InputError, LcodecError, OutputError
 from lcodec.limits import DecoderLimits
+from lcodec.outputs import set_time
 from lcodec.picture import Picture, load, save
 from lcodec.weights import find_model_by_id
 
@@ -301,7 +301,4 @@ def keep_time(output: Location, stamp: Stamp) -> None:
         raise OutputError(
             f"{output}: cannot be given the time of its source: one of them is in a store"
         )
-    try:
-        os.utime(output, ns=(time_ns, time_ns))
-    except OSError as error:
-        raise OutputError(f"{output}: its time cannot be set: {error.strerror or error}") from error
+    set_time(output, time_ns)

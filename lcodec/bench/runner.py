@@ -18,8 +18,9 @@ import numpy as np
 from lcodec.atomic import atomic_write
 from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
-from lcodec.errors import InputError, LcodecError, OutputError, UsageError
+from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.metrics.measures import measure
+from lcodec.outputs import make_folder
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
@@ -181,10 +182,7 @@ def _folder(keep: _Source | None) -> Iterator[Path]:
             yield Path(scratch)
         return
     folder = Path(keep)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be created: {error.strerror or error}") from error
+    make_folder(folder)
     yield folder
 
 

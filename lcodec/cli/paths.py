@@ -11,6 +11,7 @@ from pathlib import Path
 from lcodec.atomic import atomic_write, descriptor_of
 from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
+from lcodec.outputs import set_time
 
 STANDARD = "-"
 
@@ -83,19 +84,6 @@ def check_output(output: str, *, force: bool) -> None:
         raise OutputError(f"{output}: no such folder: {folder}")
 
 
-def make_folder(folder: str) -> None:
-    """Create a folder and its parents, unless they exist.
-
-    Raises:
-        OutputError: it cannot be created.
-    """
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{folder}: the folder cannot be created: {reason}") from error
-
-
 def file_size(name: str) -> int | None:
     """Size of a file in bytes; None for standard input, or if unknown."""
     try:
@@ -148,11 +136,11 @@ def keep_time(source: str, output: str) -> None:
     if descriptor_of(output) is not None:
         return
     try:
-        state = os.stat(source)
-        os.utime(output, ns=(state.st_atime_ns, state.st_mtime_ns))
+        time_ns = os.stat(source).st_mtime_ns
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"{output}: cannot be given the time of {source}: {reason}") from error
+    set_time(output, time_ns)
 
 
 def shown(name: str, standard: str = "standard input") -> str:

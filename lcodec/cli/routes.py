@@ -16,6 +16,7 @@ from lcodec.cli.console import PROGRAM
 from lcodec.cli.values import format_suffix
 from lcodec.container import SIGNATURE
 from lcodec.errors import InputError, LcodecError, UsageError
+from lcodec.outputs import make_folder
 from lcodec.suffixes import (
     LIC,
     NPY,
@@ -117,7 +118,7 @@ def ways(
         raise UsageError(f"{output}: several files need a folder as OUT; `{output}/` creates one")
     outputs = _outputs(route, sources, output)
     if output is not None and any(map(os.path.isfile, sources)):
-        paths.make_folder(output)
+        make_folder(output)
     return checked(route, sources, outputs, force=force)
 
 
@@ -178,7 +179,7 @@ def settle(route: Route, source: str, output: str | None, *, force: bool, as_jso
     if not route.streams and output == paths.STANDARD:
         raise UsageError(_NO_STREAMS)
     if output is not None and _is_folder(output) and source != paths.STANDARD:
-        paths.make_folder(output)
+        make_folder(output)
         output = os.fspath(Path(output, Path(source).with_suffix(route.suffix).name))
     output = paths.choose_output(source, output, route.suffix)
     if output != paths.STANDARD:

@@ -21,6 +21,7 @@ from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.limits import DecoderLimits
+from lcodec.outputs import make_folder
 from lcodec.progress import Progress, labelled
 from lcodec.suffixes import LIC
 
@@ -183,5 +184,5 @@ def _decode(
     file = as_file(bytes(data), limits)
     model = find_model_by_id(file.header.model_id).name
     decoded = shared_codec(model, networks.device.value).decode(file, progress=progress)
-    paths.make_folder(os.fspath(output.parent))
+    make_folder(output.parent)
     save(decoded.picture, output)

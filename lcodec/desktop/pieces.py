@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import OutputError
+from lcodec.outputs import make_folder
 
 MIME_TYPE = "image/x-lic"
 
@@ -66,10 +67,7 @@ def install(root: Path, manual: str) -> list[Path]:
     written = []
     for name, text in texts(manual).items():
         path = root / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path.parent}: cannot be created: {error.strerror}") from error
+        make_folder(path.parent)
         with atomic_write(path, overwrite=True) as stream:
             stream.write(text.encode())
         written.append(path)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import InputError
+from lcodec.outputs import make_folder
 from lcodec.training.runinfo import INFO_FILE, load_info
 
 PORTABLE_BYTES = 15_000_000
@@ -59,7 +60,7 @@ def save_run(
     Raises:
         OutputError: it cannot be written; the old one is still complete.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     files: dict[str, list[str]] = {}
     for kind, tensors in kinds.items():
         parts = _parts(tensors, largest)

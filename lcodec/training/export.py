@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lcodec.atomic import atomic_write
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.integer import profile as P
+from lcodec.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures
@@ -64,6 +66,7 @@ def write_model(
         UsageError: there is nothing to keep, or it has other transforms or another kind of
             entropy model.
         WeightsError: an accumulator bound cannot be proved.
+        OutputError: a file cannot be written.
     """
     entropy: dict[str, Tensor] = export_entropy(with_headroom(model))
     shared = export_transforms(model.transforms)
@@ -76,7 +79,7 @@ def write_model(
     _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
     if not same:
         checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for path in folder.glob(earlier_entropy("*")):
         if path.name not in map(earlier_entropy, earlier):
             path.unlink()
@@ -107,8 +110,9 @@ def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[
 
 
 def _write_json(folder: Path, data: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(json.dumps(data, indent=1) + "\n")
+    make_folder(folder)
+    with atomic_write(folder / CONFIG_FILE, overwrite=True) as stream:
+        stream.write(json.dumps(data, indent=1).encode() + b"\n")
 
 
 def _same_tensors(tensors: dict[str, Tensor], path: Path) -> bool:
@@ -147,8 +151,8 @@ def export_run(
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
         UsageError: ``name`` and ``transforms`` are the same.
-        OutputError: other models use the transforms, those of this run differ, and ``replace`` is
-            false.
+        OutputError: a file cannot be written; or other models use the transforms, those of this run
+            differ, and ``replace`` is false.
     """
     check_model_name(name)
     check_model_name(transforms)

@@ -19,6 +19,7 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets import looks, steps, worth
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.data import Crops
 from lcodec.twin.codec import TwinCodec
@@ -79,7 +80,7 @@ class LatentCrops:
         Raises:
             OutputError: the file cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         checkpoint.save_tensors({f.name: getattr(self, f.name) for f in fields(self)}, path)
 
     @classmethod

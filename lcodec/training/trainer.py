@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
+from lcodec.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.compilation import compile_blocks
 from lcodec.training.data import CropDataset, Crops, patch_components, training_screens
@@ -21,6 +21,7 @@ from lcodec.training.flat import FlatParameters
 from lcodec.training.gather import GatheredCrops
 from lcodec.training.interrupts import Interrupts
 from lcodec.training.latents import LatentCrops, compute_latents, fingerprint
+from lcodec.training.log import Log
 from lcodec.training.objective import LatentObjective, Losses, Objective, PictureObjective
 from lcodec.training.optim import MuonAdam
 from lcodec.training.options import TrainOptions
@@ -266,11 +267,14 @@ class Trainer:
         """Train until the budget is used, saving every few minutes and at the end.
 
         An interrupt waits for the end of the step and is raised once the run is saved.
+
+        Raises:
+            OutputError: a file cannot be written.
         """
         o = self.options
-        o.run.mkdir(parents=True, exist_ok=True)
+        make_folder(o.run)
         last_save = last_report = clock = time.monotonic()
-        with (o.run / "log.ndjson").open("a") as log, Interrupts() as interrupts, _no_denormals():
+        with Log(o.run / "log.ndjson") as log, Interrupts() as interrupts, _no_denormals():
             while self.progress() < 1.0:
                 self.step()
                 now = time.monotonic()
@@ -288,7 +292,7 @@ class Trainer:
                     last_save = now
             self._checkpoint(log)
 
-    def _report(self, log: TextIO) -> None:
+    def _report(self, log: Log) -> None:
         figures, skipped = self._step.read()
         if skipped:
             self.skipped += skipped
@@ -296,14 +300,18 @@ class Trainer:
         self.loss = figures.get("loss", self.loss)
         entry = {"step": self.steps, "minutes": round(self.elapsed / 60, 2)}
         entry |= {name: round(value, 4) for name, value in figures.items()}
-        _write(log, {**entry, "lr": round(self._rate(), 7)}, self.report)
+        self._tell(log, {**entry, "lr": round(self._rate(), 7)})
 
-    def _checkpoint(self, log: TextIO) -> None:
+    def _checkpoint(self, log: Log) -> None:
         self.save()
         rate = self.validate() if self.options.stage == "entropy" else None
         if rate is not None:
             entry = {"event": "validation", "step": self.steps, "bpp": round(rate, 5)}
-            _write(log, entry, self.report)
+            self._tell(log, entry)
+
+    def _tell(self, log: Log, entry: dict[str, Any]) -> None:
+        log.write(entry)
+        self.report(entry)
 
 
 @contextmanager
@@ -314,9 +322,3 @@ def _no_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)  # other code may rely on them
-
-
-def _write(log: TextIO, entry: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> None:
-    log.write(json.dumps(entry) + "\n")
-    log.flush()
-    report(entry)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec.errors import OutputError, WeightsError
+from lcodec.outputs import make_folder
 from lcodec.weights.catalogue import Released, find_released, read_catalogue
 from lcodec.weights.howtoget import SOURCE_VARIABLE, shown_command
 from lcodec.weights.lock import write_lock
@@ -142,7 +143,7 @@ def _collect(
     place = Place(folder / "models", "new")
     for file in released.files:
         target = file.located_in(place.folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         source.save(released, file, target, moved)
         state = file_state(target, file)
         if state is not FileState.OK:
@@ -161,8 +162,8 @@ def _staging() -> Iterator[Path]:
         OutputError: it cannot be written.
     """
     base = added_folder()
+    make_folder(base)
     try:
-        base.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".adding-", dir=base))
         try:
             yield folder

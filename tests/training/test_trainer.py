@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from lcodec.codec import Codec
-from lcodec.errors import InputError
+from lcodec.errors import InputError, OutputError
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.tune import Rise, Tune, find_tune
 from lcodec.training import checkpoint
@@ -90,6 +90,14 @@ def test_run_folder_log_and_export(
     codec = Codec("groupedmixer", device="cpu")
     pixels = picture(64, 96)
     assert codec.decode(codec.encode(pixels, 90)).pixels.shape == pixels.shape
+
+
+def test_a_run_that_cannot_be_written(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "run" / "log.ndjson").mkdir(parents=True)
+    for run, words in (("file/run", "cannot be created"), ("run", "cannot be written")):
+        with pytest.raises(OutputError, match=words):
+            train(options(pictures, tmp_path / run))
 
 
 def test_a_model_of_wider_reach_gets_a_scale(

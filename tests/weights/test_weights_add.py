@@ -354,7 +354,7 @@ def test_a_folder_that_cannot_be_written(history: TinyHistory, data: Path, capsy
     data.parent.mkdir(parents=True)
     data.write_text("in the way")
     assert run(["weights", "add", history.earlier.model_id]) == 8
-    assert f"{data}: cannot be written" in capsys.readouterr().err
+    assert f"{data}: the folder cannot be created" in capsys.readouterr().err
 
 
 def test_what_was_released_is_listed(history: TinyHistory, data: Path, capsys: Capture) -> None:
