@@ -9,7 +9,7 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -121,15 +121,15 @@ def descriptor_of(path: str | os.PathLike[str]) -> int | None:
 def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]]:
     """An open new file beside ``target``, with its permissions; deleted on any exception."""
     temporary = target.parent / _temporary_name()
-    # Created with 0666 so that the user's umask decides, as for any new file.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # The user's umask decides, as for any new file. What replaces a file, which may be private, is
+    # open to nobody else until it has its permissions: who has opened it can go on reading.
+    permissions = 0o666 if mode is None else 0o600
     # Before there is a file: a signal may come as soon as there is one.
     _unfinished.add(temporary)
     try:
         _refuse_if_stopped()
-        descriptor = os.open(temporary, flags, 0o666)
-        with os.fdopen(descriptor, "wb") as stream:
-            _hold(descriptor)
+        with open(temporary, "xb", opener=_opener(permissions)) as stream:
+            _hold(stream.fileno())
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
             yield stream, temporary
@@ -199,6 +199,8 @@ def _delete_if_stale(path: str, *, known: bool = False) -> bool:
 def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     """An open new file in the system's folder for temporary ones, gone when the block ends.
 
+    Other users cannot read it: it may hold what is in a private store.
+
     Raises:
         OSError: it cannot be made.
     """
@@ -206,11 +208,16 @@ def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     _unfinished.add(path)
     try:
         _refuse_if_stopped()
-        with path.open("xb+") as stream:
+        with open(path, "xb+", opener=_opener(0o600)) as stream:
             _hold(stream.fileno())
             yield stream, path
     finally:
         _delete(path)
+
+
+def _opener(permissions: int) -> Callable[[str, int], int]:
+    """For `open`: gives a new file these permissions, less what the umask denies."""
+    return lambda name, flags: os.open(name, flags, permissions)
 
 
 def _temporary_name() -> str:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,38 @@ def test_new_file_follows_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(previous)
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o640
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    previous = os.umask(0)
+    yield
+    os.umask(previous)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+@pytest.mark.usefixtures("open_umask")
+def test_temporary_files_are_private_where_outputs_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_file() as (_, path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path = tmp_path / "out.lic"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    before: list[int] = []
+    change = os.chmod
+
+    def noted(name: Path, mode: int) -> None:
+        before.append(stat.S_IMODE(name.stat().st_mode))
+        change(name, mode)
+
+    monkeypatch.setattr(os, "chmod", noted)
+    with atomic_write(path, overwrite=True) as stream:
+        stream.write(b"new")
+    assert before == [0o600]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
