@@ -170,13 +170,14 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
     # The query of a web address is not part of the name.
     names = {path.with_name(url.name): url for path, url in inside.items()}
     outputs = outputs_of(names, output)
+    named = set(urls)
     jobs = []
     for path, url in names.items():
         job = Job(url, destination / outputs[path])
         if ".." in path.parts:
             reason = UsageError(f"{url}: leads out of its folder")
             problems.append(failure(url, None, reason))
-        elif job.output in urls:
+        elif job.output in named:
             reason = UsageError(f"{job.output}: is both an input and an output")
             problems.append(failure(url, job.output, reason))
         else:
@@ -206,7 +207,7 @@ def plan_several(
     others: list[Location] = []
     problems: list[Outcome] = []
     states: dict[Url, State] = {}
-    whole = [source for source in sources if is_folder(source, inputs)]
+    whole = {source for source in sources if is_folder(source, inputs)}
     for source in sources:
         if source not in whole:
             found.append(source)

@@ -10,6 +10,7 @@ import pytest
 
 from lcodec.batch.plan import parse_list, plan_list, plan_several, plan_tree
 from lcodec.batch.search import kinds
+from lcodec.batch.url import Url
 from lcodec.errors import InputError, OutputError
 from lcodec.picture import READ_SUFFIXES
 
@@ -185,6 +186,32 @@ def touched(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
+
+
+@pytest.mark.parametrize("kind", ["files in a store", "folders"])
+def test_the_work_of_a_plan_grows_with_its_length(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 300
+    if kind == "folders":
+        touched(tmp_path, *(f"{number}/a.png" for number in range(count)))
+    comparisons = 0
+    one = tmp_path if kind == "folders" else Url("s3", "", "")
+    equal = type(one).__eq__
+
+    def counted(self: object, other: object) -> bool:
+        nonlocal comparisons
+        comparisons += 1
+        return equal(self, other)
+
+    monkeypatch.setattr(type(one), "__eq__", counted)
+    sources = [one / f"{number}" for number in range(count)]
+    if kind == "folders":
+        planned = plan_several(sources, tmp_path / "out", inputs=READ_SUFFIXES)
+    else:
+        planned = plan_list(sources, Url("s3", "out", ""))
+    assert len(planned.jobs) == count
+    assert comparisons < 40 * count  # sorting is less; each with each would be 150 for a file
 
 
 def test_what_a_folder_leaves_out(tmp_path: Path) -> None:
