@@ -8,9 +8,9 @@ from lcodec.picture.convert import from_pil, to_pil
 from lcodec.picture.invisible import fill_invisible
 from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples, check_pixels, from_array
-from lcodec.picture.probe import format_of_suffix, is_whole, probe, upright_size
+from lcodec.picture.probe import is_whole, probe, upright_size
 from lcodec.picture.reader import load
-from lcodec.picture.writer import save
+from lcodec.picture.writer import format_of_suffix, save
 from lcodec.suffixes import READ_SUFFIXES, WRITE_SUFFIXES
 
 __all__ = [

@@ -6,16 +6,13 @@ import os
 from contextlib import suppress
 from typing import BinaryIO
 
-from PIL import Image
-
 from lcodec.container import MAX_SIDE
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import InputError
 from lcodec.picture import tiffcarry
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import keep, of_info
 from lcodec.picture.reader import load, open_image, size_of
 from lcodec.picture.sources import carried_of
-from lcodec.suffixes import WRITE_SUFFIXES
 
 
 def probe(
@@ -70,17 +67,3 @@ def is_whole(source: str | os.PathLike[str] | BinaryIO) -> bool:
     except InputError:
         return False
     return True
-
-
-def format_of_suffix(suffix: str) -> str:
-    """Pillow's name of the format that `lcodec.picture.save` writes for a suffix.
-
-    Raises:
-        UsageError: unknown suffix.
-    """
-    suffix = suffix.lower()
-    if suffix not in WRITE_SUFFIXES:
-        known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"unknown picture format `{suffix}`; known formats: {known}")
-    Image.init()
-    return Image.registered_extensions()[suffix]

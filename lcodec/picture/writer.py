@@ -83,6 +83,25 @@ _FORMATS = {
 _JPEG_EXIF, _JPEG_XMP = 65533 - 6, 65533 - 29
 
 
+def format_of_suffix(suffix: str) -> str:
+    """Pillow's name of the format that `save` writes for a suffix.
+
+    Raises:
+        UsageError: unknown suffix, or the installed Pillow does not write these files.
+    """
+    suffix = suffix.lower()
+    if suffix not in _FORMATS:
+        known = " ".join(sorted(WRITE_SUFFIXES))
+        raise UsageError(f"unknown picture format `{suffix}`; known formats: {known}")
+    name = _FORMATS[suffix].pillow
+    Image.preinit()
+    if name not in Image.SAVE:
+        Image.init()  # loads the rarer formats, which takes a while
+    if name not in Image.SAVE:
+        raise UsageError(f"the installed Pillow does not write {suffix} files")
+    return name
+
+
 def save(
     picture: Picture | Samples,
     path: str | os.PathLike[str] | BinaryIO,
@@ -99,8 +118,8 @@ def save(
     (quality 95, 4:4:4). Returns a note on what is lost because the format cannot hold it, if any.
 
     Raises:
-        UsageError: unknown suffix, an array that is not pixels, a colour picture as ``.pgm``,
-            or standard output is a terminal.
+        UsageError: as `format_of_suffix`; an array that is not pixels, a colour picture as
+            ``.pgm``, or standard output is a terminal.
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
@@ -110,16 +129,12 @@ def save(
     nameless = to_stdout or (stream is None and descriptor_of(name) is not None)
     wanted = suffix or (".png" if nameless else Path(name).suffix)
     wanted = wanted.lower()
-    if wanted not in _FORMATS:
-        known = " ".join(sorted(WRITE_SUFFIXES))
-        raise UsageError(f"{name}: unknown picture format `{wanted}`; known formats: {known}")
+    try:
+        format_of_suffix(wanted)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
     if wanted == ".pgm" and whole.channels == 3:
         raise UsageError(f"{name}: a .pgm file holds gray only and the picture has colours")
-    Image.preinit()
-    if _FORMATS[wanted].pillow not in Image.SAVE:
-        Image.init()  # loads the rarer formats, which takes a while
-    if _FORMATS[wanted].pillow not in Image.SAVE:
-        raise UsageError(f"{name}: the installed Pillow does not write {wanted} files")
     fitting, lost = _fit(whole, wanted)
     if to_stdout:
         _save_stdout(fitting, wanted)

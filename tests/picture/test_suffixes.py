@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from lcodec.cli.routes import ENCODE, REPACK, settle
 from lcodec.errors import UsageError
-from lcodec.picture import reader, writer
+from lcodec.picture import format_of_suffix, probe, reader, save, writer
 from lcodec.suffixes import (
     HEIF_IS_READ,
     HEIF_SUFFIXES,
@@ -35,6 +37,28 @@ def test_suffixes() -> None:
     assert readable - READ_SUFFIXES == {".pfm"}  # samples are floating-point
     assert set(registered) - NO_PICTURES <= PICTURE_SUFFIXES
     assert (HEIF_SUFFIXES if HEIF_IS_READ else set()) == READ_SUFFIXES & HEIF_SUFFIXES
+
+
+def test_formats_are_those_that_are_written(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 16), np.uint8)
+    for suffix in WRITE_SUFFIXES:
+        path = tmp_path / f"a{suffix}"
+        save(pixels, path)
+        assert probe(path)[2] == format_of_suffix(suffix) == format_of_suffix(suffix.upper())
+
+
+def test_a_format_that_pillow_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.init()
+    for suffix in WRITE_SUFFIXES:
+        with monkeypatch.context() as patch:
+            patch.setattr(Image, "EXTENSION", {})
+            patch.setattr(Image, "SAVE", {})
+            words = re.escape(f"the installed Pillow does not write {suffix} files")
+            with pytest.raises(UsageError, match=f"^{words}$"):
+                format_of_suffix(suffix)
+            with pytest.raises(UsageError, match=rf"a{re.escape(suffix)}: {words}$"):
+                save(np.zeros((2, 2), np.uint8), tmp_path / f"a{suffix}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_output_is_called_like_a_picture(
