@@ -14,6 +14,7 @@ from lcodec.cli.options import MaxPixelsOption, Networks, QuietOption
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import whole
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.datafolder import data_folder
 
 desktop_app = typer.Typer(
     cls=Group, help="File type, thumbnails and man page for Linux desktops.", rich_markup_mode=None
@@ -38,7 +39,7 @@ def install(context: typer.Context, data: FolderOption = None, quiet: QuietOptio
     """
     from lcodec.desktop import pieces
 
-    root = data or pieces.data_folder()
+    root = data or data_folder()
     for path in pieces.install(root, manual_page(context.find_root())):
         if not quiet:
             console.say(str(path))
@@ -50,7 +51,7 @@ def remove(data: FolderOption = None, quiet: QuietOption = False) -> None:
     """Remove what `install` added."""
     from lcodec.desktop import pieces
 
-    root = data or pieces.data_folder()
+    root = data or data_folder()
     removed = pieces.remove(root)
     for path in removed:
         if not quiet:

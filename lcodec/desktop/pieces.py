@@ -30,11 +30,6 @@ MANUAL = "man/man1/lcodec.1"
 _TOLD = (("update-mime-database", "mime"), ("update-desktop-database", "applications"))
 
 
-def data_folder() -> Path:
-    """The user's data folder: ``$XDG_DATA_HOME``, or ``~/.local/share``."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-
-
 def piece(name: str) -> str:
     """One of the pieces, as stored in the package."""
     return resources.files("lcodec.desktop").joinpath(name).read_text("utf-8")

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lcodec.datafolder import data_folder
+from lcodec.errors import OutputError
 from lcodec.weights.lock import FOLDER_NAME, LOCK_NAME
 
 ENVIRONMENT = "LCODEC_MODELS"
@@ -59,7 +60,7 @@ def _shipped_places() -> list[Place]:
     ]
     chosen = os.environ.get(ENVIRONMENT)
     if chosen:
-        places.insert(0, Place(Path(chosen).expanduser().absolute(), f"${ENVIRONMENT}"))
+        places.insert(0, Place(Path(os.path.expanduser(chosen)).absolute(), f"${ENVIRONMENT}"))
     return places
 
 
@@ -74,13 +75,10 @@ def default_folder() -> Path:
 def added_folder() -> Path:
     """Where added models are: ``lcodec/weights`` in the user's data folder.
 
-    That is ``$XDG_DATA_HOME``, or ``~/.local/share``; on Windows ``%LOCALAPPDATA%``.
+    Raises:
+        OutputError: there is no such folder.
     """
-    chosen = os.environ.get("XDG_DATA_HOME", "")
-    if not os.path.isabs(chosen):  # the specification says to ignore relative ones
-        chosen = os.environ.get("LOCALAPPDATA", "") if sys.platform == "win32" else ""
-    base = Path(chosen) if chosen else Path.home() / ".local" / "share"
-    return base / "lcodec" / "weights"
+    return data_folder() / "lcodec" / "weights"
 
 
 def added_place(generation: int, model_id: str) -> Place:
@@ -92,7 +90,7 @@ def added_place(generation: int, model_id: str) -> Place:
 def _added_places() -> list[Place]:
     try:
         names = os.listdir(added_folder())
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+    except (OSError, OutputError):
         return []
     found = [match for name in names if (match := _ADDED.fullmatch(name))]
     found.sort(key=lambda match: (-int(match[1]), match[2]))

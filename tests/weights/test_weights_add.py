@@ -460,13 +460,32 @@ def test_fetching_needs_an_extra(
     assert "pip install 'lcodec[fetch]'" in capsys.readouterr().err
 
 
-def test_the_data_folder(monkeypatch: Patch, tmp_path: Path) -> None:
+def test_the_data_folder(monkeypatch: Patch, tmp_path: Path, capsys: Capture) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    usual = tmp_path / ".local" / "share" / "lcodec" / "weights"
+    monkeypatch.setenv("PATH", "")
+    usual = tmp_path / ".local" / "share"
     for chosen, folder in (
-        (str(tmp_path / "data"), tmp_path / "data" / "lcodec" / "weights"),
+        (str(tmp_path / "data"), tmp_path / "data"),
         ("", usual),
         ("relative", usual),
     ):
         monkeypatch.setenv("XDG_DATA_HOME", chosen)
-        assert places.added_folder() == folder
+        assert places.added_folder() == folder / "lcodec" / "weights"
+        assert run(["desktop", "install", "--quiet"]) == 0
+        assert run(["desktop", "remove"]) == 0
+        assert str(folder / "applications" / "lcodec.desktop") in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("data")
+def test_a_user_without_a_home(history: TinyHistory, monkeypatch: Patch, capsys: Capture) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("LCODEC_MODELS", "~no-such-user/models")
+    for words in (["desktop", "install"], ["weights", "add", history.earlier.model_id]):
+        assert run(words) == 8
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == "lcodec: the user has no home folder; XDG_DATA_HOME may name one"
+    assert run(["weights", "list"]) == 0  # of those that are not added
