@@ -51,11 +51,19 @@ class Codec:
     from one thread. Arrays and images must not be changed while they are encoded.
 
     Without a ``model``, it is that of the ``tune``: "visual", the default, for what looks good, or
-    "psnr" for small squared errors; one that is given must be of a tune given. ``carrier`` chooses
-    how integers are multiplied (results are identical); ``cached=False`` recomputes the context of
-    every group, for comparison. With ``layers=False`` nothing is encoded without loss, where that
-    is smaller: all is left to the networks. Raises WeightsError if the model is missing or damaged,
-    UsageError for other bad arguments.
+    "psnr" for small squared errors; one that is given must be of a tune given. The ``device`` is
+    "cpu", "cuda" or, if "auto", a GPU that is there. ``carrier`` chooses how integers are
+    multiplied (results are identical); ``cached=False`` recomputes the context of every group, for
+    comparison. With ``layers=False`` nothing is encoded without loss, where that is smaller: all is
+    left to the networks.
+
+    Files are encoded in tiles of up to ``tile_edge`` by ``tile_edge`` pixels, a multiple of 64 up
+    to 2048: smaller ones take less memory to decode, and more bytes. Up to ``tiles_at_once`` tiles
+    of equal size run together, 1 on a CPU and 8 on a GPU if not given; results are identical.
+
+    Raises:
+        WeightsError: the model is missing or damaged.
+        UsageError: another bad argument.
     """
 
     def __init__(

@@ -39,6 +39,11 @@ def test_every_signature_is_typed() -> None:
             assert parameter.name == "self" or parameter.annotation is not parameter.empty
 
 
+def test_what_a_codec_takes_is_explained() -> None:
+    for name in list(inspect.signature(lcodec.Codec).parameters):
+        assert f"``{name}" in (lcodec.Codec.__doc__ or ""), name
+
+
 def test_every_error_is_public() -> None:
     for error in errors.LcodecError.__subclasses__():
         if error.__module__ == "lcodec.errors":

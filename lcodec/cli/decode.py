@@ -176,7 +176,8 @@ class _Work:
             return container.survey(data, limits=limits), len(data)
         data = read_lic(source, limits)
         file = container.read(data, limits=limits)
-        details.file(container.describe(data, limits=limits))
+        if details.wanted:  # it takes another look at every byte
+            details.file(container.describe(data, limits=limits))
         return file, len(data)
 
 

@@ -27,7 +27,7 @@ def digits(value: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A part of a whole in percent: "6.3 %"; "" if the whole is empty."""
+    """A part of a whole in percent: "6.3 %"; "-" if the whole is empty."""
     if not whole:
         return "-"
     percent = 100 * part / whole

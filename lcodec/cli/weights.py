@@ -129,11 +129,7 @@ def add(
     else:
         origin, model = adding.usual_source(source), source
     with closing(origin), waiting(shown=not quiet) as progress:
-        added = adding.add(
-            origin,
-            adding.choose(origin, model),
-            lambda done, total: progress("reading", done, total),
-        )
+        added = adding.add(origin, adding.choose(origin, model), progress)
     for one in added:
         folder = one.place.folder.parent
         if as_json:

@@ -16,15 +16,13 @@ from pathlib import Path
 
 from lcodec.errors import OutputError, WeightsError
 from lcodec.outputs import make_folder
+from lcodec.progress import Progress
 from lcodec.weights.catalogue import Released, find_released, read_catalogue
 from lcodec.weights.howtoget import SOURCE_VARIABLE, shown_command
 from lcodec.weights.lock import write_lock
 from lcodec.weights.places import Place, added_folder, added_place, checkout
 from lcodec.weights.sources import FolderSource, GitSource, Source, is_address, open_source
 from lcodec.weights.state import FileState, file_state
-
-Progress = Callable[[int, int], object]
-"""Called with the bytes done and the bytes in all."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Added:
 
 
 def add(source: Source, models: list[Released], progress: Progress) -> list[Added]:
-    """Install released models from a source.
+    """Install released models from a source; the steps of ``progress`` are bytes.
 
     Raises:
         WeightsError: the source lacks a file, or has one that differs from the catalogue.
@@ -51,7 +49,7 @@ def add(source: Source, models: list[Released], progress: Progress) -> list[Adde
     def moved(count: int) -> None:
         nonlocal done
         done += count
-        progress(min(done, total), total)
+        progress("reading", min(done, total), total)
 
     if wanted:
         with _staging() as folder:

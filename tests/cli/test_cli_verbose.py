@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import lcodec
+from lcodec import container
 from lcodec.cli.main import run
 from lcodec.codec import Codec
 from lcodec.picture import Metadata, Picture, save
+from lcodec.tunes import default_model
 from tests.picture.samples import icc
 from tests.tinymodel import picture
 
@@ -92,6 +95,27 @@ def test_repack(photo: Path, capsys: Capture) -> None:
     assert run(["repack", str(coded), str(other), "--model", "groupedmixer", "-v"]) == 0
     labels = [label for label, _ in rows(capsys.readouterr().err)]
     assert labels == ["tiles", "before", "from", "to", "tiles", "after", "seconds"]
+
+
+def test_files_are_described_only_where_that_is_shown(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["encode", str(photo), "--quiet", "--device", "cpu"]) == 0
+    coded = str(photo.with_suffix(".lic"))
+    described = []
+    describe = container.describe
+
+    def noted(*args: Any, **options: Any) -> Any:
+        described.append(args)
+        return describe(*args, **options)
+
+    monkeypatch.setattr(container, "describe", noted)
+    repacking = ["repack", coded, str(tmp_path / "b.lic"), "--model", default_model()]
+    for words, count in ((["decode", coded, str(tmp_path / "b.png")], 1), (repacking, 2)):
+        for option, times in (("-f", 0), ("-vf", count)):
+            described.clear()
+            assert run([*words, option, "--device", "cpu"]) == 0
+            assert len(described) == times
 
 
 def test_inspect(photo: Path, capsys: Capture) -> None:
