@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lcodec.errors import InputError, UsageError
+from lcodec.format import ENTROPY_MODELS
 
 if TYPE_CHECKING:
     from lcodec.container.header import Header
@@ -30,14 +31,6 @@ CODED_BYTES_PER_TILE: Final = 1 << 10
 
 SYNTHESIS_WORK: Final = 8_500_000  # multiply-accumulates per latent position
 TILE_WORK: Final = 500_000_000  # what a tile costs however small it is
-PARSE_WORK: Final = {  # per latent position, including the overhead of many small steps
-    "hypr": 2_100_000,
-    "chkb": 2_600_000,
-    "gmix": 8_200_000,
-    "memp": 10_000_000,
-    "ectx": 24_000_000,
-    "serl": 64_000_000,
-}
 FREE_WASTE: Final = 1 << 15  # latent positions that any picture may take
 
 
@@ -73,7 +66,7 @@ def decoding_memory(header: Header, scale: int = 1) -> int:
 
 def decoding_work(header: Header) -> int:
     """Multiply-accumulates that decoding takes; other work counts by the time it takes."""
-    each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
+    each = ENTROPY_MODELS[header.entropy_model].parse_work + SYNTHESIS_WORK
     return padded_positions(header) * each + header.tile_count * TILE_WORK
 
 
@@ -180,7 +173,7 @@ class DecoderLimits:
 
     def _check_cost(self, header: Header, name: str, scale: int) -> None:
         work = decoding_work(header)
-        each = PARSE_WORK[header.entropy_model] + SYNTHESIS_WORK
+        each = ENTROPY_MODELS[header.entropy_model].parse_work + SYNTHESIS_WORK
         plain = -(-header.pixels // SQUARE)
         if work > (FREE_WASTE + self.waste * plain) * each + TILE_WORK:
             raise InputError(

@@ -14,7 +14,6 @@ from lcodec.container.describe import (
 from lcodec.container.header import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_TILE_EDGE,
-    ENTROPY_MODELS,
     MAX_SIDE,
     PROFILE,
     Alpha,
@@ -33,7 +32,6 @@ from lcodec.container.writer import write, write_seekable, write_to
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DEFAULT_TILE_EDGE",
-    "ENTROPY_MODELS",
     "EXIF",
     "ICC",
     "MAJOR",

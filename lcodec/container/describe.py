@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from lcodec.container import sections
-from lcodec.container.header import ENTROPY_MODELS, Header
+from lcodec.container.header import Header
 from lcodec.container.packed import kind_of, unpack
 from lcodec.container.reader import Buffer, as_view, parse
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TileView
+from lcodec.format import ENTROPY_MODELS
 from lcodec.limits import UNDECODED, DecoderLimits, chosen
 
 
@@ -144,7 +145,7 @@ def header_info(header: Header) -> HeaderInfo:
         tiles_y=header.tiles_y,
         profile=header.profile,
         entropy_model=header.entropy_model,
-        entropy_model_name=ENTROPY_MODELS[header.entropy_model],
+        entropy_model_name=ENTROPY_MODELS[header.entropy_model].name,
         model_id=header.model_id.hex(),
     )
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from lcodec.container.varint import Cursor, encode_uvarint
 from lcodec.errors import FormatError, UnsupportedError, UsageError
+from lcodec.format import ENTROPY_MODELS
 from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits
 
 MAX_SIDE: Final = (1 << 31) - 1
@@ -17,14 +18,6 @@ TILE_UNIT: Final = 64
 MAX_TILE_EDGE: Final = 32 * TILE_UNIT  # bounds the memory of a decoder
 PROFILE: Final = 1
 MODEL_ID_SIZE: Final = 4
-ENTROPY_MODELS: Final = {
-    "gmix": "GroupedMixer",
-    "chkb": "checkerboard",
-    "serl": "serial context model",
-    "ectx": "eContextformer",
-    "memp": "MEM++",
-    "hypr": "hyperprior",
-}
 
 __all__ = ["DEFAULT_MAX_PIXELS", "Alpha", "Header", "decode_header", "encode_header"]
 
@@ -59,7 +52,7 @@ class Header:
         tile_edge: edge of a tile in pixels, a multiple of 64 up to 2048; tiles at the right and
             bottom edges may be smaller.
         profile: arithmetic profile of the parse path; 1.
-        entropy_model: four-character name, a key of ``ENTROPY_MODELS``.
+        entropy_model: four-character name, a key of `lcodec.format.ENTROPY_MODELS`.
         model_id: 4 bytes identifying the weights.
         alpha: whether there is an alpha channel, and whether it has a section.
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcodec.container import ENTROPY_MODELS, MAX_SIDE, Alpha, Header
+from lcodec.container import MAX_SIDE, Alpha, Header
 from lcodec.container.header import decode_header, encode_header
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError, UsageError
+from lcodec.format import ENTROPY_MODELS
 from lcodec.limits import UNDECODED, DecoderLimits
 
 from .samples import HEAD_PAYLOAD, make_header
