@@ -13,7 +13,8 @@ from lcodec import container
 from lcodec.container import Header, LicFile, TilePayload, TileSource
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
-from lcodec.effort import EFFORT_MAX, EFFORT_MIN, Refiner
+from lcodec.effort import EFFORT_MAX, EFFORT_MIN
+from lcodec.effort.refiner import Refiner
 from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX

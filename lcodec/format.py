@@ -8,6 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+MIME_TYPE: Final = "image/x-lic"
+
+PROFILE: Final = 1
+"""The arithmetic profile of the parse path; see `lcodec.integer.profile`."""
+
+PATCH: Final = 16
+"""Pixels per latent position and side."""
+
+HYPER_STRIDE: Final = 4
+"""Latent positions per hyper-latent position and side; the grid of a tile is rounded up to it."""
+
 
 @dataclass(frozen=True)
 class ModelKind:

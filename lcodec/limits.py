@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lcodec.errors import InputError, UsageError
-from lcodec.format import ENTROPY_MODELS
+from lcodec.format import ENTROPY_MODELS, HYPER_STRIDE, PATCH
 
 if TYPE_CHECKING:
     from lcodec.container.header import Header
 
 DEFAULT_MAX_PIXELS: Final = 1 << 28
 
-PATCH: Final = 16  # pixels per latent position and side
-PADDED: Final = 4  # latent positions that the grid of a tile is rounded up to
 SQUARE: Final = PATCH**2
 
 BYTES_PER_POSITION: Final = 784  # int16: 384 of y, an eighth of 128 of z
 BYTES_PER_TILE_POSITION: Final = 32 << 10  # while a tile is decoded
 BYTES_PER_BLOCK_PIXEL: Final = 190  # while a block of pixels is synthesised
-BLOCK_PIXELS: Final = 1536**2
+BLOCK: Final = 96  # latent positions per side of such a block: 1536 pixels
+BLOCK_PIXELS: Final = (BLOCK * PATCH) ** 2
+PIECE: Final = 64  # latent positions per side of what effort optimises at a time
 CODED_BYTES_PER_POSITION: Final = 8 << 10  # far more than any symbols take
 CODED_BYTES_PER_TILE: Final = 1 << 10
 
@@ -44,7 +44,7 @@ def padded_positions(header: Header) -> int:
 
 
 def _padded(pixels: int) -> int:
-    return -(-pixels // (PATCH * PADDED)) * PADDED
+    return -(-pixels // (PATCH * HYPER_STRIDE)) * HYPER_STRIDE
 
 
 def decoding_memory(header: Header, scale: int = 1) -> int:

@@ -25,15 +25,15 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from lcodec import container
 from lcodec.container import EXIF, ICC, MAX_SIDE, SIGNATURE, XMP, Alpha, Header
 from lcodec.errors import InputError, LcodecError, UnsupportedError, UsageError
+from lcodec.format import MIME_TYPE
 from lcodec.limits import DecoderLimits
 from lcodec.region import SCALES
+from lcodec.suffixes import LIC
 
 if TYPE_CHECKING:
     from lcodec.picture import Picture
 
 FORMAT: Final = "LIC"
-SUFFIX: Final = ".lic"
-MIME_TYPE: Final = "image/x-lic"
 
 # Pillow has its own limit of pixels, Image.MAX_IMAGE_PIXELS. This bounds what a pixel may cost.
 _LIMITS: Final = DecoderLimits.for_pixels(MAX_SIDE**2)
@@ -67,11 +67,11 @@ class LicImageFile(ImageFile.ImageFile):
         for code, payload in payloads.items():
             if code in _KEYS:
                 if code == EXIF:
-                    from lcodec.picture.exif import is_readable
+                    from lcodec.picture.exif import EXIF_PREFIX, is_readable
 
                     if not is_readable(payload):
                         continue  # crafted to use much memory when parsed
-                    payload = b"Exif\0\0" + payload
+                    payload = EXIF_PREFIX + payload
                 self.info[_KEYS[code]] = payload
         self._in_head = frozenset(self.info)
         self.info["lcodec"] = dict(container.header_info(head.header))
@@ -221,7 +221,7 @@ def register() -> None:
     """Let Pillow open and save ``.lic`` files; calling it again changes nothing."""
     Image.register_open(FORMAT, LicImageFile, _accept)
     Image.register_save(FORMAT, _save)
-    Image.register_extension(FORMAT, SUFFIX)
+    Image.register_extension(FORMAT, LIC)
     Image.register_mime(FORMAT, MIME_TYPE)
 
 

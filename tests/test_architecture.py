@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +35,63 @@ def test_no_module_is_long() -> None:
     lines = {path: path.read_bytes().count(b"\n") for path in modules}
     assert len(lines) > 100
     assert {str(path): count for path, count in lines.items() if count > LONGEST} == {}
+
+
+UNRELATED = {
+    "BLOCK",  # of a download, and of a file that is read
+    "FEWEST",  # rows of a part, and pixels of a layer
+    "SCHEMA",  # of results of two kinds
+    b"%s\n%d %d\n%d\n",
+}
+"""What has the same name and value, or the same bytes, in two modules by chance or for brevity."""
+
+
+def test_every_constant_has_one_home() -> None:
+    found: defaultdict[tuple[Any, str], set[str]] = defaultdict(set)
+    for path in (ROOT / "lcodec").rglob("*.py"):
+        tree = ast.parse(path.read_bytes())
+        for name, value in assigned(tree):
+            found[name.lstrip("_"), ast.unparse(value)].add(path.name)
+        # `lcodec.kinds` knows the signatures of files, and imports none of their readers.
+        for text in literals(tree) if path.name != "kinds.py" else []:
+            found[text, ""].add(path.name)
+    assert len(found) > 500
+    several = {key: homes for key, homes in found.items() if len(homes) > 1}
+    assert {key: homes for key, homes in several.items() if key[0] not in UNRELATED} == {}
+
+
+def literals(tree: ast.Module) -> list[Any]:
+    """Bytes of some length, and text that formats prescribe."""
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    prescribed = (".lic", "image/x-lic", "XML:com.adobe.xmp")
+    return [v for v in values if (isinstance(v, bytes) and len(v) > 4) or v in prescribed]
+
+
+def assigned(tree: ast.Module) -> list[tuple[str, ast.expr]]:
+    """Constants of a module: names in capitals, and what they are; types are none."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, value = node.target, node.value
+        else:
+            continue
+        if isinstance(target, ast.Name) and target.id.isupper() and not isinstance(value, ast.Call):
+            found.append((target.id, value))
+    return found
+
+
+def test_the_levels_of_effort_load_no_networks() -> None:
+    script = "import sys, lcodec.effort; print({'torch', 'numpy'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"
 
 
 def imported_of_the_trainer(code: str, folder: Path) -> list[str]:

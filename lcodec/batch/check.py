@@ -17,14 +17,12 @@ from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import UNREADABLE, Stamp
 from lcodec.batch.url import State, Url
-from lcodec.container import EXIF, ICC, PACKED, XMP, LicFile
+from lcodec.container import METADATA, LicFile
 from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
 from lcodec.limits import UNDECODED
 from lcodec.picture import format_of_suffix, is_whole, probe, upright_size
 from lcodec.weights import require_model, stated_id
-
-_METADATA = (ICC, EXIF, XMP, PACKED)
 
 TYPICAL_PIXELS = 12_000_000
 """Of a photograph."""
@@ -288,7 +286,7 @@ class Encoding:
             reason = f"made with quality {header.quality}, not {self._quality}"
         elif self._model_id is not None and header.model_id.hex() != self._model_id:
             reason = f"made with other weights than those of {self._model}"
-        elif self._strip and any(section.type in _METADATA for section in file.extra):
+        elif self._strip and any(section.type in METADATA for section in file.extra):
             reason = "made without --strip"
         else:
             return Finding(Action.SKIP, "", coded, (header.width, header.height))

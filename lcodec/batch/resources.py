@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from lcodec.format import PATCH
+from lcodec.limits import BLOCK_PIXELS, BYTES_PER_BLOCK_PIXEL, PIECE
+
 # Measured with the released model: resident memory of an encoding or decoding process.
 BASE_BYTES = 420 << 20
-BLOCK_PIXELS = 1536**2  # the networks run over blocks of this size
-BYTES_PER_BLOCK_PIXEL = 190
 BLOCKS_HELD = 1.6  # of what one has freed, the next can use a part only
 BYTES_PER_PIXEL = 20
-AREA_PIXELS = 1024**2  # effort optimises areas of this size
+AREA_PIXELS = (PIECE * PATCH) ** 2  # effort optimises areas of this size
 BYTES_PER_AREA_PIXEL = 1500  # with float32; a little less where bfloat16 is fast
 MEMORY_SHARE = 0.8
 

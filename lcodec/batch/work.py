@@ -13,7 +13,7 @@ from lcodec.batch.location import Location
 from lcodec.batch.report import Stamp, explain
 from lcodec.edge import lacks_memory
 from lcodec.errors import LcodecError
-from lcodec.limits import PATCH
+from lcodec.format import PATCH
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.metrics.measures import measure
 from lcodec.outputs import make_folder
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
+from lcodec.suffixes import LIC
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
 """Eight evenly spread levels, the minimum of the protocol."""
@@ -154,7 +155,7 @@ def run(
             if number == 0:
                 _warm_up(codec, picture, qualities[0], effort)
             for quality in qualities:
-                file = folder / f"{path.name}.q{quality:03d}.lic"
+                file = folder / f"{path.name}.q{quality:03d}{LIC}"
                 row, decoded = _measure(codec, picture, path.name, quality, effort, file)
                 results.append(row)
                 if observe is not None:

@@ -13,6 +13,7 @@ from itertools import takewhile
 
 from lcodec.cli import habits
 from lcodec.cli.console import PROGRAM
+from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.errors import UsageError
 
 CJXL, AVIFENC, CWEBP, ZSTD, MAGICK, OTHERS = (
@@ -30,11 +31,12 @@ class Row:
     answer: str
 
 
+_EFFORTS = f"{EFFORT_MIN} to {EFFORT_MAX}"
 _SIZE = "pictures are coded at full size; `lcodec decode --scale 1/2` gives a smaller one"
 _CROP = "pictures are coded whole; `lcodec decode --region X,Y,WxH` gives a part"
 _TURN = "pictures are stored upright by their EXIF orientation; rotate before or after"
 _LOSSY = "there is no lossless mode; `-q 100` is the best quality, for exact pixels use PNG"
-_TIME = "`-e N`, -1 to 9, sets the effort; more is slower and better"
+_TIME = f"`-e N`, {_EFFORTS}, sets the effort; more is slower and better"
 _THREADS = "`--threads N` applies to one file; `lcodec batch -j N` codes several at a time"
 _INTERNAL = "there is no such option: the networks decide this for every picture"
 _DEPTH = "the depth of the source is kept, 8 or 16 bits"
@@ -50,7 +52,7 @@ _ONCE = "there is only one form of .lic file"
 _SOLID = "transparent pixels stay transparent; flatten the picture before or after"
 _TO_STDOUT = "`-` as OUT is standard output"
 _FORMAT = "OUT's suffix sets the format of the picture, or `lcodec decode --format NAME`"
-_LEVEL = "`-q N`, 0 to 100, is the quality and `-e N`, -1 to 9, the effort"
+_LEVEL = f"`-q N`, 0 to 100, is the quality and `-e N`, {_EFFORTS}, the effort"
 
 ROWS = (
     Row(CJXL, "-d --distance", "`-q N`, 0 to 100, is the quality; 90 is visually lossless, "

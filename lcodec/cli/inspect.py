@@ -10,10 +10,7 @@ import typer
 from lcodec.cli import complete, console, details, figures, paths
 from lcodec.cli.licfiles import read_damaged, read_lic
 from lcodec.container import (
-    EXIF,
-    ICC,
-    PACKED,
-    XMP,
+    METADATA,
     Description,
     MetadataInfo,
     boxes,
@@ -26,7 +23,6 @@ from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
 
-_METADATA = (ICC, EXIF, XMP, PACKED)
 _LISTED = 64  # lost tiles listed one by one
 
 
@@ -196,7 +192,7 @@ def _side_data(description: Description) -> list[tuple[str, str]]:
     kept += [
         f"{section['type']} {section['payload_size']:,} bytes"
         for section in others
-        if section["code"] not in _METADATA
+        if section["code"] not in METADATA
     ]
     if kept:
         rows.append(("metadata", ", ".join(kept)))

@@ -12,6 +12,7 @@ import typer
 from lcodec.cli import complete, console, paths
 from lcodec.cli.values import measure, parse_quality, whole
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
 from lcodec.startup import use_threads
@@ -98,8 +99,9 @@ EffortOption = Annotated[
         "-e",
         "--effort",
         metavar="N",
-        parser=whole(-1, 9),
-        help="-1 to 9; higher is slower, for a better file; decoding time stays the same.",
+        parser=whole(EFFORT_MIN, EFFORT_MAX),
+        help=f"{EFFORT_MIN} to {EFFORT_MAX}; higher is slower, for a better file; decoding time "
+        "stays the same.",
         rich_help_panel=RATE,
     ),
 ]

@@ -15,7 +15,6 @@ from lcodec.container.header import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_TILE_EDGE,
     MAX_SIDE,
-    PROFILE,
     Alpha,
     Header,
     boxes,
@@ -24,7 +23,17 @@ from lcodec.container.load import load, load_damaged
 from lcodec.container.packed import pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
 from lcodec.container.remains import Survey, survey
-from lcodec.container.sections import EXIF, ICC, MAJOR, MINOR, PACKED, SIGNATURE, XMP, Section
+from lcodec.container.sections import (
+    EXIF,
+    ICC,
+    MAJOR,
+    METADATA,
+    MINOR,
+    PACKED,
+    SIGNATURE,
+    XMP,
+    Section,
+)
 from lcodec.container.seek import FileReader, SeekableReader, TileSource
 from lcodec.container.tile import TilePayload
 from lcodec.container.writer import write, write_seekable, write_to
@@ -36,9 +45,9 @@ __all__ = [
     "ICC",
     "MAJOR",
     "MAX_SIDE",
+    "METADATA",
     "MINOR",
     "PACKED",
-    "PROFILE",
     "SIGNATURE",
     "XMP",
     "Alpha",

@@ -9,14 +9,13 @@ from typing import Final, Literal
 
 from lcodec.container.varint import Cursor, encode_uvarint
 from lcodec.errors import FormatError, UnsupportedError, UsageError
-from lcodec.format import ENTROPY_MODELS
+from lcodec.format import ENTROPY_MODELS, PROFILE
 from lcodec.limits import DEFAULT_MAX_PIXELS, DecoderLimits
 
 MAX_SIDE: Final = (1 << 31) - 1
 DEFAULT_TILE_EDGE: Final = 1024
 TILE_UNIT: Final = 64
 MAX_TILE_EDGE: Final = 32 * TILE_UNIT  # bounds the memory of a decoder
-PROFILE: Final = 1
 MODEL_ID_SIZE: Final = 4
 
 __all__ = ["DEFAULT_MAX_PIXELS", "Alpha", "Header", "decode_header", "encode_header"]

@@ -26,6 +26,7 @@ ICC: Final = 0x81
 EXIF: Final = 0x82
 XMP: Final = 0x83
 PACKED: Final = 0x84
+METADATA: Final = (ICC, EXIF, XMP, PACKED)
 
 _ANCILLARY_BIT: Final = 0x80
 _NAMES: Final = {

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import OutputError
+from lcodec.format import MIME_TYPE as MIME_TYPE
 from lcodec.outputs import make_folder
-
-MIME_TYPE = "image/x-lic"
 
 PLACES = {
     "lcodec.xml": "mime/packages",

@@ -13,11 +13,12 @@ from torch import Tensor
 from lcodec.container import Header
 from lcodec.effort.proxy import Proxy
 from lcodec.integer.likelihood import logistic_bits
+from lcodec.limits import PIECE
 from lcodec.nets.steps import LINEAR_SHARE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.nets.worth import Distortion, worth_at
 from lcodec.picture import Samples
-from lcodec.pipeline.areas import NEAR, PIECE, TileArea, tile_areas
+from lcodec.pipeline.areas import NEAR, TileArea, tile_areas
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
 

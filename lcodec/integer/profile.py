@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-PROFILE = 1
+from lcodec.format import PROFILE as PROFILE
 
 QUALITY_MAX = 100
 QUALITY_LEVELS = QUALITY_MAX + 1  # 0..100

@@ -13,8 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from lcodec.format import PATCH
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.defaults import PATCH
 from lcodec.nets.quality import QualityTable
 from lcodec.nets.typed import Typed
 

@@ -1,9 +1,6 @@
-"""Sizes that networks have in common: of the latent grid, and defaults of the others."""
+"""Defaults of the sizes that networks have in common."""
 
 from __future__ import annotations
-
-PATCH = 16
-"""Pixels per latent position."""
 
 LATENT = 384
 """Channels of y."""

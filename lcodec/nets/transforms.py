@@ -17,14 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lcodec.format import HYPER_STRIDE as HYPER_STRIDE
+from lcodec.format import PATCH as PATCH
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.deblocking import Deblocking
 from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
-from lcodec.nets.defaults import PATCH as PATCH
 from lcodec.nets.quality import QualityTable, quality_lambda
 from lcodec.nets.typed import Conv2d, Sequential, Typed
-
-HYPER_STRIDE = 4  # latent positions per hyper-latent position
 
 
 @dataclass(frozen=True)

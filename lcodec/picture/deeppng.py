@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import putchunk
 
+from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples
+from lcodec.picture.pngread import SIGNATURE
+from lcodec.picture.xmp import PNG_KEYWORD
 
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _BAND = 64  # rows filtered together
@@ -26,19 +29,25 @@ def write_png(stream: BinaryIO, picture: Picture) -> None:
     """Write a picture of 16 bits with its metadata."""
     samples = interleaved(picture)
     height, width, channels = samples.shape
-    stream.write(b"\x89PNG\r\n\x1a\n")
-    head = struct.pack(">IIBBBBB", width, height, 16, COLOUR_TYPES[channels], 0, 0, 0)
-    putchunk(stream, b"IHDR", head)
-    data = picture.metadata
-    if data.icc:
-        putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(data.icc))
-    if data.exif:
-        putchunk(stream, b"eXIf", data.exif)
-    if data.xmp:
-        putchunk(stream, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0", data.xmp)
+    write_start(stream, width, height, 16, channels, picture.metadata)
     for part in compressed([samples], 2):
         putchunk(stream, b"IDAT", part)
     putchunk(stream, b"IEND", b"")
+
+
+def write_start(
+    stream: BinaryIO, width: int, height: int, bit_depth: int, channels: int, metadata: Metadata
+) -> None:
+    """Write what comes before the pixels: signature, header and metadata."""
+    stream.write(SIGNATURE)
+    kind = COLOUR_TYPES[channels]
+    putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, bit_depth, kind, 0, 0, 0))
+    if metadata.icc:
+        putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(metadata.icc))
+    if metadata.exif:
+        putchunk(stream, b"eXIf", metadata.exif)
+    if metadata.xmp:
+        putchunk(stream, b"iTXt", PNG_KEYWORD.encode() + bytes(5), metadata.xmp)
 
 
 def interleaved(picture: Picture) -> Samples:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lcodec.errors import InputError
 from lcodec.picture.boxes import boxes, top_boxes
+from lcodec.picture.exif import EXIF_PREFIX
 from lcodec.picture.samples import Anysamples, divided, full_range
 
 SIGNATURES = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
@@ -77,7 +78,7 @@ def head(stream: BinaryIO) -> Head | None:
             if data.startswith(_UUID_XMP):
                 found.xmp = data[16:]
             elif data.startswith(_UUID_EXIF):
-                found.exif = data[16:].removeprefix(b"Exif\0\0")
+                found.exif = data[16:].removeprefix(EXIF_PREFIX)
     return found
 
 

@@ -132,7 +132,7 @@ def _exif(exif: bytes | None) -> tuple[bytes | None, int | None, bool]:
 
 def of_info(info: Mapping[Any, Any]) -> Carried:
     """Metadata in the ``info`` of a Pillow image, under the usual names."""
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = info.get("xmp") or info.get(packets.PNG_KEYWORD)
     exif, icc = info.get("exif"), info.get("icc_profile")
     return Carried(
         icc=icc if isinstance(icc, bytes) and icc else None,

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 from lcodec.picture import colour, iptc
 from lcodec.picture.carried import Carried
 from lcodec.picture.exif import EXIF_PREFIX
+from lcodec.picture.xmp import PNG_KEYWORD
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-XMP_KEYWORD = "XML:com.adobe.xmp"
 MOST_METADATA = 1 << 24
 """Most bytes of a profile or packet; larger ones are dropped with a note."""
 
@@ -175,7 +175,7 @@ class _Reader:
     def _text(self, kind: bytes, data: bytes) -> None:
         keyword, _, rest = data.partition(b"\0")
         name = keyword.decode("latin-1")
-        kept = name == XMP_KEYWORD or name.startswith(RAW)
+        kept = name == PNG_KEYWORD or name.startswith(RAW)
         wanted = kept or name in _KEYWORDS
         text: bytes | None = b""
         if wanted and kind == b"tEXt":
@@ -188,7 +188,7 @@ class _Reader:
                 text = _inflated(text, 2 * MOST_METADATA if kept else 1 << 16)
         if text is None or len(text) > 2 * MOST_METADATA + 100:
             self._out.lost.append(f"text `{_shown(name)}`")
-        elif name == XMP_KEYWORD:
+        elif name == PNG_KEYWORD:
             self._out.xmp = self._out.xmp or text
         elif name.startswith(RAW):
             raw = raw_profile(text.decode("latin-1"))

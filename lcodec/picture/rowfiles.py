@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +13,7 @@ from PIL.PngImagePlugin import putchunk
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError
-from lcodec.picture.deeppng import COLOUR_TYPES, compressed
+from lcodec.picture.deeppng import compressed, write_start
 from lcodec.picture.metadata import NO_METADATA, Metadata
 from lcodec.picture.picture import Samples
 from lcodec.suffixes import ROW_SUFFIXES
@@ -81,19 +79,11 @@ def save_rows(
 
 
 def _png(stream: BinaryIO, picture: Written) -> None:
-    stream.write(b"\x89PNG\r\n\x1a\n")
-    kind = COLOUR_TYPES[picture.channels]
-    size = (picture.width, picture.height, picture.bit_depth, kind, 0, 0, 0)
-    putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", *size))
     data = picture.metadata
     # A gray file must not have an RGB profile (PNG third edition, 11.3.2.3).
     fits = data.icc is not None and (picture.channels > 2 or data.icc[16:20] == b"GRAY")
-    if data.icc and fits:
-        putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(data.icc))
-    if data.exif:
-        putchunk(stream, b"eXIf", data.exif)
-    if data.xmp:
-        putchunk(stream, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0", data.xmp)
+    data = data if fits else replace(data, icc=None)
+    write_start(stream, picture.width, picture.height, picture.bit_depth, picture.channels, data)
     for part in compressed(picture.bands, picture.bit_depth // 8):
         putchunk(stream, b"IDAT", part)
     putchunk(stream, b"IEND", b"")

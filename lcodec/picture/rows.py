@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import tiffcarry, tiffread
 from lcodec.picture.carried import Carried
+from lcodec.picture.exif import EXIF_PREFIX
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NO_METADATA, Metadata, keep
 from lcodec.picture.picture import Samples, check_pixels
 
 _LARGEST_SEGMENT = 1 << 28  # bytes of a strip or tile, which is unpacked whole
 _BLACK_IS_ZERO, _RGB = 1, 2
-_NPY = b"\x93NUMPY"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def open_rows(path: str | os.PathLike[str]) -> Rows:
             head = stream.read(8)
         if head.startswith(tiffread.SIGNATURES):
             return _of_tiff(Path(path))
-        if head.startswith(_NPY):
+        if head.startswith(np.lib.format.MAGIC_PREFIX):
             return of_array(np.load(path, mmap_mode="r", allow_pickle=False))
         return _of_vips(name)
     except FileNotFoundError:
@@ -163,7 +163,7 @@ def _of_vips(name: str) -> Rows:
     exif = blob("exif-data")
     carried = Carried(
         icc=blob("icc-profile-data"),
-        exif=None if exif is None else exif.removeprefix(b"Exif\0\0"),
+        exif=None if exif is None else exif.removeprefix(EXIF_PREFIX),
         xmp=blob("xmp-data"),
     )
     height, width, channels = image.height, image.width, image.bands

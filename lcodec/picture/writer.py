@@ -21,6 +21,7 @@ from lcodec.picture.exif import EXIF_PREFIX, is_readable, without_orientation
 from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.tiff import write_tiff
+from lcodec.picture.xmp import PNG_KEYWORD
 from lcodec.suffixes import WRITE_SUFFIXES
 
 
@@ -43,7 +44,7 @@ def _write_png(stream: BinaryIO, picture: Picture) -> None:
         return
     text = PngImagePlugin.PngInfo()
     if picture.metadata.xmp:
-        text.add_itxt("XML:com.adobe.xmp", picture.metadata.xmp.decode("utf-8", "replace"))
+        text.add_itxt(PNG_KEYWORD, picture.metadata.xmp.decode("utf-8", "replace"))
     _write_pillow(stream, picture, "PNG", {"pnginfo": text})
 
 

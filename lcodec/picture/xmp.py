@@ -12,6 +12,9 @@ from typing import Any
 from xml.dom import minidom
 from xml.sax.saxutils import escape
 
+PNG_KEYWORD = "XML:com.adobe.xmp"
+"""Of the text chunk that holds the packet in PNG files, and in Pillow."""
+
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))([0-9])")

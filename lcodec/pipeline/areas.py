@@ -15,13 +15,12 @@ from torch import Tensor
 from lcodec.coding import symbol_checksum
 from lcodec.container import Header
 from lcodec.entropy.interface import Extent, Symbols
+from lcodec.limits import PIECE
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 
-PIECE = 64
-"""Latent positions along a side of what is optimised at a time: a tile of the usual size."""
-
 NEAR = 4
-"""Latent positions around such a piece whose pixels it changes noticeably, and that change its."""
+"""Latent positions around what effort optimises whose pixels it changes noticeably, and that change
+its own."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.container import Header, Section, TilePayload
-from lcodec.effort import Refiner
+from lcodec.effort.refiner import Refiner
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Samples

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
+from lcodec.limits import BLOCK
 from lcodec.nets.blockwise import LatentSpan, Span
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
@@ -20,8 +21,6 @@ from lcodec.nets.tune import Tune, find_tune
 from lcodec.picture import Samples
 from lcodec.progress import Progress, no_progress
 from lcodec.tunes import TuneName
-
-BLOCK = 96  # latent positions per block side: 1536 pixels
 
 
 @dataclass(frozen=True)

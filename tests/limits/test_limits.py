@@ -14,8 +14,6 @@ from lcodec.container.header import encode_header
 from lcodec.errors import FormatError, InputError, UnsupportedError, UsageError
 from lcodec.format import ENTROPY_MODELS, ModelKind
 from lcodec.limits import (
-    PADDED,
-    PATCH,
     UNDECODED,
     DecoderLimits,
     chosen,
@@ -29,12 +27,6 @@ from tests.container.samples import EXTRA, PREAMBLE, TILE, example, frame, make_
 def head_only(header: Header) -> bytes:
     """A file that breaks off behind its header."""
     return PREAMBLE + frame(0x01, encode_header(header), PREAMBLE)
-
-
-def test_constants_are_those_of_the_networks() -> None:
-    from lcodec.nets import transforms
-
-    assert (PATCH, PADDED) == (transforms.PATCH, transforms.HYPER_STRIDE)
 
 
 def test_a_line_in_the_table_is_all_that_a_new_entropy_model_needs_here(
