@@ -14,7 +14,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.bench.compare import Figures
     from lcodec.codec import Codec
     from lcodec.container import Description, Header
     from lcodec.decoded import Decoded
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from lcodec.licforms import inspect
     from lcodec.likeness import compare
     from lcodec.limits import DecoderLimits
+    from lcodec.metrics.compare import Figures
     from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
     from lcodec.pipeline.encoder import Encoded
@@ -89,7 +89,7 @@ _HOMES = {
     "Encoded": (_ENCODER, "Encoded"),
     "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
     "compare": ("lcodec.likeness", "compare"),
-    "Figures": ("lcodec.bench.compare", "Figures"),
+    "Figures": ("lcodec.metrics.compare", "Figures"),
     "decode": (_SHARED, "decode"),
     "encode": (_SHARED, "encode"),
     "Description": (_CONTAINER, "Description"),

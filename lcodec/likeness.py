@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from lcodec.bench.compare import Figures, figures_of
 from lcodec.container import SIGNATURE
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.forms import AnyPicture, as_picture
 from lcodec.licforms import AnyBytes
+from lcodec.metrics.compare import Figures, figures_of
 from lcodec.picture import Picture
 from lcodec.shared import decode
 from lcodec.suffixes import LIC

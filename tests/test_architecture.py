@@ -19,10 +19,10 @@ from tests.conftest import ROOT
 LONGEST = 350
 """Lines of a module."""
 
-TRAINER = """
+LOADED = """
 import json, sys
 {code}
-print(json.dumps(sorted(m for m in sys.modules if m.split(".")[:2] == ["lcodec", "training"])))
+print(json.dumps(sorted(m for m in sys.modules if m.split(".")[:2] == ["lcodec", {package!r}])))
 """
 
 
@@ -94,9 +94,10 @@ def test_the_levels_of_effort_load_no_networks() -> None:
     assert done.stdout.strip() == "set()"
 
 
-def imported_of_the_trainer(code: str, folder: Path) -> list[str]:
+def imported_of(package: str, code: str, folder: Path) -> list[str]:
+    """Modules of `lcodec.package` that are loaded once ``code`` has run."""
     done = subprocess.run(
-        [sys.executable, "-c", TRAINER.format(code=code)],
+        [sys.executable, "-c", LOADED.format(package=package, code=code)],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -113,9 +114,15 @@ def test_coding_imports_nothing_of_the_trainer(tmp_path: Path) -> None:
 
     pixels = np.full((32, 48, 3), 90, np.uint8)
     (tmp_path / "a.lic").write_bytes(encode(pixels))
-    assert imported_of_the_trainer("import lcodec.codec", tmp_path) == []
+    assert imported_of("training", "import lcodec.codec", tmp_path) == []
     decode = "from lcodec.cli.main import run\nassert run(['decode', 'a.lic', 'a.ppm']) == 0"
-    assert imported_of_the_trainer(decode, tmp_path) == []
+    assert imported_of("training", decode, tmp_path) == []
     encoding = "from lcodec.cli.main import run\nassert run(['encode', 'a.ppm', 'b.lic']) == 0"
-    assert imported_of_the_trainer(encoding, tmp_path) == []
-    assert "lcodec.training" in imported_of_the_trainer("import lcodec.cli.trainrun", tmp_path)
+    assert imported_of("training", encoding, tmp_path) == []
+    assert "lcodec.training" in imported_of("training", "import lcodec.cli.trainrun", tmp_path)
+
+
+@pytest.mark.parametrize("code", ["import lcodec; lcodec.compare", "import lcodec.view.preview"])
+def test_the_library_imports_nothing_of_the_benchmarks(code: str, tmp_path: Path) -> None:
+    assert imported_of("bench", code, tmp_path) == []
+    assert "lcodec.bench" in imported_of("bench", "import lcodec.bench", tmp_path)

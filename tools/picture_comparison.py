@@ -22,11 +22,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lcodec.atomic import atomic_write
 from lcodec.bench.peers import PEERS, Peer
-from lcodec.bench.regions import Region, error_cells, worst_regions
+from lcodec.bench.regions import error_cells, worst_regions
 from lcodec.codec import Codec
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Picture, Samples, load
 from lcodec.pipeline.targets import Target
+from lcodec.region import Region
 from lcodec.tunes import default_model
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec import container, decode
-from lcodec.bench.compare import PictureFile, check_sizes
 from lcodec.container import SIGNATURE, LicFile
 from lcodec.errors import InputError, LcodecError
+from lcodec.metrics.compare import PictureFile, check_sizes
 from lcodec.picture import Picture, load, probe
 
 

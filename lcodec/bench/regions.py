@@ -10,22 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.picture import Samples
+from lcodec.region import Region
 
 CELL = 8
 """Side in pixels of the squares over which errors are summed."""
 
 Cells: TypeAlias = NDArray[np.int64]
 _WIDE = 257  # scales 8-bit samples to 16 bits
-
-
-@dataclass(frozen=True)
-class Region:
-    """A rectangle inside a picture, in pixels."""
-
-    left: int
-    top: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)

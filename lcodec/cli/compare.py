@@ -17,8 +17,8 @@ from lcodec.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lcodec.bench.compare import PictureComparison
     from lcodec.bench.html import Scene
+    from lcodec.metrics.compare import PictureComparison
 
 
 @spread
@@ -72,9 +72,9 @@ def compare(
     if html is not None:
         check_page(html, force, names)
 
-    from lcodec.bench.compare import compare_pictures
     from lcodec.bench.extras import require
     from lcodec.bench.picturefiles import read_files
+    from lcodec.metrics.compare import compare_pictures
 
     if html is not None:
         require("jinja2", "an HTML report")
@@ -113,8 +113,8 @@ def _write_page(comparison: PictureComparison, html: str, force: bool) -> None:
 
 
 def _scene(comparison: PictureComparison) -> Scene:
-    from lcodec.bench.compare import shown_psnr
     from lcodec.bench.html import Pane, make_scene
+    from lcodec.metrics.compare import shown_psnr
 
     reference = comparison.reference
     panes = [(Pane(reference.name, f"reference, {exact(reference.bytes)}"), reference.picture)]
@@ -153,8 +153,8 @@ def _record(comparison: PictureComparison) -> dict[str, Any]:
 
 
 def _print_table(comparison: PictureComparison, screen: Console) -> None:
-    from lcodec.bench.compare import shown_psnr
     from lcodec.bench.screentable import FOLDED, Column, print_table
+    from lcodec.metrics.compare import shown_psnr
 
     reference = comparison.reference
     size = f"{reference.picture.width}x{reference.picture.height}"

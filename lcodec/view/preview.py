@@ -7,7 +7,7 @@ import io
 from PIL import Image
 
 from lcodec import container
-from lcodec.bench.html.screen import on_screen
+from lcodec.picture.screen import on_screen
 from lcodec.region import SCALES
 
 

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lcodec.bench.compare import (
+from lcodec.bench.picturefiles import read_files
+from lcodec.bench.regions import error_cells, worst_regions
+from lcodec.codec import Codec
+from lcodec.errors import FormatError, InputError, UsageError
+from lcodec.metrics.compare import (
     PictureFile,
     aligned,
     check_sizes,
@@ -17,13 +21,10 @@ from lcodec.bench.compare import (
     figures_of,
     shown_psnr,
 )
-from lcodec.bench.picturefiles import read_files
-from lcodec.bench.regions import Region, error_cells, worst_regions
-from lcodec.codec import Codec
-from lcodec.errors import FormatError, InputError, UsageError
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.picture import Metadata, Picture, load
+from lcodec.region import Region
 from tests.tinymodel import picture
 
 

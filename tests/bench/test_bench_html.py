@@ -18,7 +18,6 @@ import pytest
 from PIL import Image, ImageCms
 
 from lcodec.bench import BenchResult, run, summarize
-from lcodec.bench.compare import PictureFile, compare_pictures
 from lcodec.bench.extras import MissingExtraError
 from lcodec.bench.html import (
     Pane,
@@ -30,9 +29,11 @@ from lcodec.bench.html import (
     pages,
 )
 from lcodec.bench.html.chart import LEFT, RIGHT, rd_chart
-from lcodec.bench.html.screen import GREY, data_uri, on_screen
-from lcodec.bench.regions import Region
+from lcodec.bench.html.embed import data_uri
+from lcodec.metrics.compare import PictureFile, compare_pictures
 from lcodec.picture import Metadata, Picture
+from lcodec.picture.screen import GREY, on_screen
+from lcodec.region import Region
 from tests.bench.bench_fakes import FakeCodec, write_pictures
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from lcodec.bench.peers import PEERS
-from lcodec.bench.regions import Region
 from lcodec.codec import Codec
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Picture
+from lcodec.region import Region
 from tests.tinymodel import picture
 
 ROOT = Path(__file__).resolve().parents[2]

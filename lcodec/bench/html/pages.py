@@ -10,15 +10,15 @@ from importlib import resources
 from typing import Any
 
 from lcodec import __version__
-from lcodec.bench.compare import PictureComparison, shown_psnr
 from lcodec.bench.curves import Curve, published_curve
 from lcodec.bench.extras import require
 from lcodec.bench.html import chart
+from lcodec.bench.html.embed import data_uri
 from lcodec.bench.html.scene import Scene
-from lcodec.bench.html.screen import data_uri
 from lcodec.bench.html.worst import order, told
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.bench.summary import Summary
+from lcodec.metrics.compare import PictureComparison, shown_psnr
 
 DRAWN = ("vtm", "mlic++", "elic", "bpg", "avif420_s6", "webp", "jpeg420")
 """Published curves drawn next to that of a benchmark on the Kodak pictures."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from PIL.Image import Image
 
-from lcodec.bench.compare import aligned
-from lcodec.bench.html.screen import on_screen
-from lcodec.bench.regions import Cells, Region, WorstRegion, error_cells, worst_regions
+from lcodec.bench.regions import Cells, WorstRegion, error_cells, worst_regions
+from lcodec.metrics.compare import aligned
 from lcodec.metrics.msssim import PEAK
 from lcodec.picture import Picture
+from lcodec.picture.screen import on_screen
+from lcodec.region import Region
 
 BUDGET = 10_000_000
 """Most pixels that a report embeds, over all pictures; losslessly, that is some 20 MB."""

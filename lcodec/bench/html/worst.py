@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lcodec.bench.compare import shown_psnr
 from lcodec.bench.html.scene import BUDGET, Pane, Scene, make_scene
 from lcodec.bench.results import PictureResult
+from lcodec.metrics.compare import shown_psnr
 from lcodec.picture import Picture, Samples
 
 

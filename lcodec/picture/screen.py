@@ -1,21 +1,21 @@
-"""Pictures as a browser shows them: 8 bits, sRGB, opaque, embedded losslessly."""
+"""Pictures as a screen shows them: 8 bits, sRGB, opaque."""
 
 from __future__ import annotations
 
-import base64
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from lcodec.bench.regions import Region
-from lcodec.picture import Picture
 from lcodec.picture.convert import reduced_to_bytes
+from lcodec.picture.picture import Picture
+
+if TYPE_CHECKING:
+    from lcodec.region import Region
 
 GREY = (128, 128, 128)
 """Seen through transparent parts."""
-
-_WEBP_SIDE = 16383  # longest side in WebP
 
 
 def on_screen(picture: Picture, region: Region | None = None, reduction: int = 1) -> Image.Image:
@@ -56,16 +56,3 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     except (ImageCms.PyCMSError, OSError):
         pass
     return image.convert("RGB")
-
-
-def data_uri(image: Image.Image) -> str:
-    """A data URI of an RGB image as lossless WebP, or as PNG if a side is too long for WebP."""
-    webp = max(image.size) <= _WEBP_SIDE
-    stream = io.BytesIO()
-    if webp:
-        # Effort: most of the gain at a tenth of the time.
-        image.save(stream, "WEBP", lossless=True, method=2, quality=50)
-    else:
-        image.save(stream, "PNG")
-    text = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f"data:image/{'webp' if webp else 'png'};base64,{text}"
