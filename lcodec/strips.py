@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.codec import Codec
-from lcodec.coding.alpharows import AlphaRows
+from lcodec.coding.alpha import AlphaRows
 from lcodec.container import Alpha, Header, TilePayload, TileSource
 from lcodec.container.writer import BinaryWriter
 from lcodec.edge import own_errors

@@ -60,6 +60,19 @@ def test_every_constant_has_one_home() -> None:
     assert {key: homes for key, homes in several.items() if key[0] not in UNRELATED} == {}
 
 
+def test_what_is_private_to_a_module_is_not_imported_from_it() -> None:
+    imported = [
+        f"{path.name}: {name.name}"
+        for folder in ("lcodec", "tools", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+        if name.name.startswith("_") and not name.name.endswith("__")
+    ]
+    assert imported == []
+
+
 def literals(tree: ast.Module) -> list[Any]:
     """Bytes of some length, and text that formats prescribe."""
     values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]

@@ -24,6 +24,7 @@ _DICTIONARY: Final = 1 << 22
 _WIDENED: Final = 257  # 255 * 257 = 65535
 _SAMPLED: Final = 1 << 20  # samples looked at to choose the prediction
 _PART: Final = 1 << 20  # bytes unpacked at a time
+_BAND: Final = 1 << 22  # samples unpacked at once when skipping rows
 
 
 def encode_alpha(plane: Plane) -> bytes:
@@ -45,22 +46,81 @@ def decode_alpha(payload: bytes, shape: tuple[int, int], dtype: type[np.generic]
         FormatError: damaged, or not of this size.
         UnsupportedError: coded in a way that this version does not know.
     """
-    if not payload:
-        raise FormatError("damaged alpha plane: empty")
-    predictor, width = payload[0] & 15, (payload[0] >> 4) + 1
-    if predictor >= len(_AXES) or width > np.dtype(dtype).itemsize:
-        raise UnsupportedError(f"unknown form 0x{payload[0]:02X} of the alpha plane")
-    stored = np.uint16 if width == 2 else np.uint8
-    data = _decompress(payload[1:], shape[0] * shape[1] * width)
-    plane: Plane = np.frombuffer(data, dtype=np.dtype(stored).newbyteorder("<")).reshape(shape)
-    plane = plane.astype(stored, copy=False)
-    for axis in _AXES[predictor]:
-        np.cumsum(plane, axis=axis, dtype=stored, out=plane)
-    if stored is dtype:
-        return plane
-    wide = plane.astype(np.uint16)
-    wide *= np.uint16(_WIDENED)
-    return wide
+    return AlphaRows(payload, shape, dtype).read(shape[0])
+
+
+class AlphaRows:
+    """Decodes the rows of a payload in order; takes memory only for the rows asked for.
+
+    Raises:
+        FormatError: damaged, or not of this size.
+        UnsupportedError: coded in a way that this version does not know.
+    """
+
+    def __init__(self, payload: bytes, shape: tuple[int, int], dtype: type[np.generic]) -> None:
+        if not payload:
+            raise FormatError("damaged alpha plane: empty")
+        predictor, self._size = payload[0] & 15, (payload[0] >> 4) + 1
+        if predictor >= len(_AXES) or self._size > np.dtype(dtype).itemsize:
+            raise UnsupportedError(f"unknown form 0x{payload[0]:02X} of the alpha plane")
+        self._axes = _AXES[predictor]
+        self._dtype, self._height, self._width = dtype, shape[0], shape[1]
+        self._rest = payload[1:]
+        self._decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_filters(1))
+        self._stored = np.uint16 if self._size == 2 else np.uint8
+        self._above: Plane = np.zeros(self._width, self._stored)
+        self._done = 0
+
+    def read(self, count: int) -> Plane:
+        """The next rows (count, W) of uint8 or uint16."""
+        data = self._unpack(count * self._width * self._size)
+        rows: Plane = np.frombuffer(data, np.dtype(self._stored).newbyteorder("<"))
+        rows = rows.reshape(count, self._width).astype(self._stored, copy=False)
+        if 1 in self._axes:
+            np.cumsum(rows, axis=1, dtype=self._stored, out=rows)
+        if 0 in self._axes and count:
+            rows[0] += self._above
+            np.cumsum(rows, axis=0, dtype=self._stored, out=rows)
+            self._above = rows[-1].copy()
+        self._done += count
+        if self._done == self._height:
+            self._finish()
+        if self._stored is self._dtype:
+            return rows
+        wide = rows.astype(np.uint16)
+        wide *= np.uint16(_WIDENED)
+        return wide
+
+    def skip(self, count: int) -> None:
+        """Skip the next rows."""
+        band = max(1, _BAND // self._width)
+        for start in range(0, count, band):
+            self.read(min(band, count - start))
+
+    def _unpack(self, size: int) -> bytearray:
+        """Exactly ``size`` bytes; no more than that is ever held."""
+        out = bytearray()
+        while len(out) < size:
+            part = self._decompress(min(_PART, size - len(out)))
+            if not part:
+                raise FormatError("damaged alpha plane: not of the picture's size")
+            out += part
+        return out
+
+    def _finish(self) -> None:
+        """Check that nothing follows."""
+        if self._decompress(1) or not self._decoder.eof or self._decoder.unused_data:
+            raise FormatError("damaged alpha plane: not of the picture's size")
+
+    def _decompress(self, most: int) -> bytes:
+        """The next bytes, at most so many; none at the end of the stream."""
+        if self._decoder.eof:
+            return b""
+        data, self._rest = self._rest, b""
+        try:
+            return self._decoder.decompress(data, most)
+        except lzma.LZMAError as error:
+            raise FormatError("damaged alpha plane") from error
 
 
 def _choose(plane: Plane) -> int:
@@ -99,21 +159,3 @@ def _compress(samples: Plane, preset: int) -> bytes:
     data = np.ascontiguousarray(samples, samples.dtype.newbyteorder("<")).tobytes()
     filters = _filters(samples.itemsize, preset)
     return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
-
-
-def _decompress(data: bytes, size: int) -> bytearray:
-    """Exactly ``size`` bytes; no more than that is ever held."""
-    decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_filters(1))
-    out = bytearray()
-    try:
-        while not decoder.eof:
-            part = decoder.decompress(data, max_length=min(_PART, size + 1 - len(out)))
-            data = b""
-            out += part
-            if len(out) > size or (not part and not decoder.eof):
-                break
-    except lzma.LZMAError as error:
-        raise FormatError("damaged alpha plane") from error
-    if len(out) != size or not decoder.eof or decoder.unused_data:
-        raise FormatError("damaged alpha plane: not of the picture's size")
-    return out

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.coding.alpharows import AlphaRows
+from lcodec.coding.alpha import AlphaRows
 from lcodec.container import Alpha, Header, TileSource
 from lcodec.nets.blockwise import LatentSpan
 from lcodec.nets.transforms import PATCH

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lcodec.coding.alpha import Plane, decode_alpha, encode_alpha
+from lcodec.coding.alpha import AlphaRows, Plane, decode_alpha, encode_alpha
 from lcodec.errors import FormatError, LcodecError, UnsupportedError
 
 ROWS, COLUMNS = np.mgrid[0:120, 0:160]
@@ -43,6 +43,19 @@ def test_round_trip(name: str) -> None:
     back = decode_alpha(encode_alpha(plane), plane.shape, plane.dtype.type)
     assert back.dtype == plane.dtype
     assert np.array_equal(back, plane)
+
+
+@pytest.mark.parametrize("name", MATTES)
+def test_rows_at_a_time_are_those_of_the_plane(name: str) -> None:
+    plane = MATTES[name]
+    payload = encode_alpha(plane)
+    for band in (1, 7, 64):
+        rows = AlphaRows(payload, plane.shape, plane.dtype.type)
+        bands = [rows.read(min(band, len(plane) - top)) for top in range(0, len(plane), band)]
+        assert np.array_equal(np.concatenate(bands), plane)
+        rows = AlphaRows(payload, plane.shape, plane.dtype.type)
+        rows.skip(len(plane) - 1)
+        assert np.array_equal(rows.read(1), plane[-1:])
 
 
 @pytest.mark.parametrize("name", ["disc", "fade", "fade, 16 bit", "disc, 16 bit"])
