@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from lcodec.bench import BenchResult, run, summarize
 from lcodec.bench.extras import MissingExtraError
@@ -28,12 +28,8 @@ from lcodec.bench.html import (
     nearest_level,
     pages,
 )
-from lcodec.bench.html.chart import LEFT, RIGHT, rd_chart
-from lcodec.bench.html.embed import data_uri
 from lcodec.metrics.compare import PictureFile, compare_pictures
-from lcodec.picture import Metadata, Picture
-from lcodec.picture.screen import GREY, on_screen
-from lcodec.region import Region
+from lcodec.picture import Picture
 from tests.bench.bench_fakes import FakeCodec, write_pictures
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture
@@ -187,35 +183,6 @@ def test_equal_pictures_and_small_ones() -> None:
     assert len([b for b in page.all("button") if "data-region" in b]) == 1
 
 
-def test_screens_show_eight_opaque_bits_of_srgb() -> None:
-    deep = np.full((4, 6, 3), 257 * 40, np.uint16)
-    assert on_screen(Picture(deep)).getpixel((0, 0)) == (40, 40, 40)
-    assert on_screen(Picture(deep[..., 0].copy())).getpixel((0, 0)) == (40, 40, 40)
-    alpha = np.full((4, 6), 255, np.uint8)
-    alpha[:, 3:] = 0
-    seen = on_screen(Picture(np.full((4, 6, 3), 9, np.uint8), alpha=alpha))
-    assert (seen.getpixel((0, 0)), seen.getpixel((5, 3))) == ((9, 9, 9), GREY)
-    pixels = picture(8, 8)
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for icc in (srgb, b"no profile" * 20):
-        same = on_screen(Picture(pixels, metadata=Metadata(icc=icc)))
-        assert np.array_equal(np.asarray(same), pixels)
-    # A space whose red is the green of sRGB.
-    swapped = srgb.replace("sRGB".encode("utf-16-be"), "mine".encode("utf-16-be"))
-    swapped = swapped.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
-    red = np.full((2, 2, 3), (250, 0, 0), np.uint8)
-    seen = np.asarray(on_screen(Picture(red, metadata=Metadata(icc=swapped))))[0, 0]
-    assert seen[1] > 245 and max(seen[0], seen[2]) < 5
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    same = on_screen(Picture(pixels, metadata=Metadata(icc=lab)))
-    assert np.array_equal(np.asarray(same), pixels)
-    part = on_screen(Picture(pixels), Region(2, 1, 4, 6), 2)
-    assert part.size == (2, 3)
-    mean = pixels[1:3, 2:4].reshape(-1, 3).mean(axis=0)
-    assert np.abs(np.array(part.getpixel((0, 0))) - mean).max() <= 0.5
-    assert data_uri(Image.new("RGB", (20000, 1))).startswith("data:image/png;base64,")
-
-
 def report(result: BenchResult, worst: WorstPictures | None = None) -> str:
     worst = worst or WorstPictures(nearest_level(result.qualities, 50), 0)
     return bench_page(result, summarize(result), worst.quality, worst.scenes)
@@ -299,26 +266,6 @@ def test_kodak_page_draws_the_published_curves() -> None:
     assert len([svg for svg in page.all("svg") if svg.get("role") == "img"]) == 3
     assert "-10.0" in page.text("td")
     assert "kodim01.png" in page.text("strong")
-
-
-def test_chart_places_points_by_their_figures() -> None:
-    curve = made().curve()
-    chart = rd_chart([curve], "psnr")
-    assert chart is not None
-    (line,) = chart.lines
-    xs = [point.x for point in line.points]
-    assert xs[-1] == pytest.approx(LEFT + (RIGHT - LEFT) / 1.1)
-    assert xs[0] == pytest.approx(LEFT + (RIGHT - LEFT) * curve.bpp[0] / (1.1 * curve.bpp[-1]))
-    assert [point.y for point in line.points] == sorted((p.y for p in line.points), reverse=True)
-    for tick, later in zip(chart.y_ticks, chart.y_ticks[1:], strict=False):
-        assert tick.place > later.place and float(tick.label) < float(later.label)
-    assert rd_chart([replace(curve, ms_ssim=None), made().curve()], "ms_ssim") is None
-    assert rd_chart([replace(curve, bpp=(), psnr=())], "psnr") is None
-
-
-def test_nearest_level() -> None:
-    assert nearest_level((0, 42, 57, 100), 50) == 57
-    assert nearest_level((45, 55), 50) == 45
 
 
 def test_missing_jinja2_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.batch.work import TOGETHER
 from lcodec.cli.main import run
-from lcodec.picture import Metadata, Picture, save
-from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 
-from .command import ROOT, TIMEOUT, command, environment
+from .command import TIMEOUT, environment
 from .command import lcodec as real
 
 Capture = pytest.CaptureFixture[str]
@@ -47,20 +37,6 @@ def folder(tmp_path: Path) -> Path:
 
 def files(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-
-
-def fake(*arguments: str | Path, **changes: str) -> subprocess.Popen[str]:
-    """Start the command with the fake codec, in a process group of its own."""
-    return subprocess.Popen(
-        [*FAKE, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment(**changes),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def test_targets_and_effort_are_passed_on(folder: Path, tiny_model: Path) -> None:
@@ -113,32 +89,6 @@ def test_real_command_encodes_resumes_and_decodes(folder: Path, tiny_model: Path
     with Image.open(back / "deep" / "b.tif") as image:
         data = (coded / "deep" / "b.lic").read_bytes()
         assert image.tobytes() == lcodec.decode(data).pixels.tobytes()
-
-
-@pytest.mark.usefixtures("tiny_model")
-def test_alpha_and_metadata_go_through(tmp_path: Path, capsys: Capture) -> None:
-    source, coded, back = (tmp_path / name for name in ("in", "out", "back"))
-    source.mkdir()
-    levels = picture(20, 30)
-    whole = Picture(levels, alpha=levels[..., 0], metadata=Metadata(icc()))
-    save(whole, source / "a.png")
-    arguments = ["batch", str(source), str(coded), "-j", "1"]
-    assert run(arguments) == 0
-    data = (coded / "a.lic").read_bytes()
-    assert data == lcodec.encode(whole)
-    capsys.readouterr()
-    assert run([*arguments, "--strip"]) == 1
-    assert "made without --strip; `-f` replaces it" in capsys.readouterr().err
-    assert run([*arguments, "--strip", "--force"]) == 0
-    assert (coded / "a.lic").read_bytes() == lcodec.encode(whole, strip=True)
-    assert run([*arguments, "--strip"]) == 9
-    capsys.readouterr()
-    decoding = ["batch", "--decode", str(coded), str(back), "--format", "jpg", "-j", "1"]
-    assert run([*decoding, "--strip"]) == 2
-    assert "`--strip` is for encoding" in capsys.readouterr().err
-    assert run([*decoding, "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert record["notes"] == ["a .jpg file cannot hold everything; lost: alpha"]
 
 
 @pytest.mark.usefixtures("tiny_model")
@@ -232,52 +182,6 @@ def test_mistakes(
 
 
 @pytest.mark.usefixtures("tiny_model")
-def test_records_have_the_size_of_the_coded_picture(tmp_path: Path, capsys: Capture) -> None:
-    source, coded = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    turned = {f"{side}{suffix}" for side in range(1, 9) for suffix in (".jpg", ".tif", ".webp")}
-    turned |= {"6.png", "6.avif"} if features.check("avif") else {"6.png"}
-    for name in turned:
-        tags = Image.Exif()
-        tags[0x0112] = int(name[0])
-        Image.fromarray(picture(20, 30)).save(source / name, exif=tags)
-    arguments = ["batch", str(source), str(coded), "-j", "1", "--json", "--quiet"]
-    runs: tuple[tuple[list[str], int, str], ...] = (
-        (["-n"], 0, "planned"),
-        ([], 0, "done"),
-        ([], 9, "skipped"),
-        (["-q", "3"], 1, "failed"),
-        (["-q", "3", "-n", "-f"], 0, "planned"),
-    )
-    for more, status, word in runs:
-        assert run([*arguments, *more]) == status
-        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert {record["status"] for record in records} == {word}
-        for record in records:
-            sides = (30, 20) if int(Path(record["source"]).name[0]) < 5 else (20, 30)
-            assert (record["width"], record["height"]) == sides, record
-        assert len(records) == len(turned)
-
-
-@pytest.mark.usefixtures("tiny_model")
-def test_an_orientation_after_the_pixels_is_known_from_the_file(
-    tmp_path: Path, capsys: Capture
-) -> None:
-    (tmp_path / "in").mkdir()
-    stream = io.BytesIO()
-    Image.fromarray(picture(20, 30)).save(stream, "PNG")
-    chunk = b"eXIf" + exif(6)
-    late = (len(chunk) - 4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
-    data = stream.getvalue()
-    (tmp_path / "in" / "a.png").write_bytes(data[:-12] + late + data[-12:])
-    arguments = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1", "--json"]
-    for status in (0, 9):
-        assert run(arguments) == status
-        record = json.loads(capsys.readouterr().out)
-        assert (record["width"], record["height"]) == (20, 30)
-
-
-@pytest.mark.usefixtures("tiny_model")
 def test_a_dry_run_counts_what_cannot_be_read_apart(folder: Path, capsys: Capture) -> None:
     source, coded = folder / "in", folder / "out"
     (source / "worse.png").write_bytes(b"nothing")
@@ -321,194 +225,3 @@ def test_batch_of_nothing(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "in").mkdir()
     assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 9
     assert "nothing found to encode" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_signals_stop_it_cleanly_and_a_second_run_finishes(
-    sent: signal.Signals, jobs: int, tmp_path: Path
-) -> None:
-    source, coded = tmp_path / "in", tmp_path / "out"
-    source.mkdir()
-    for number in range(20):
-        Image.new("L", (8, 8), number).save(source / f"{number}.png")
-    arguments = (source, coded, "-j", str(jobs))
-    process = fake(*arguments, FAKE_WRITE_SECONDS="0.2")
-    wait_for(process, coded, 3)
-    if sent is signal.SIGINT:
-        os.killpg(process.pid, sent)  # Ctrl-C reaches all processes
-    else:
-        process.send_signal(sent)
-    _, err = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 128 + sent
-    lines = err.splitlines()
-    assert " stopped; " in lines[-2 if sent is signal.SIGINT else -1]
-    assert "Traceback" not in err
-    # The tracker of shared resources outlives the program by a moment.
-    deadline = time.monotonic() + 20
-    while group(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert group(process.pid) == []
-    left = files(coded)
-    assert 3 <= len(left) < 20
-    assert all(name.endswith(".lic") for name in left), "unfinished files"
-    for name in left:
-        container.read((coded / name).read_bytes())
-    again = fake(*arguments)
-    again.communicate(timeout=TIMEOUT)
-    assert again.returncode == 0
-    assert len(files(coded)) == 20
-
-
-def wait_for(process: subprocess.Popen[str], folder: Path, count: int) -> None:
-    """Until so many files are finished."""
-    deadline = time.monotonic() + TIMEOUT
-    while len(list(folder.rglob("*.lic"))) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def group(leader: int) -> list[int]:
-    """Processes left in a process group, but those that have ended."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[2]) == leader and fields[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
-@pytest.mark.usefixtures("tiny_model")
-def test_metadata_that_is_half_of_some_files(tmp_path: Path, capsys: Capture) -> None:
-    (tmp_path / "in").mkdir()
-    random = np.random.default_rng(0)
-    for name, size in (("a", 3000), ("b", 4000), ("c", 0)):
-        metadata = Metadata(xmp=random.bytes(size) if size else None)
-        save(Picture(picture(32, 32), metadata=metadata), tmp_path / "in" / f"{name}.png")
-    log = tmp_path / "log.ndjson"
-    command = ["batch", str(tmp_path / "in"), str(tmp_path / "out"), "-q", "30", "-j", "1"]
-    assert run([*command, "--manifest", str(log)]) == 0
-    warning, _ = capsys.readouterr().err.splitlines()
-    told = re.fullmatch(
-        r"lcodec: warning: .*in: metadata makes up (.*) bytes, 9\d\.\d % of .*b\.lic, and half or "
-        "more of 1 other file; `--strip` drops it",
-        warning,
-    )
-    records = {Path(r["output"]).name: r for r in map(json.loads, log.read_text().splitlines())}
-    assert records.pop("c.lic")["metadata_bytes"] == 0
-    for name, record in records.items():
-        data = (tmp_path / "out" / name).read_bytes()
-        assert record["metadata_bytes"] == container.describe(data)["metadata_bytes"] > 1000
-    assert told and int(told[1].replace(",", "")) == records["b.lic"]["metadata_bytes"]
-    assert run([*command, "-f", "--strip"]) == 0
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_progress_on_a_terminal_only(tmp_path: Path) -> None:
-    import pty
-
-    (tmp_path / "in").mkdir()
-    for number in range(3):
-        Image.new("RGB", (300, 200)).save(tmp_path / "in" / f"{number}.png")
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [*FAKE, str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1"],
-        cwd=ROOT,
-        env=environment(TERM="xterm", COLUMNS="120", FAKE_SECONDS="0.9"),
-        stderr=terminal,
-    )
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            shown += chunk
-    except OSError:  # Linux: the other side has closed
-        pass
-    os.close(controller)
-    assert process.wait(TIMEOUT) == 0
-    assert b"2/3" in shown
-    assert b"MP/s" in shown
-    assert b"files/s" in shown
-    process_without = fake(tmp_path / "in", tmp_path / "other")
-    _, err = process_without.communicate(timeout=TIMEOUT)
-    assert process_without.returncode == 0
-    assert "MP/s" not in err
-
-
-@pytest.mark.slow
-def test_500_mixed_files_killed_and_resumed(tmp_path: Path, tiny_model: Path) -> None:
-    source, coded = tmp_path / "in", tmp_path / "out"
-    broken = mixed_files(source, 500)
-    manifest = tmp_path / "log.ndjson"
-    arguments = command("batch", source, coded, "-q", "20", "-j", "2", "--manifest", manifest)
-    process = subprocess.Popen(
-        arguments, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    wait_for(process, coded, 220)
-    process.kill()
-    process.communicate()
-    deadline = time.monotonic() + TIMEOUT
-    while group(process.pid):  # they finish the picture they have
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    before = set(files(coded))
-    assert 220 <= len(before) < 480
-    recorded = [json.loads(line) for line in manifest.read_text().splitlines()]
-    done_first = [r for r in recorded if r["status"] == "done"]
-    # At most two bundles were finished or unfinished without a word.
-    assert len(before) - 2 * TOGETHER <= len(done_first) <= len(before)
-
-    done = subprocess.run(
-        arguments, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
-    assert done.returncode == 1
-    failures = [line for line in done.stderr.splitlines() if not line.startswith(str(source))]
-    listed = {line.split(": ")[1] for line in failures if "warning" not in line}
-    assert listed == {str(path) for path in broken}
-    last = {r["source"]: r for r in map(json.loads, manifest.read_text().splitlines())}
-    assert len(last) == 500
-    for path, record in last.items():
-        if Path(path) in broken:
-            assert (record["status"], record["attempts"], record["code"]) == ("failed", 2, 3)
-        else:
-            header = container.read(Path(record["output"]).read_bytes()).header
-            assert (header.width, header.height) == (record["width"], record["height"])
-    assert len(files(coded)) == 500 - len(broken)
-    assert f"{500 - len(broken) - len(before)} encoded" in done.stderr
-    with_sizes = [r for r in last.values() if "bytes" in r]
-    assert len(with_sizes) == 500 - len(broken)
-
-
-def mixed_files(root: Path, count: int) -> set[Path]:
-    """Tiny pictures of many kinds in a tree; returns those that are broken."""
-    broken = set()
-    for number in range(count):
-        folder = root / f"{number % 7}"
-        folder.mkdir(parents=True, exist_ok=True)
-        image = Image.fromarray(picture(16 + number % 23, 16 + number % 31, number))
-        kind = number % 10
-        path = folder / f"{number}{'.jpg' if kind in (1, 7) else '.png'}"
-        if kind == 2:
-            image = image.convert("L")
-        elif kind == 3:
-            image = image.quantize(16)
-        elif kind == 4:
-            image = image.convert("RGBA")
-        elif kind == 5:
-            image = image.convert("1")
-        image.save(path)
-        if kind == 8:
-            path.write_bytes(path.read_bytes()[: 60 + number % 40])
-            broken.add(path)
-        elif kind == 9 and number % 20 == 9:
-            path.write_bytes(b"no picture at all" * (number % 3))
-            broken.add(path)
-    return broken

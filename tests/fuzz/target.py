@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing with atheris: `python -m tests.fuzz.target FOLDER [libFuzzer options]`.
 
 FOLDER keeps the corpus from one time to the next. Whatever is not one of the documented errors
-ends the run and leaves its input beside it; such inputs, made small, go to `tests/fuzz/found`.
+ends the run and leaves its input beside it: a test of what it broke begins with that.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from tests.fuzz.readers import Readers, seeds, tiny_codec
 from tests.tinymodel import picture
 
 ROUNDS = 40
-FOUND = sorted((Path(__file__).parent / "found").glob("*.lic"))
 
 
 @pytest.fixture
@@ -86,8 +85,3 @@ def test_caches_are_bounded(readers: Readers) -> None:
             assert not inspect.signature(one).parameters, name
     for name in few.keys() & caches.keys():
         assert caches[name].cache_info().currsize <= few[name], name
-
-
-@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
-def test_what_fuzzing_found_stays_mended(path: Path, readers: Readers) -> None:
-    readers(path.read_bytes())

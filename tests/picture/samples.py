@@ -178,3 +178,22 @@ def full_range(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     full, out = (1 << bits) - 1, 255 if bits <= 8 else 65535
     wide = (samples.astype(np.int64) * out + full // 2) // full
     return wide.astype(np.uint8 if bits <= 8 else np.uint16)
+
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">%s</rdf:RDF></x:xmpmeta>'
+)
+
+
+def segment(kind: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, kind, len(data) + 2) + data
+
+
+def jpeg(*segments: bytes) -> io.BytesIO:
+    data = encoded(Image.fromarray(np.repeat(RGB, 4, axis=0)), "JPEG").getvalue()
+    return io.BytesIO(data[:2] + b"".join(segments) + data[2:])
+
+
+def app1(packet: bytes) -> bytes:
+    return segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)

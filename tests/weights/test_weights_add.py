@@ -6,12 +6,9 @@ import json
 import re
 import shlex
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,47 +16,15 @@ import lcodec
 from lcodec import weights
 from lcodec.cli.main import run
 from lcodec.errors import WeightsError
-from lcodec.shared import forget_codecs
-from lcodec.weights import catalogue, places
+from lcodec.weights import places
 from tests.tinymodel import picture
-from tests.weights.tinyhistory import NAME, TinyHistory, make_history, make_wheel
+from tests.weights.conftest import Server, assert_decodes
+from tests.weights.tinyhistory import TinyHistory, make_wheel
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
-
-
-@pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> TinyHistory:
-    return make_history(tmp_path_factory.mktemp("history"))
-
-
-@pytest.fixture(scope="module")
-def coded(history: TinyHistory, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file made with the earlier model, and beside it the decoded picture."""
-    path = tmp_path_factory.mktemp("coded") / "old.lic"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LCODEC_MODELS", str(history.folder / "models"))
-        forget_codecs()
-        path.write_bytes(lcodec.encode(picture(40, 60), quality=50, model=NAME))
-        lcodec.decode(path.read_bytes()).to_image().save(path.with_suffix(".png"))
-        forget_codecs()
-    return path
-
-
-@pytest.fixture
-def data(tmp_path: Path, history: TinyHistory, monkeypatch: Patch) -> Iterator[Path]:
-    """The folder of added models of a program that runs from a checkout with the later model."""
-    monkeypatch.setattr(
-        places, "__file__", str(history.repository / "lcodec" / "weights" / "places.py")
-    )
-    monkeypatch.setattr(catalogue, "CATALOGUE", history.catalogue)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.delenv("LCODEC_MODELS", raising=False)
-    forget_codecs()
-    yield tmp_path / "data" / "lcodec" / "weights"
-    forget_codecs()
 
 
 def nowhere(monkeypatch: Patch, tmp_path: Path, history: TinyHistory) -> None:
@@ -70,71 +35,11 @@ def nowhere(monkeypatch: Patch, tmp_path: Path, history: TinyHistory) -> None:
     monkeypatch.setattr(places, "__file__", str(package / "weights" / "places.py"))
 
 
-class Server(ThreadingHTTPServer):
-    """Serves files of a folder on the loopback device; ``broken`` answers are cut off first."""
-
-    daemon_threads = True
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.root, self.broken, self.asked = root, 0, list[str]()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        server.asked.append(self.path)
-        path = server.root / self.path.lstrip("/")
-        if not path.is_file():
-            self.send_error(404)
-            return
-        data = path.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if server.broken:
-            server.broken -= 1
-            data = data[:7]
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server(tmp_path: Path, history: TinyHistory, monkeypatch: Patch) -> Iterator[Server]:
-    """What a forge serves: the earlier model below its commit. Nobody waits between attempts."""
-    pytest.importorskip("pooch")
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    root = tmp_path / "served"
-    shutil.copytree(history.folder / "models", root / str(history.earlier.commit) / "models")
-    server = Server(root)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def named_command(message: str) -> list[str]:
     """The words of the ``lcodec`` command in an error message, without ``lcodec``."""
     found = re.search(r"get it: `lcodec ([^`]+)`", message)
     assert found, message
     return shlex.split(found[1])
-
-
-def assert_decodes(coded: Path, out: Path) -> None:
-    assert run(["decode", str(coded), str(out), "-f", "--quiet"]) == 0
-    before = np.asarray(Image.open(coded.with_suffix(".png")))
-    assert np.array_equal(np.asarray(Image.open(out)), before)
 
 
 Prepare = Callable[[Patch, Path, TinyHistory, Server], None]
@@ -405,59 +310,6 @@ def test_sources_that_cannot_be_one(
     assert run(["weights", "add", *(word.format(**known) for word in words)]) == status
     assert told in capsys.readouterr().err
     assert not data.exists()
-
-
-def test_a_broken_connection_is_tried_again(
-    history: TinyHistory, data: Path, server: Server
-) -> None:
-    server.broken = 2
-    words = ["weights", "add", server.address, "--model", history.earlier.model_id]
-    assert run([*words, "--quiet"]) == 0
-    assert len(server.asked) == len(history.earlier.files) + 2
-
-
-def test_a_server_that_is_of_no_use(
-    history: TinyHistory, data: Path, server: Server, capsys: Capture
-) -> None:
-    words = ["weights", "add", "--model", history.earlier.model_id]
-    assert run([*words, f"{server.address}/elsewhere"]) == 6
-    assert "404 Not Found" in capsys.readouterr().err
-    assert len(server.asked) == 1
-    path = server.root / str(history.earlier.commit) / history.earlier.files[0].path
-    path.write_bytes(bytes(path.stat().st_size + 1))
-    assert run([*words, server.address]) == 6
-    assert "larger than it should be" in capsys.readouterr().err
-    server.broken = 1000
-    assert run([*words, server.address]) == 6
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert not data.exists() or not list(data.iterdir())
-
-
-def test_without_a_network(
-    history: TinyHistory, data: Path, server: Server, capsys: Capture
-) -> None:
-    server.server_close()
-    assert run(["weights", "add", server.address, "--model", history.earlier.model_id]) == 6
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and "Connection refused" in lines[0], lines
-
-
-def test_a_wheel_from_an_address(
-    history: TinyHistory, coded: Path, data: Path, server: Server, tmp_path: Path
-) -> None:
-    make_wheel(history.folder / "models", server.root / "lcodec-0.1.0-py3-none-any.whl")
-    wheel = f"{server.address}/lcodec-0.1.0-py3-none-any.whl"
-    assert run(["weights", "add", wheel, "--quiet"]) == 0
-    assert server.asked == ["/lcodec-0.1.0-py3-none-any.whl"]
-    assert_decodes(coded, tmp_path / "new.png")
-
-
-def test_fetching_needs_an_extra(
-    history: TinyHistory, data: Path, capsys: Capture, monkeypatch: Patch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pooch", None)
-    assert run(["weights", "add", "https://example.org", "--model", "x"]) == 6
-    assert "pip install 'lcodec[fetch]'" in capsys.readouterr().err
 
 
 def test_the_data_folder(monkeypatch: Patch, tmp_path: Path, capsys: Capture) -> None:

@@ -6,22 +6,18 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lcodec import weights
 from lcodec.codec import Codec
-from lcodec.errors import LcodecError, UnsupportedError, WeightsError
+from lcodec.errors import UnsupportedError, WeightsError
 from lcodec.weights import state, stored
-from lcodec.weights.config import ModelConfig
 from lcodec.weights.load import (
     CONFIG_FILE,
     ENTROPY_FILE,
@@ -30,7 +26,7 @@ from lcodec.weights.load import (
     load_model,
     read_config,
 )
-from lcodec.weights.lock import LOCK_NAME, lock_model, parse_lock
+from lcodec.weights.lock import LOCK_NAME, lock_model
 from tests.cli.command import lcodec
 from tests.conftest import RELEASED_MODELS, ROOT
 from tests.tinymodel import picture, write_tiny_model
@@ -302,63 +298,3 @@ def test_the_command_says_so_with_status_6(name: str, models: Path) -> None:
     result = lcodec("weights", "list")
     assert result.status == 6
     assert LOCK_NAME in result.error_line
-
-
-SOME = settings(
-    derandomize=True,
-    database=None,
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-text = st.text("aZ0 .=[]\"'\n\0\u20ac", max_size=20)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=6,
-)
-KEYS = ("profile", "transforms", "model_id", "kind", "entropy", "mixer", "tune", "scale")
-
-
-@SOME
-@given(st.dictionaries(st.sampled_from(KEYS), values))
-def test_any_configuration_is_understood_or_refused(config: dict[str, Any]) -> None:
-    with suppress(LcodecError):
-        ModelConfig.from_dict(config)
-    own = {"transforms": {}, "kind": "groupedmixer", "entropy": {}}
-    for key, value in config.items():
-        with suppress(LcodecError):
-            ModelConfig.from_dict({**own, key: value})
-        with suppress(LcodecError):
-            ModelConfig.from_dict({**own, "entropy": {"width": value}})
-
-
-@SOME
-@given(st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_an_object_or_a_ValueError(data: bytes) -> None:
-    with suppress(ValueError):
-        assert isinstance(stored.parse_object(data), dict)
-
-
-def toml(value: Any) -> str:
-    """A value as TOML has it, near enough."""
-    if isinstance(value, dict):
-        inside = ", ".join(f"{json.dumps(key)} = {toml(one)}" for key, one in value.items())
-        return f"{{{inside}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(toml, value))}]"
-    return json.dumps(value)
-
-
-entries = st.dictionaries(
-    st.sampled_from(["model", "path", "size", "sha256", "more"]),
-    values | st.sampled_from(["a", "models/a/x", "0" * 64, 3]),
-)
-
-
-@SOME
-@given(text | st.lists(entries, max_size=3).map(lambda e: f"file = {toml(e)}"))
-def test_any_text_is_a_lock_or_a_WeightsError(text: str) -> None:
-    with suppress(WeightsError):
-        parse_lock(text)

@@ -1,0 +1,111 @@
+"""Recipes: options of ``lcodec train`` in files, and what a run remembers of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lcodec.cli.main import run
+from lcodec.entropy.registry import preset
+from lcodec.errors import UsageError
+from lcodec.training.options import TrainOptions
+from lcodec.training.recipe import SIZES, parse, parse_setting, read_recipe, to_recipe
+from tests.cli.trainers import Notes, a_run
+
+pytestmark = pytest.mark.usefixtures("notes")
+
+Capture = pytest.CaptureFixture[str]
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+def test_a_recipe_and_options_over_it(base: list[str], tmp_path: Path) -> None:
+    start = a_run(tmp_path / "start", depth=2)
+    recipe = tmp_path / "some recipe.toml"
+    recipe.write_text(
+        f"""
+        stage = "joint"
+        start = "{start}"
+        depth = 3
+        minutes = 20
+        quantise-from = 0.5
+        crops = "0:2x64,0.5:1x128"
+        warmup = 9
+        """
+    )
+    assert run([*base, str(recipe), "--minutes", "3", "--set", "warmup=8"]) == 0
+    made = Notes.made[0].options
+    assert (made.stage, made.start, made.minutes) == ("joint", Path(start), 3.0)
+    assert (made.quantise_from, made.warmup) == (0.5, 8)
+    assert made.crops == ((0.0, 2, 64), (0.5, 1, 128))
+    assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("learning-rate = 1", "there is no option learning-rate"),
+        ("run = 'a'", "there is no option run"),
+        ("data = 'a'", "there is no option data"),
+        ("minutes = 'long'", "minutes: 'long' is not a number"),
+        ("depth = 1.5", "depth: 1.5 is not a whole number"),
+        ("seed = true", "seed: True is not a whole number"),
+        ("fresh = 1", "fresh: 1 is not true or false"),
+        ("crops = '8x64'", "--crops 8x64: expected SHARE:COUNTxSIDE"),
+        ("stage = 'all'", "--stage all: must be one of"),
+        ("lr = 0", "--lr 0.0: must be above 0"),
+        ("a", "recipe.toml: "),
+    ],
+)
+def test_mistakes_in_recipes(
+    text: str, words: str, base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
+    assert run([*base, str(tmp_path / "recipe.toml")]) == 2
+    assert words in capsys.readouterr().err and not Notes.made
+
+
+def test_settings() -> None:
+    assert parse_setting("crops=0:8x64") == {"crops": ((0.0, 8, 64),)}
+    assert parse_setting("minutes = 3") == {"minutes": 3.0}
+    assert parse_setting("stage='joint'") == parse_setting("stage=joint") == {"stage": "joint"}
+    with pytest.raises(UsageError, match="expected NAME=VALUE"):
+        parse_setting("minutes")
+
+
+def test_what_a_run_remembers_is_a_recipe(tmp_path: Path) -> None:
+    made = TrainOptions(
+        tmp_path, tmp_path / "run", stage="joint", start=Path("a b"), max_steps=4, lr=1e-4
+    )
+    told = to_recipe(made)
+    assert told["steps"] == 4 and "latents" not in told
+    kept = parse(told, "", kept=True)
+    assert TrainOptions(**kept, run=made.run) == made
+
+
+def test_resuming_keeps_the_options(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    said = {"stage": "joint", "start": "gone", "lr": 1e-3, "seed": 4, "device": "cpu"}
+    a_run(tmp_path / "run", depth=3, **said)
+    alone = ["train", "--run", str(tmp_path / "run"), "--resume"]
+    assert run(alone) == 0
+    made = Notes.made[-1].options
+    assert (made.stage, made.start, made.lr, made.seed) == ("joint", Path("gone"), 1e-3, 4)
+    assert made.resume and made.data == tmp_path / "run"
+    assert run([*alone, "--lr", "2e-3", "--data", base[2], "--seed", "4"]) == 0
+    assert Notes.made[-1].options.lr == 2e-3 and Notes.made[-1].options.data == Path(base[2])
+    for words in (["--stage", "transforms"], ["--seed", "5"], ["--start", "elsewhere"]):
+        assert run([*alone, *words]) == 2
+        assert "and keeps it" in capsys.readouterr().err
+    (tmp_path / "run" / "run.json").write_text('{"options": {}}')
+    assert run(alone) == 3
+    assert "cannot be resumed; use it with --start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: path.stem)
+def test_recipes_of_the_repository(path: Path, tmp_path: Path) -> None:
+    recipe = read_recipe(path)
+    sizes = {name: recipe.pop(name, None) for name in SIZES}
+    options = TrainOptions(tmp_path, tmp_path, **recipe)
+    options.check()
+    assert sizes["model"] is None or preset(sizes["model"])
+    assert options.start is None or options.start.parts[0] in ("runs", "models")
