@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lcodec import container
 from lcodec.cli import complete, figures, paths, routes
+from lcodec.cli.console import emit_bytes
 from lcodec.cli.details import Details
 from lcodec.cli.licfiles import opened, read_damaged, read_lic
 from lcodec.cli.options import FILES, Messages, Networks, OutputOption, Writing
@@ -31,6 +33,7 @@ from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
     from lcodec.decoded import Decoded
+    from lcodec.picture import Picture
     from lcodec.rescue import Salvaged
 
 _LOSSES = 8  # lost tiles that a warning lists one by one
@@ -116,7 +119,6 @@ class _Work:
             progress = named(stack.enter_context(waiting(shown=not messages.quiet)))
             progress("loading networks", 0, 1)
             with watch.stage("networks"):
-                from lcodec.picture import save
                 from lcodec.shared import shared_codec
 
                 self.networks.prepare()
@@ -142,7 +144,7 @@ class _Work:
             if output:
                 progress("writing", 0, 1)
                 with watch.stage("writing"):
-                    notes = save(decoded.picture, output, overwrite=self.writing.force)
+                    notes = self._write(decoded.picture, output)
                     if self.writing.preserve:
                         paths.keep_time(source, output)
                 stages |= watch.seconds
@@ -163,6 +165,16 @@ class _Work:
         line = outcome(shown, size, output, after)
         messages.say(f"{line}, {picture.width}x{picture.height}, {figures.seconds(seconds)}")
         return Done(size, after or 0, size, picture.width * picture.height, status=status)
+
+    def _write(self, picture: Picture, output: str) -> tuple[str, ...]:
+        from lcodec.picture import save
+
+        if output != paths.STANDARD:
+            return save(picture, output, overwrite=self.writing.force)
+        buffer = BytesIO()
+        notes = save(picture, buffer, suffix=".png", name="standard output")
+        emit_bytes(buffer.getvalue())
+        return notes
 
     def _read(
         self, source: str, limits: DecoderLimits, details: Details, stack: ExitStack

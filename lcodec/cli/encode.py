@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,7 +116,8 @@ class _Work:
         with waiting(shown=not messages.quiet) as bar:
             progress = named(bar)
             with watch.stage("reading"):
-                picture = load(source, metadata=not self.strip, max_pixels=limit)
+                given = BytesIO(paths.read_input(source)) if source == paths.STANDARD else source
+                picture = load(given, metadata=not self.strip, max_pixels=limit, name=shown)
             details.picture(picture)
             messages.warn(shown, picture.notes)
             if self.codec is None:

@@ -1,11 +1,10 @@
-"""Reading pictures from files, streams and standard input."""
+"""Reading pictures from files and streams."""
 
 from __future__ import annotations
 
 import io
 import os
 import struct
-import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -40,7 +39,7 @@ def load(
     metadata: bool = True,
     name: str | None = None,
 ) -> Picture:
-    """Read a picture from a path, a binary stream, or standard input (``"-"``).
+    """Read a picture from a path or a binary stream.
 
     The format is detected from the content. The picture is upright, with 8 or 16 bits, gray or RGB,
     with its alpha and metadata; `Picture.notes` lists what was dropped (see
@@ -59,9 +58,7 @@ def load(
 
 def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str | None) -> Picture:
     if isinstance(source, (str, os.PathLike)):
-        if os.fspath(source) != "-":
-            return _load_path(Path(source), max_pixels)
-        return _load_stream(io.BytesIO(sys.stdin.buffer.read()), "standard input", max_pixels)
+        return _load_path(Path(source), max_pixels)
     stream = source if source.seekable() else io.BytesIO(source.read())
     return _load_stream(stream, name or str(getattr(source, "name", "picture")), max_pixels)
 

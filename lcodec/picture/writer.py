@@ -1,10 +1,8 @@
-"""Writing pictures to files and standard output."""
+"""Writing pictures to files and streams."""
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,21 +111,20 @@ def save(
 ) -> tuple[str, ...]:
     """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
 
-    ``"-"`` is standard output, in the format of ``suffix`` (default ``".png"``, as for
-    ``/dev/fd/3`` and the like); ``suffix`` also overrides that of a path, and must be given for a
-    binary stream, whose name in errors is ``name``. All formats are lossless except JPEG and AVIF
-    (quality 95, 4:4:4). Returns a note on what is lost because the format cannot hold it, if any.
+    ``suffix`` overrides that of a path, and must be given for a binary stream, whose name in errors
+    is ``name``; for ``/dev/fd/3`` and the like it is ``".png"`` if not given. All formats are
+    lossless except JPEG and AVIF (quality 95, 4:4:4). Returns a note on what is lost because the
+    format cannot hold it, if any.
 
     Raises:
-        UsageError: as `format_of_suffix`; an array that is not pixels, a colour picture as
-            ``.pgm``, or standard output is a terminal.
+        UsageError: as `format_of_suffix`; an array that is not pixels, or a colour picture as
+            ``.pgm``.
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     stream = None if isinstance(path, str | os.PathLike) else path
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else name
-    to_stdout = name == "-"
-    nameless = to_stdout or (stream is None and descriptor_of(name) is not None)
+    nameless = stream is None and descriptor_of(name) is not None
     wanted = suffix or (".png" if nameless else Path(name).suffix)
     wanted = wanted.lower()
     try:
@@ -137,9 +134,7 @@ def save(
     if wanted == ".pgm" and whole.channels == 3:
         raise UsageError(f"{name}: a .pgm file holds gray only and the picture has colours")
     fitting, lost = _fit(whole, wanted)
-    if to_stdout:
-        _save_stdout(fitting, wanted)
-    elif stream is not None:
+    if stream is not None:
         _encode(fitting, wanted, stream, name)
     else:
         with atomic_write(name, overwrite=overwrite) as file:
@@ -181,18 +176,6 @@ def _fit_metadata(data: Metadata, target: _Format) -> tuple[Metadata, list[str]]
         xmp = None
         lost.append("XMP")
     return Metadata(icc, exif, xmp), lost
-
-
-def _save_stdout(picture: Picture, suffix: str) -> None:
-    if sys.stdout.isatty():
-        raise UsageError("standard output is a terminal: name a file or use a pipe")
-    buffer = io.BytesIO()
-    _encode(picture, suffix, buffer, "standard output")
-    try:
-        sys.stdout.buffer.write(buffer.getbuffer())
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise OutputError(f"standard output: {error.strerror or error}") from error
 
 
 def _encode(picture: Picture, suffix: str, stream: BinaryIO, name: str) -> None:

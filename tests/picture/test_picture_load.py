@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import lcodec
 from lcodec.errors import InputError, UsageError
 from lcodec.picture import Picture, check_pixels, load
 
@@ -39,13 +40,19 @@ def test_plain_pictures_come_back_exactly(kind: str, pixels: NDArray[np.uint8]) 
     assert picture.channels == (3 if pixels.ndim == 3 else 1)
 
 
-def test_path_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_and_nothing_from_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = encoded(Image.fromarray(RGB), "PNG").getvalue()
     (tmp_path / "a.png").write_bytes(data)
     assert np.array_equal(load(tmp_path / "a.png").pixels, RGB)
     assert np.array_equal(load(str(tmp_path / "a.png")).pixels, RGB)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
-    assert np.array_equal(load("-").pixels, RGB)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="-: no such file"):
+        load("-")
+    with pytest.raises(InputError, match="-: no such file"):
+        lcodec.encode("-")
 
 
 def test_stream_that_cannot_seek() -> None:
