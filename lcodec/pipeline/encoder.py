@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
 from lcodec.container import Header, Section, TilePayload
-from lcodec.effort.refiner import Refiner
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Samples
@@ -25,6 +25,9 @@ from lcodec.pipeline.tiles import LatentCoder
 from lcodec.progress import Progress, labelled, no_progress
 from lcodec.timing import Stopwatch
 from lcodec.weights.config import ModelConfig
+
+if TYPE_CHECKING:
+    from lcodec.effort.refiner import Refiner
 
 
 @dataclass(frozen=True)
