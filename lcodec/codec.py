@@ -19,7 +19,8 @@ from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.limits import Ancillary, DecoderLimits, chosen
-from lcodec.picture import Metadata, Picture, fill_invisible
+from lcodec.picture import Metadata, Picture
+from lcodec.picture.pushpull import fill
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.encoder import Encoded, Encoder, Source
 from lcodec.pipeline.headers import check_shape, header_of
@@ -193,7 +194,7 @@ class Codec:
         if alpha is not None and alpha.any() and not alpha.all():
             visible = alpha > 0
         if alpha is not None:
-            pixels = fill_invisible(pixels, alpha)
+            pixels = fill(pixels, alpha == 0)
         metadata = sidedata.metadata_sections(picture.metadata)
         header = self._header_of(picture)
         check_shape(header(0))

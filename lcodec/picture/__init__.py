@@ -5,7 +5,6 @@ package decides what is kept, reports what was dropped, and turns every failure 
 """
 
 from lcodec.picture.convert import from_pil, to_pil
-from lcodec.picture.invisible import fill_invisible
 from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples, check_pixels, from_array
 from lcodec.picture.probe import is_whole, probe, upright_size
@@ -20,7 +19,6 @@ __all__ = [
     "Picture",
     "Samples",
     "check_pixels",
-    "fill_invisible",
     "format_of_suffix",
     "from_array",
     "from_pil",

@@ -27,8 +27,8 @@ from lcodec.container import Header
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
+from lcodec.picture.pushpull import fill
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
-from lcodec.pipeline.fill import fill
 from lcodec.pipeline.outlines import closed, opened, shrunk
 from lcodec.pipeline.overlay import Place, square_sums, tile_place
 from lcodec.pipeline.pixels import PixelTransform

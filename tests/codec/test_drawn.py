@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from lcodec.picture.pushpull import fill
 from lcodec.pipeline.drawn import has_few_colours, new_pixels, round_edges
-from lcodec.pipeline.fill import fill
 from lcodec.pipeline.layers import unforetold
 from lcodec.pipeline.outlines import closed, opened
 from tests.tinymodel import picture

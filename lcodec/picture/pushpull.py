@@ -1,4 +1,4 @@
-"""Replacing the colours of invisible pixels by ones that cost next to nothing to code."""
+"""Replacing unwanted pixels, such as invisible ones, by smooth ones that cost little to code."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from numpy.typing import NDArray
 
 from lcodec.picture.picture import Samples
 
+_Mask: TypeAlias = NDArray[np.bool_]
 _Floats: TypeAlias = NDArray[np.float32]
 _BAND = 256  # rows of the full-size picture processed together; even
 
 
-def fill_invisible(pixels: Samples, alpha: Samples) -> Samples:
-    """Pixels (H, W) or (H, W, 3) with smooth colours wherever ``alpha`` (H, W) is 0.
+def fill(pixels: Samples, unwanted: _Mask) -> Samples:
+    """Pixels (H, W) or (H, W, 3) with smooth colours wherever they are ``unwanted`` (H, W).
 
-    Pull-push (Gortler et al. 1996, "The Lumigraph", section 3.4): means of the visible pixels at
+    Pull-push (Gortler et al. 1996, "The Lumigraph", section 3.4): means of the wanted pixels at
     ever coarser levels; then, from the coarsest down, each level fills the gaps of the next finer
-    one. Visible pixels do not change. Working memory is about that of the pixels in float32.
+    one. Wanted pixels do not change. Working memory is about that of the pixels in float32.
     """
-    if alpha.all():
+    if not unwanted.any():
         return pixels
-    if not alpha.any():
+    if unwanted.all():
         return np.full_like(pixels, (np.iinfo(pixels.dtype).max + 1) // 2)
-    height, width = alpha.shape
+    height, width = unwanted.shape
     colours: Any = pixels.reshape(height, width, -1)
-    levels = [_first_level(colours, alpha)]
+    levels = [_first_level(colours, unwanted)]
     while levels[-1][1].size > 1:
         levels.append(_coarser(*levels[-1]))
     mean = levels.pop()[0]
     while levels:
-        finer, visible = levels.pop()
-        hidden = ~visible
+        finer, known = levels.pop()
+        hidden = ~known
         finer[hidden] = _finer(mean, 0, len(finer), finer.shape[1])[hidden]
         mean = finer
     out = colours.copy()
     for top in range(0, height, _BAND):
-        hidden = alpha[top : top + _BAND] == 0
+        hidden = unwanted[top : top + _BAND]
         if hidden.any():
             fill = _finer(mean, top, top + len(hidden), width)
             out[top : top + _BAND][hidden] = np.rint(fill[hidden]).astype(pixels.dtype)
@@ -45,21 +46,21 @@ def fill_invisible(pixels: Samples, alpha: Samples) -> Samples:
     return filled
 
 
-def _first_level(colours: Any, alpha: Samples) -> tuple[_Floats, NDArray[np.bool_]]:
+def _first_level(colours: Any, unwanted: _Mask) -> tuple[_Floats, _Mask]:
     """As `_coarser`, for the picture itself, by bands."""
     parts = []
-    for top in range(0, len(alpha), _BAND):
-        visible = alpha[top : top + _BAND] > 0
-        parts.append(_coarser(colours[top : top + _BAND].astype(np.float32), visible))
+    for top in range(0, len(unwanted), _BAND):
+        known = ~unwanted[top : top + _BAND]
+        parts.append(_coarser(colours[top : top + _BAND].astype(np.float32), known))
     means, seen = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(seen)
 
 
-def _coarser(colours: _Floats, visible: NDArray[np.bool_]) -> tuple[_Floats, NDArray[np.bool_]]:
-    """Means (h/2, w/2, C) of the visible colours in each 2x2 block, and where there are any."""
-    h, w = visible.shape
+def _coarser(colours: _Floats, known: _Mask) -> tuple[_Floats, _Mask]:
+    """Means (h/2, w/2, C) of the known colours in each 2x2 block, and where there are any."""
+    h, w = known.shape
     edges = ((0, h % 2), (0, w % 2))
-    weight = np.pad(visible, edges).astype(np.float32)
+    weight = np.pad(known, edges).astype(np.float32)
     total = np.pad(colours, (*edges, (0, 0))) * weight[..., None]
     shape = (weight.shape[0] // 2, 2, weight.shape[1] // 2, 2)
     count = weight.reshape(shape).sum(axis=(1, 3))
