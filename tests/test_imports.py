@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 LAYERS = (
     "errors forks format progress sharing suffixes suggest timing",
-    "atomic edge kinds limits startup tunes",
+    "atomic datafolder edge kinds limits outputs startup tunes",
     "container desktop quicktorch",
     "licforms picture region",
     "decoded forms integer metrics",
