@@ -19,9 +19,9 @@ from lcodec.container.header import (
     Header,
     boxes,
 )
-from lcodec.container.load import load, load_damaged
+from lcodec.container.load import load, load_damaged, read_head
 from lcodec.container.packed import pack
-from lcodec.container.reader import Buffer, Head, LicFile, payloads, read, read_head
+from lcodec.container.reader import Buffer, Head, LicFile, payloads, read
 from lcodec.container.remains import Survey, survey
 from lcodec.container.sections import (
     EXIF,

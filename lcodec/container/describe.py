@@ -34,7 +34,10 @@ class HeaderInfo(TypedDict):
 
 
 class SectionInfo(TypedDict):
-    """One section; sizes in bytes, CRC in hexadecimal or None where there is none."""
+    """One section; sizes in bytes, CRC in hexadecimal or None where there is none.
+
+    Only sound files are described, so ``crc_ok`` is True wherever there is a CRC.
+    """
 
     type: str
     code: int
@@ -108,7 +111,7 @@ def describe(
     return Description(
         version=f"{layout.version[0]}.{layout.version[1]}",
         header=header_info(layout.header),
-        sections=[_section_info(frame) for frame in layout.frames],
+        sections=[_section_info(view, frame) for frame in layout.frames],
         metadata=_metadata_info(view, layout.frames),
         tiles=[_tile_info(layout.header, i, tile) for i, tile in enumerate(layout.tiles)],
         total_bytes=len(view),
@@ -154,8 +157,8 @@ def _metadata_bytes(frames: Iterable[Frame]) -> int:
     return sum(frame.size for frame in frames if sections.is_ancillary(frame.type))
 
 
-def _section_info(frame: Frame) -> SectionInfo:
-    # A frame exists only once its CRC has been checked.
+def _section_info(view: memoryview, frame: Frame) -> SectionInfo:
+    crc = view[frame.payload_end : frame.end]
     return SectionInfo(
         type=sections.section_name(frame.type),
         code=frame.type,
@@ -163,8 +166,8 @@ def _section_info(frame: Frame) -> SectionInfo:
         offset=frame.start,
         size=frame.size,
         payload_size=frame.payload_size,
-        crc=None if frame.crc is None else f"{frame.crc:08x}",
-        crc_ok=None if frame.crc is None else True,
+        crc=f"{int.from_bytes(crc, 'little'):08x}" if len(crc) else None,
+        crc_ok=True if len(crc) else None,
     )
 
 

@@ -7,23 +7,24 @@ from typing import NamedTuple
 from lcodec.container import sections
 from lcodec.container.bounds import Bounds
 from lcodec.container.header import Header, decode_header
-from lcodec.container.reader import BinaryReader
+from lcodec.container.reader import BinaryReader, Head, parse_head
+from lcodec.container.sections import Frame
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError
-from lcodec.limits import DecoderLimits, longest_alpha, longest_tile
+from lcodec.limits import DecoderLimits, chosen, longest_alpha, longest_tile
 
 _BLOCK = 1 << 16
+_HEAD_BLOCK = 1 << 12  # enough for most heads without a large colour profile
 _LARGEST_BLOCK = 1 << 24
-_LONGEST_FRAME_HEAD = 7  # type, and a length of up to 2^40
-_LONGEST_HEAD = 64  # payload; has 15 to 22 bytes
-_LONGEST_FRAME = _LONGEST_FRAME_HEAD + sections.CRC_SIZE
+_LONGEST_FRAME = sections.LONGEST_PREFIX + sections.CRC_SIZE
 
 
 class _Growing:
     """The start of a stream, as far as it has been needed."""
 
-    def __init__(self, stream: BinaryReader, start: bytes) -> None:
+    def __init__(self, stream: BinaryReader, start: bytes, block: int = _BLOCK) -> None:
         self._stream = stream
+        self._block = block
         self._ended = False
         self.data = bytearray(start)
 
@@ -31,23 +32,11 @@ class _Growing:
         """Read on up to ``end``; returns whether the stream goes that far."""
         while len(self.data) < end and not self._ended:
             # In steps: the file may not hold what a length states.
-            wanted = min(max(end - len(self.data), _BLOCK), _LARGEST_BLOCK)
+            wanted = min(max(end - len(self.data), self._block), _LARGEST_BLOCK)
             block = self._stream.read(wanted)
             self._ended = not block
             self.data += block or b""
         return len(self.data) >= end
-
-
-class _Next(NamedTuple):
-    """A section whose payload may still be to come."""
-
-    code: int
-    size: int
-    payload: int  # where it begins
-
-    @property
-    def end(self) -> int:
-        return self.payload + self.size + (sections.CRC_SIZE if self.size else 0)
 
 
 def load(
@@ -91,6 +80,38 @@ def load_damaged(
     return growing.data
 
 
+def read_head(
+    stream: BinaryReader, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
+) -> Head:
+    """Read and check the head of a file, and little more of the file than that.
+
+    Raises:
+        FormatError: not a ``.lic`` file, or truncated or damaged in its head.
+        UnsupportedError: needs a newer version of this program.
+        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
+        OSError: as the stream does.
+    """
+    limits = chosen(max_pixels, limits)
+    growing = _Growing(stream, b"", _HEAD_BLOCK)
+    head = _head(growing, limits)
+    if head is not None:
+        bounds, at = Bounds(head.header, limits), head.end
+        while (section := _next(growing, at)) is not None and sections.is_ancillary(section.type):
+            bounds.belongs(section.type, section.payload_size, at)
+            if not growing.reaches(section.end) or not _is_sound(growing, section):
+                break  # as `parse_head` says; lengths beyond it cannot be trusted
+            at = section.end
+    return parse_head(memoryview(growing.data), limits)
+
+
+def _is_sound(growing: _Growing, section: Frame) -> bool:
+    try:
+        sections.check_crc(section, bytes(growing.data[section.start : section.end]))
+    except FormatError:
+        return False
+    return True
+
+
 class _Head(NamedTuple):
     header: Header
     end: int
@@ -100,8 +121,8 @@ def _head(growing: _Growing, limits: DecoderLimits) -> _Head | None:
     """The header, if all of it is there; raises as `load`."""
     growing.reaches(sections.PREAMBLE_SIZE)
     sections.check_preamble(memoryview(bytes(growing.data[: sections.PREAMBLE_SIZE])))
-    head = _next(growing, sections.PREAMBLE_SIZE)
-    if head is None or head.size > _LONGEST_HEAD or not growing.reaches(head.end):
+    head = _next(growing, sections.PREAMBLE_SIZE, first=True)
+    if head is None or not growing.reaches(head.end):
         return None
     view = memoryview(bytes(growing.data[: head.end]))
     frame = next(sections.scan(view))
@@ -114,22 +135,21 @@ def _follow(growing: _Growing, at: int, header: Header, limits: DecoderLimits) -
     bounds = Bounds(header, limits)
     while (section := _next(growing, at)) is not None:
         # What does not belong is rejected when the file is parsed.
-        belongs = bounds.belongs(section.code, section.size, at)
+        belongs = bounds.belongs(section.type, section.payload_size, at)
         if not growing.reaches(section.end) or not belongs:
             return
         at = section.end
-        if section.code == sections.END:
+        if section.type == sections.END:
             growing.reaches(at + 1)
             return
 
 
-def _next(growing: _Growing, at: int) -> _Next | None:
+def _next(growing: _Growing, at: int, *, first: bool = False) -> Frame | None:
     """The section that begins at a byte; None if it is cut off or makes no sense."""
-    growing.reaches(at + _LONGEST_FRAME_HEAD)
-    cursor = Cursor(memoryview(bytes(growing.data[at : at + _LONGEST_FRAME_HEAD])))
+    end = at + sections.LONGEST_PREFIX
+    growing.reaches(end)
     try:
-        code = cursor.u8("section type")
-        size = cursor.uvarint("section length", sections.MAX_LENGTH)
+        prefix = memoryview(bytes(growing.data[at:end]))
+        return sections.read_frame(Cursor(prefix, base=at), first=first)
     except FormatError:
         return None
-    return None if (size == 0) != (code == sections.END) else _Next(code, size, at + cursor.pos)

@@ -1,4 +1,4 @@
-"""Reading ``.lic`` files: whole ones from memory, or only their heads from streams."""
+"""Reading ``.lic`` files in memory: whole ones, or their beginnings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from lcodec.errors import FormatError, UnsupportedError, UsageError
 from lcodec.limits import Ancillary, DecoderLimits, chosen
 
 Buffer = bytes | bytearray | memoryview
-
-_FIRST_READ = 4096  # bytes, enough for most heads without a large colour profile
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class LicFile:
 
 
 class BinaryReader(Protocol):
-    """What ``read_head`` needs of a file."""
+    """What is needed of a file to read it from its start."""
 
     def read(self, size: int, /) -> bytes:
         """The next bytes, at most ``size``; none at the end."""
@@ -104,31 +102,15 @@ def read(
     return LicFile(layout.header, tiles, extra, layout.version, alpha)
 
 
-def read_head(
-    stream: BinaryReader, *, max_pixels: int | None = None, limits: DecoderLimits | None = None
-) -> Head:
-    """Read and check the head of a file, and little more of the file than that.
+def parse_head(view: memoryview, limits: DecoderLimits) -> Head:
+    """Check the beginning of a file, up to the type of the section after its head.
 
     Raises:
         FormatError: not a ``.lic`` file, or truncated or damaged in its head.
         UnsupportedError: needs a newer version of this program.
-        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
+        InputError: beyond a limit.
     """
-    bounds = chosen(max_pixels, limits)
-    data = stream.read(_FIRST_READ)
-    version = sections.check_preamble(memoryview(data))
-    while True:
-        try:
-            return _parse_head(memoryview(data), version, bounds)
-        except FormatError:
-            # The head may just be longer.
-            more = stream.read(len(data))
-            if not more:
-                raise
-            data += more
-
-
-def _parse_head(view: memoryview, version: tuple[int, int], limits: DecoderLimits) -> Head:
+    version = sections.check_preamble(view)
     frames = sections.scan(view)
     frame = next(frames)
     header = decode_header(_payload(view, frame), limits)

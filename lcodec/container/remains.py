@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +10,7 @@ from lcodec.container import sections
 from lcodec.container.header import MAX_TILE_EDGE, Header, decode_header
 from lcodec.container.packed import check_unpacked
 from lcodec.container.reader import Buffer, as_view
-from lcodec.container.sections import ALPHA, END, MIXED, TILE, Section, is_tile
+from lcodec.container.sections import ALPHA, END, MIXED, TILE, Frame, Section, is_tile
 from lcodec.container.tile import WORD_SIZE, TilePayload, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UsageError
@@ -109,8 +108,9 @@ def survey(
             found.faults.append(piece.fault)
             runs.append(_Run(tiles_before=piece.tiles, cut=piece.cut))
         elif is_tile(piece.type):
+            payload = Cursor(view, piece.payload_start, piece.payload_end)
             try:
-                tile = decode_tile(Cursor(piece.payload), piece.type).copy()
+                tile = decode_tile(payload, piece.type).copy()
             except FormatError as error:
                 found.faults.append(str(error))
                 runs.append(_Run(tiles_before=1))
@@ -121,13 +121,14 @@ def survey(
             seen.add(tile)
             runs[-1].tiles.append(tile)
         elif piece.type == ALPHA:
-            found.alpha = found.alpha or bytes(piece.payload)
+            found.alpha = found.alpha or bytes(view[piece.payload_start : piece.payload_end])
         elif piece.type == END:
             ended = True
         elif sections.is_ancillary(piece.type):
-            count.add(len(piece.payload))
-            check_unpacked(piece.type, piece.payload, bounds)
-            found.extra.append(Section(piece.type, bytes(piece.payload)))
+            count.add(piece.payload_size)
+            section = Section(piece.type, bytes(view[piece.payload_start : piece.payload_end]))
+            check_unpacked(section.type, section.payload, bounds)
+            found.extra.append(section)
     if not ended and not found.faults:
         found.faults.append("truncated")
     found.tiles = list(_numbered(runs, found.header.tile_count, ended))
@@ -165,13 +166,6 @@ class _Gap:
     cut: CutTile | None = None
 
 
-@dataclass(frozen=True)
-class _Piece:
-    type: int
-    payload: memoryview
-    end: int
-
-
 def _numbered(runs: list[_Run], count: int, ended: bool) -> Iterator[FoundTile]:
     """The tiles with their numbers, counted forwards and, if the end was found, backwards.
 
@@ -196,7 +190,7 @@ def _numbered(runs: list[_Run], count: int, ended: bool) -> Iterator[FoundTile]:
             yield FoundTile(number if number is not None and 0 <= number < count else None, payload)
 
 
-def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
+def _pieces(view: memoryview, start: int) -> Iterator[Frame | _Gap]:
     """Sound sections from ``start`` on, and a gap for what is between them."""
     budget = [_LOOKED_AT * len(view) + (1 << 20)]
     while start < len(view):
@@ -207,8 +201,9 @@ def _pieces(view: memoryview, start: int) -> Iterator[_Piece | _Gap]:
                 return
             start = piece.end
             continue
-        name, stated = _stated(view, start)
-        following = None if stated is None else _plausible(view, stated, budget)
+        stated = _stated(view, start)
+        following = None if stated is None else _plausible(view, stated.end, budget)
+        name = sections.section_name(view[start])
         if following is not None:
             # Its type may be what is damaged.
             lost = 1 if is_tile(view[start]) else None
@@ -270,16 +265,13 @@ def _cut(found: Survey, runs: list[_Run]) -> CutTile | None:
     return replace(cut, number=number)
 
 
-def _stated(view: memoryview, start: int) -> tuple[str, int | None]:
-    """The name of the section that begins at ``start``, and where it says that it ends."""
-    cursor = Cursor(view, start)
-    name = sections.section_name(cursor.u8("type"))
+def _stated(view: memoryview, start: int) -> Frame | None:
+    """Where the section lies that begins at ``start``, if it says that it ends in the file."""
     try:
-        length = cursor.uvarint("length", sections.MAX_LENGTH)
+        frame = sections.stated_frame(Cursor(view, start))
     except FormatError:
-        return name, None
-    end = cursor.pos + length + sections.CRC_SIZE
-    return name, end if length and end <= len(view) else None
+        return None
+    return frame if frame.payload_size and frame.end <= len(view) else None
 
 
 def _plausible(view: memoryview, at: int, budget: list[int]) -> int | None:
@@ -303,43 +295,42 @@ def _candidate(view: memoryview, at: int, budget: list[int]) -> bool:
     """Whether a sound section begins at a place; cheap checks come first."""
     if at >= len(view) or view[at] not in _KNOWN:
         return False
-    _, end = _stated(view, at)
-    if end is None:
+    frame = _stated(view, at)
+    if frame is None:
         return False
-    if is_tile(view[at]):
-        if end - at > _LARGEST_TILE or not _tile_like(view, at, end):
+    end = frame.end
+    if is_tile(frame.type):
+        if frame.size > _LARGEST_TILE or not _tile_like(view, frame):
             return False
     elif not (end == len(view) or view[end] in _KNOWN or view[end] == END):
         return False
-    budget[0] -= end - at
+    budget[0] -= frame.size
     return budget[0] >= 0 and _piece(view, at) is not None
 
 
-def _tile_like(view: memoryview, at: int, end: int) -> bool:
+def _tile_like(view: memoryview, frame: Frame) -> bool:
     """Whether the lengths in a tile's section fit each other."""
-    cursor = Cursor(view, at + 1, end - sections.CRC_SIZE)
+    cursor = Cursor(view, frame.payload_start, frame.payload_end)
     try:
-        cursor.uvarint("length", sections.MAX_LENGTH)
         cursor.u32("checksum")
         hyper = cursor.uvarint("hyper stream length", sections.MAX_LENGTH)
         cursor.take(hyper, "hyper stream")
-        if view[at] == MIXED:
+        if frame.type == MIXED:
             cursor.take(cursor.uvarint("layer length", sections.MAX_LENGTH), "layer")
     except FormatError:
         return False
     return not (hyper % WORD_SIZE or cursor.remaining % WORD_SIZE)
 
 
-def _piece(view: memoryview, at: int) -> _Piece | None:
+def _piece(view: memoryview, at: int) -> Frame | None:
     """The section at a place, if it is sound."""
     if bytes(view[at : at + 2]) == b"\0\0":
-        return _Piece(END, view[at:at], at + 2) if at + 2 == len(view) else None
-    _, end = _stated(view, at)
-    if end is None:
+        return Frame(END, at, at + 2, at + 2, at + 2) if at + 2 == len(view) else None
+    frame = _stated(view, at)
+    if frame is None:
         return None
-    checked = end - sections.CRC_SIZE
-    if zlib.crc32(view[at:checked]) != int.from_bytes(view[checked:end], "little"):
+    try:
+        sections.check_crc(frame, view[frame.start : frame.end])
+    except FormatError:
         return None
-    cursor = Cursor(view, at + 1)
-    length = cursor.uvarint("length", sections.MAX_LENGTH)
-    return _Piece(view[at], view[cursor.pos : cursor.pos + length], end)
+    return frame

@@ -16,6 +16,8 @@ MINOR: Final = 3
 PREAMBLE_SIZE: Final = len(SIGNATURE) + 2
 MAX_LENGTH: Final = 1 << 40
 CRC_SIZE: Final = 4
+LONGEST_PREFIX: Final = 1 + 6
+"""Bytes of a section's type and of a length of up to 2^40."""
 
 END: Final = 0x00
 HEAD: Final = 0x01
@@ -29,6 +31,7 @@ PACKED: Final = 0x84
 METADATA: Final = (ICC, EXIF, XMP, PACKED)
 
 _ANCILLARY_BIT: Final = 0x80
+_LONGEST_HEAD: Final = 64  # payload, which has 15 to 22 bytes
 _NAMES: Final = {
     END: "END",
     HEAD: "HEAD",
@@ -99,14 +102,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where one checked section lies; offsets count bytes from the start of the file."""
+    """Where one section lies, by its type and length; offsets count from the start of the file.
+
+    It need not be sound, nor all there: `scan` yields frames of checked sections.
+    """
 
     type: int
     start: int
     payload_start: int
     payload_end: int
     end: int
-    crc: int | None
 
     @property
     def size(self) -> int:
@@ -176,25 +181,50 @@ def scan(view: memoryview) -> Iterator[Frame]:
 
 
 def _next_frame(view: memoryview, cursor: Cursor, *, first: bool) -> Frame:
-    start = cursor.pos
-    if not cursor.remaining:
-        raise FormatError(f"truncated: no end section at byte {start}")
-    code = cursor.u8("section type")
-    if first and code != HEAD:
-        raise FormatError(f"damaged: the first section is {section_name(code)}, not HEAD")
-    length = cursor.uvarint("section length", MAX_LENGTH)
-    if (length == 0) != (code == END):
-        raise FormatError(
-            f"damaged: {section_name(code)} section at byte {start} has {length} bytes"
-        )
-    payload_start = cursor.pos
-    if not length:
-        return Frame(code, start, payload_start, payload_start, payload_start, None)
-    cursor.take(length, f"{section_name(code)} section")
-    payload_end = cursor.pos
-    crc = cursor.u32("section CRC")
+    frame = read_frame(cursor, first=first)
+    cursor.take(frame.end - cursor.pos, f"{section_name(frame.type)} section")
     # The header's CRC also covers signature and version.
-    covered_from = 0 if first else start
-    if zlib.crc32(view[covered_from:payload_end]) != crc:
-        raise FormatError(f"damaged: wrong CRC in {section_name(code)} section at byte {start}")
-    return Frame(code, start, payload_start, payload_end, cursor.pos, crc)
+    check_crc(frame, view[frame.start : frame.end], view[: frame.start] if first else b"")
+    return frame
+
+
+def read_frame(cursor: Cursor, *, first: bool = False) -> Frame:
+    """Where a section lies that begins at the cursor, which is moved to its payload.
+
+    Nothing but its type and length is read. ``first`` says that it is the first one of its file.
+
+    Raises:
+        FormatError: cut off, or of a type or length that no file has there.
+    """
+    if not cursor.remaining:
+        raise FormatError(f"truncated: no end section at byte {cursor.pos}")
+    frame = stated_frame(cursor)
+    name, length = section_name(frame.type), frame.payload_size
+    if first and frame.type != HEAD:
+        raise FormatError(f"damaged: the first section is {name}, not HEAD")
+    if (length == 0) != (frame.type == END) or (first and length > _LONGEST_HEAD):
+        raise FormatError(f"damaged: {name} section at byte {frame.start} has {length} bytes")
+    return frame
+
+
+def stated_frame(cursor: Cursor) -> Frame:
+    """As `read_frame`, but of any type and length; raises FormatError if it is cut off."""
+    start = cursor.pos
+    code = cursor.u8("section type")
+    length = cursor.uvarint("section length", MAX_LENGTH)
+    payload_end = cursor.pos + length
+    end = payload_end + (CRC_SIZE if length else 0)
+    return Frame(code, start, cursor.pos, payload_end, end)
+
+
+def check_crc(frame: Frame, section: bytes | memoryview, before: bytes | memoryview = b"") -> None:
+    """Check a section by all its bytes; its CRC, if it has one, also covers those ``before`` it.
+
+    Raises:
+        FormatError: damaged.
+    """
+    size = frame.payload_end - frame.start
+    crc = zlib.crc32(section[:size], zlib.crc32(before))
+    if frame.payload_size and crc != int.from_bytes(section[size:], "little"):
+        name = section_name(frame.type)
+        raise FormatError(f"damaged: wrong CRC in {name} section at byte {frame.start}")

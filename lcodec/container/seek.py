@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from typing import Protocol
 
 from lcodec.container import sections
@@ -15,9 +14,6 @@ from lcodec.container.tile import TilePayload, check_layer, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, UnsupportedError
 from lcodec.limits import DecoderLimits, chosen
-
-_PREFIX = 1 + 6  # type, and a length of at most 2^40
-_LONGEST_HEAD = 128  # section; has 22 to 29 bytes
 
 
 class SeekableReader(Protocol):
@@ -79,14 +75,8 @@ class FileReader:
         self.bytes_read = 0
         preamble = self._read(0, sections.PREAMBLE_SIZE)
         self.version = sections.check_preamble(memoryview(preamble))
-        head = self._frame(sections.PREAMBLE_SIZE)
-        if head.type != sections.HEAD:
-            name = sections.section_name(head.type)
-            raise FormatError(f"damaged: the first section is {name}, not HEAD")
-        if head.end - head.start > _LONGEST_HEAD:
-            raise FormatError(f"damaged: HEAD section of {head.end - head.start} bytes")
-        payload = self._payload(head, preamble)
-        self.header: Header = decode_header(Cursor(memoryview(payload)), bounds)
+        head = self._frame(sections.PREAMBLE_SIZE, first=True)
+        self.header: Header = decode_header(self._cursor(head, preamble), bounds)
         self._tiles: list[Frame] = []
         self._alpha: Frame | None = None
         self._ancillary: list[Frame] = []
@@ -132,7 +122,7 @@ class FileReader:
             FormatError: damaged.
         """
         frame = self._tiles[number]
-        tile = decode_tile(Cursor(memoryview(self._payload(frame))), frame.type).copy()
+        tile = decode_tile(self._cursor(frame), frame.type).copy()
         check_layer(tile.layer, self.header, number)
         return tile
 
@@ -160,32 +150,25 @@ class FileReader:
         self.bytes_read += len(data)
         return data
 
-    def _frame(self, start: int) -> Frame:
-        cursor = Cursor(memoryview(self._read(start, _PREFIX)))
-        if not cursor.remaining:
-            raise FormatError(f"truncated: no end section at byte {start}")
-        code = cursor.u8("section type")
-        length = cursor.uvarint("section length", sections.MAX_LENGTH)
-        name, begin = sections.section_name(code), start + cursor.pos
-        if (length == 0) != (code == sections.END):
-            raise FormatError(f"damaged: {name} section at byte {start} has {length} bytes")
-        end = begin + length
-        stop = end + sections.CRC_SIZE if length else end
-        if stop > self.size:
+    def _frame(self, start: int, *, first: bool = False) -> Frame:
+        prefix = memoryview(self._read(start, sections.LONGEST_PREFIX))
+        frame = sections.read_frame(Cursor(prefix, base=start), first=first)
+        if frame.end > self.size:
             raise FormatError(
-                f"truncated: {name} section at byte {start} needs {stop - start} bytes, "
-                f"{self.size - start} left"
+                f"truncated: {sections.section_name(frame.type)} section at byte {start} "
+                f"needs {frame.size} bytes, {self.size - start} left"
             )
-        return Frame(code, start, begin, end, stop, None)
+        return frame
+
+    def _cursor(self, frame: Frame, before: bytes = b"") -> Cursor:
+        """The payload of a section, as `_payload`; positions are those in the file."""
+        return Cursor(memoryview(self._payload(frame, before)), base=frame.payload_start)
 
     def _payload(self, frame: Frame, before: bytes = b"") -> bytes:
         """The payload of a section, whose CRC also covers ``before``."""
-        data = self._read(frame.start, frame.end - frame.start)
-        end = frame.payload_end - frame.start
-        name = sections.section_name(frame.type)
-        if len(data) != frame.end - frame.start:
+        data = self._read(frame.start, frame.size)
+        if len(data) != frame.size:
+            name = sections.section_name(frame.type)
             raise FormatError(f"truncated: in the {name} section at byte {frame.start}")
-        crc = zlib.crc32(data[:end], zlib.crc32(before))
-        if crc != int.from_bytes(data[end:], "little"):
-            raise FormatError(f"damaged: wrong CRC in {name} section at byte {frame.start}")
-        return data[frame.payload_start - frame.start : end]
+        sections.check_crc(frame, data, before)
+        return data[frame.payload_start - frame.start : frame.payload_end - frame.start]

@@ -24,14 +24,18 @@ def encode_uvarint(value: int) -> bytes:
 class Cursor:
     """Reads fields from ``view[pos:end]``, moving forward; never reads past ``end``.
 
-    Positions stay those of the whole buffer, so that messages can name the byte in the file.
+    Positions stay those of the whole buffer, or of the file where the buffer begins at its byte
+    ``base``, so that messages can name the byte in the file.
     Every method raises FormatError when the field does not fit in what is left.
     """
 
-    def __init__(self, view: memoryview, pos: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, view: memoryview, pos: int = 0, end: int | None = None, base: int = 0
+    ) -> None:
         self._view = view
-        self._end = len(view) if end is None else end
-        self.pos = pos
+        self._base = base
+        self._end = base + (len(view) if end is None else end)
+        self.pos = base + pos
 
     @property
     def remaining(self) -> int:
@@ -44,9 +48,9 @@ class Cursor:
             raise FormatError(
                 f"truncated: {what} at byte {self.pos} needs {count} bytes, {self.remaining} left"
             )
-        start = self.pos
+        start = self.pos - self._base
         self.pos += count
-        return self._view[start : self.pos]
+        return self._view[start : start + count]
 
     def u8(self, what: str) -> int:
         """Read one byte."""

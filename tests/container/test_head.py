@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Callable
 
 import pytest
 
-from lcodec.container import Head, Section, payloads, read, read_head, write
-from lcodec.errors import FormatError, InputError, UnsupportedError
+from lcodec.container import FileReader, Head, Section, load, payloads, read, read_head, write
+from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError
 
 from .samples import (
+    END,
     EXTRA,
     MIXED_FRAME,
+    PREAMBLE,
     TILE,
     TILE_FRAME,
     build,
@@ -70,6 +74,62 @@ def test_damage_in_the_head_is_refused() -> None:
         changed[position] ^= 0x10
         with pytest.raises((FormatError, UnsupportedError)):
             read_head(io.BytesIO(bytes(changed)))
+
+
+def test_no_damage_in_the_head_makes_it_read_much() -> None:
+    data = with_alpha()
+    for position in range(data.index(b"xmp") + 3 + 4):
+        for bit in range(8):
+            changed = bytearray(data) + bytes(1 << 19)
+            changed[position] ^= 1 << bit
+            stream = io.BytesIO(changed)
+            with contextlib.suppress(LcodecError):
+                read_head(stream)
+            # A length may become one of two bytes.
+            assert stream.tell() <= (1 << 14) + 4096
+
+
+def test_the_head_is_read_from_streams_of_small_pieces() -> None:
+    class Pieces(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 0, 3))
+
+    assert read_head(Pieces(with_alpha())) == read_head(io.BytesIO(with_alpha()))
+
+
+READERS: list[Callable[[bytes], object]] = [
+    read,
+    lambda data: read_head(io.BytesIO(data)),
+    lambda data: read(load(io.BytesIO(data))),
+    lambda data: FileReader(io.BytesIO(data)).extra,
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (PREAMBLE + frame(0x81, b"icc"), "the first section is ICC, not HEAD"),
+        (build(head=bytes(65)), "HEAD section at byte 10 has 65 bytes"),
+        (build(b"\x81\x00"), "ICC section at byte 32 has 0 bytes"),
+        (build(b"\x81\x83\x00icc1234"), "length at byte 33 is not in its shortest form"),
+        (build(b"\x81" + b"\xff" * 7), "length at byte 33 is larger than 1099511627776"),
+        (build(b"\x81\x83"), "truncated: section length at byte 34 needs 1 bytes"),
+        (build(), "truncated: no end section at byte 32"),
+    ],
+)
+def test_all_readers_know_the_same_sections(data: bytes, message: str) -> None:
+    for reader in READERS:
+        with pytest.raises(FormatError, match=message):
+            reader(data)
+
+
+def test_all_readers_check_the_crc() -> None:
+    data = build(frame(0x81, b"icc"), TILE_FRAME, END)
+    damaged = data.replace(b"icc", b"ice")
+    for reader in READERS:
+        reader(data)
+        with pytest.raises(FormatError, match="wrong CRC in ICC section at byte 32"):
+            reader(damaged)
 
 
 def test_other_files_are_refused_at_once() -> None:
