@@ -22,7 +22,7 @@ from PIL import Image
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.training.pictures import on_all_cores, picture_files
+from lcodec.training.pictures import load_rgb, on_all_cores, picture_files
 
 FORMATS: dict[str, dict[str, Any]] = {
     "avif": {"format": "AVIF", "subsampling": "4:4:4", "speed": 8, "max_threads": 1},
@@ -35,9 +35,12 @@ ENTRY_BYTES = 200  # overhead of the archive per picture; names are short
 
 
 def shrunk(path: Path, scale: float, side: int) -> Image.Image:
-    """The picture as RGB at ``scale``, with the shorter side at least ``side`` if it was before."""
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
+    """The picture as RGB at ``scale``, with the shorter side at least ``side`` if it was before.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    picture = Image.fromarray(load_rgb(path))
     scale = min(1.0, max(scale, side / min(picture.size)))
     if scale == 1.0:
         return picture
@@ -86,18 +89,12 @@ def pack(folder: Path, target: Path, scale: float, side: int, kind: str, limit: 
     if not paths:
         raise InputError(f"no pictures found in {folder}")
 
-    def small(path: Path) -> Image.Image:
-        try:
-            return shrunk(path, scale, side)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
-
     def made(quality: int) -> bytes:
-        files = on_all_cores(lambda path: encoded(small(path), kind, quality), paths)
+        files = on_all_cores(lambda path: encoded(shrunk(path, scale, side), kind, quality), paths)
         return _archive([path.relative_to(folder) for path in paths], files, kind)
 
     share = limit / len(paths) - ENTRY_BYTES
-    sample = [small(path) for path in paths[:: max(1, len(paths) // SAMPLE)]]
+    sample = [shrunk(path, scale, side) for path in paths[:: max(1, len(paths) // SAMPLE)]]
     quality = choose_quality(sample, kind, share)
     archive = made(quality)
     while len(archive) > limit:  # the sample was easier than the rest

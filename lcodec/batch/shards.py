@@ -15,6 +15,7 @@ from typing import BinaryIO, cast
 from lcodec.batch.location import Location, parse_location
 from lcodec.batch.plan import Job, Plan, check_destination, outputs_of
 from lcodec.batch.report import failure
+from lcodec.batch.search import is_sought
 from lcodec.batch.url import Url
 from lcodec.errors import InputError, UsageError
 
@@ -164,8 +165,7 @@ def stream_of(tar: tarfile.TarFile, member: Member) -> BinaryIO:
 
 def _is_picture(info: tarfile.TarInfo, inputs: Collection[str]) -> bool:
     path = PurePosixPath(info.name)
-    hidden = path.name.startswith(".")
-    return (info.isfile() or info.islnk()) and path.suffix.lower() in inputs and not hidden
+    return (info.isfile() or info.islnk()) and is_sought(path, inputs)
 
 
 def _check_end(infos: list[tarfile.TarInfo], stream: BinaryIO) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lcodec.atomic import atomic_write
+from lcodec.batch.search import is_sought
 from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, UsageError
@@ -94,7 +95,9 @@ def timed_startup(make: Callable[[], _Made]) -> tuple[_Made, float]:
 
 
 def find_pictures(source: _Source | Sequence[_Source]) -> list[Path]:
-    """The pictures in a folder (by suffix, sorted by name, without subfolders), or those named.
+    """The pictures in a folder, or those named.
+
+    Those in a folder are found by suffix, without hidden ones and subfolders, sorted by name.
 
     Raises:
         InputError: the folder or a picture is missing, or there are no pictures.
@@ -104,7 +107,7 @@ def find_pictures(source: _Source | Sequence[_Source]) -> list[Path]:
     for path in map(Path, listed):
         if path.is_dir():
             inside = sorted(path.iterdir())
-            found += [p for p in inside if p.suffix.lower() in READ_SUFFIXES and p.is_file()]
+            found += [p for p in inside if is_sought(p, READ_SUFFIXES) and p.is_file()]
         elif path.is_file():
             found.append(path)
         else:

@@ -9,24 +9,43 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
+from lcodec.batch.search import find, is_sought
 from lcodec.errors import InputError
+from lcodec.picture import READ_SUFFIXES, load
+from lcodec.picture.convert import reduced_to_bytes
 
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
 R = TypeVar("R")
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm"}
-
 
 def picture_files(folder: Path) -> list[Path]:
-    """All pictures below ``folder``, sorted by path."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    """All pictures below ``folder``, sorted by path; hidden ones are left out.
+
+    Raises:
+        InputError: a folder cannot be listed.
+    """
+    found = find(folder, READ_SUFFIXES)
+    for problem in found.problems:
+        raise InputError(problem.error)
+    return sorted(folder / path for path in found.files)
+
+
+def load_rgb(source: Path | BinaryIO, name: str | None = None) -> Pixels:
+    """A picture upright, in 8 bits and RGB, without its alpha: (height, width, 3).
+
+    ``name`` is that of a stream in errors.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pixels = reduced_to_bytes(load(source, metadata=False, name=name).pixels)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def on_all_cores(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
@@ -44,30 +63,21 @@ def load_pictures(source: Path, limit: int | None = None) -> list[Pixels]:
     loaders = (_of_folder if source.is_dir() else _of_pack)(source)[:limit]
     if not loaders:
         raise InputError(f"no pictures found in {source}")
-    return on_all_cores(_decode, loaders)
+    return on_all_cores(lambda loader: loader(), loaders)
 
 
-Loader = tuple[str, Callable[[], bytes]]
+Loader = Callable[[], Pixels]
 
 
 def _of_folder(folder: Path) -> list[Loader]:
-    return [(str(path), path.read_bytes) for path in picture_files(folder)]
+    return [partial(load_rgb, path) for path in picture_files(folder)]
 
 
 def _of_pack(pack: Path) -> list[Loader]:
     try:
         with zipfile.ZipFile(pack) as archive:
-            names = sorted(n for n in archive.namelist() if Path(n).suffix.lower() in SUFFIXES)
+            names = sorted(n for n in archive.namelist() if is_sought(Path(n), READ_SUFFIXES))
             held = {name: archive.read(name) for name in names}
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(f"{pack}: neither a folder nor a pack of pictures: {error}") from None
-    return [(f"{pack}: {name}", partial(bytes, data)) for name, data in held.items()]
-
-
-def _decode(loader: Loader) -> Pixels:
-    name, read = loader
-    try:
-        with Image.open(io.BytesIO(read())) as image:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name}: cannot be read: {error}") from None
+    return [partial(load_rgb, io.BytesIO(held[name]), f"{pack}: {name}") for name in names]

@@ -118,6 +118,9 @@ def test_json_round_trip(folder: Path, tmp_path: Path) -> None:
 
 def test_finding_pictures(folder: Path, tmp_path: Path) -> None:
     assert [path.name for path in find_pictures(folder)] == ["a.png", "b.png"]
+    (tmp_path / "._c.png").touch()  # as macOS leaves them
+    (tmp_path / "c.png").touch()
+    assert find_pictures(tmp_path) == [tmp_path / "c.png"]
     assert find_pictures([folder / "b.png"]) == [folder / "b.png"]
     with pytest.raises(InputError, match="no such file or folder"):
         find_pictures(tmp_path / "missing")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lcodec.errors import InputError, UsageError
 from lcodec.training.data import CropDataset
-from lcodec.training.pictures import load_pictures
+from lcodec.training.pictures import load_pictures, picture_files
 from tests.tinymodel import picture
 from tools import pack_pictures
 
@@ -71,7 +71,7 @@ def test_what_is_no_pack_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a.png", b"Dear reader,")
     path.write_bytes(stream.getvalue())
-    with pytest.raises(InputError, match=r"a\.png: cannot be read"):
+    with pytest.raises(InputError, match=r"zip: a\.png: not a picture"):
         load_pictures(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", b"Dear reader,")
@@ -80,4 +80,53 @@ def test_what_is_no_pack_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit) as stop:
         pack_pictures.main([str(tmp_path / "nothing"), str(path)])
     assert stop.value.code == 3
-    assert "no pictures found" in capsys.readouterr().err
+    assert "nothing: cannot be read" in capsys.readouterr().err
+
+
+def test_pictures_are_read_as_they_are_encoded(tmp_path: Path) -> None:
+    """Samples of 16 bits are reduced, and pictures turned upright."""
+    pixels = picture(40, 30)
+    deep = pixels[..., 0].astype(np.uint16) * 257
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    turned = Image.fromarray(pixels)
+    turned.getexif()[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=turned.getexif())
+    found = load_pictures(tmp_path)
+    assert [p.dtype for p in found] == [np.uint8] * 3
+    assert np.array_equal(found[0], pixels)
+    assert np.array_equal(found[1], np.repeat(pixels[..., :1], 3, axis=2))
+    assert np.array_equal(found[2], np.rot90(pixels, -1))
+    assert pack_pictures.shrunk(tmp_path / "turned.png", 1.0, 1).size == (40, 30)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "ppm", "tif"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_pixels_of_8_bits_are_those_of_pillow(suffix: str, mode: str, tmp_path: Path) -> None:
+    image = Image.fromarray(picture(40, 30)).convert(mode)
+    try:
+        image.save(tmp_path / f"a.{suffix}")
+    except OSError:
+        pytest.skip("there are no such files")
+    with Image.open(tmp_path / f"a.{suffix}") as stored:
+        expected = np.asarray(stored.convert("RGB"))
+    (found,) = load_pictures(tmp_path)
+    assert np.array_equal(found, expected)
+
+
+def test_only_pictures_are_found(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    names = ["a.PNG", "below/b.gif", "below.jpg", "c.txt", "._a.png", ".below/d.png"]
+    (tmp_path / ".below").mkdir()
+    pack = tmp_path / "pack.zip"
+    with zipfile.ZipFile(pack, "w") as archive:
+        for name in (*names, "__MACOSX/._a.png"):
+            stream = io.BytesIO()
+            if not Path(name).name.startswith("."):
+                Image.new("RGB", (9, 8)).save(stream, "GIF" if name.endswith("gif") else "PNG")
+            archive.writestr(name, stream.getvalue())
+            if "MACOSX" not in name:
+                (tmp_path / name).write_bytes(stream.getvalue())
+    expected = [tmp_path / name for name in ("a.PNG", "below/b.gif", "below.jpg")]
+    assert picture_files(tmp_path) == expected
+    assert len(load_pictures(tmp_path)) == 3
