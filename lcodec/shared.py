@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lcodec.codec import Codec
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
-from lcodec.forks import in_forked_child
+from lcodec.forks import Lock
 from lcodec.forms import AnyFile, AnyPicture, as_file
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline.targets import Target
@@ -19,15 +18,7 @@ if TYPE_CHECKING:
     from lcodec.reader import AnyRegion
 
 _kept_codecs = lru_cache(maxsize=2)(Codec)
-_keeping = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _keeping
-    _keeping = threading.Lock()
-
-
-in_forked_child(_renew_lock)
+_keeping = Lock()
 
 
 def shared_codec(model: str | None = None, device: str = "auto", tune: str | None = None) -> Codec:

@@ -5,7 +5,6 @@ The optimiser's modules are imported at first use: most pictures are coded witho
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from lcodec.container import Header
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
+from lcodec.forks import Lock
 from lcodec.integer.carriers import full_float32
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
@@ -30,7 +30,7 @@ class Refiner:
     def __init__(self, loaded: LoadedModel, transform: PixelTransform) -> None:
         self._loaded = loaded
         self._transform = transform
-        self._making = threading.Lock()
+        self._making = Lock()
         self._made: Proxy | None = None
 
     def _proxy(self) -> Proxy:

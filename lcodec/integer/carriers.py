@@ -8,7 +8,6 @@ in any order of summation, with or without fused multiply-add.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.errors import UsageError
-from lcodec.forks import in_forked_child
+from lcodec.forks import Lock, in_forked_child
 from lcodec.integer import profile as P
 
 
@@ -112,7 +111,7 @@ def exact_products() -> Iterator[None]:
 _ONE_SWITCH = not hasattr(torch.backends, "fp32_precision")
 _FULL = "highest" if _ONE_SWITCH else "ieee"
 
-_lock = threading.Lock()
+_lock = Lock()
 _inside = 0  # blocks of `full_float32` that are running
 _before: list[str] = []  # settings to restore
 
@@ -141,8 +140,7 @@ def full_float32() -> Iterator[None]:
 
 def _leave_all_blocks() -> None:
     """Forget the blocks of threads that a forked process does not have."""
-    global _lock, _inside
-    _lock = threading.Lock()
+    global _inside
     if _inside:
         _inside = 0
         _set_precisions(_before)

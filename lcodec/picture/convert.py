@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from lcodec.errors import InputError
+from lcodec.forks import Lock
 from lcodec.picture import jp2, tiffread
 from lcodec.picture.carried import Carried
 from lcodec.picture.deep import load_deep, raw_modes, samples_behind
@@ -43,7 +43,7 @@ _UPRIGHT: dict[int, Callable[[Samples], Samples]] = {
 
 # Loading an image and parsing its EXIF change it, and it may come from several threads at once.
 # Images are not hashable, so a lock is chosen by the image's address.
-_LOCKS = tuple(threading.Lock() for _ in range(61))
+_LOCKS = tuple(Lock() for _ in range(61))
 
 
 def from_pil(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PIL import Image
 
-from lcodec.forks import in_forked_child
+from lcodec.forks import Lock, in_forked_child
 
-_lock = threading.Lock()
+_lock = Lock()
 _lifted = 0
 _limit: int | None = None
 
 
 def _put_back() -> None:
     """Forget the threads that a forked process does not have."""
-    global _lock, _lifted
-    _lock = threading.Lock()
+    global _lifted
     if _lifted:
         _lifted = 0
         Image.MAX_IMAGE_PIXELS = _limit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,9 @@ def forked() -> bytes:
             data = encode()
             lcodec.decode(data, device="cpu")
             # None of these may wait for a thread that is not there, or stay as it has left them.
-            forget_codecs()
+            with shared_codec(device="cpu")._refiner._making:
+                forget_codecs()
+            lcodec.encode(Image.fromarray(PIXELS), 50, device="cpu")
             with exact_products(), no_pillow_limit():
                 pass
             assert Image.MAX_IMAGE_PIXELS == LIMIT
@@ -59,9 +62,15 @@ def forked_beside_a_thread() -> bytes:
     def work() -> None:
         from lcodec import shared
         from lcodec.integer import carriers
-        from lcodec.picture import limit
+        from lcodec.picture import convert, limit
 
-        with full_float32(), no_pillow_limit(), shared._keeping, carriers._lock, limit._lock:
+        with ExitStack() as stack:
+            stack.enter_context(full_float32())
+            stack.enter_context(no_pillow_limit())
+            refiner = shared_codec(device="cpu")._refiner
+            locks = (shared._keeping, carriers._lock, limit._lock, refiner._making)
+            for lock in (*locks, *convert._LOCKS):
+                stack.enter_context(lock)
             inside.set()
             done.wait()
 

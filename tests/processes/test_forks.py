@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lcodec.forks import Lock
 from tests.cli.command import TIMEOUT, environment
 from tests.conftest import ROOT
 
@@ -26,3 +28,26 @@ def test_forked_processes_do_not_wait_for_threads_of_their_parent(tiny_model: Pa
     )
     lines = ["fork True", "thread True", "pool True", "loader True", "parent 2 True"]
     assert (done.stdout.splitlines(), done.stderr) == (lines, "")
+
+
+def test_all_locks_are_renewed() -> None:
+    """But for those of the running program, which forks no process that would use them."""
+    programs = {"cli/waiting.py", "view/album.py"}
+    package = ROOT / "lcodec"
+    raw = re.compile(r"threading(\.| import .*)\b(R?Lock|Condition|(Bounded)?Semaphore|Barrier)\b")
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if raw.search(path.read_text(encoding="utf-8"))
+    }
+    assert found - programs == {"forks.py"}
+
+
+def test_a_block_that_forks_ends() -> None:
+    lock = Lock()
+    with lock:
+        lock.renew()  # as in the child
+        with lock:
+            pass
+    with lock:
+        pass
