@@ -16,8 +16,9 @@ from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.effort.refiner import Refiner
 from lcodec.errors import UsageError, WeightsError
-from lcodec.forms import AnyFile, AnyPicture, as_file, as_picture, as_whole
+from lcodec.forms import AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX
+from lcodec.licforms import AnyFile
 from lcodec.limits import Ancillary, DecoderLimits, chosen
 from lcodec.picture import Metadata, Picture
 from lcodec.picture.pushpull import fill

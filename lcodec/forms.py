@@ -12,12 +12,11 @@ from PIL import Image
 from lcodec import container
 from lcodec.container import FileReader, LicFile
 from lcodec.errors import UsageError
-from lcodec.licforms import AnyBytes, as_bytes, is_file, named
+from lcodec.licforms import AnyFile, as_bytes, is_file, named
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 
 AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
-AnyFile: TypeAlias = "AnyBytes | LicFile | FileReader"
 
 _PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
 

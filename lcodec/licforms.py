@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, TypeAlias, TypeGuard
 
 from lcodec import container
-from lcodec.container import Buffer, Description
+from lcodec.container import Buffer, Description, FileReader, LicFile
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, UsageError
 from lcodec.limits import DecoderLimits, chosen
 
 AnyBytes: TypeAlias = "Buffer | str | os.PathLike[str] | BinaryIO"
+AnyFile: TypeAlias = "AnyBytes | LicFile | FileReader"
 Load: TypeAlias = Callable[[BinaryIO, DecoderLimits | None], bytearray]
 
 
@@ -66,6 +68,45 @@ def content(
             raise InputError(f"{name}: no such file") from None
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{name}: cannot be read: {reason or error}") from error
+
+
+@contextmanager
+def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[LicFile | FileReader]:
+    """A file in any form whose parts can be read one by one, open inside the block.
+
+    From a path or a seekable binary file, only what is asked for is read. The picture may be of
+    any size: the limits apply to the parts that are decoded, and to sections and metadata.
+
+    Raises:
+        UsageError: ``data`` has none of the forms.
+        InputError: the file cannot be read, or is beyond a limit.
+        FormatError, UnsupportedError: the file is damaged or of another kind.
+    """
+    limits = limits.for_parts()
+    if isinstance(data, (LicFile, FileReader)):
+        yield data
+    elif isinstance(data, (bytes, bytearray, memoryview)):
+        yield FileReader(io.BytesIO(data), limits=limits)
+    elif not is_file(data):
+        raise no_file(data)
+    elif isinstance(data, (str, os.PathLike)):
+        name = os.fspath(data)
+        try:
+            stream = open(data, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            raise InputError(f"{name}: no such file") from None
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
+        with stream:
+            yield FileReader(_seekable(stream, limits), limits=limits)
+    else:
+        yield FileReader(_seekable(data, limits), limits=limits)
+
+
+def _seekable(stream: BinaryIO, limits: DecoderLimits) -> BinaryIO:
+    if hasattr(stream, "seekable") and stream.seekable():
+        return stream
+    return io.BytesIO(content(stream, limits))
 
 
 def is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 from lcodec.codec import Codec, Decoded
-from lcodec.container import FileReader, Header, LicFile, TileSource
+from lcodec.container import Header
 from lcodec.edge import own_errors
-from lcodec.errors import InputError, UsageError
-from lcodec.forms import AnyFile
-from lcodec.licforms import content, is_file, no_file
+from lcodec.errors import UsageError
+from lcodec.licforms import AnyFile, opened
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.parts import DEFAULT_KEPT
@@ -26,45 +22,6 @@ from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 AnyRegion: TypeAlias = "Region | Sequence[int]"
-
-
-@contextmanager
-def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[TileSource]:
-    """A file in any form whose parts can be read one by one, open inside the block.
-
-    From a path or a seekable binary file, only what is asked for is read. The picture may be of
-    any size: the limits apply to the parts that are decoded, and to sections and metadata.
-
-    Raises:
-        UsageError: ``data`` has none of the forms.
-        InputError: the file cannot be read, or is beyond a limit.
-        FormatError, UnsupportedError: the file is damaged or of another kind.
-    """
-    limits = limits.for_parts()
-    if isinstance(data, (LicFile, FileReader)):
-        yield data
-    elif isinstance(data, (bytes, bytearray, memoryview)):
-        yield FileReader(io.BytesIO(data), limits=limits)
-    elif not is_file(data):
-        raise no_file(data)
-    elif isinstance(data, (str, os.PathLike)):
-        name = os.fspath(data)
-        try:
-            stream = open(data, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            raise InputError(f"{name}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
-        with stream:
-            yield FileReader(_seekable(stream, limits), limits=limits)
-    else:
-        yield FileReader(_seekable(data, limits), limits=limits)
-
-
-def _seekable(stream: BinaryIO, limits: DecoderLimits) -> BinaryIO:
-    if hasattr(stream, "seekable") and stream.seekable():
-        return stream
-    return io.BytesIO(content(stream, limits))
 
 
 class Reader:

@@ -8,7 +8,8 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.edge import own_errors
 from lcodec.errors import MismatchError, UsageError
-from lcodec.forms import AnyFile, as_file
+from lcodec.forms import as_file
+from lcodec.licforms import AnyFile
 from lcodec.progress import Progress, no_progress
 from lcodec.weights import siblings
 

@@ -9,7 +9,8 @@ from lcodec.codec import Codec
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.forks import Lock
-from lcodec.forms import AnyFile, AnyPicture, as_file
+from lcodec.forms import AnyPicture, as_file
+from lcodec.licforms import AnyFile
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline.targets import Target
 from lcodec.weights import chosen_model, find_model_by_id

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lcodec.cli import console, paths, sniff
+from lcodec.cli import console, licfiles, paths, sniff
 from lcodec.cli.help import Command, Group
 from lcodec.cli.man import manual_page
 from lcodec.cli.options import MaxPixelsOption, Networks, QuietOption
@@ -15,6 +15,7 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.values import whole
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.datafolder import data_folder
+from lcodec.limits import DecoderLimits
 
 desktop_app = typer.Typer(
     cls=Group, help="File type, thumbnails and man page for Linux desktops.", rich_markup_mode=None
@@ -78,15 +79,14 @@ def thumbnail(
 ) -> None:
     """Make a thumbnail, as file managers ask for it."""
     paths.check_input(source)
-    data = paths.read_input(source)
     with paths.about(paths.shown(source)):
-        sniff.refuse_picture(data)
+        sniff.refuse_picture(sniff.peek(source))
+        with licfiles.opened(source, DecoderLimits.for_pixels(max_pixels)) as file:
+            from lcodec.view import preview
 
-        from lcodec.view import preview
-
-        networks.prepare()
-        device = networks.device.value
-        image = preview.preview(data, side, device=device, max_pixels=max_pixels)
+            networks.prepare()
+            device = networks.device.value
+            image = preview.preview(file, side, device=device, max_pixels=max_pixels)
     paths.write_output(output, preview.png(image), force=True)
 
 

@@ -7,9 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lcodec import container
 from lcodec.container import DEFAULT_MAX_PIXELS, Description
-from lcodec.errors import InputError
+from lcodec.licforms import inspect
 from lcodec.view import preview
 
 THUMBNAIL = 256
@@ -36,25 +35,13 @@ class Album:
         self._wholes: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()  # decoding takes all cores already
 
-    def read(self, number: int) -> bytes:
-        """The bytes of a file.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        path = self.files[number]
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-
     def description(self, number: int) -> Description:
         """What a file holds; nothing is decoded.
 
         Raises:
             InputError, FormatError, UnsupportedError: it cannot be read.
         """
-        return container.describe(self.read(number), max_pixels=self._max_pixels)
+        return inspect(self.files[number], max_pixels=self._max_pixels)
 
     def whole(self, number: int) -> bytes:
         """The picture as a PNG file.
@@ -66,7 +53,7 @@ class Album:
             found = self._wholes.get(number)
             if found is None:
                 image = preview.shown(
-                    self.read(number), device=self._device, max_pixels=self._max_pixels
+                    self.files[number], device=self._device, max_pixels=self._max_pixels
                 )
                 found = self._wholes[number] = preview.png(image)
             self._wholes.move_to_end(number)
@@ -79,7 +66,7 @@ class Album:
         with self._lock:
             if number not in self._thumbnails:
                 image = preview.preview(
-                    self.read(number),
+                    self.files[number],
                     THUMBNAIL,
                     device=self._device,
                     max_pixels=self._max_pixels,

@@ -6,12 +6,13 @@ import io
 
 from PIL import Image
 
-from lcodec import container
+from lcodec.licforms import AnyFile, opened
+from lcodec.limits import DecoderLimits
 from lcodec.picture.screen import on_screen
 from lcodec.region import SCALES
 
 
-def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:
+def shown(data: AnyFile, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:
     """The picture of a ``.lic`` file in 8-bit sRGB, over gray where it is transparent.
 
     With ``scale`` above 1 it is a quick preview at 1/``scale`` of the size.
@@ -24,15 +25,22 @@ def shown(data: bytes, *, scale: int = 1, device: str = "auto", max_pixels: int)
     return on_screen(decode(data, scale=scale, device=device, max_pixels=max_pixels).picture)
 
 
-def preview(data: bytes, side: int, *, device: str = "auto", max_pixels: int) -> Image.Image:
+def preview(data: AnyFile, side: int, *, device: str = "auto", max_pixels: int) -> Image.Image:
     """The same, reduced to at most ``side`` x ``side`` pixels; smaller pictures keep their size.
 
-    For larger ones a quick preview is decoded, the smallest that is not below that size.
+    For larger ones a quick preview is decoded, the smallest that is not below that size, and no
+    more of the file is read than that takes.
+
+    Raises:
+        LcodecError: as `lcodec.decode`; the limit is that of the whole picture.
     """
-    header = container.read_head(io.BytesIO(data), max_pixels=max_pixels).header
-    longest = max(header.width, header.height)
-    scale = max((scale for scale in SCALES if longest >= scale * side), default=1)
-    image = shown(data, scale=scale, device=device, max_pixels=max_pixels)
+    limits = DecoderLimits.for_pixels(max_pixels)
+    with opened(data, limits) as file:
+        header = file.header
+        limits.check(header)
+        longest = max(header.width, header.height)
+        scale = max((scale for scale in SCALES if longest >= scale * side), default=1)
+        image = shown(file, scale=scale, device=device, max_pixels=max_pixels)
     sides = header.width, header.height
     size = [max(1, round(length * min(1, side / longest))) for length in sides]
     # The last pixels of a preview may extend beyond the picture.

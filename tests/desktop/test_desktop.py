@@ -175,6 +175,16 @@ def test_thumbnails(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -
     assert run(["desktop", "thumbnail", "64", str(tmp_path / "no.lic"), str(output)]) == 3
 
 
+@pytest.mark.usefixtures("tiny_model")
+def test_thumbnails_of_files_without_end(tmp_path: Path, capsys: Capture) -> None:
+    path, output = tmp_path / "a.lic", tmp_path / "thumbnail"
+    path.write_bytes(lcodec.encode(picture(80, 200), device="cpu"))
+    os.truncate(path, 60 << 30)
+    assert run(["desktop", "thumbnail", "64", str(path), str(output)]) == 4
+    assert "bytes of other data follow the end" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_man_page_has_everything(capsys: Capture) -> None:
     assert run(["man"]) == 0
     text = capsys.readouterr().out

@@ -23,6 +23,7 @@ from PIL import Image
 import lcodec
 from lcodec.cli.inspect import facts
 from lcodec.cli.main import run
+from lcodec.licforms import AnyFile
 from lcodec.view import album as albums
 from lcodec.view import page, preview
 from lcodec.view.album import Album
@@ -111,8 +112,8 @@ def test_decoded_when_asked_for_and_kept(folder: Path, monkeypatch: pytest.Monke
     made = []
     shown = preview.shown
 
-    def count(data: bytes, **options: Any) -> Image.Image:
-        made.append(len(data))
+    def count(data: AnyFile, **options: Any) -> Image.Image:
+        made.append(data)
         return shown(data, **options)
 
     monkeypatch.setattr(preview, "shown", count)
@@ -126,6 +127,18 @@ def test_decoded_when_asked_for_and_kept(folder: Path, monkeypatch: pytest.Monke
     album.whole(1)
     album.whole(0)
     assert len(made) == 4  # only the last is kept
+
+
+def test_files_without_end_are_refused(tmp_path: Path) -> None:
+    data = lcodec.encode(picture(40, 300), device="cpu")
+    for name, start in (("behind", data), ("hole", data[:-40]), ("zeros", b"")):
+        path = tmp_path / f"{name}.lic"
+        path.write_bytes(start)
+        os.truncate(path, 60 << 30)
+        album = Album([path], device="cpu")
+        for show in (album.description, album.whole, album.thumbnail):
+            with pytest.raises(lcodec.FormatError):
+                show(0)
 
 
 def test_the_policy_allows_what_the_pages_have() -> None:
@@ -209,7 +222,7 @@ def test_thumbnails_come_from_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     scales = []
     shown = preview.shown
 
-    def note(data: bytes, **options: Any) -> Image.Image:
+    def note(data: AnyFile, **options: Any) -> Image.Image:
         scales.append(options["scale"])
         return shown(data, **options)
 
