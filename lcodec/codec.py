@@ -19,7 +19,7 @@ from lcodec.errors import UsageError, WeightsError
 from lcodec.forms import AnyPicture, as_file, as_picture, as_whole
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.licforms import AnyFile
-from lcodec.limits import Ancillary, DecoderLimits, chosen
+from lcodec.limits import Ancillary, DecoderLimits, given
 from lcodec.picture import Metadata, Picture
 from lcodec.picture.pushpull import fill
 from lcodec.pipeline import sidedata
@@ -231,6 +231,7 @@ class Codec:
         """Decode a file: bytes, a path, a binary file, or what `lcodec.container.read` returns.
 
         ``limits`` bound what a file may ask for; ``max_pixels`` sets them for that size of picture.
+        If neither is given, what was read before is not checked against the defaults again.
         ``progress`` is called along the way (see `lcodec.progress`).
 
         Raises:
@@ -239,7 +240,7 @@ class Codec:
             WeightsError: the file was made with other weights.
             MismatchError: the decoded symbols are not the encoded ones.
         """
-        file = as_file(data, chosen(max_pixels, limits))
+        file = as_file(data, given(max_pixels, limits))
         self.check(file.header)
         suit_threads(file.header.pixels)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
@@ -260,7 +261,7 @@ class Codec:
             FormatError, UnsupportedError, InputError, WeightsError, MismatchError: as `decode`;
                 nothing is decoded then.
         """
-        read = [as_file(data, chosen(None, limits)) for data in files]
+        read = [as_file(data, given(None, limits)) for data in files]
         headers = [file.header for file in read]
         for header in headers:
             self.check(header)

@@ -42,18 +42,25 @@ def as_picture(image: AnyPicture) -> Picture:
 def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     """Parse a ``.lic`` file in any form that can be decoded.
 
+    Without ``limits`` those of `DecoderLimits()` apply, except to a `LicFile`, which was read under
+    limits already.
+
     Raises:
         UsageError: ``data`` has none of these forms.
         InputError: the file cannot be read, or is beyond the ``limits``.
         FormatError, UnsupportedError: the file is damaged or of another kind.
     """
+    if not isinstance(data, (LicFile, FileReader)):
+        return container.read(as_bytes(data, limits), limits=limits)
+    if limits is not None:
+        limits.check(data.header)
+        container.check_extra(data.extra, limits)
     if isinstance(data, LicFile):
         return data
-    if isinstance(data, FileReader):
-        (limits or DecoderLimits()).check(data.header)
-        tiles = tuple(data.tile(number) for number in range(data.header.tile_count))
-        return LicFile(data.header, tiles, data.extra, data.version, data.alpha)
-    return container.read(as_bytes(data, limits), limits=limits)
+    if limits is None:
+        DecoderLimits().check(data.header)  # those of a reader are for parts
+    tiles = tuple(data.tile(number) for number in range(data.header.tile_count))
+    return LicFile(data.header, tiles, data.extra, data.version, data.alpha)
 
 
 def as_whole(name: str, value: int, largest: int, least: int = 0) -> int:

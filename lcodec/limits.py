@@ -234,7 +234,12 @@ def longest_alpha(header: Header) -> int:
 
 
 def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimits:
-    """The limits of a call that takes either of the two.
+    """The limits of a call that takes either of the two, or the defaults; raises as `given`."""
+    return given(max_pixels, limits) or DecoderLimits()
+
+
+def given(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimits | None:
+    """The limits that a call was given as either of the two; None if as neither.
 
     Raises:
         UsageError: both are given, or one is of the wrong type.
@@ -245,7 +250,7 @@ def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimit
         if not isinstance(limits, DecoderLimits):
             raise UsageError(f"limits must be lcodec.DecoderLimits, not {limits!r}")
         return limits
-    return DecoderLimits() if max_pixels is None else DecoderLimits.for_pixels(max_pixels)
+    return None if max_pixels is None else DecoderLimits.for_pixels(max_pixels)
 
 
 def _megabytes(count: int) -> str:

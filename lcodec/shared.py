@@ -11,7 +11,7 @@ from lcodec.edge import own_errors
 from lcodec.forks import Lock
 from lcodec.forms import AnyPicture, as_file
 from lcodec.licforms import AnyFile
-from lcodec.limits import DecoderLimits, chosen
+from lcodec.limits import DecoderLimits, given
 from lcodec.pipeline.targets import Target
 from lcodec.weights import chosen_model, find_model_by_id
 
@@ -83,7 +83,7 @@ def decode(
         FormatError, UnsupportedError, MismatchError, InputError: see `Codec.decode`.
         WeightsError: no model here has the file's model id.
     """
-    bounds = chosen(max_pixels, limits)
+    bounds = given(max_pixels, limits)
     if region is not None or scale != 1:
         from lcodec.reader import Reader  # which needs this module
 

@@ -20,7 +20,7 @@ from lcodec.container.header import (
     boxes,
 )
 from lcodec.container.load import load, load_damaged, read_head
-from lcodec.container.packed import pack
+from lcodec.container.packed import check_extra, pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read
 from lcodec.container.remains import Survey, survey
 from lcodec.container.sections import (
@@ -64,6 +64,7 @@ __all__ = [
     "TilePayload",
     "TileSource",
     "boxes",
+    "check_extra",
     "describe",
     "header_info",
     "is_mostly_metadata",

@@ -18,7 +18,7 @@ from typing import Final
 from lcodec.container.sections import EXIF, ICC, PACKED, XMP, Section
 from lcodec.container.varint import Cursor, encode_uvarint
 from lcodec.errors import FormatError
-from lcodec.limits import DecoderLimits
+from lcodec.limits import Ancillary, DecoderLimits
 
 FILE_NAME: Final = "metadata_v1.bin"
 SHA256: Final = "9faad0dd0a687fc5e9b62d449698124d79d6a030d426924b4aa2da3972845910"
@@ -108,6 +108,14 @@ def check_unpacked(code: int, payload: bytes | memoryview, limits: DecoderLimits
         return  # known profiles have a few kilobytes
     with contextlib.suppress(FormatError):
         limits.check_unpacked(cursor.uvarint("size of metadata", MAX_UNPACKED))
+
+
+def check_extra(extra: Iterable[Section], limits: DecoderLimits) -> None:
+    """Refuse the ancillary sections of a file; raises InputError if they are beyond a limit."""
+    count = Ancillary(limits)
+    for section in extra:
+        count.add(len(section.payload))
+        check_unpacked(section.type, section.payload, limits)
 
 
 def unpacked(extra: Iterable[Section]) -> tuple[Section, ...]:

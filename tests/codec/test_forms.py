@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from PIL import Image
 
 import lcodec
+from lcodec import container
 from lcodec.errors import FormatError, InputError, UsageError
 from lcodec.repack import repack
+from tests.picture.samples import exif
 from tests.tinymodel import picture
 
 PIXELS = picture(40, 56)
@@ -66,6 +69,56 @@ def test_every_form_of_a_file(name: str, tmp_path: Path) -> None:
     for other in (None, 5, io.StringIO("text"), {"a": 1}):
         with pytest.raises(UsageError, match=r"a \.lic file is bytes, a path or a bin"):
             take(other)
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (lcodec.DecoderLimits(pixels=2239), "limit of 2239 pixels"),
+        (lcodec.DecoderLimits(sections=1), "limit of 1 ancillary sections"),
+        (lcodec.DecoderLimits(unpacked=1000), "over the limit of 1000"),
+    ],
+)
+def test_limits_are_for_every_form_of_a_file(
+    limits: lcodec.DecoderLimits, words: str, tmp_path: Path
+) -> None:
+    metadata = lcodec.Metadata(exif=exif(), xmp=b"<x:xmpmeta/>" * 100)
+    data = lcodec.encode(lcodec.Picture(PIXELS, metadata=metadata))
+    (tmp_path / "a.lic").write_bytes(data)
+    forms: list[Callable[[], Any]] = [
+        lambda: data,
+        lambda: tmp_path / "a.lic",
+        lambda: io.BytesIO(data),
+        lambda: container.FileReader(io.BytesIO(data)),
+        lambda: container.read(data),
+    ]
+    codec = lcodec.Codec(device="cpu")
+    calls: list[Callable[..., Any]] = [
+        lcodec.decode,
+        codec.decode,
+        lambda file, **options: codec.decode_many([file], **options),
+    ]
+    for form in forms:
+        for call in calls:
+            call(form())
+            with pytest.raises(InputError, match=words):
+                call(form(), limits=limits)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_what_was_read_under_other_limits_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = lcodec.encode(PIXELS)
+    usual = lcodec.DecoderLimits.check
+
+    def check(limits: lcodec.DecoderLimits, header: lcodec.Header) -> None:
+        usual(replace(limits, pixels=2239) if limits == lcodec.DecoderLimits() else limits, header)
+
+    monkeypatch.setattr(lcodec.DecoderLimits, "check", check)
+    with pytest.raises(InputError, match="limit of 2239 pixels"):
+        lcodec.decode(data)
+    file = container.read(data, max_pixels=2240)
+    assert lcodec.decode(file).pixels.shape == PIXELS.shape
 
 
 @pytest.mark.usefixtures("tiny_model")
