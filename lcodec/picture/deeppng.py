@@ -1,4 +1,4 @@
-"""PNG files with 16-bit colours or alpha, which Pillow cannot write.
+"""PNG files with 16-bit colours or alpha, or by rows, which Pillow cannot write.
 
 Pillow writes the other chunks and zlib compresses; this module filters the rows (PNG third edition,
 section 9), with the usual heuristic: the filter with the smallest sum of absolute differences.
@@ -20,7 +20,7 @@ from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.pngread import SIGNATURE
 from lcodec.picture.xmp import PNG_KEYWORD
 
-COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _BAND = 64  # rows filtered together
 _LEVEL = 6
 
@@ -29,25 +29,31 @@ def write_png(stream: BinaryIO, picture: Picture) -> None:
     """Write a picture of 16 bits with its metadata."""
     samples = interleaved(picture)
     height, width, channels = samples.shape
-    write_start(stream, width, height, 16, channels, picture.metadata)
-    for part in compressed([samples], 2):
-        putchunk(stream, b"IDAT", part)
-    putchunk(stream, b"IEND", b"")
+    write_bands(stream, width, height, channels, 16, [samples], picture.metadata)
 
 
-def write_start(
-    stream: BinaryIO, width: int, height: int, bit_depth: int, channels: int, metadata: Metadata
+def write_bands(
+    stream: BinaryIO,
+    width: int,
+    height: int,
+    channels: int,
+    bit_depth: int,
+    bands: Iterable[Samples],
+    metadata: Metadata,
 ) -> None:
-    """Write what comes before the pixels: signature, header and metadata."""
+    """Write samples (n, W, 1 to 4), alpha last, of 8 or 16 bits, with metadata that suits them."""
     stream.write(SIGNATURE)
-    kind = COLOUR_TYPES[channels]
-    putchunk(stream, b"IHDR", struct.pack(">IIBBBBB", width, height, bit_depth, kind, 0, 0, 0))
+    head = struct.pack(">IIBBBBB", width, height, bit_depth, _COLOUR_TYPES[channels], 0, 0, 0)
+    putchunk(stream, b"IHDR", head)
     if metadata.icc:
         putchunk(stream, b"iCCP", b"ICC Profile\0\0", zlib.compress(metadata.icc))
     if metadata.exif:
         putchunk(stream, b"eXIf", metadata.exif)
     if metadata.xmp:
         putchunk(stream, b"iTXt", PNG_KEYWORD.encode() + bytes(5), metadata.xmp)
+    for part in compressed(bands, bit_depth // 8):
+        putchunk(stream, b"IDAT", part)
+    putchunk(stream, b"IEND", b"")
 
 
 def interleaved(picture: Picture) -> Samples:

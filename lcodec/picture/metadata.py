@@ -120,6 +120,15 @@ def _fits(icc: bytes, channels: int) -> bool:
     return icc[16:20] in (_SPACES[3], _SPACES[channels])
 
 
+def needs_colours(metadata: Metadata) -> bool:
+    """Whether a file has to be of RGB pixels, because its profile is.
+
+    A gray file must not have such a profile (PNG third edition, 11.3.2.3; ICC.1, annex B), but
+    written as RGB, gray pixels mean the same.
+    """
+    return metadata.icc is not None and metadata.icc[16:20] == _SPACES[3]
+
+
 def _exif(exif: bytes | None) -> tuple[bytes | None, int | None, bool]:
     """EXIF data with its orientation set to 1, the original orientation, and readability."""
     if not exif:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL.PngImagePlugin import putchunk
 
 from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError
-from lcodec.picture.deeppng import compressed, write_start
-from lcodec.picture.metadata import NO_METADATA, Metadata
+from lcodec.picture.deeppng import write_bands
+from lcodec.picture.metadata import NO_METADATA, Metadata, is_readable, needs_colours
 from lcodec.picture.picture import Samples
+from lcodec.picture.portable import write_portable
 from lcodec.suffixes import ROW_SUFFIXES
 
 _TILE = 256  # side of a TIFF tile in pixels
@@ -57,15 +57,9 @@ def save_rows(
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
     suffix = check_row_suffix(path)
-    lost = []
-    if suffix in (".ppm", ".pgm", ".pnm"):
-        if suffix == ".pgm" and picture.channels > 2:
-            raise UsageError(f"{path}: a .pgm file holds gray only, and the picture has colours")
-        lost += ["alpha"] if picture.channels in (2, 4) else []
-    if suffix not in (".png", ".tif", ".tiff") and picture.metadata:
-        lost.append("metadata")
-    if suffix in (".tif", ".tiff") and picture.metadata.exif:
-        lost.append("EXIF")
+    if suffix == ".pgm" and picture.channels > 2:
+        raise UsageError(f"{path}: a .pgm file holds gray only, and the picture has colours")
+    picture, lost = _fit(picture, suffix)
     with atomic_write(path, overwrite=overwrite) as stream:
         if suffix == ".png":
             _png(stream, picture)
@@ -74,19 +68,31 @@ def save_rows(
         elif suffix in (".tif", ".tiff"):
             _tiff(stream, picture)
         else:
-            _portable(stream, picture, colour=suffix == ".ppm" or picture.channels > 2)
+            _portable(stream, picture)
     return (f"a {suffix} file cannot hold everything; lost: {', '.join(lost)}",) if lost else ()
 
 
+def _fit(picture: Written, suffix: str) -> tuple[Written, list[str]]:
+    """The picture as far as the format can hold it, and descriptions of the losses."""
+    data, lost = picture.metadata, []
+    if suffix in (".ppm", ".pgm", ".pnm") and picture.channels in (2, 4):
+        lost.append("alpha")
+    if suffix not in (".png", ".tif", ".tiff") and data:
+        lost.append("metadata")
+        data = NO_METADATA
+    if data.exif and not (suffix == ".png" and is_readable(data.exif)):
+        lost.append("EXIF")
+        data = replace(data, exif=None)
+    picture = replace(picture, metadata=data)
+    if picture.channels < 3 and (suffix == ".ppm" or needs_colours(data)):
+        bands = (band[..., [0, 0, 0, 1][: band.shape[2] + 2]] for band in picture.bands)
+        picture = replace(picture, channels=picture.channels + 2, bands=bands)
+    return picture, lost
+
+
 def _png(stream: BinaryIO, picture: Written) -> None:
-    data = picture.metadata
-    # A gray file must not have an RGB profile (PNG third edition, 11.3.2.3).
-    fits = data.icc is not None and (picture.channels > 2 or data.icc[16:20] == b"GRAY")
-    data = data if fits else replace(data, icc=None)
-    write_start(stream, picture.width, picture.height, picture.bit_depth, picture.channels, data)
-    for part in compressed(picture.bands, picture.bit_depth // 8):
-        putchunk(stream, b"IDAT", part)
-    putchunk(stream, b"IEND", b"")
+    size = picture.width, picture.height, picture.channels, picture.bit_depth
+    write_bands(stream, *size, picture.bands, picture.metadata)
 
 
 def _npy(stream: BinaryIO, picture: Written) -> None:
@@ -154,14 +160,8 @@ def _regrouped(bands: Iterator[Samples], high: int) -> Iterator[Samples]:
         yield rest
 
 
-def _portable(stream: BinaryIO, picture: Written, *, colour: bool) -> None:
-    full = (1 << picture.bit_depth) - 1
-    kind = b"P6" if colour else b"P5"
-    stream.write(b"%s\n%d %d\n%d\n" % (kind, picture.width, picture.height, full))
-    big = picture.dtype.newbyteorder(">")
+def _portable(stream: BinaryIO, picture: Written) -> None:
     colours = 3 if picture.channels > 2 else 1
-    for band in picture.bands:
-        rows = band[..., :colours]
-        if colour and colours == 1:
-            rows = np.repeat(rows, 3, axis=2)
-        stream.write(np.ascontiguousarray(rows, dtype=big).data)
+    bands = (band[..., :colours] for band in picture.bands)
+    size = picture.width, picture.height, picture.bit_depth
+    write_portable(stream, *size, bands, colour=colours == 3)

@@ -16,8 +16,9 @@ from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
 from lcodec.picture.exif import EXIF_PREFIX, is_readable, without_orientation
-from lcodec.picture.metadata import Metadata
+from lcodec.picture.metadata import Metadata, needs_colours
 from lcodec.picture.picture import Picture, Samples
+from lcodec.picture.portable import write_portable
 from lcodec.picture.tiff import write_tiff
 from lcodec.picture.xmp import PNG_KEYWORD
 from lcodec.suffixes import WRITE_SUFFIXES
@@ -47,13 +48,8 @@ def _write_png(stream: BinaryIO, picture: Picture) -> None:
 
 
 def _write_portable(stream: BinaryIO, picture: Picture) -> None:
-    """Write PGM or PPM, 16-bit samples with the high byte first."""
-    kind = b"P5" if picture.pixels.ndim == 2 else b"P6"
-    full = (1 << picture.bit_depth) - 1
-    stream.write(b"%s\n%d %d\n%d\n" % (kind, picture.width, picture.height, full))
-    big = picture.pixels.dtype.newbyteorder(">")
-    for row in picture.pixels:
-        stream.write(row.astype(big).tobytes())
+    size = picture.width, picture.height, picture.bit_depth
+    write_portable(stream, *size, picture.pixels, colour=picture.channels == 3)
 
 
 _PNG = _Format("PNG", alpha=True, deep=True, metadata=True, own=_write_png)
@@ -154,10 +150,7 @@ def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
         lost.append("samples beyond 8 bits")
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
     data, dropped = _fit_metadata(picture.metadata, target)
-    # A gray file must not have an RGB profile (PNG third edition, 11.3.2.3; ICC.1, annex B):
-    # written as RGB, the pixels mean the same.
-    coloured = data.icc is not None and data.icc[16:20] == b"RGB "
-    if pixels.ndim == 2 and (coloured or not target.gray):
+    if pixels.ndim == 2 and (needs_colours(data) or not target.gray):
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     return Picture(pixels, alpha=alpha, metadata=data), [*lost, *dropped]
 

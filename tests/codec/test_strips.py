@@ -21,7 +21,7 @@ from lcodec import container
 from lcodec.codec import Codec
 from lcodec.container import Header
 from lcodec.errors import InputError, OutputError, UsageError
-from lcodec.picture import Metadata, Picture, load
+from lcodec.picture import Metadata, Picture, load, save
 from lcodec.picture.rowfiles import Written, save_rows
 from lcodec.picture.rows import Rows, of_array, open_rows
 from lcodec.pipeline.areas import TileArea
@@ -30,6 +30,7 @@ from lcodec.strips import StripsEncoded, decode_strips, encode_strips
 from tests.cli.command import environment
 from tests.cli.command import lcodec as command
 from tests.conftest import ROOT
+from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
 from tools import gigapixel
 
@@ -214,6 +215,38 @@ def test_written_by_rows(
         assert back.alpha is not None and np.array_equal(back.alpha, samples[..., -1])
     with pytest.raises(OutputError, match="exists"):
         save_rows(picture, path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm", ".pnm"])
+@pytest.mark.parametrize("space", [b"RGB ", b"GRAY"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_by_rows_is_what_it_is_at_once(
+    tmp_path: Path, suffix: str, space: bytes, channels: int, dtype: type[np.unsignedinteger[Any]]
+) -> None:
+    if suffix == ".tif" and channels == 2 and dtype is np.uint16:
+        pytest.skip("at once, these are written as RGB")
+    samples = COLOURS.astype(dtype)[..., :channels]
+    metadata = Metadata(icc(space), exif(), b"<x/>")
+    if suffix == ".tif":
+        metadata = replace(metadata, exif=None)  # which is lost by rows
+    bands = (samples[k : k + 33] for k in range(0, HEIGHT, 33))
+    written = Written(HEIGHT, WIDTH, channels, 8 * samples.itemsize, bands, metadata)
+    alpha = samples[..., 1] if channels == 2 else None
+    lost = save_rows(written, tmp_path / f"rows{suffix}")
+    noted = save(Picture(samples[..., 0], alpha=alpha, metadata=metadata), tmp_path / f"a{suffix}")
+    assert bool(lost) is bool(noted)
+    rows, whole = load(tmp_path / f"rows{suffix}"), load(tmp_path / f"a{suffix}")
+    assert rows.metadata == whole.metadata
+    assert np.array_equal(rows, whole)
+    if suffix == ".png":
+        assert rows.metadata == metadata
+
+
+def test_exif_that_cannot_be_read_is_not_written_by_rows(tmp_path: Path) -> None:
+    written = Written(1, 1, 1, 8, iter([COLOURS[:1, :1, :1]]), Metadata(exif=b"no EXIF"))
+    assert "lost: EXIF" in save_rows(written, tmp_path / "a.png")[0]
+    assert load(tmp_path / "a.png").metadata == Metadata()
 
 
 def test_formats_that_need_all_of_a_picture(tmp_path: Path) -> None:
