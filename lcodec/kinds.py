@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from lcodec import suffixes
 
 HEAD_SIZE = 64
 """First bytes of a file that tell its kind."""
 
+PNG: Final = b"\x89PNG\r\n\x1a\n"
+TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""Of both byte orders, those of BigTIFF last."""
+JPEG2000_CODESTREAM: Final = b"\xff\x4f\xff\x51"
+NPY: Final = b"\x93NUMPY"
+
 _READ = (
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (PNG, "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"BM", "a BMP picture"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
+    *((start, "a TIFF picture") for start in TIFF),
     (b"qoif", "a QOI picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (JPEG2000_CODESTREAM, "a JPEG 2000 picture"),
     (b"P5", "a PGM picture"),
     (b"P6", "a PPM picture"),
 )
@@ -47,7 +54,6 @@ _BRANDS = (
     ((b"mif1", b"msf1"), _HEIF),
     ((b"crx ",), "a raw picture (CR3)"),
 )
-_NPY = b"\x93NUMPY"
 _MOST_BRANDS = 12
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _FILM, _ARRAY = "a film", "a NumPy array"
@@ -73,7 +79,7 @@ def unread_kind(head: bytes) -> str | None:
         return None if _is_read(kind) else kind
     if head[4:8] == b"ftyp" or head.startswith(_MATROSKA) or _is_avi(head):
         return _FILM
-    return _ARRAY if head.startswith(_NPY) else None
+    return _ARRAY if head.startswith(NPY) else None
 
 
 def way_out(kind: str) -> str:

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from lcodec.container import SIGNATURE
+from lcodec.container import is_lic
 from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.forms import AnyPicture, as_picture
+from lcodec.kinds import HEAD_SIZE
 from lcodec.licforms import AnyBytes
 from lcodec.metrics.compare import Figures, figures_of
 from lcodec.picture import Picture
@@ -48,6 +49,6 @@ def _is_lic(path: Path) -> bool:
     """Whether a file is one of ours, by its content; or by its name, if it cannot be read."""
     try:
         with path.open("rb") as stream:
-            return stream.read(len(SIGNATURE)) == SIGNATURE
+            return is_lic(stream.read(HEAD_SIZE))
     except OSError:
         return path.suffix.lower() == LIC

@@ -23,9 +23,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from lcodec import container
-from lcodec.container import EXIF, ICC, MAX_SIDE, SIGNATURE, XMP, Alpha, Header
+from lcodec.container import EXIF, ICC, MAX_SIDE, XMP, Alpha, Header
 from lcodec.errors import InputError, LcodecError, UnsupportedError, UsageError
 from lcodec.format import MIME_TYPE
+from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import DecoderLimits
 from lcodec.region import SCALES
 from lcodec.suffixes import LIC
@@ -49,7 +50,7 @@ class LicImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        if not _accept(self.fp.read(len(SIGNATURE))):
+        if not container.is_lic(self.fp.read(HEAD_SIZE)):
             raise SyntaxError("not a .lic file")
         self.fp.seek(0)
         try:
@@ -144,10 +145,6 @@ class LicImageFile(ImageFile.ImageFile):
         return container.load(stream, _LIMITS)
 
 
-def _accept(prefix: bytes) -> bool:
-    return prefix.startswith(SIGNATURE)
-
-
 def _mode(header: Header) -> str:
     """The mode of the image that `lcodec.Decoded.to_image` returns."""
     alpha = header.alpha is not Alpha.NONE
@@ -219,7 +216,7 @@ def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
 
 def register() -> None:
     """Let Pillow open and save ``.lic`` files; calling it again changes nothing."""
-    Image.register_open(FORMAT, LicImageFile, _accept)
+    Image.register_open(FORMAT, LicImageFile, container.is_lic)
     Image.register_save(FORMAT, _save)
     Image.register_extension(FORMAT, LIC)
     Image.register_mime(FORMAT, MIME_TYPE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -96,6 +97,23 @@ def assigned(tree: ast.Module) -> list[tuple[str, ast.expr]]:
         if isinstance(target, ast.Name) and target.id.isupper() and not isinstance(value, ast.Call):
             found.append((target.id, value))
     return found
+
+
+@pytest.mark.parametrize(
+    ("constant", "home"),
+    [
+        (r"\bSIGNATURE\b|\\x89LIC", "container"),
+        (r"\\x89PNG|II\+\\0|\\xff\\x4f\\xff\\x51|NUMPY", "kinds.py"),
+    ],
+)
+def test_signatures_of_files_have_one_home(constant: str, home: str) -> None:
+    package = ROOT / "lcodec"
+    found = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(constant, path.read_text(encoding="utf-8"))
+    }
+    assert found == {home}
 
 
 def test_the_levels_of_effort_load_no_networks() -> None:

@@ -20,6 +20,7 @@ from lcodec.batch.url import State, Url
 from lcodec.container import METADATA, LicFile
 from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
+from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import UNDECODED
 from lcodec.picture import format_of_suffix, is_whole, probe, upright_size
 from lcodec.weights import require_model, stated_id
@@ -265,8 +266,8 @@ class Encoding:
 
     def judge(self, stream: BinaryIO, size: Size | None) -> Finding:
         """Judge what exists in place of a ``.lic`` file."""
-        start = stream.read(len(container.SIGNATURE))
-        if not container.SIGNATURE.startswith(start):
+        start = stream.read(HEAD_SIZE)
+        if not container.may_be_lic(start):
             return Finding(Action.REFUSE, "not a .lic file")
         try:
             file, coded = _read(stream, start)

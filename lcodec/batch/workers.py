@@ -29,6 +29,7 @@ from lcodec.batch.work import (
 )
 from lcodec.edge import without_temporary_folder
 from lcodec.errors import InputError, LcodecError, OutputError
+from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import DecoderLimits
 from lcodec.outputs import set_time
 from lcodec.picture import Picture, load, save
@@ -93,7 +94,7 @@ def read_picture(stream: BinaryIO, name: str, options: EncodeOptions) -> Picture
     Raises:
         InputError: it is not a picture, or it is a ``.lic`` file.
     """
-    if stream.read(len(container.SIGNATURE)) == container.SIGNATURE:
+    if container.is_lic(stream.read(HEAD_SIZE)):
         raise InputError(f"{name}: is a .lic file already; use `--decode`")
     stream.seek(0)
     return load(stream, metadata=not options.strip, max_pixels=options.max_pixels, name=name)

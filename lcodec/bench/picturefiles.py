@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec import container, decode
-from lcodec.container import SIGNATURE, LicFile
+from lcodec.container import LicFile
 from lcodec.errors import InputError, LcodecError
+from lcodec.kinds import HEAD_SIZE
 from lcodec.metrics.compare import PictureFile, check_sizes
 from lcodec.picture import Picture, load, probe
 
@@ -52,8 +53,9 @@ def _open(name: str) -> _Opened:
     path = Path(name)
     try:
         with path.open("rb") as stream:
-            head = stream.read(len(SIGNATURE))
-            data = bytes(container.load(stream, start=head)) if head == SIGNATURE else b""
+            head = stream.read(HEAD_SIZE)
+            is_lic = container.is_lic(head)
+            data = bytes(container.load(stream, start=head)) if is_lic else b""
             file = container.read(data) if data else None
         size = len(data) or path.stat().st_size
     except OSError as error:

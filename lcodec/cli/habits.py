@@ -15,7 +15,7 @@ from typing import Any
 
 from lcodec.cli import sniff
 from lcodec.cli.paths import STANDARD
-from lcodec.container import SIGNATURE
+from lcodec.container import is_lic
 from lcodec.errors import UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
 
@@ -110,7 +110,7 @@ def _for_files(files: list[str]) -> list[str]:
     if os.path.isdir(first):
         return _for_folder(first)
     if os.path.isfile(first):
-        return ["decode" if sniff.peek(first).startswith(SIGNATURE) else "encode"]
+        return ["decode" if is_lic(sniff.peek(first)) else "encode"]
     suffix = Path(first).suffix.lower()
     if suffix in READ_SUFFIXES:
         return ["encode"]

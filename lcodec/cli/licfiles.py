@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from lcodec import container
 from lcodec.cli.paths import STANDARD
-from lcodec.cli.sniff import HEAD_SIZE, refuse_picture
+from lcodec.cli.sniff import refuse_picture
 from lcodec.container import FileReader
 from lcodec.errors import InputError
+from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import DecoderLimits
 
 Load = Callable[[BinaryIO, DecoderLimits, bytes], bytearray]

@@ -14,7 +14,7 @@ from lcodec.batch.plan import outputs_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
 from lcodec.cli.values import format_suffix
-from lcodec.container import SIGNATURE
+from lcodec.container import is_lic
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.outputs import make_folder
 from lcodec.suffixes import (
@@ -210,8 +210,8 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
 def _missing(route: Route, source: str, output: str | None) -> str:
     """What to try instead of a missing input."""
     if output is not None and os.path.isfile(output):
-        is_lic = sniff.peek(output).startswith(SIGNATURE)
-        if is_lic is (route.refuse is not sniff.refuse_lic):
+        swapped = is_lic(sniff.peek(output)) is (route.refuse is not sniff.refuse_lic)
+        if swapped:
             return f"; IN comes first: `{PROGRAM} {route.command} {output} {source}`"
     folder, name = os.path.split(source)
     try:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 
 from lcodec.cli.paths import read_input
-from lcodec.container import SIGNATURE
+from lcodec.container import is_lic
 from lcodec.errors import FormatError, InputError
-from lcodec.kinds import read_kind, unread_kind
-
-HEAD_SIZE = 16
+from lcodec.kinds import HEAD_SIZE, read_kind, unread_kind
 
 
 def refuse_picture(data: bytes) -> None:
@@ -32,7 +30,7 @@ def refuse_lic(data: bytes) -> None:
     Raises:
         InputError: it is one.
     """
-    if data.startswith(SIGNATURE):
+    if is_lic(data):
         raise InputError("is a .lic file already; did you mean `lcodec decode`?")
 
 

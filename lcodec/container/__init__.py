@@ -33,6 +33,8 @@ from lcodec.container.sections import (
     SIGNATURE,
     XMP,
     Section,
+    is_lic,
+    may_be_lic,
 )
 from lcodec.container.seek import FileReader, SeekableReader, TileSource
 from lcodec.container.tile import TilePayload
@@ -67,9 +69,11 @@ __all__ = [
     "check_extra",
     "describe",
     "header_info",
+    "is_lic",
     "is_mostly_metadata",
     "load",
     "load_damaged",
+    "may_be_lic",
     "metadata_bytes",
     "pack",
     "payloads",

@@ -129,6 +129,16 @@ def frame_prefix(code: int, length: int) -> bytes:
     return bytes((code,)) + encode_uvarint(length)
 
 
+def is_lic(head: bytes | memoryview) -> bool:
+    """Whether a file that begins with ``head`` is a ``.lic`` file, sound or not."""
+    return bytes(head[: len(SIGNATURE)]) == SIGNATURE
+
+
+def may_be_lic(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is a ``.lic`` file, or too short to tell."""
+    return SIGNATURE.startswith(start[: len(SIGNATURE)])
+
+
 def check_preamble(view: memoryview) -> tuple[int, int]:
     """Check signature and version; return (major, minor).
 
@@ -136,11 +146,10 @@ def check_preamble(view: memoryview) -> tuple[int, int]:
         FormatError: not a ``.lic`` file, or cut off within the first ten bytes.
         UnsupportedError: a newer major version.
     """
-    found = bytes(view[: len(SIGNATURE)])
-    if not found:
+    if not len(view):
         raise FormatError("the file is empty")
-    if found != SIGNATURE:
-        raise FormatError(_signature_problem(found))
+    if not is_lic(view):
+        raise FormatError(_signature_problem(bytes(view[: len(SIGNATURE)])))
     if len(view) < PREAMBLE_SIZE:
         raise FormatError("truncated: the file ends before its version number")
     major, minor = view[len(SIGNATURE)], view[len(SIGNATURE) + 1]
@@ -154,7 +163,7 @@ def check_preamble(view: memoryview) -> tuple[int, int]:
 
 
 def _signature_problem(found: bytes) -> str:
-    if SIGNATURE.startswith(found):
+    if may_be_lic(found):
         return "truncated: the file ends within its signature"
     if found[1:4] == SIGNATURE[1:4]:
         return "damaged signature (was the file transferred as text?)"

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import putchunk
 
+from lcodec.kinds import PNG
 from lcodec.picture.metadata import Metadata
 from lcodec.picture.picture import Picture, Samples
-from lcodec.picture.pngread import SIGNATURE
 from lcodec.picture.xmp import PNG_KEYWORD
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -42,7 +42,7 @@ def write_bands(
     metadata: Metadata,
 ) -> None:
     """Write samples (n, W, 1 to 4), alpha last, of 8 or 16 bits, with metadata that suits them."""
-    stream.write(SIGNATURE)
+    stream.write(PNG)
     head = struct.pack(">IIBBBBB", width, height, bit_depth, _COLOUR_TYPES[channels], 0, 0, 0)
     putchunk(stream, b"IHDR", head)
     if metadata.icc:

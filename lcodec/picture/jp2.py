@@ -13,11 +13,10 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from lcodec.errors import InputError
+from lcodec.kinds import JPEG2000_CODESTREAM
 from lcodec.picture.boxes import boxes, top_boxes
 from lcodec.picture.exif import EXIF_PREFIX
 from lcodec.picture.samples import Anysamples, divided, full_range
-
-SIGNATURES = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 
 _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
 _OPACITY, _ASSOCIATED = 1, 2
@@ -60,7 +59,7 @@ def head(stream: BinaryIO) -> Head | None:
     """
     stream.seek(0)
     start, header, uuids = 0, b"", []
-    if stream.read(4) != SIGNATURES[0]:
+    if stream.read(4) != JPEG2000_CODESTREAM:
         for kind, offset, size in top_boxes(stream):
             stream.seek(offset)
             if kind == b"jp2h" and size <= _MOST_HEADER:
@@ -128,7 +127,7 @@ def _codestream(stream: BinaryIO, start: int) -> Head | None:
     """The content of the SIZ marker (ISO 15444-1, A.5.1)."""
     stream.seek(start)
     data = stream.read(42 + 3 * 16)
-    if len(data) < 45 or not data.startswith(SIGNATURES[0]):
+    if len(data) < 45 or not data.startswith(JPEG2000_CODESTREAM):
         return None
     right, bottom, left, top = struct.unpack_from(">4I", data, 8)
     (count,) = struct.unpack_from(">H", data, 40)

@@ -14,12 +14,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
+from lcodec.kinds import PNG
 from lcodec.picture import colour, iptc
 from lcodec.picture.carried import Carried
 from lcodec.picture.exif import EXIF_PREFIX
 from lcodec.picture.xmp import PNG_KEYWORD
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_METADATA = 1 << 24
 """Most bytes of a profile or packet; larger ones are dropped with a note."""
 
@@ -44,7 +44,7 @@ _KEYWORDS = {
 def split(stream: BinaryIO) -> tuple[io.BytesIO, Carried]:
     """A file with only the chunks that the pixels need, and the metadata in the others."""
     out = io.BytesIO()
-    out.write(SIGNATURE)
+    out.write(PNG)
     reader = _Reader()
     for kind, data, whole in _chunks(stream):
         if kind in _PIXELS:
@@ -201,7 +201,7 @@ class _Reader:
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Type, data and all bytes of each chunk; a truncated last one as far as it goes."""
-    stream.seek(len(SIGNATURE))
+    stream.seek(len(PNG))
     while True:
         head = stream.read(8)
         if len(head) < 8:

@@ -16,7 +16,7 @@ from lcodec import suffixes
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
-from lcodec.kinds import HEAD_SIZE, is_heif, unread_kind, way_out
+from lcodec.kinds import HEAD_SIZE, PNG, TIFF, is_heif, unread_kind, way_out
 from lcodec.picture import heifread, pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
 from lcodec.picture.convert import Decoded, finished, from_pil, from_tiff
@@ -137,10 +137,10 @@ def size_of(stream: BinaryIO) -> tuple[int, int, str]:
     head = stream.read(HEAD_SIZE)
     if suffixes.HEIF_IS_READ and is_heif(head):
         return *heifread.size(stream), _HEIF
-    if head.startswith(tiffread.SIGNATURES):
+    if head.startswith(TIFF):
         what = tiffread.layout(Reader(stream))
         return what.width, what.height, "TIFF"
-    if head.startswith(pngread.SIGNATURE) and head[12:16] == b"IHDR" and len(head) >= 24:
+    if head.startswith(PNG) and head[12:16] == b"IHDR" and len(head) >= 24:
         # Read without Pillow, which refuses PNG files with large texts.
         return *struct.unpack_from(">II", head, 16), "PNG"
     with open_image(stream) as image:

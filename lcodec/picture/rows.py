@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from lcodec import kinds
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -71,9 +72,9 @@ def open_rows(path: str | os.PathLike[str]) -> Rows:
     try:
         with open(path, "rb") as stream:
             head = stream.read(8)
-        if head.startswith(tiffread.SIGNATURES):
+        if head.startswith(kinds.TIFF):
             return _of_tiff(Path(path))
-        if head.startswith(np.lib.format.MAGIC_PREFIX):
+        if head.startswith(kinds.NPY):
             return of_array(np.load(path, mmap_mode="r", allow_pickle=False))
         return _of_vips(name)
     except FileNotFoundError:

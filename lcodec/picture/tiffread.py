@@ -17,8 +17,6 @@ from lcodec.errors import InputError
 from lcodec.picture.ifd import Reader
 from lcodec.picture.samples import Anysamples, divided, from_ycc, full_range
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES, _PLANAR, _COLOUR_MAP, _INK_SET, _EXTRA = 277, 284, 320, 332, 338
 _FORMAT, _SUBSAMPLING, _REFERENCE = 339, 530, 532

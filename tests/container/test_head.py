@@ -8,7 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
-from lcodec.container import FileReader, Head, Section, load, payloads, read, read_head, write
+from lcodec.container import (
+    FileReader,
+    Head,
+    Section,
+    is_lic,
+    load,
+    may_be_lic,
+    payloads,
+    read,
+    read_head,
+    write,
+)
 from lcodec.errors import FormatError, InputError, LcodecError, UnsupportedError
 
 from .samples import (
@@ -137,6 +148,15 @@ def test_other_files_are_refused_at_once() -> None:
     with pytest.raises(FormatError, match=r"not a \.lic file"):
         read_head(stream)
     assert stream.tell() == 4096
+
+
+def test_files_are_told_by_their_signature() -> None:
+    data = example()
+    for length in range(12):
+        assert is_lic(data[:length]) is (length >= 8)
+        assert may_be_lic(data[:length])
+    for other in (b"\x89PNG\r\n\x1a\n", b"\x89LIC\n", b"L"):
+        assert not is_lic(other) and not may_be_lic(other)
 
 
 def test_limit_of_pixels() -> None:

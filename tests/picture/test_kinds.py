@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 from lcodec import kinds, suffixes
-from lcodec.errors import InputError
+from lcodec.cli import sniff
+from lcodec.errors import FormatError, InputError
 from lcodec.picture import load
 
 
@@ -48,6 +50,16 @@ def test_files_of_iso_media_are_told_apart_by_all_their_brands(
     assert kinds.read_kind(ftyp(b"mif1", b"avif")) == "an AVIF picture"
     for head in (ftyp(b"isom", b"mp42"), b"RIFF....AVI LIST", b"\x1a\x45\xdf\xa3"):
         assert said(head) == "x: is a film, not a picture"
+
+
+@pytest.mark.parametrize("brands", [(b"avif",), (b"mif1", b"miaf", b"avif"), (b"heic", b"mif1")])
+def test_the_program_looks_at_as_much_of_a_file(brands: tuple[bytes, ...], tmp_path: Path) -> None:
+    path = tmp_path / "a.lic"
+    path.write_bytes(ftyp(*brands) + bytes(100))
+    words = kinds.read_kind(ftyp(*brands)) or kinds.unread_kind(ftyp(*brands))
+    assert words
+    with pytest.raises(FormatError, match=f"but {words}"):
+        sniff.refuse_picture(sniff.peek(str(path)))
 
 
 def test_an_array_is_for_strips() -> None:
