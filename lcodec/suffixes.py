@@ -1,6 +1,8 @@
 """Suffixes of the files this package reads and writes, all in lower case. Imports nothing slow."""
 
+from collections.abc import Collection
 from importlib.util import find_spec
+from pathlib import PurePath
 
 LIC = ".lic"
 
@@ -51,3 +53,11 @@ _UNREAD = frozenset(
 
 PICTURE_SUFFIXES = READ_SUFFIXES | WRITE_SUFFIXES | ROW_SUFFIXES | _UNREAD
 """All that names pictures, whether this package knows them or not: no output may look like one."""
+
+
+def is_sought(file: PurePath, suffixes: Collection[str]) -> bool:
+    """Whether a file has one of the suffixes, and is not hidden.
+
+    Hidden are also the files that macOS puts beside others, such as ``._a.png``.
+    """
+    return file.suffix.lower() in suffixes and not file.name.startswith(".")

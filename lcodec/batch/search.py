@@ -36,14 +36,6 @@ class Found:
     states: dict[Url, State] = field(default_factory=dict)
 
 
-def is_sought(file: PurePath, suffixes: Collection[str]) -> bool:
-    """Whether a file has one of the suffixes, and is not hidden.
-
-    Hidden are also the files that macOS puts beside others, such as ``._a.png``.
-    """
-    return file.suffix.lower() in suffixes and not file.name.startswith(".")
-
-
 def find(folder: Location, suffixes: Collection[str]) -> Found:
     """The files below a folder; links to folders are not followed.
 

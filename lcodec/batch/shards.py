@@ -15,9 +15,9 @@ from typing import BinaryIO, cast
 from lcodec.batch.location import Location, parse_location
 from lcodec.batch.plan import Job, Plan, check_destination, outputs_of
 from lcodec.batch.report import failure
-from lcodec.batch.search import is_sought
 from lcodec.batch.url import Url
 from lcodec.errors import InputError, UsageError
+from lcodec.suffixes import is_sought
 
 SUFFIX = ".tar"
 MOST = 1_000_000

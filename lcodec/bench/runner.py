@@ -16,14 +16,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lcodec.atomic import atomic_write
-from lcodec.batch.search import is_sought
 from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.metrics.measures import measure
 from lcodec.outputs import make_folder
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
-from lcodec.suffixes import LIC
+from lcodec.suffixes import LIC, is_sought
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
 """Eight evenly spread levels, the minimum of the protocol."""

@@ -14,10 +14,11 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lcodec.batch.search import find, is_sought
+from lcodec.batch.search import find
 from lcodec.errors import InputError
 from lcodec.picture import READ_SUFFIXES, load
 from lcodec.picture.convert import reduced_to_bytes
+from lcodec.suffixes import is_sought
 
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
