@@ -183,7 +183,8 @@ def _encode(picture: Picture, suffix: str, stream: BinaryIO, name: str) -> None:
         raise type(error)(f"{name}: {error}") from error
     except Exception as error:
         # Pillow raises several kinds, for instance when a side is too long for the format.
-        reason = " ".join(str(error).split()) or type(error).__name__
+        told = getattr(error, "strerror", None) or str(error)
+        reason = " ".join(told.split()) or type(error).__name__
         raise OutputError(f"{name}: cannot be written: {reason}") from error
 
 
@@ -196,4 +197,7 @@ def _write_pillow(stream: BinaryIO, picture: Picture, kind: str, options: dict[s
             # Pillow would remove it itself, and rewrite all the rest.
             exif = without_orientation(exif)
         options = options | {"exif": EXIF_PREFIX + exif}
-    to_pil(picture).save(stream, format=kind, **options)
+    # Not to the file: where the disk is full, Pillow goes on writing JPEG 2000 for ever.
+    made = io.BytesIO()
+    to_pil(picture).save(made, format=kind, **options)
+    stream.write(made.getbuffer())

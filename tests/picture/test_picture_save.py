@@ -60,6 +60,18 @@ def test_suffix_argument_overrules_the_path(tmp_path: Path) -> None:
         assert image.format == "BMP"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("suffix", sorted(WRITE_SUFFIXES))
+@pytest.mark.parametrize("edge", [8, 200])  # what fits into a buffer is written at the end
+def test_full_disk(tmp_path: Path, suffix: str, edge: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (edge, edge), np.uint8)
+    path = tmp_path / f"a{suffix}"
+    path.symlink_to("/dev/full")
+    with pytest.raises(OutputError) as caught:
+        save(noise, path)
+    assert str(caught.value) == f"{path}: cannot be written: No space left on device"
+
+
 def test_failing_encoder_leaves_nothing(tmp_path: Path) -> None:
     wide = np.zeros((1, 20000), np.uint8)
     with pytest.raises(OutputError, match="cannot be written"):
