@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lcodec.atomic import atomic_write
@@ -22,6 +23,7 @@ from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
     from lcodec.codec import Codec
+    from lcodec.picture import Samples
 
 
 @dataclass
@@ -63,16 +65,16 @@ class StripEncoding:
             with paths.about(source):
                 header = self.codec.strip_header(rows, self.quality)
                 DecoderLimits.for_pixels(self.writing.max_pixels).check_strip(header)
-                with atomic_write(output, overwrite=self.writing.force) as stream:
-                    encoded = encode_strips(
-                        self.codec,
-                        rows,
-                        stream,
-                        self.quality,
-                        effort=self.effort,
-                        strip=self.strip,
-                        progress=progress,
-                    )
+            with atomic_write(output, overwrite=self.writing.force) as stream, paths.about(source):
+                encoded = encode_strips(
+                    self.codec,
+                    rows,
+                    stream,
+                    self.quality,
+                    effort=self.effort,
+                    strip=self.strip,
+                    progress=progress,
+                )
         if self.writing.preserve:
             paths.keep_time(source, output)
         pixels, before, size = header.pixels, paths.file_size(source), encoded.size
@@ -120,9 +122,10 @@ class StripDecoding:
         messages, limits = self.messages, DecoderLimits.for_pixels(self.writing.max_pixels)
         source, output = way.source, way.output
         start, details = time.perf_counter(), Details(messages.verbose)
-        with waiting(shown=not messages.quiet) as bar, paths.about(source):
+        with waiting(shown=not messages.quiet) as bar, ExitStack() as stack:
             progress = named(bar)
-            with opened(source, limits) as file:
+            with paths.about(source):
+                file = stack.enter_context(opened(source, limits))
                 header, size = file.header, file.size
                 limits.check_strip(header)
                 model = find_model_by_id(header.model_id).name
@@ -135,12 +138,14 @@ class StripDecoding:
                 codec = shared_codec(model, self.networks.device.value)
                 details.networks(codec)
                 picture = decode_strips(codec, file, progress, limits=limits)
-                notes: tuple[str, ...] = ()
-                if output:
-                    notes = save_rows(picture, output, overwrite=self.writing.force)
-                else:
-                    for _ in picture.bands:
-                        pass
+            notes: tuple[str, ...] = ()
+            bands = _about(source, picture.bands)
+            if output:
+                shown = replace(picture, bands=bands)
+                notes = save_rows(shown, output, overwrite=self.writing.force)
+            else:
+                for _ in bands:
+                    pass
         if output and self.writing.preserve:
             paths.keep_time(source, output)
         messages.warn(output, notes)
@@ -163,6 +168,12 @@ class StripDecoding:
         line = outcome(source, size, output, after)
         messages.say(f"{line}, {header.width}x{header.height}, {figures.seconds(seconds)}")
         return Done(size, after or 0, size, header.pixels)
+
+
+def _about(source: str, bands: Iterator[Samples]) -> Iterator[Samples]:
+    """The same, with the name of their file in errors, and not in those of what writes them."""
+    with paths.about(source):
+        yield from bands
 
 
 def outcome(shown: str, before: int, output: str, after: int | None) -> str:

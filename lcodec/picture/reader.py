@@ -85,7 +85,7 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
     except LcodecError as error:
         raise InputError(f"{name}: {error}") from error
     except UnidentifiedImageError:
-        raise InputError(f"{name}: {_unidentified(stream)}") from None
+        raise InputError(f"{name}: {unidentified(stream)}") from None
     except Exception as error:
         # Pillow's decoders raise many kinds on damaged data (OSError, SyntaxError, ValueError,
         # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
@@ -93,7 +93,8 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
         raise InputError(f"{name}: cannot be decoded: {reason}") from error
 
 
-def _unidentified(stream: BinaryIO) -> str:
+def unidentified(stream: BinaryIO) -> str:
+    """Why a file is not read in which no picture of a known format was found."""
     stream.seek(0)
     kind = unread_kind(stream.read(HEAD_SIZE))
     if kind is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import kinds
+from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -23,6 +25,7 @@ from lcodec.picture.exif import EXIF_PREFIX
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NO_METADATA, Metadata, keep
 from lcodec.picture.picture import Samples, check_pixels
+from lcodec.picture.reader import unidentified
 
 _LARGEST_SEGMENT = 1 << 28  # bytes of a strip or tile, which is unpacked whole
 _BLACK_IS_ZERO, _RGB = 1, 2
@@ -36,7 +39,8 @@ class Rows:
         height, width: in pixels.
         channels: 1 or 3.
         bit_depth: 8 or 16.
-        bands: samples (n, W) or (n, W, 3), in as many rows at a time as suit the file.
+        bands: samples (n, W) or (n, W, 3), in as many rows at a time as suit the file. Those of
+            `open_rows` raise InputError, without the name of the file, where it is damaged.
         metadata: profile, EXIF and XMP.
         notes: what is dropped, as shown to the user.
     """
@@ -62,28 +66,58 @@ def of_array(array: Samples, band: int = 256) -> Rows:
     return Rows(len(array), array.shape[1], channels, 8 * array.dtype.itemsize, bands)
 
 
+@own_errors("reading the picture")
 def open_rows(path: str | os.PathLike[str]) -> Rows:
     """Rows of a file.
 
     Raises:
-        InputError: it cannot be read, or not by rows.
+        InputError: it cannot be read, or not by rows, or there is not enough memory.
     """
     name = os.fspath(path)
     try:
-        with open(path, "rb") as stream:
-            head = stream.read(8)
-        if head.startswith(kinds.TIFF):
-            return _of_tiff(Path(path))
-        if head.startswith(kinds.NPY):
-            return of_array(np.load(path, mmap_mode="r", allow_pickle=False))
-        return _of_vips(name)
+        with _as_input_errors():
+            rows = _open(name)
     except FileNotFoundError:
         raise InputError(f"{name}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     except LcodecError as error:
         raise InputError(f"{name}: {error}") from error
-    except Exception as error:  # the readers raise many kinds on damaged data
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name}: cannot be read by rows: {reason}") from error
+    return replace(rows, bands=_readable(rows.bands))
+
+
+def _open(name: str) -> Rows:
+    with open(name, "rb") as stream:
+        head = stream.read(8)
+    if head.startswith(kinds.TIFF):
+        return _of_tiff(Path(name))
+    if head.startswith(kinds.NPY):
+        return of_array(np.load(name, mmap_mode="r", allow_pickle=False))
+    return _of_vips(name)
+
+
+@contextmanager
+def _as_input_errors() -> Iterator[None]:
+    """Raise InputError for whatever the readers raise on damaged data, which is of many kinds."""
+    try:
+        yield
+    except (LcodecError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:  # of the system, not of a reader
+            raise
+        # pyvips has a sentence of its own before the reason.
+        told = getattr(error, "detail", "") or str(error)
+        reason = " ".join(told.split()) or type(error).__name__
+        raise InputError(f"cannot be decoded: {reason}") from error
+
+
+def _readable(bands: Iterator[Samples]) -> Iterator[Samples]:
+    try:
+        with _as_input_errors():
+            yield from bands
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}") from error
 
 
 def _of_tiff(path: Path) -> Rows:
@@ -134,10 +168,10 @@ def _tiff(path: Path) -> Iterator[Samples]:
                 file.filehandle.seek(offset)
                 data = file.filehandle.read(length)
                 if not offset or len(data) != length:
-                    raise InputError(f"{path}: TIFF with strips or tiles missing, or truncated")
+                    raise InputError("TIFF with strips or tiles missing, or truncated")
                 segment = page.decode(data, index, jpegtables=page.jpegtables)[0]
                 if segment is None:
-                    raise InputError(f"{path}: TIFF with strips or tiles missing, or truncated")
+                    raise InputError("TIFF with strips or tiles missing, or truncated")
                 part = segment.reshape(-1, *segment.shape[-2:])[:count]
                 left = column * wide
                 target = band[: len(part), left : left + part.shape[1]]
@@ -152,7 +186,13 @@ def _of_vips(name: str) -> Rows:
         raise InputError(
             "only TIFF and .npy can be read by rows; `pip install 'lcodec[strips]'` adds others"
         ) from None
-    image = pyvips.Image.new_from_file(name, access="sequential", fail_on="truncated")
+    try:
+        image = pyvips.Image.new_from_file(name, access="sequential", fail_on="truncated")
+    except pyvips.Error as error:
+        if "is not a known file format" not in error.detail:
+            raise
+        with open(name, "rb") as stream:
+            raise InputError(unidentified(stream)) from None
     bits = {"uchar": 8, "ushort": 16}.get(image.format)
     if bits is None or image.bands not in (1, 3) or image.interpretation in ("cmyk", "lab"):
         raise InputError("only gray or RGB of 8 or 16 bits and without alpha can be read by rows")

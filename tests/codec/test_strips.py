@@ -178,6 +178,44 @@ def test_what_cannot_be_read_by_rows(tmp_path: Path) -> None:
     refused("f.png", "f.png")
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no picture"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+def test_damage_found_while_rows_are_read(
+    tmp_path: Path, tiny_model: Path, suffix: str, damage: str
+) -> None:
+    if suffix in (".png", ".jpg"):
+        pytest.importorskip("pyvips")
+    path, output = tmp_path / f"a{suffix}", tmp_path / "a.lic"
+    if suffix == ".npy":
+        np.save(path, COLOURS)
+    else:
+        Image.fromarray(COLOURS).save(path, compression="tiff_adobe_deflate")
+    data = path.read_bytes()
+    half = len(data) // 2
+    flipped = data[:half] + bytes([data[half] ^ 0xFF]) + data[half + 1 :]
+    path.write_bytes({"cut": data[:half], "flipped": flipped, "no picture": b"a"}[damage])
+    done = command("encode", path, output, "--strips", "--device", "cpu")
+    if damage == "flipped" and suffix in (".jpg", ".npy"):  # cannot be told
+        assert done.status in (0, 3), done.err
+        return
+    assert done.status == 3, done.err
+    assert done.error_line.startswith(f"{path}: ")
+    assert done.error_line.count(path.name) == 1 and "b'" not in done.error_line
+    assert not output.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(("name", "source"), [("encode", "a.tif"), ("decode", "a.lic")])
+def test_strips_onto_a_full_disk(tmp_path: Path, tiny_model: Path, name: str, source: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", COLOURS, photometric="rgb")
+    (tmp_path / "a.lic").write_bytes(Codec(device="cpu").encode(COLOURS))
+    (tmp_path / "full.png").symlink_to("/dev/full")
+    output = "full.png" if name == "decode" else "/dev/full"
+    done = command(name, source, output, "--strips", "--device", "cpu", cwd=tmp_path)
+    assert done.status == 8
+    assert done.error_line == f"{output}: cannot be written: No space left on device"
+
+
 def test_rows_that_are_too_few(tiny_model: Path) -> None:
     codec = Codec(device="cpu", tile_edge=64)
     short = Rows(HEIGHT, WIDTH, 3, 8, iter([COLOURS[:100]]))
