@@ -42,6 +42,7 @@ class Exit(IntEnum):
     HUNG_UP = 129, "hung up", "hung up (SIGHUP)"
     INTERRUPTED = 130, "interrupted", "interrupted (Ctrl-C)"
     QUIT = 131, "quit", "quit (SIGQUIT)"
+    READER_GONE = 141, "reader gone", "whoever read standard output has gone (SIGPIPE)"
     TERMINATED = 143, "terminated", "terminated (SIGTERM)"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,7 @@ from lcodec.cli.options import (
     StripOption,
     Writing,
 )
-from lcodec.cli.paths import STANDARD, same_file
+from lcodec.cli.paths import STANDARD, read_input, same_file
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import format_suffix, number, whole
 from lcodec.errors import InputError, UsageError
@@ -214,7 +213,7 @@ def batch(
         actor_gpus,
     )
     setup.check()
-    listed = sys.stdin.buffer.read() if sources == [STANDARD] else b""
+    listed = read_input(STANDARD) if sources == [STANDARD] else b""
     plan = setup.plan(listed, null=null, base=base)
     with ExitStack() as stack:
         record = None

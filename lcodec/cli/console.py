@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lcodec.errors import OutputError, UsageError
+from lcodec.errors import Exit, OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +48,8 @@ def emit(text: str) -> None:
     """Print one line of results on standard output; undecodable file names stay as they are.
 
     Raises:
-        OutputError: the reader has gone, or the disk is full.
+        OutputError: it cannot be written, because the disk is full, say.
+        SystemExit: as `output_failed`.
     """
     _write_out((text + "\n").encode("utf-8", "surrogateescape"))
 
@@ -69,19 +70,32 @@ def emit_bytes(data: bytes) -> None:
     _write_out(data)
 
 
+def flush() -> None:
+    """Write what is still buffered for standard output; raises as `emit`."""
+    _write_out(b"")
+
+
 def _write_out(data: bytes) -> None:
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        silence_stdout()
-        raise OutputError(f"standard output: {error.strerror or error}") from error
+        raise output_failed(error) from error
 
 
-def silence_stdout() -> None:
-    """Discard silently what is still buffered for a broken standard output."""
+def output_failed(error: OSError) -> OutputError:
+    """The error of a standard output that cannot be written; the rest of it is discarded.
+
+    Raises:
+        SystemExit: whoever read it has gone, as `head` does: the program ends as by SIGPIPE.
+    """
+    # What is still buffered would be written at the end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        # As an exception, so that unfinished files are deleted on the way out.
+        raise SystemExit(Exit.READER_GONE) from error
+    return OutputError(f"standard output: {error.strerror or error}")
 
 
 def refuse_terminal_output() -> None:

@@ -20,7 +20,7 @@ from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
 from lcodec.cli.compare import compare
 from lcodec.cli.comparemodels import compare_models
-from lcodec.cli.console import PROGRAM, emit, fail, say, silence_stdout
+from lcodec.cli.console import PROGRAM, emit, fail, flush, say
 from lcodec.cli.decode import decode
 from lcodec.cli.desktop import desktop_app
 from lcodec.cli.encode import encode
@@ -28,12 +28,12 @@ from lcodec.cli.help import Command, Group
 from lcodec.cli.inspect import inspect
 from lcodec.cli.man import man
 from lcodec.cli.repack import repack
-from lcodec.cli.streams import occupy_closed_streams
+from lcodec.cli.streams import occupy_closed_streams, own_output
 from lcodec.cli.train import train
 from lcodec.cli.view import view
 from lcodec.cli.weights import weights_app
 from lcodec.edge import without_temporary_folder
-from lcodec.errors import Exit, LcodecError, OutputError
+from lcodec.errors import Exit, LcodecError
 from lcodec.startup import own_process
 
 DEBUG = "LCODEC_DEBUG"
@@ -97,6 +97,7 @@ def run(arguments: Sequence[str]) -> int:
             emit(complete.script(lambda: app([], prog_name=PROGRAM), shell))
             return 0
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        flush()
         # Typer turns an interrupt into an exit status; older versions raise Abort.
         if status == Exit.INTERRUPTED:
             raise KeyboardInterrupt
@@ -143,6 +144,7 @@ def _heed_signals() -> None:
 def main() -> NoReturn:
     """Entry point of the command ``lcodec``."""
     occupy_closed_streams()
+    own_output()
     _heed_signals()
     own_process()
     # About damage that Pillow tolerates; users cannot tell what these warnings mean.
@@ -151,9 +153,4 @@ def main() -> NoReturn:
         status = run(sys.argv[1:])
     finally:
         delete_unfinished()
-    try:
-        sys.stdout.flush()
-    except OSError:
-        silence_stdout()
-        status = status or OutputError.exit_code
     sys.exit(status)

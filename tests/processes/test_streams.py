@@ -73,12 +73,14 @@ def test_closed_standard_output_matters_only_to_what_is_written_there(
 
 
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_closed_standard_input(closed: str) -> None:
-    done = shell(f'"$@" {closed}', "inspect", "-")
+@pytest.mark.parametrize("name", ["inspect -", "encode - a.lic", "decode - a.png", "batch - out"])
+def test_closed_standard_input(closed: str, name: str, tiny_model: Path, tmp_path: Path) -> None:
+    done = shell(f'cd "$FOLDER"; "$@" {closed}', *name.split(), FOLDER=str(tmp_path))
     words = (
         "" if "2>" in closed else "lcodec: standard input: cannot be read: Bad file descriptor\n"
     )
     assert (done.returncode, done.stderr) == (3, words)
+    assert not list(tmp_path.iterdir())
 
 
 def test_outputs_that_are_open_already(source: Path, tmp_path: Path, tiny_model: Path) -> None:
@@ -115,15 +117,28 @@ def test_no_folder_for_temporary_files(source: Path, tmp_path: Path, tiny_model:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png"]
 
 
-def test_results_onto_a_full_disk(tmp_path: Path) -> None:
-    if not Path("/dev/full").exists():
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [("> /dev/full", "No space left on device"), (">&-", "Bad file descriptor")],
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("inspect a.lic", "encode a.png -", "man", "weights list", "--version", "--help"),
+        *("encode --help", "help batch", "--show-completion bash"),
+    ],
+)
+def test_results_that_cannot_be_written(
+    source: Path, tmp_path: Path, tiny_model: Path, name: str, redirection: str, reason: str
+) -> None:
+    if "full" in redirection and not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     (tmp_path / "a.lic").write_bytes(lic_file())
-    done = shell('"$@" > /dev/full', "inspect", tmp_path / "a.lic")
-    assert (done.returncode, done.stderr) == (
-        8,
-        "lcodec: standard output: No space left on device\n",
-    )
+    source.rename(tmp_path / "a.png")
+    done = shell(f'cd "$FOLDER"; "$@" {redirection}', *name.split(), FOLDER=str(tmp_path))
+    # Warnings may come before.
+    *_, error = done.stderr.splitlines()
+    assert (done.returncode, error) == (8, f"lcodec: standard output: {reason}")
 
 
 def test_ignored_hang_up_stays_ignored(tmp_path: Path) -> None:
