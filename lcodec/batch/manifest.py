@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from lcodec.atomic import descriptor_of
 from lcodec.batch.location import Location
 from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.url import Url
@@ -27,6 +28,8 @@ class Manifest:
     for one output the last one that tells of its making counts: a refusal or a failure leaves the
     output as it was. Every line is written at once and in one piece.
 
+    Pipes, devices and what is open already (``/dev/stdout``) are only written to.
+
     Damaged lines are ignored, and mentioned in ``notes``. A partial last line, left by a kill or a
     power cut, is cut off when writing begins.
     """
@@ -44,8 +47,10 @@ class Manifest:
         self._damaged = 0
         self._stream: BinaryIO | None = None
         try:
-            with path.open("rb") as stream:
-                self._read(stream)
+            # Pipes and devices have no earlier lines, and may never end.
+            if path.is_file() or path.is_dir():
+                with path.open("rb") as stream:
+                    self._read(stream)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -126,7 +131,9 @@ class Manifest:
             if self._cut is not None:
                 os.truncate(self.path, self._cut)
             # Unbuffered: a line is one system call.
-            self._stream = self.path.open("ab", buffering=0)
+            descriptor = descriptor_of(self.path)
+            opened = self.path if descriptor is None else os.dup(descriptor)
+            self._stream = open(opened, "ab", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise self._not_written(error) from error
 

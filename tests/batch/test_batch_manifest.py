@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -75,6 +76,41 @@ def test_other_files_are_not_touched(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists and is not a manifest"):
         Manifest(tmp_path / "m")
     assert (tmp_path / "m").read_bytes() == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("kind", ["named pipe", "pipe", "file that is open"])
+def test_pipes_and_open_files_are_only_written_to(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    if kind == "named pipe":
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        writer = os.dup(reader)
+    elif kind == "pipe":
+        reader, writer = os.pipe()
+        path = Path(f"/dev/fd/{writer}")
+    else:
+        reader = os.open(path, os.O_RDWR | os.O_CREAT)
+        writer = os.dup(reader)
+        path.unlink()
+        path = Path(f"/dev/fd/{writer}")
+    try:
+        assert Manifest(path, read_only=True).notes == ()
+        with Manifest(path) as manifest:
+            manifest.write(outcome("a"))
+            if kind == "file that is open":
+                os.lseek(reader, 0, os.SEEK_SET)
+            assert json.loads(os.read(reader, 4096))["source"] == "a"
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_endless_devices_are_not_read() -> None:
+    with Manifest(Path("/dev/full")) as manifest, pytest.raises(OutputError) as caught:
+        manifest.write(outcome("a"))
+    assert str(caught.value) == "/dev/full: cannot be written: No space left on device"
 
 
 SOUND = {"source": "a", "output": "a.lic", "status": "done", "source_bytes": 3}
