@@ -67,7 +67,7 @@ _FORMATS = {
     ".avif": _Format("AVIF", {"quality": 95, "subsampling": "4:4:4"}, alpha=True, metadata=True),
     ".jp2": _JPEG2000,
     ".j2k": replace(_JPEG2000, options={"no_jp2": True}),
-    ".qoi": _Format("QOI", alpha=True, gray=False),
+    ".qoi": _Format("QOI", {"colorspace": "sRGB"}, alpha=True, gray=False),
     ".bmp": _Format("BMP"),
     ".ppm": replace(_PNM, gray=False),
     ".pgm": _PNM,

@@ -36,6 +36,11 @@ def test_round_trip(tmp_path: Path, suffix: str, pixels: NDArray[np.uint8]) -> N
         assert np.array_equal(back, pixels)
 
 
+def test_qoi_is_not_linear(tmp_path: Path) -> None:
+    save(RGB, tmp_path / "a.qoi")
+    assert (tmp_path / "a.qoi").read_bytes()[12:14] == bytes([3, 0])  # channels, colour space
+
+
 def test_existing_file_needs_overwrite(tmp_path: Path) -> None:
     save(RGB, tmp_path / "a.png")
     with pytest.raises(OutputError, match="exists"):
