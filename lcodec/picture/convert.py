@@ -245,9 +245,9 @@ def _from_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image
 def _deep_gray(image: Image.Image) -> NDArray[np.uint16]:
     samples = np.asarray(image)
     # 12-bit TIFF samples come unscaled.
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
-    full = 4095 if tuple(bits) == (12,) else 65535
-    if samples.min() < 0 or samples.max() > full:
+    bits, *_ = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    full = 4095 if bits == 12 else 65535
+    if bits > 16 or samples.min() < 0 or samples.max() > full:
         raise InputError("gray samples of more than 16 bits, or negative ones: not supported")
     return scaled(samples.astype(np.uint16), full)
 

@@ -167,6 +167,9 @@ def _check_kind(
     if kinds[0] not in (1, 2, 4):
         name = "floating-point" if kinds[0] == 3 else "complex"
         raise InputError(f"{name} samples: not supported")
+    # Whatever their values: these do not tell which of them is white.
+    if bits[0] > 16:
+        raise InputError("samples of more than 16 bits: not supported")
     if not _COLOURS[photometric] <= count <= _MOST_SAMPLES:
         raise InputError(f"TIFF with {count} samples per pixel: not supported")
 
@@ -215,8 +218,8 @@ def read(stream: BinaryIO, what: Layout, page: int = 0) -> Tiff:
     """
     samples = _stored(stream, what, page)
     bits = what.bits
-    if what.kind == 2 or bits > 16:
-        samples, bits = _narrow(samples, bits)
+    if what.kind == 2:
+        samples, bits = _unsigned(samples, bits)
     at, notes = what.alpha, []
     if what.samples > what.colours + (at is not None):
         notes.append("samples that are neither colour nor alpha dropped")
@@ -248,7 +251,7 @@ def _plain(colours: Anysamples, bits: int, what: Layout) -> Anysamples:
 
 def _mapped(indices: Anysamples, what: Layout) -> Anysamples:
     """Colours of a palette, with 8 bits if the file's 16 bits hold no more."""
-    if len(what.map) != 3 << what.bits or what.bits > 16:
+    if len(what.map) != 3 << what.bits:
         raise InputError("TIFF without a usable palette")
     table = np.array(what.map, np.uint16).reshape(3, -1).T
     if table.max() < 256:  # from writers that did not scale
@@ -258,13 +261,10 @@ def _mapped(indices: Anysamples, what: Layout) -> Anysamples:
     return table[indices]
 
 
-def _narrow(samples: Anysamples, bits: int) -> tuple[Anysamples, int]:
-    """Signed and 32-bit samples as unsigned ones of 8 or 16 bits, if they fit."""
-    low, high = int(samples.min()), int(samples.max())
-    if low < 0:
+def _unsigned(samples: Anysamples, bits: int) -> tuple[Anysamples, int]:
+    """Signed samples as unsigned ones of 8 or 16 bits, if none is negative."""
+    if samples.min() < 0:
         raise InputError("negative samples: not supported")
-    if high > 65535:
-        raise InputError("samples of more than 16 bits: not supported")
     return (samples.astype(np.uint8), 8) if bits <= 8 else (samples.astype(np.uint16), 16)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 import lcodec
 from lcodec.errors import InputError, UsageError
 from lcodec.picture import Picture, check_pixels, load
+from lcodec.picture.convert import from_pil
 
 RGB = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 GRAY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -132,8 +133,14 @@ def test_pillow_without_a_format_reads_the_others(monkeypatch: pytest.MonkeyPatc
 def test_unknown_sample_ranges_are_refused() -> None:
     with pytest.raises(InputError, match="floating-point"):
         load(encoded(Image.fromarray(np.ones((2, 2), np.float32)), "TIFF"))
-    with pytest.raises(InputError, match="more than 16 bits"):
-        load(encoded(Image.fromarray(np.full((2, 2), 70000, np.int32)), "TIFF"))
+    for value in (1, 70000):  # which of them is white, nothing tells
+        deep = encoded(Image.fromarray(np.full((2, 2), value, np.int32)), "TIFF")
+        with pytest.raises(InputError, match="more than 16 bits"):
+            load(deep)
+        image = Image.open(deep)
+        image.load()
+        with pytest.raises(InputError, match="more than 16 bits"):
+            from_pil(image)
 
 
 def test_pixels_are_checked() -> None:
