@@ -56,9 +56,14 @@ def check_input(source: str) -> None:
     if source == STANDARD:
         refuse_terminal_input()
     elif not os.path.exists(source):
-        raise InputError(f"{source}: no such file")
+        raise InputError(f"{source}: {absence(source)}")
     elif os.path.isdir(source):
         raise InputError(f"{source}: is a folder, not a file")
+
+
+def absence(source: str) -> str:
+    """What to say of an input that does not exist."""
+    return "is a link to a missing file" if os.path.islink(source) else "no such file"
 
 
 def check_output(output: str, *, force: bool) -> None:

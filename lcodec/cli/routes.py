@@ -196,13 +196,11 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
         instead = route.folder.format(source)
         raise InputError(f"{source}: is a folder; use `{PROGRAM} {instead}`")
     if source != paths.STANDARD and not os.path.exists(source):
-        raise InputError(f"{source}: no such file{_missing(route, source, output)}")
+        raise InputError(f"{source}: {paths.absence(source)}{_missing(route, source, output)}")
     if source == paths.STANDARD and not route.streams:
         raise UsageError(_NO_STREAMS)
     paths.check_input(source)
     head = sniff.peek(source)
-    if route.command == ENCODE.command and not head and os.path.isfile(source):
-        raise InputError(f"{source}: the file is empty")
     with paths.about(source):  # the most likely mix-up
         route.refuse(head)
 
@@ -216,7 +214,7 @@ def _missing(route: Route, source: str, output: str | None) -> str:
     folder, name = os.path.split(source)
     try:
         with os.scandir(folder or ".") as entries:
-            known = [entry.name for entry in islice(entries, _NEIGHBOURS)]
+            known = [entry.name for entry in islice(entries, _NEIGHBOURS) if entry.is_file()]
     except OSError:
         return ""
     found = nearest_file(name, known)

@@ -96,7 +96,10 @@ def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
 def unidentified(stream: BinaryIO) -> str:
     """Why a file is not read in which no picture of a known format was found."""
     stream.seek(0)
-    kind = unread_kind(stream.read(HEAD_SIZE))
+    head = stream.read(HEAD_SIZE)
+    if not head:
+        return "the file is empty"
+    kind = unread_kind(head)
     if kind is None:
         return "not a picture of a known format, or damaged"
     return f"is {kind}{way_out(kind)}"

@@ -87,6 +87,16 @@ def test_missing_input_and_folder(name: str, tmp_path: Path, line: Callable[[], 
     assert "is a folder" in line()
 
 
+@pytest.mark.parametrize("name", ["encode", "decode", "inspect"])
+def test_what_is_not_proposed(name: str, tmp_path: Path, line: Callable[[], str]) -> None:
+    (tmp_path / "dangling.png").symlink_to("nowhere")
+    (tmp_path / "nosuch").mkdir()
+    assert run([name, str(tmp_path / "dangling.png")]) == 3
+    assert line().endswith("dangling.png: is a link to a missing file")
+    assert run([name, str(tmp_path / "nosuch.png")]) == 3
+    assert line().endswith("nosuch.png: no such file")
+
+
 @pytest.mark.parametrize("name", ["batch", "bench", "train", "weights export"])
 def test_missing_folder(name: str, tmp_path: Path, line: Callable[[], str]) -> None:
     none, other = str(tmp_path / "none"), str(tmp_path / "other")
