@@ -164,7 +164,7 @@ class _Work:
         after = paths.file_size(output) if output else None
         line = outcome(shown, size, output, after)
         messages.say(f"{line}, {picture.width}x{picture.height}, {figures.seconds(seconds)}")
-        return Done(size, after or 0, size, picture.width * picture.height, status=status)
+        return Done(size, after, size, picture.width * picture.height, status=status)
 
     def _write(self, picture: Picture, output: str) -> tuple[str, ...]:
         from lcodec.picture import save

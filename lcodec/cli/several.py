@@ -20,7 +20,7 @@ class Done:
     """What was read and written for one file, or in total.
 
     Attributes:
-        before, after: bytes of the source, None if unknown, and of the output.
+        before, after: bytes of the source, and of the output; None if unknown or not written.
         coded: bytes of the ``.lic`` file, which is one of the two.
         pixels: of the picture.
         files: number of files.
@@ -28,17 +28,16 @@ class Done:
     """
 
     before: int | None
-    after: int
+    after: int | None
     coded: int
     pixels: int
     files: int = 1
     status: Exit = Exit.SUCCESS
 
     def __add__(self, other: Done) -> Done:
-        known = self.before is not None and other.before is not None
         return Done(
-            (self.before or 0) + (other.before or 0) if known else None,
-            self.after + other.after,
+            _sum(self.before, other.before),
+            _sum(self.after, other.after),
             self.coded + other.coded,
             self.pixels + other.pixels,
             self.files + other.files,
@@ -47,14 +46,18 @@ class Done:
 
     def line(self, *, rated: bool, seconds: float) -> str:
         """The totals as a line, with bits per pixel if ``rated``."""
-        before = "" if self.before is None else f"{figures.size(self.before)} -> "
         files = f"{self.files} file{'' if self.files == 1 else 's'}"
-        parts = [f"{files}, {before}{figures.size(self.after)}"]
+        told = [figures.size(size) for size in (self.before, self.after) if size is not None]
+        parts = [files, " -> ".join(told)] if told else [files]
         if rated:
-            if self.before:
-                parts[0] += f" ({figures.share(self.after, self.before)})"
+            if self.before and self.after is not None:
+                parts[-1] += f" ({figures.share(self.after, self.before)})"
             parts.append(figures.rate(self.coded, self.pixels))
         return ", ".join([*parts, figures.seconds(seconds)])
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 Task = Callable[[Way, Callable[[Progress], Progress]], Done]

@@ -167,7 +167,7 @@ class StripDecoding:
         after = paths.file_size(output) if output else None
         line = outcome(source, size, output, after)
         messages.say(f"{line}, {header.width}x{header.height}, {figures.seconds(seconds)}")
-        return Done(size, after or 0, size, header.pixels)
+        return Done(size, after, size, header.pixels)
 
 
 def _about(source: str, bands: Iterator[Samples]) -> Iterator[Samples]:
