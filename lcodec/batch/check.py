@@ -13,7 +13,7 @@ from lcodec import container
 from lcodec.batch.listing import Listed, Listing
 from lcodec.batch.location import Location, open_at, unreadable
 from lcodec.batch.manifest import Manifest
-from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, settings
+from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, other_model, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import UNREADABLE, Stamp
 from lcodec.batch.url import State, Url
@@ -152,9 +152,10 @@ class Check:
         return replace(decision, width=size[0], height=size[1])
 
     def _decide(self, job: Job, stamp: Stamp, size: Size | None, listed: Listed) -> Decision:
-        output = job.output
+        output, state = job.output, listed.output
         try:
-            state = listed.output or (None if listed.is_new else _state(output))
+            if state is None and not listed.is_new:
+                state = _state(output)
             if state is None:
                 if isinstance(output, Path) and output.is_symlink() and not self._force:
                     reason = f"{output}: is a link to a missing file; `-f` creates that file"
@@ -174,7 +175,8 @@ class Check:
             return Decision(job, Action.MAKE, UNREADABLE, replace=self._force)
         except (OSError, InputError) as error:
             cause = getattr(error, "strerror", None) or error
-            return Decision(job, Action.REFUSE, f"{output}: exists and cannot be read: {cause}")
+            what = "cannot be looked up" if state is None else "exists and cannot be read"
+            return Decision(job, Action.REFUSE, f"{output}: {what}: {cause}")
         if finding.action is Action.MAKE:
             return Decision(job, Action.MAKE, finding.reason, replace=True)
         if finding.bytes is not None and changed:
@@ -247,8 +249,8 @@ class Encoding:
     def __init__(self, options: EncodeOptions) -> None:
         self._quality = options.quality
         self._target = options.target
-        self._model = options.model
-        self._model_id = stated_id(require_model(options.model))
+        self._model = require_model(options.model)
+        self._model_id = stated_id(self._model)
         self._strip = options.strip
 
     def size(self, source: Location) -> Size:
@@ -283,10 +285,10 @@ class Encoding:
             coded, header.width * header.height
         ):
             reason = f"has {coded} bytes, more than {self._target}"
+        elif self._model_id is not None and header.model_id.hex() != self._model_id:
+            reason = f"made with {other_model(header.model_id, self._model)}"
         elif self._quality is not None and header.quality != self._quality:
             reason = f"made with quality {header.quality}, not {self._quality}"
-        elif self._model_id is not None and header.model_id.hex() != self._model_id:
-            reason = f"made with other weights than those of {self._model}"
         elif self._strip and any(section.type in METADATA for section in file.extra):
             reason = "made without --strip"
         else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
 from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.errors import WeightsError
 from lcodec.pipeline.targets import Target
+from lcodec.weights import ModelInfo, find_model_by_id, stated_tune
 
 PLACEMENT = ("device", "preserve", "max_pixels")
 """Options that do not change the content of an output."""
@@ -52,3 +55,12 @@ def settings(options: Options) -> dict[str, Any]:
     if made.get("target") is not None:
         made["target"] = str(made["target"])
     return {k: v for k, v in made.items() if k not in PLACEMENT and v is not None}
+
+
+def other_model(made: bytes, wanted: ModelInfo) -> str:
+    """How the model with the id ``made``, which need not be at hand, differs from another."""
+    with suppress(WeightsError):
+        tunes = stated_tune(find_model_by_id(made)), stated_tune(wanted)
+        if tunes[0] != tunes[1]:
+            return f"tune {tunes[0]}, not {tunes[1]}"
+    return f"other weights than those of {wanted.name}"

@@ -151,6 +151,14 @@ class Outcome:
         """Whether half of what was encoded or more is metadata."""
         return is_mostly_metadata(self.metadata_bytes or 0, self.bytes or 0)
 
+    @property
+    def growth(self) -> int:
+        """Bytes that an encoded picture has more than its source; 0 or less if it has none."""
+        before = None if self.stamp is None else self.stamp.source_bytes
+        if self.metadata_bytes is None or self.pictures is not None or before is None:
+            return 0
+        return (self.bytes or 0) - before
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; unknown ones are left out."""
         record: dict[str, Any] = asdict(self) | {
@@ -174,12 +182,11 @@ def failure(
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """One line for an exception, and its exit status."""
+    """One line for an exception, apart from line ends in names of files, and its exit status."""
     if isinstance(error, LcodecError):
-        message, code = str(error), error.exit_code
-    else:
-        message, code = f"unexpected {type(error).__name__}: {error}", LcodecError.exit_code
-    return " ".join(message.split()), code
+        return str(error), error.exit_code
+    message = f"unexpected {type(error).__name__}: {error}"
+    return " ".join(message.split()), LcodecError.exit_code
 
 
 @dataclass
@@ -188,7 +195,8 @@ class Report:
 
     ``planned`` counts the files that a dry run would make, and ``unreadable`` those among them that
     will fail. ``mostly_metadata`` counts the files of which half or more is metadata;
-    ``most_metadata`` is the one with the most of it.
+    ``most_metadata`` is the one with the most of it. ``grown`` and ``most_growth`` are the same for
+    files that are larger than their sources.
     """
 
     done: int = 0
@@ -200,6 +208,8 @@ class Report:
     spoilt: list[Outcome] = field(default_factory=list)
     mostly_metadata: int = 0
     most_metadata: Outcome | None = None
+    grown: int = 0
+    most_growth: Outcome | None = None
     bytes: int = 0
     pixels: int = 0
     source_bytes: int | None = 0
@@ -217,6 +227,8 @@ class Report:
                 self._count_source(outcome)
                 if outcome.is_mostly_metadata:
                     self._count_metadata(outcome)
+                if outcome.growth > 0:
+                    self._count_growth(outcome)
             case Status.SKIPPED:
                 self.skipped += 1
             case Status.PLANNED:
@@ -230,6 +242,11 @@ class Report:
         # Whatever order the outcomes come in.
         listed = [one for one in (self.most_metadata, outcome) if one is not None]
         self.most_metadata = max(listed, key=lambda one: (one.metadata_bytes or 0, str(one.output)))
+
+    def _count_growth(self, outcome: Outcome) -> None:
+        self.grown += 1
+        listed = [one for one in (self.most_growth, outcome) if one is not None]
+        self.most_growth = max(listed, key=lambda one: (one.growth, str(one.output)))
 
     def _count_source(self, outcome: Outcome) -> None:
         """Add the size of a source; shards and unknown sizes have nothing to compare with."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lcodec.batch.check import Check, Decision
 from lcodec.batch.engines import Engine
@@ -18,6 +19,7 @@ from lcodec.batch.shards import names_shards, plan_shards
 from lcodec.batch.url import State, Url
 from lcodec.batch.work import Recipe
 from lcodec.errors import InputError, UsageError
+from lcodec.outputs import make_folder
 from lcodec.startup import use_threads
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.weights import require_model, stated_id
@@ -135,6 +137,17 @@ class Setup:
             listing=Listing(plan.states, outputs),
             direction=direction,
         )
+
+    def prepare(self) -> None:
+        """Create the folder to write to: one that cannot be created fails once, not for each file.
+
+        Raises:
+            OutputError: it cannot be created.
+        """
+        destination = parse_location(self.destination)
+        elsewhere = names_shards(self.destination) or self.engine is Engine.RAY
+        if isinstance(destination, Path) and not elsewhere:
+            make_folder(destination)
 
     def executor(self, todo: list[Decision]) -> Executor:
         """The executor for the work; a single local worker is this process itself."""

@@ -235,6 +235,7 @@ def batch(
             with view.checking(plan.jobs) as planned:
                 todo = survey(planned, check, view, dry_run=dry_run)
             if todo and not dry_run:
+                setup.prepare()
                 with view.working(todo), setup.executor(todo) as executor:
                     view.detail(f"{len(todo)} files, {executor.jobs} at a time")
                     work(

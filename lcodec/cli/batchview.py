@@ -15,7 +15,7 @@ from lcodec.batch.manifest import Manifest
 from lcodec.batch.report import Outcome, Report, Status
 from lcodec.batch.search import kinds
 from lcodec.cli import console, figures
-from lcodec.cli.details import Details, metadata_share
+from lcodec.cli.details import Details, growth, metadata_share
 from lcodec.cli.options import Messages
 from lcodec.cli.waiting import Bar, waiting
 from lcodec.errors import Exit
@@ -59,7 +59,8 @@ class View:
             self._manifest.write(outcome)
         self._messages.record(outcome.to_dict())
         if outcome.status is Status.PLANNED and not self._messages.as_json:
-            console.emit(f"{self._verb} {outcome.source} -> {outcome.output} ({outcome.reason})")
+            way = f"{outcome.source} -> {outcome.output}"
+            console.emit(console.on_one_line(f"{self._verb} {way} ({outcome.reason})"))
         self._messages.warn(str(outcome.source), outcome.notes)
         self._detail(outcome)
         self._advance(outcome)
@@ -134,7 +135,7 @@ class View:
         for outcome in self.report.spoilt:
             for message in outcome.spoilt:
                 console.fail(f"{outcome.source}: {message}; kept in the shard unchanged")
-        self._messages.warn(self._name, self._metadata())
+        self._messages.warn(self._name, [*self._growth(), *self._metadata()])
         if left_out:
             files = f"{len(left_out)} file{'' if len(left_out) == 1 else 's'} of other kinds"
             heif = any(file.suffix.lower() in HEIF_SUFFIXES - READ_SUFFIXES for file in left_out)
@@ -145,6 +146,13 @@ class View:
             raise typer.Exit(Exit.FAILURE)
         if not self.report.done and not self.report.planned:
             raise typer.Exit(Exit.NOTHING)
+
+    def _growth(self) -> list[str]:
+        most, count = self.report.most_growth, self.report.grown
+        if most is None:
+            return []
+        before = (most.bytes or 0) - most.growth
+        return [growth(most.bytes or 0, before, str(most.output), count - 1)]
 
     def _metadata(self) -> list[str]:
         most, count = self.report.most_metadata, self.report.mostly_metadata

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PROGRAM = "lcodec"
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # all but newline and tab
 
+_LINE_ENDS = {ord("\n"): r"\x0a", ord("\t"): r"\x09"}
+
 
 def printable(text: str) -> str:
     """Text that can be printed and cannot control a terminal, whatever file names are in it.
@@ -25,6 +27,11 @@ def printable(text: str) -> str:
     """
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return re.sub(_CONTROL, lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def on_one_line(text: str) -> str:
+    """As `printable`, with newlines and tabs escaped, too: file names can contain them."""
+    return printable(text).translate(_LINE_ENDS)
 
 
 def say(text: str) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _COLOURS = {1: "gray", 3: "RGB"}
 _ALPHAS = {"none": "", "plane": " with alpha", "opaque": " with opaque alpha"}
 _LABEL = 9
-_LINE_ENDS = {ord("\n"): r"\x0a", ord("\t"): r"\x09"}
 
 
 class Details:
@@ -29,8 +28,7 @@ class Details:
     def say(self, label: str, text: str) -> None:
         """One row."""
         if self.wanted:
-            # File names can contain line ends.
-            console.say(f"  {label:<{_LABEL}} {text.translate(_LINE_ENDS)}")
+            console.say(f"  {label:<{_LABEL}} {console.on_one_line(text)}")
 
     def picture(self, picture: Picture) -> None:
         """Size, mode and metadata of a picture that was read."""
@@ -109,6 +107,12 @@ def metadata_share(part: int, whole: int, name: str = "the file", others: int = 
     if others:
         share += f", and half or more of {others} other file{'' if others == 1 else 's'}"
     return [f"metadata makes up {share}; `--strip` drops it"]
+
+
+def growth(part: int, whole: int, name: str, others: int = 0) -> str:
+    """A note that a file has more bytes than its source, and so have ``others`` more files."""
+    more = f"; so {'is' if others == 1 else 'are'} {others} more" if others else ""
+    return f"{name} is larger than its source of {figures.exact(whole)}{more}"
 
 
 def remarks(size: int, before: int | None, metadata: int) -> list[str]:
