@@ -83,9 +83,9 @@ def test_strips_of_several(tmp_path: Path, tiny_model: Path, capsys: Capture) ->
     whole = Codec(device="cpu").decode(Path(coded[0])).pixels
     assert np.array_equal(np.load(sources[1]), whole)
     assert run(["decode", "-t", *coded, *options]) == 0
-    said = capsys.readouterr().err
-    assert said.count("decodes") == 2
-    total = said.splitlines()[-1]
+    tested = capsys.readouterr().err
+    assert tested.count("decodes") == 2
+    total = tested.splitlines()[-1]
     assert total.startswith("2 files, ") and "->" not in total
 
 
