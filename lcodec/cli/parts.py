@@ -84,7 +84,7 @@ class Parts:
         bool,
         typer.Option(
             "--salvage",
-            help="Decode the sound parts of a damaged or truncated file; status 11 if any is lost.",
+            help="Decode the sound parts of a damaged or truncated file; status 11 if damaged.",
             rich_help_panel=PART,
         ),
     ] = False
