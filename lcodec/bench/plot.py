@@ -22,6 +22,11 @@ METRIC_LABELS: dict[Metric, str] = {
     "ms_ssim": "MS-SSIM (dB)",
     "ssimulacra2": "SSIMULACRA2",
 }
+_IN_WORDS: dict[Metric, str] = {
+    "psnr": "{:.2f} dB",
+    "ms_ssim": "{:.2f} dB",
+    "ssimulacra2": "SSIMULACRA2 {:.2f}",
+}
 
 
 def plot_rd(
@@ -108,6 +113,11 @@ def drawn_points(curve: Curve, metric: Metric) -> Points:
         return points
     decibels = ((bpp, ms_ssim_db(value)) for bpp, value in points)
     return [(bpp, value) for bpp, value in decibels if math.isfinite(value)]
+
+
+def quality_words(metric: Metric, value: float) -> str:
+    """One drawn value of a metric, with its unit: "31.40 dB", "SSIMULACRA2 80.12"."""
+    return _IN_WORDS[metric].format(value)
 
 
 def quality_range(drawn: Sequence[Points], limit: float) -> tuple[float, float]:

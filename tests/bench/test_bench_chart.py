@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lcodec.bench.html import (
-    nearest_level,
-)
+from lcodec.bench.html import nearest_level
 from lcodec.bench.html.chart import LEFT, RIGHT, rd_chart
+from lcodec.bench.plot import METRIC_LABELS
 from tests.bench.test_bench_report import made
 
 
@@ -31,3 +30,13 @@ def test_chart_places_points_by_their_figures() -> None:
 def test_nearest_level() -> None:
     assert nearest_level((0, 42, 57, 100), 50) == 57
     assert nearest_level((45, 55), 50) == 45
+
+
+def test_points_of_a_chart_are_told_in_the_unit_of_its_axis() -> None:
+    curve = made().curve()
+    for metric, label in METRIC_LABELS.items():
+        chart = rd_chart([curve], metric)
+        assert chart is not None and chart.label == label
+        words = [point.words for point in chart.lines[0].points]
+        assert words and all(each.endswith(" dB") == ("dB" in label) for each in words)
+        assert all(("SSIMULACRA2" in each) == ("SSIMULACRA2" in label) for each in words)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lcodec.bench.curves import Curve, Metric
-from lcodec.bench.plot import METRIC_LABELS, drawn_points, quality_range
+from lcodec.bench.plot import METRIC_LABELS, drawn_points, quality_range, quality_words
 
 WIDTH, HEIGHT = 640, 440
 LEFT, RIGHT, TOP, BOTTOM = 52, 632, 10, 396
@@ -75,8 +75,8 @@ def rd_chart(curves: Sequence[Curve], metric: Metric) -> Chart | None:
     def x(bpp: float) -> float:
         return LEFT + (RIGHT - LEFT) * bpp / limit
 
-    def y(decibels: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (decibels - low) / (high - low)
+    def y(quality: float) -> float:
+        return BOTTOM - (BOTTOM - TOP) * (quality - low) / (high - low)
 
     lines = [
         Line(
@@ -84,7 +84,11 @@ def rd_chart(curves: Sequence[Curve], metric: Metric) -> Chart | None:
             curve.title,
             curve.kind == "classical",
             tuple(
-                Point(x(bpp), y(value), f"{curve.title}: {bpp:.3f} bpp, {value:.2f} dB")
+                Point(
+                    x(bpp),
+                    y(value),
+                    f"{curve.title}: {bpp:.3f} bpp, {quality_words(metric, value)}",
+                )
                 for bpp, value in points
             ),
         )
