@@ -17,12 +17,12 @@ MEANS = (
     Column("quality"),
     Column("bpp"),
     Column("PSNR\ndB"),
-    Column("MS-SSIM"),
+    Column("MS-SSIM", 1),
     Column("SSIM.2"),
-    Column("est.\nbpp", 4),
-    Column("real/\nest. %", 3),
-    Column("encode\ns", 2),
-    Column("decode\ns", 1),
+    Column("est.\nbpp", 5),
+    Column("real/\nest. %", 4),
+    Column("encode\ns", 3),
+    Column("decode\ns", 2),
 )
 
 _TIMES = (("s", 0), ("%", 1), ("% with\nstart-up", 2))
@@ -77,7 +77,7 @@ def _print_bd_rates(rows: Sequence[BdRow], console: Console) -> None:
 
 def _print_peers(rows: Sequence[PeerRow], console: Console) -> None:
     title = "BD-rate % on the same pictures (rate at equal quality; below 0 is better)"
-    headings = ("SSIMULACRA2", "PSNR", "MS-SSIM")
+    headings = ("SSIM.2", "PSNR", "MS-SSIM")
     columns = (Column("against", left=True, folds=FOLDED), *map(Column, headings))
     cells = [(row.title, *map(_signed, (row.ssimulacra2, row.psnr, row.ms_ssim))) for row in rows]
     print_table(title, columns, cells, console)

@@ -35,12 +35,12 @@ class Column:
         """The heading in one line."""
         return self.heading.replace("\n", " ")
 
-    def width(self, cells: Sequence[str]) -> int:
-        """How wide it must be at least."""
+    def widths(self, cells: Sequence[str]) -> tuple[int, int]:
+        """How wide it must be at least, and to show its cells unfolded."""
         longest = max(
             cell_len(line) for text in (self.heading, *cells) for line in text.splitlines()
         )
-        return min(longest, self.folds) if self.folds else longest
+        return min(longest, self.folds) if self.folds else longest, longest
 
 
 def print_table(
@@ -54,27 +54,30 @@ def print_table(
 
     Whatever has no rank is shown in any case, even if the terminal has to wrap the lines.
     """
-    widths = [
-        column.width([row[number] for row in rows]) + 3 for number, column in enumerate(columns)
-    ]
+    widths, wanted = zip(
+        *(column.widths([row[number] for row in rows]) for number, column in enumerate(columns)),
+        strict=True,
+    )
     shown = list(range(len(columns)))
-    while sum(widths[number] for number in shown) + 1 > console.width:
+    while _across(widths, shown) > console.width:
         last = max(shown, key=lambda number: columns[number].rank)
         if not columns[last].rank:
             break
         shown.remove(last)
-    needed = sum(widths[number] for number in shown) + 1
+    needed = _across(widths, shown)
+    spare = max(0, console.width - needed)
     table = Table(
         title=escape(title), title_justify="left", width=needed if needed > console.width else None
     )
     for number in shown:
-        column = columns[number]
+        column, more = columns[number], min(spare, wanted[number] - widths[number])
+        spare -= more
         table.add_column(
             escape(column.heading),
             justify="left" if column.left else "right",
             no_wrap=not column.folds,
             overflow="fold",
-            min_width=widths[number] - 3,
+            width=widths[number] + more,
         )
     for row in rows:
         table.add_row(*(escape(row[number]) for number in shown))
@@ -82,3 +85,8 @@ def print_table(
     left = [column.name for number, column in enumerate(columns) if number not in shown]
     if left:
         console.print(f"not shown: {escape(', '.join(left))}; in {elsewhere}", highlight=False)
+
+
+def _across(widths: Sequence[int], shown: Sequence[int]) -> int:
+    """The width of a table of these columns, with its lines."""
+    return sum(widths[number] + 3 for number in shown) + 1

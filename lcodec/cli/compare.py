@@ -161,9 +161,9 @@ def _print_table(comparison: PictureComparison, screen: Console) -> None:
     title = f"against {console.printable(reference.name)}, {size}"
     columns = (
         Column("picture", left=True, folds=FOLDED),
-        Column("format", 2, left=True, folds=FOLDED),
-        *(Column("bytes"), Column("bpp", 1), Column("PSNR\ndB")),
-        *(Column("MS-SSIM"), Column("SSIM.2")),
+        Column("format", 4, left=True, folds=FOLDED),
+        *(Column("bytes", 1), Column("bpp", 3), Column("PSNR\ndB")),
+        *(Column("MS-SSIM", 2), Column("SSIM.2")),
     )
     rows = [(reference, "reference", "-", "-")]
     for file, figures in zip(comparison.files, comparison.figures, strict=True):

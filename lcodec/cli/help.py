@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from textwrap import wrap
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -15,6 +17,7 @@ from lcodec.errors import Exit, UsageError
 
 WIDEST, NARROWEST = 100, 30
 OPTIONS = "Options"
+_MORE = " \\"
 _SUMMARY = 60  # length of a help text that a shell shows beside a completion
 
 Rows = list[tuple[str, str]]
@@ -125,7 +128,21 @@ def _write_examples(name: str, formatter: Any) -> None:
         longest = max(len(command) for command, _ in examples)
         beside = longest + 4 + max(len(purpose) for _, purpose in examples) <= formatter.width
         with formatter.section("Examples"):
-            formatter.write_dl(examples, col_max=longest if beside else 2)
+            shown = [(_continued(line, formatter), purpose) for line, purpose in examples]
+            formatter.write_dl(shown, col_max=longest if beside else 2)
+
+
+def _continued(line: str, formatter: Any) -> str:
+    """A command line that fits, with the backslashes by which a shell takes it as one."""
+    indent = " " * formatter.current_indent
+    room = formatter.width - len(indent) - len(_MORE)
+    if len(line) <= room + len(_MORE):
+        return line
+    line = re.sub(r"( -\S+) (?!-)", r"\1\0", line)  # options stay with their values
+    parts = wrap(
+        line, room, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return f"{_MORE}\n{indent}".join(parts).replace("\0", " ")
 
 
 def _summarised(items: list[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ import typer
 
 from lcodec.cli import complete, console, details, figures, paths
 from lcodec.cli.licfiles import read_damaged, read_lic
+from lcodec.cli.tables import fitted
 from lcodec.container import (
     METADATA,
     Description,
@@ -66,7 +67,7 @@ def inspect(
             console.emit(_text(name, description))
             if verbose:
                 for line in _sections(description):
-                    console.emit(f"    {line}")
+                    console.emit(line)
     if status:
         raise typer.Exit(status)
 
@@ -101,7 +102,7 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
         rows.append((index, left_edge, top, width, height))
     if lost:
         lines += ["  lost, or in an unknown place:"]
-        lines += [f"    {line}" for line in console.align(rows, "rrrrr")]
+        lines += fitted(rows, "rrrrr", indent=4)
     if len(lost) > _LISTED:
         lines.append(f"    and {len(lost) - _LISTED} more; `--json` lists all")
     if cut is not None:
@@ -117,7 +118,7 @@ def _describe(name: str) -> Description:
 
 def _text(name: str, description: Description) -> str:
     lines = [f"{console.printable(name)}: .lic format {description['version']}, sound"]
-    return "\n".join([*lines, *(f"  {line}" for line in console.align(facts(description)))])
+    return "\n".join([*lines, *fitted(facts(description), indent=2)])
 
 
 def facts(description: Description) -> list[tuple[str, str]]:
@@ -211,7 +212,7 @@ def _sections(description: Description) -> list[str]:
     for section in description["sections"]:
         place, size = str(section["offset"]), str(section["size"])
         rows.append((section["type"], place, size, section["crc"] or "none"))
-    lines = console.align(rows, "lrr")
+    lines = fitted(rows, "lrr", indent=4)
     tiles: list[tuple[str, ...]] = [
         ("tile", "left", "top", "width", "height", "hyper", "latent", "lossless", "checksum")
     ]
@@ -221,4 +222,4 @@ def _sections(description: Description) -> list[str]:
         )
         streams = (str(tile[key]) for key in ("hyper_bytes", "latent_bytes", "layer_bytes"))
         tiles.append((index, left, top, width, height, *streams, tile["checksum"]))
-    return [*lines, *console.align(tiles, "rrrrrrrr")]
+    return [*lines, *fitted(tiles, "rrrrrrrr", indent=4)]

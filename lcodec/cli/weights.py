@@ -13,6 +13,7 @@ from lcodec.cli import complete, console
 from lcodec.cli.figures import exact
 from lcodec.cli.help import Command, Group
 from lcodec.cli.options import ForceOption, Networks, QuietOption
+from lcodec.cli.tables import fitted
 from lcodec.cli.values import whole
 from lcodec.cli.waiting import waiting
 from lcodec.errors import InputError, UsageError, WeightsError
@@ -49,19 +50,18 @@ def list_models(
                 }
             )
         return
-    rows = [
-        (
-            model.name,
-            exact(model.size),
-            f"{len(model.missing())} files missing" if model.missing() else "complete",
-            str(model.folder),
-        )
-        for model in models
-    ]
-    for line in console.align(rows, "lr"):
-        console.emit(line)
     if not models:
         console.say("no models; looked in " + _places())
+        return
+    rows = [("model", "id", "size", "state", "folder")]
+    for model in models:
+        missing = len(model.missing())
+        lack = f"{missing} file{'' if missing == 1 else 's'} missing"
+        state = lack if missing else "complete"
+        model_id = weights.stated_id(model) or "-"
+        rows.append((model.name, model_id, exact(model.size), state, str(model.folder)))
+    for line in fitted(rows, "llr"):
+        console.emit(line)
 
 
 def _list_released(as_json: bool) -> None:
@@ -87,7 +87,7 @@ def _list_released(as_json: bool) -> None:
         commit = (one.commit or "")[:10]
         rows.append((one.model_id, one.name, str(one.generation), one.version, commit, here))
     if not as_json:
-        for line in console.align(rows, "llr"):
+        for line in fitted(rows, "llr"):
             console.emit(line)
 
 
@@ -171,12 +171,13 @@ def verify(
                     "path": str(check.path),
                 }
             )
-    else:
-        rows = [
+    elif checks:
+        rows = [("model", "file", "bytes", "state", "path")]
+        rows += [
             (check.model, check.name, str(check.size), check.state.value, str(check.path))
             for check in checks
         ]
-        for line in console.align(rows, "llr"):
+        for line in fitted(rows, "llr"):
             console.emit(line)
     if not checks:
         raise WeightsError("no models; looked in " + _places())

@@ -69,7 +69,7 @@ def test_the_command(folder: Path) -> None:
     assert f"{tree['pictures'][1]['psnr']:.2f}" in table
 
 
-@pytest.mark.parametrize("columns", [30, 60, 80, 200])
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_tables_keep_their_figures(
     folder: Path, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: Capture
@@ -87,8 +87,10 @@ def test_tables_keep_their_figures(
         assert "…" not in piped and "not shown" not in piped
         shown = on_terminal(arguments, columns)
         assert "…" not in shown
+        assert max(map(len, shown.splitlines())) <= columns
         if arguments is words:
-            assert f"{entry['psnr']:.2f}" in shown and f"{entry['ms_ssim']:.5f}" in shown
+            assert f"{entry['psnr']:.2f}" in shown and f"{entry['ssimulacra2']:.2f}" in shown
+            assert (f"{entry['ms_ssim']:.5f}" in shown) == (columns >= 60)
         else:
             assert " 26.145 " in shown and ("not shown" in shown) == (columns < 85)
 

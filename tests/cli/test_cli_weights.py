@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ def test_list(folder: Path, capsys: Capture) -> None:
     size = (folder / "config.json").stat().st_size
     assert run(["weights", "list"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["mine", f"{size:,}", "bytes", "complete", str(folder)] in rows
+    assert rows[0] == ["model", "id", "size", "state", "folder"]
+    assert ["mine", MODEL_ID.hex(), f"{size:,}", "bytes", "complete", str(folder)] in rows
     assert run(["weights", "list", "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {
@@ -39,7 +41,8 @@ def test_list(folder: Path, capsys: Capture) -> None:
     } in records
     (folder / "config.json").unlink()
     assert run(["weights", "list"]) == 0
-    assert "1 files missing" in capsys.readouterr().out
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mine ")]
+    assert re.fullmatch(rf"mine +- +{size} bytes  1 file missing +{re.escape(str(folder))}", row)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,9 @@ def test_verify(damage: str | None, state: str, folder: Path, capsys: Capture) -
     path = folder / "config.json"
     assert path.stat().st_size == 24
     assert run(["weights", "verify", "mine"]) == 0
-    assert capsys.readouterr().out == f"mine  config.json  24  ok  {path}\n"
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["model", "file", "bytes", "state", "path"]
+    assert rows[1:] == [["mine", "config.json", "24", "ok", str(path)]]
     if damage is None:
         path.unlink()
     else:
