@@ -122,6 +122,10 @@ def add(
     from lcodec.weights import add as adding
     from lcodec.weights.sources import open_source
 
+    if not Path(source).exists() and adding.seems_id(source):
+        raise WeightsError(
+            f"{source}: no released model has this id; see `lcodec weights list --released`"
+        )
     if Path(source).exists() or not adding.is_id(source):
         origin = open_source(source, revision)
     elif revision is not None or model is not None:

@@ -7,6 +7,7 @@ and compared with the catalogue, file by file; either all models asked for appea
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -92,6 +93,11 @@ def choose(source: Source, wanted: str | None) -> list[Released]:
 def is_id(text: str) -> bool:
     """Whether ``text`` is the id of a released model, or its ``name@id``."""
     return find_released(_id_in(text)) is not None
+
+
+def seems_id(text: str) -> bool:
+    """Whether ``text`` has the form of an id or of ``name@id``, but of no released model."""
+    return bool(re.fullmatch(r"(?:[\w.-]+@)?[0-9a-f]{8}", text.lower())) and not is_id(text)
 
 
 def _id_in(text: str) -> str:

@@ -280,6 +280,8 @@ def test_what_was_released_is_listed(history: TinyHistory, data: Path, capsys: C
     ("words", "status", "told"),
     [
         (["nothing-there"], 6, "no such file or folder"),
+        (["12345678"], 6, "no released model has this id; see `lcodec weights list --released`"),
+        (["Some-model@1234ABCD"], 6, "no released model has this id"),
         (["{empty}"], 6, "no models there"),
         (["{file}"], 6, "neither a folder of models nor a wheel"),
         (["{file}", "--git", "HEAD"], 2, "needs the folder of a clone"),
