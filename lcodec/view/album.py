@@ -7,8 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lcodec.container import DEFAULT_MAX_PIXELS, Description
-from lcodec.licforms import inspect
+from lcodec import container
+from lcodec.container import DEFAULT_MAX_PIXELS, Description, Survey
+from lcodec.errors import FormatError
+from lcodec.licforms import as_bytes, inspect
+from lcodec.limits import DecoderLimits
 from lcodec.view import preview
 
 THUMBNAIL = 256
@@ -43,8 +46,26 @@ class Album:
         """
         return inspect(self.files[number], max_pixels=self._max_pixels)
 
+    def remains(self, number: int) -> Survey | None:
+        """What is left of a damaged file; None if nothing is that can be shown.
+
+        Raises:
+            InputError, FormatError, UnsupportedError: it cannot be read, or its header is lost.
+        """
+        limits = DecoderLimits.for_pixels(self._max_pixels)
+        data = as_bytes(self.files[number], limits, container.load_damaged)
+        found = container.survey(data, limits=limits)
+        return found if found.tiles or found.cut else None
+
+    def _is_damaged(self, number: int) -> bool:
+        try:
+            self.description(number)
+        except FormatError:
+            return True
+        return False
+
     def whole(self, number: int) -> bytes:
-        """The picture as a PNG file.
+        """The picture, or what is left of it if the file is damaged, as a PNG file.
 
         Raises:
             LcodecError: it cannot be decoded.
@@ -52,9 +73,10 @@ class Album:
         with self._lock:
             found = self._wholes.get(number)
             if found is None:
-                image = preview.shown(
-                    self.files[number], device=self._device, max_pixels=self._max_pixels
-                )
+                salvages = self._is_damaged(number) and self.remains(number) is not None
+                show = preview.salvaged if salvages else preview.shown
+                path = self.files[number]
+                image = show(path, device=self._device, max_pixels=self._max_pixels)
                 found = self._wholes[number] = preview.png(image)
             self._wholes.move_to_end(number)
             while len(self._wholes) > 1 and sum(map(len, self._wholes.values())) > KEPT_BYTES:

@@ -36,7 +36,7 @@ def folder_page(title: str, names: Sequence[str]) -> str:
     """Thumbnails of all files; a browser requests those that come into view."""
     items = "".join(
         f'<li><a href="picture/{number}"><img src="thumbnail/{number}" loading="lazy" '
-        f'width="256" height="192" alt="no preview"><span>{escape(name)}</span></a></li>\n'
+        f'width="256" height="192" alt=""><span>{escape(name)}</span></a></li>\n'
         for number, name in enumerate(names)
     )
     count = f"{len(names)} file{'' if len(names) == 1 else 's'}"
@@ -52,12 +52,6 @@ def picture_page(
 ) -> str:
     """One picture, with the details of its file and links to the others."""
     rows = "".join(f"<dt>{escape(one)}</dt><dd>{escape(two)}</dd>\n" for one, two in facts)
-    ways = []
-    for other, word, key in ((number - 1, "Previous", "prev"), (number + 1, "Next", "next")):
-        if 0 <= other < len(names):
-            ways.append(f'<a rel="{key}" href="{other}">{word}</a>')
-    if len(names) > 1:
-        ways.append('<a rel="up" href="../">All</a>')
     width, height = size
     body = Template(asset("picture.html")).substitute(
         name=escape(names[number]),
@@ -65,16 +59,27 @@ def picture_page(
         width=width,
         height=height,
         facts=rows,
-        ways=" ".join(ways),
-        place=f"{number + 1} of {len(names)}" if len(names) > 1 else "",
+        ways=_ways(len(names), number),
     )
     return _page(names[number], body)
 
 
-def error_page(title: str, message: str) -> str:
-    """A page about an error with a file."""
-    words = f"<h1>{escape(title)}</h1><p>{escape(message)}</p>"
-    return _page(title, f'<main class="folder">{words}<p><a rel="up" href="../">All</a></p></main>')
+def error_page(names: Sequence[str], number: int, message: str) -> str:
+    """A page about an error with a file, with links to the others."""
+    words = f"<h1>{escape(names[number])}</h1>{_ways(len(names), number)}<p>{escape(message)}</p>"
+    return _page(names[number], f'<main class="folder">{words}</main>')
+
+
+def _ways(count: int, number: int) -> str:
+    """Links from one file to the others."""
+    if count == 1:
+        return "<nav></nav>"
+    ways = []
+    for other, word, key in ((number - 1, "Previous", "prev"), (number + 1, "Next", "next")):
+        if 0 <= other < count:
+            ways.append(f'<a rel="{key}" href="{other}">{word}</a>')
+    ways.append('<a rel="up" href="../">All</a>')
+    return f"<nav>{' '.join(ways)} <span>{number + 1} of {count}</span></nav>"
 
 
 def _page(title: str, body: str) -> str:

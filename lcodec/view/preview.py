@@ -6,10 +6,21 @@ import io
 
 from PIL import Image
 
-from lcodec.licforms import AnyFile, opened
+from lcodec.licforms import AnyBytes, AnyFile, opened
 from lcodec.limits import DecoderLimits
 from lcodec.picture.screen import on_screen
 from lcodec.region import SCALES
+
+
+def salvaged(data: AnyBytes, *, device: str = "auto", max_pixels: int) -> Image.Image:
+    """What is left of the picture of a damaged file, lost tiles gray, as `shown`.
+
+    Raises:
+        LcodecError: as `lcodec.rescue.salvage`.
+    """
+    from lcodec.rescue import salvage
+
+    return on_screen(salvage(data, device=device, max_pixels=max_pixels).decoded.picture)
 
 
 def shown(data: AnyFile, *, scale: int = 1, device: str = "auto", max_pixels: int) -> Image.Image:

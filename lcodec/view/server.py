@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lcodec.container import Description
-from lcodec.errors import LcodecError
+from lcodec.errors import FormatError, LcodecError
 from lcodec.view import page
 from lcodec.view.album import Album, Facts
 
@@ -68,6 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Do not log requests."""
 
+    def do_HEAD(self) -> None:
+        """Answer as `do_GET`, without the contents."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         """Serve a page or a picture, or answer that there is none."""
         _, token, *rest = self.path.split("/")
@@ -96,19 +100,40 @@ class _Handler(BaseHTTPRequestHandler):
         album, names = self.server.album, self.server.names
         try:
             if kind == "picture":
-                found = album.description(number)
-                facts = self.server.facts(found)
-                text = page.picture_page(names, number, _size(found), facts)
+                size, facts = self._told(number)
+                text = page.picture_page(names, number, size, facts)
                 data, mime = text.encode("utf-8", "replace"), "text/html; charset=utf-8"
             else:
                 data = album.whole(number) if kind == "image" else album.thumbnail(number)
                 mime = "image/png"
         except LcodecError as error:
-            text = page.error_page(names[number], str(error))
+            text = page.error_page(names, number, str(error))
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             self._answer(status, "text/html; charset=utf-8", text.encode("utf-8", "replace"))
             return
         self._answer(HTTPStatus.OK, mime, data)
+
+    def _told(self, number: int) -> tuple[tuple[int, int], list[tuple[str, str]]]:
+        """Size of a picture, and rows about its file; of a damaged one, about what is left.
+
+        Raises:
+            LcodecError: there is nothing to show.
+        """
+        album = self.server.album
+        try:
+            found = album.description(number)
+            return _size(found), self.server.facts(found)
+        except FormatError as error:
+            left = album.remains(number)
+            if left is None:
+                raise
+            header = left.header
+            rows = [
+                ("damaged", str(error)),
+                ("shown", "what is left; lost parts are gray, what is cut off is blurred"),
+                ("tiles", f"{len(left.tiles)} of {header.tile_count} sound"),
+            ]
+            return (header.width, header.height), rows
 
     def _answer(self, status: HTTPStatus, mime: str, data: bytes) -> None:
         self.send_response(status)
@@ -117,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
 
 def _size(description: Description) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import os
 import re
@@ -25,6 +26,7 @@ import lcodec
 from lcodec.cli.inspect import facts
 from lcodec.cli.main import run
 from lcodec.licforms import AnyFile
+from lcodec.rescue import salvage
 from lcodec.view import album as albums
 from lcodec.view import page, preview
 from lcodec.view.album import Album
@@ -73,21 +75,70 @@ def test_pages_and_pictures(server: Server, folder: Path) -> None:
     assert EVIL not in text
     assert "<dt>quality</dt><dd>75</dd>" in text
     assert 'src="../image/1" width="300" height="40"' in text
-    assert re.findall(r'rel="(\w+)" href="([^"]*)"', text) == [
-        ("prev", "0"),
-        ("next", "2"),
-        ("up", "../"),
-    ]
+    assert links(text) == [("prev", "0"), ("next", "2"), ("up", "../")]
     decoded = lcodec.decode(folder / "a.lic", device="cpu").pixels
     status, kind, data = get(f"{server.address}image/0")
     assert (status, kind) == (200, "image/png")
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), decoded)
     status, kind, data = get(f"{server.address}thumbnail/0")
     assert (status, kind, Image.open(io.BytesIO(data)).size) == (200, "image/png", (256, 34))
-    for place in ("picture/2", "image/2", "thumbnail/2"):
-        status, kind, data = get(f"{server.address}{place}")
+
+
+def links(text: str) -> list[tuple[str, str]]:
+    """Relation and target of the links to other files."""
+    return re.findall(r'rel="(\w+)" href="([^"]*)"', text)
+
+
+def test_of_a_damaged_file_what_is_left_is_shown_and_said_to_be_no_more(
+    server: Server, folder: Path
+) -> None:
+    left = salvage((folder / "bad.lic").read_bytes(), device="cpu").decoded
+    assert len(np.unique(left.pixels)) > 10
+    status, kind, data = get(f"{server.address}image/2")
+    assert (status, kind) == (200, "image/png")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), left.pixels)
+    status, kind, data = get(f"{server.address}picture/2")
+    text = data.decode()
+    assert (status, kind) == (200, "text/html")
+    assert "<dt>damaged</dt><dd>truncated" in text and "<dd>0 of 1 sound</dd>" in text
+    assert links(text) == [("prev", "1"), ("up", "../")]
+    assert get(f"{server.address}thumbnail/2")[0] == 422  # it would not say that it is damaged
+
+
+@pytest.mark.parametrize("damage", [b"", b"no such file", None])
+def test_a_file_that_cannot_be_shown_has_links_to_the_others(
+    damage: bytes | None, server: Server, folder: Path
+) -> None:
+    data = (folder / "a.lic").read_bytes()
+    # A flipped bit of the only tile leaves nothing.
+    flipped = data[:-30] + bytes([data[-30] ^ 1]) + data[-29:]
+    (folder / f"{EVIL}.lic").write_bytes(flipped if damage is None else damage)
+    for place in ("picture/1", "image/1", "thumbnail/1"):
+        status, kind, shown = get(server.address + place)
         assert (status, kind) == (422, "text/html")
-        assert b"truncated" in data
+        assert links(shown.decode()) == [("prev", "0"), ("next", "2"), ("up", "../")]
+        assert EVIL not in shown.decode() and page.asset("view.js") in shown.decode()
+
+
+def test_heads_are_those_of_the_pages(server: Server) -> None:
+    for place in ("", "picture/0", "image/0", "thumbnail/2", "picture/9", "../"):
+        answers = []
+        for method in ("GET", "HEAD"):
+            link = http.client.HTTPConnection("127.0.0.1", server.server_port)
+            link.request(method, f"/{server.token}/{place}")
+            answer = link.getresponse()
+            heads = [(k, v) for k, v in answer.getheaders() if k != "Date"]
+            answers.append((answer.status, heads, answer.read()))
+            link.close()
+        assert answers[0][:2] == answers[1][:2]
+        assert answers[0][2] and not answers[1][2]
+
+
+def test_thumbnails_have_no_words_beside_the_name() -> None:
+    """Which is next to them; the script says of those that fail that there is none."""
+    text = page.folder_page("title", ["a.lic", "b.lic"])
+    assert text.count(' alt=""') == 2 and text.count(">a.lic<") == 1
+    assert "no preview" not in text.partition("<script>")[0]
 
 
 def test_only_those_who_know_the_token_get_anything(server: Server) -> None:
@@ -199,7 +250,7 @@ def test_mistakes(
 def test_in_a_real_browser(server: Server, tmp_path: Path) -> None:
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'p'}"]
     flags += ["--virtual-time-budget=9000", "--dump-dom"]
-    for place, ready in (("picture/0", "300x40"), ("picture/1", "300x40")):
+    for place, ready in (("picture/0", "300x40"), ("picture/2", "300x40")):
         done = subprocess.run(
             [
                 "chromium",

@@ -1,6 +1,20 @@
 
 "use strict";
 
+const go = (rel) => document.querySelector(`a[rel=${rel}]`)?.click();
+const onKeys = (keys) => document.addEventListener("keydown", (event) => {
+  const act = keys[event.key];
+  if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  act();
+});
+onKeys({ n: () => go("next"), p: () => go("prev") });
+
+// The name of a file is beside its thumbnail, so what is told of the thumbnail is that it is not there.
+for (const image of document.querySelectorAll(".folder li img")) {
+  image.addEventListener("error", () => { image.alt = "no preview"; });
+}
+
 // One picture: zoom is pixels of the screen (not of CSS) per pixel of the picture.
 (() => {
   const stage = document.querySelector(".stage");
@@ -35,7 +49,6 @@
   };
   const free = (wanted, x, y) => { fitted = false; setZoom(wanted, x, y); };
   const fit = () => { fitted = true; setZoom(Math.min(1, whole())); };
-  const go = (rel) => document.querySelector(`a[rel=${rel}]`)?.click();
 
   const acts = {
     in: () => free(zoom * Math.SQRT2), out: () => free(zoom / Math.SQRT2), fit,
@@ -46,19 +59,13 @@
       if (fitted) fit();
     },
   };
-  const keys = {
+  onKeys({
     "+": acts.in, "=": acts.in, "-": acts.out, 0: fit, 1: acts.actual, 2: acts.double,
-    h: acts.panel, n: () => go("next"), p: () => go("prev"),
-  };
+    h: acts.panel,
+  });
   for (const button of document.querySelectorAll("[data-act]")) {
     button.addEventListener("click", acts[button.dataset.act]);
   }
-  document.addEventListener("keydown", (event) => {
-    const act = keys[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    act();
-  });
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     const box = stage.getBoundingClientRect();
