@@ -79,7 +79,9 @@ def unread_kind(head: bytes) -> str | None:
         return None if _is_read(kind) else kind
     if head[4:8] == b"ftyp" or head.startswith(_MATROSKA) or _is_avi(head):
         return _FILM
-    return _ARRAY if head.startswith(NPY) else None
+    if head.startswith(NPY):
+        return _ARRAY
+    return "a PCX picture" if _is_pcx(head) else "a TGA picture" if _is_tga(head) else None
 
 
 def way_out(kind: str) -> str:
@@ -100,6 +102,30 @@ def _is_read(kind: str) -> bool:
 
 def _is_avi(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
+
+
+def _is_pcx(head: bytes) -> bool:
+    """By its manufacturer, version, run lengths and depth; it has no longer signature."""
+    if len(head) < 4 or head[0] != 10:
+        return False
+    return head[1] in (0, 2, 3, 4, 5) and head[2] == 1 and head[3] in (1, 2, 4, 8)
+
+
+def _is_tga(head: bytes) -> bool:
+    """By what its header can hold: a TGA file has no signature at its start."""
+    if len(head) < 18:
+        return False
+    mapped, kind, depth = head[1], head[2], head[16]
+    gray_or_mapped = kind in (1, 3, 9, 11)
+    return (
+        kind in (1, 2, 3, 9, 10, 11)
+        and mapped == (kind in (1, 9))
+        and (head[7] in (15, 16, 24, 32) if mapped else not any(head[3:8]))
+        and any(head[12:14])
+        and any(head[14:16])
+        and depth in ((8,) if gray_or_mapped else (15, 16, 24, 32))
+        and head[17] < 64
+    )
 
 
 def _starting(kinds: tuple[tuple[bytes, str], ...], head: bytes) -> str | None:

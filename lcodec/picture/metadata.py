@@ -107,17 +107,21 @@ def _icc(
         notes.append("ICC profile of more than 16 MiB dropped")
         return None
     if not _fits(icc, channels):
-        notes.append("ICC profile of another colour space dropped")
+        what = "ICC profile of another colour space" if _is_icc(icc) else "unreadable ICC profile"
+        notes.append(f"{what} dropped")
         return None
     return icc
 
 
 def _fits(icc: bytes, channels: int) -> bool:
     """Whether a profile is valid: of colours for RGB pixels, of either kind for gray ones."""
-    if len(icc) < 128 or icc[36:40] != b"acsp":
-        return False
     # Gray pixels with an RGB profile are common, and mean R = G = B.
-    return icc[16:20] in (_SPACES[3], _SPACES[channels])
+    return _is_icc(icc) and icc[16:20] in (_SPACES[3], _SPACES[channels])
+
+
+def _is_icc(data: bytes) -> bool:
+    """Whether data has the head of a profile (ICC.1:2022, section 7.2)."""
+    return len(data) >= 128 and data[36:40] == b"acsp"
 
 
 def needs_colours(metadata: Metadata) -> bool:

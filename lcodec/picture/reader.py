@@ -13,7 +13,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from lcodec import suffixes
-from lcodec.container import DEFAULT_MAX_PIXELS
+from lcodec.container import DEFAULT_MAX_PIXELS, is_lic
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.kinds import HEAD_SIZE, PNG, TIFF, is_heif, unread_kind, way_out
@@ -99,6 +99,8 @@ def unidentified(stream: BinaryIO) -> str:
     head = stream.read(HEAD_SIZE)
     if not head:
         return "the file is empty"
+    if is_lic(head):
+        return "is a .lic file already"
     kind = unread_kind(head)
     if kind is None:
         return "not a picture of a known format, or damaged"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from lcodec import kinds, suffixes
 from lcodec.cli import sniff
+from lcodec.container import SIGNATURE
 from lcodec.errors import FormatError, InputError
 from lcodec.picture import load
 
@@ -60,6 +63,34 @@ def test_the_program_looks_at_as_much_of_a_file(brands: tuple[bytes, ...], tmp_p
     assert words
     with pytest.raises(FormatError, match=f"but {words}"):
         sniff.refuse_picture(sniff.peek(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        *(("TGA", mode) for mode in ("L", "P", "RGB", "RGBA")),
+        *(("PCX", mode) for mode in ("1", "L", "P", "RGB")),
+    ],
+)
+def test_pictures_without_a_long_signature_are_named(kind: str, mode: str) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30), (90, 20, 3)).convert(mode).save(stream, kind)
+    head = stream.getvalue()[: kinds.HEAD_SIZE]
+    assert kinds.unread_kind(head) == f"a {kind} picture" and kinds.read_kind(head) is None
+    assert said(head).startswith(f"x: is a {kind} picture, which is not read; convert it to PNG")
+
+
+def test_noise_is_no_picture() -> None:
+    """What has no long signature is not seen in everything."""
+    generator = np.random.default_rng(5)
+    heads = [generator.bytes(kinds.HEAD_SIZE) for _ in range(20_000)]
+    heads += [bytes(64), b"\n" * 64, b"\xff" * 64, b"Dear reader,\n" * 5, b"P3\n4 4\n255\n" * 6]
+    assert sum(kinds.unread_kind(head) is not None for head in heads) < 5
+    assert [kinds.unread_kind(head) for head in heads[-5:]] == [None] * 5
+
+
+def test_a_lic_file_is_said_to_be_one() -> None:
+    assert said(SIGNATURE) == "x: is a .lic file already"
 
 
 def test_an_array_is_for_strips() -> None:

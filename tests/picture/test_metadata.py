@@ -88,6 +88,18 @@ def test_profile_must_fit_the_pixels() -> None:
     assert kept(RGB, b"profile") is None
 
 
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        (icc(b"CMYK"), "ICC profile of another colour space dropped"),
+        (b"garbage", "unreadable ICC profile dropped"),
+        (bytes(200), "unreadable ICC profile dropped"),
+    ],
+)
+def test_a_profile_is_dropped_for_what_it_is(profile: bytes, words: str) -> None:
+    assert load(encoded(Image.fromarray(RGB), "PNG", icc_profile=profile)).notes == (words,)
+
+
 def test_damaged_exif_does_not_cost_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = load(encoded(Image.fromarray(RGB), "PNG", exif=b"Exif\0\0not a TIFF structure"))
     assert np.array_equal(picture.pixels, RGB)
