@@ -10,6 +10,7 @@ from rich.console import Console
 from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.points import NamedPoint, plot_points
 from lcodec.bench.screentable import Column, print_table
+from lcodec.bench.summary import counted
 
 HEADINGS = (
     "to estimate",
@@ -66,7 +67,7 @@ def describe(comparison: Comparison) -> str:
     """What was compared, in one line."""
     levels = ", ".join(map(str, comparison.qualities))
     return (
-        f"{len(comparison.pictures)} pictures at quality {levels}; bytes of whole files and times "
+        f"{counted(len(comparison.pictures))} at quality {levels}; bytes of whole files and times "
         f"of the parse path relative to {comparison.reference}; steps of a tile of 512 x 512"
     )
 
@@ -129,6 +130,6 @@ def plot_comparison(
         path,
         xlabel=f"decoding time of the parse path ({reference.name} = 1)",
         ylabel=f"bytes relative to {reference.name} (%)",
-        title=f"{len(comparison.pictures)} pictures, equal latents",
+        title=f"{counted(len(comparison.pictures))}, equal latents",
         overwrite=overwrite,
     )

@@ -9,7 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from lcodec.bench.screentable import FOLDED, Column, print_table
-from lcodec.bench.summary import OTHER, STAGES, START_UP, BdRow, PeerRow, StageRow, Summary
+from lcodec.bench.summary import (
+    OTHER,
+    STAGES,
+    START_UP,
+    BdRow,
+    PeerRow,
+    StageRow,
+    Summary,
+    counted,
+)
 
 ELSEWHERE = "a wider terminal, a pipe, and the files of --json and --html"
 
@@ -55,7 +64,7 @@ def _print_means(summary: Summary, console: Console) -> None:
         )
         for mean in summary.means
     ]
-    title = f"{summary.name}: {summary.pictures} pictures, {summary.megapixels:.2f} MP"
+    title = f"{summary.name}: {counted(summary.pictures)}, {summary.megapixels:.2f} MP"
     print_table(title, MEANS, rows, console, ELSEWHERE)
 
 

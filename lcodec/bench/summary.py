@@ -183,6 +183,11 @@ def _percent(part: float, whole: float | None) -> float | None:
     return 100.0 * part / whole if whole else None
 
 
+def counted(count: int, noun: str = "picture") -> str:
+    """A number of things: "1 picture", "24 pictures"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _notes(result: BenchResult) -> list[str]:
     notes = []
     if not result.is_kodak() and not result.peers:
@@ -196,9 +201,8 @@ def _notes(result: BenchResult) -> list[str]:
             " `--tune psnr`"
         )
     if len(result.qualities) < MIN_LEVELS:
-        notes.append(
-            f"only {len(result.qualities)} quality levels; a reportable BD-rate needs {MIN_LEVELS}"
-        )
+        levels = counted(len(result.qualities), "quality level")
+        notes.append(f"only {levels}; a reportable BD-rate needs {MIN_LEVELS}")
     off = [mean for mean in result.means() if mean.is_off(RATE_TOLERANCE)]
     for mean in off:
         notes.append(
@@ -207,7 +211,8 @@ def _notes(result: BenchResult) -> list[str]:
         )
     small = sum(row.ms_ssim is None for row in _once_each(result.results))
     if small:
-        notes.append(f"{small} pictures are too small for MS-SSIM, so it has no mean")
+        are = "is" if small == 1 else "are"
+        notes.append(f"{counted(small)} {are} too small for MS-SSIM, so it has no mean")
     if any(math.isinf(mean.psnr) for mean in result.means()):
         notes.append("levels with infinite PSNR are not on the curve of that measure")
     return notes

@@ -186,6 +186,16 @@ def test_tables_show_the_figures() -> None:
     assert "note: quality 0: the coded streams are +2.04 %" in printed(made(slack=0.02))
 
 
+def test_one_is_not_said_to_be_several() -> None:
+    result = made()
+    rows = tuple(replace(row, ms_ssim=None) for row in result.results[:1])
+    alone = replace(result, qualities=(0,), pictures=result.pictures[:1], results=rows)
+    text = " ".join(printed(alone).split())
+    assert "lcodec: 1 picture, 0.39 MP" in text
+    assert "only 1 quality level; " in text and "1 picture is too small for MS-SSIM" in text
+    assert not re.search(r"\b1 (pictures|\w+ levels)", text)
+
+
 @pytest.mark.parametrize("width", [*range(20, 100, 7), 80])
 def test_figures_are_never_cut(width: int) -> None:
     result = made(0.9)

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from lcodec.bench.comparemodels import Comparison, ModelFigures, peak_memory
-from lcodec.bench.modelreport import markdown, print_comparison
+from lcodec.bench.modelreport import describe, markdown, print_comparison
 from lcodec.errors import InputError
 from tools import results
 
@@ -45,6 +45,13 @@ def comparison() -> Comparison:
 
 def test_a_comparison_survives_its_file() -> None:
     assert Comparison.from_json(comparison().to_json()) == comparison()
+
+
+def test_one_picture_is_not_said_to_be_several() -> None:
+    tree = comparison()
+    assert describe(tree).startswith("1 picture at quality 20, 70; ")
+    tree.pictures = ("a.png", "b.png")
+    assert describe(tree).startswith("2 pictures at quality ")
 
 
 def test_every_quality_has_its_column() -> None:

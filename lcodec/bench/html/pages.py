@@ -17,7 +17,7 @@ from lcodec.bench.html.embed import data_uri
 from lcodec.bench.html.scene import Scene
 from lcodec.bench.html.worst import order, told
 from lcodec.bench.results import BenchResult, PictureResult
-from lcodec.bench.summary import Summary
+from lcodec.bench.summary import Summary, counted
 from lcodec.metrics.compare import PictureComparison, shown_psnr
 
 DRAWN = ("vtm", "mlic++", "elic", "bpg", "avif420_s6", "webp", "jpeg420")
@@ -95,6 +95,7 @@ def _environment() -> Any:
     environment.filters["psnr"] = shown_psnr
     environment.globals.update(
         told=told,
+        counted=counted,
         data_uri=data_uri,
         version=__version__,
         style=require("markupsafe", "an HTML report").Markup(_text("report.css")),
