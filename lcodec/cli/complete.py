@@ -49,6 +49,11 @@ def picture_formats(incomplete: str) -> list[str]:
     return _beginning([suffix.removeprefix(".") for suffix in WRITE_SUFFIXES], incomplete)
 
 
+def scales(incomplete: str) -> list[str]:
+    """Scales of previews."""
+    return [text for text in ("1/2", "1/4", "1/8", "1/16") if text.startswith(incomplete)]
+
+
 def lic_files(incomplete: str) -> list[str]:
     """Files that can be decoded, and folders."""
     return _files(incomplete, {LIC})

@@ -48,8 +48,9 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(context: typer.Context, wanted: bool) -> None:
+    # A shell that asks for completions has the line parsed, too.
+    if wanted and not context.resilient_parsing:
         emit(f"{PROGRAM} {__version__}")
         raise typer.Exit
 

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from lcodec.cli import complete
 from lcodec.cli.options import FILES
 from lcodec.errors import UsageError
-from lcodec.region import Region
+from lcodec.region import SCALES, Region
 
 _REGION = re.compile(r"\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*[x,]\s*(\d+)\s*")
 _GEOMETRY = re.compile(r"\s*(\d+)x(\d+)\+(\d+)\+(\d+)\s*")  # as in ImageMagick
-_SCALES = {"1": 1, "1/1": 1, "1/2": 2, "1/4": 4, "1/8": 8, "1/16": 16}
+_SCALES = {f"1/{scale}": scale for scale in SCALES}
 
 PART = "Part of the picture"
 
@@ -43,11 +44,14 @@ def parse_region(text: str) -> Region:
 
 
 def parse_scale(text: str) -> int:
-    """The N of ``1/N``; raises typer.BadParameter on others."""
-    scale = _SCALES.get(str(text).replace(" ", ""))
+    """The N of ``1/N``, or of what it is: 0.5, 50%; raises typer.BadParameter on others."""
+    plain = str(text).replace(" ", "").replace(",", ".")
+    share = re.fullmatch(r"(\d*\.?\d+)(%?)", plain)
+    value = float(share[1]) / (100 if share[2] else 1) if share else 0.0
+    known = (scale for scale in SCALES if scale * value == 1)
+    scale = _SCALES.get(plain) or next(known, None)
     if scale is None:
-        known = text in ("2", "4", "8", "16")
-        hint = f"; did you mean `1/{text}`?" if known else ""
+        hint = f"; did you mean `1/{plain}`?" if f"1/{plain}" in _SCALES else ""
         raise typer.BadParameter(f"`{text}` is not 1/2, 1/4, 1/8 or 1/16{hint}")
     return scale
 
@@ -76,6 +80,7 @@ class Parts:
             "--scale",
             metavar="1/N",
             parser=parse_scale,
+            autocompletion=complete.scales,
             help="Decode a quick preview at 1/2, 1/4, 1/8 or 1/16 of the size.",
             rich_help_panel=PART,
         ),

@@ -72,6 +72,9 @@ def variables(shell: str, *words: str) -> dict[str, str]:
         (["compare-models", "--models", "groupedmixer,groupedmixer-visual,"], []),
         (["compare-models", "--models", "groupedmixer,"], ["groupedmixer,groupedmixer-visual"]),
         (["batch", "--format", "ti"], ["tif", "tiff"]),
+        (["--version", "insp"], ["inspect"]),
+        (["decode", "--scale", ""], ["1/16", "1/2", "1/4", "1/8"]),
+        (["decode", "--scale", "1/1"], ["1/16"]),
         (["decode", ""], ["a.lic", "b.LIC", "in/"]),
         (["decode", "."], [".hidden.lic"]),
         (["decode", "in"], ["in/deep/e.lic"]),  # one folder, and one in it

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
 
 from lcodec.cli.main import run
+from lcodec.cli.parts import parse_scale
 from lcodec.codec import Codec
 from tests.tinymodel import picture
 
@@ -117,6 +119,28 @@ def test_what_does_not_go_together(
     assert run(arguments) == 2
     assert words in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("scale", "texts"),
+    [
+        (1, ("1", "1/1", "1.0", "100%")),
+        (2, ("1/2", "1 / 2", "0.5", ".5", "0,5", "50%", "50 %")),
+        (4, ("1/4", "0.25", "25%")),
+        (8, ("1/8", "0.125", "12.5%", "12,5 %")),
+        (16, ("1/16", "0.0625", "6.25%")),
+    ],
+)
+def test_scales_in_all_their_forms(scale: int, texts: tuple[str, ...]) -> None:
+    assert {parse_scale(text) for text in texts} == {scale}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "2", "1/3", "1/32", "0.51", "0.5x", "5", "%", "-0.5", "1/", "nan", "1/2%"]
+)
+def test_other_scales_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not 1/2"):
+        parse_scale(text)
 
 
 def test_limits_of_parts(files: tuple[Path, Path], capsys: Capture) -> None:
