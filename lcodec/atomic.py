@@ -117,6 +117,13 @@ def descriptor_of(path: str | os.PathLike[str]) -> int | None:
     return _STANDARD.get(name) if found is None else int(found[1] or found[2])
 
 
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a pipe, a device, or open already, so that it is written to directly."""
+    if descriptor_of(path) is not None:
+        return True
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 @contextmanager
 def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]]:
     """An open new file beside ``target``, with its permissions; deleted on any exception."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcodec.atomic import atomic_write, descriptor_of
-from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output
+from lcodec.atomic import atomic_write, descriptor_of, is_special
+from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output, say
+from lcodec.cli.figures import journey
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.outputs import set_time
 
@@ -46,8 +47,10 @@ def same_file(one: str, other: str) -> bool:
         return os.path.realpath(one) == os.path.realpath(other)
 
 
-def check_input(source: str) -> None:
+def check_input(source: str, instead: str = "") -> None:
     """Make sure that there is something to read at ``source``.
+
+    ``instead`` is what to do with a folder, which stands at its ``{}``.
 
     Raises:
         InputError: it does not exist or is a folder.
@@ -58,7 +61,14 @@ def check_input(source: str) -> None:
     elif not os.path.exists(source):
         raise InputError(f"{source}: {absence(source)}")
     elif os.path.isdir(source):
-        raise InputError(f"{source}: is a folder, not a file")
+        hint = f"; {instead.format(source.rstrip('/'))}" if instead else ""
+        raise InputError(f"{source}: is a folder, not a file{hint}")
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that there is a folder at ``folder``; raises InputError."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
 
 
 def absence(source: str) -> str:
@@ -76,7 +86,7 @@ def check_output(output: str, *, force: bool) -> None:
     if output == STANDARD:
         refuse_terminal_output()
         return
-    if descriptor_of(output) is not None or is_special(output):
+    if is_special(output):
         return
     folder = os.path.dirname(os.path.realpath(output))
     if os.path.isdir(output):
@@ -95,11 +105,6 @@ def file_size(name: str) -> int | None:
         return os.path.getsize(name) if os.path.isfile(name) else None
     except OSError:
         return None
-
-
-def is_special(name: str) -> bool:
-    """Whether a name is a pipe or device, which is written to directly."""
-    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
 def read_input(source: str, size: int = -1) -> bytes:
@@ -128,6 +133,11 @@ def write_output(output: str, data: bytes, *, force: bool) -> None:
         return
     with atomic_write(output, overwrite=force) as stream:
         stream.write(data)
+
+
+def tell_written(what: str, output: str) -> None:
+    """Say that something was written besides the results, and where: "page -> look.html 1.2 MB"."""
+    say(journey(what, None, output, file_size(output)))
 
 
 def keep_time(source: str, output: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from lcodec.atomic import descriptor_of
+from lcodec.atomic import is_special
 from lcodec.batch.plan import outputs_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
@@ -207,6 +207,8 @@ def check_source(route: Route, source: str, output: str | None = None) -> None:
 
 def _missing(route: Route, source: str, output: str | None) -> str:
     """What to try instead of a missing input."""
+    if "://" in source and route.folder is not None:
+        return f"; for a URL use `{PROGRAM} {route.folder.format(source)}`"
     if output is not None and os.path.isfile(output):
         swapped = is_lic(sniff.peek(output)) is (route.refuse is not sniff.refuse_lic)
         if swapped:
@@ -238,9 +240,9 @@ def _check_lic_name(output: str) -> None:
 
 
 def _check_picture_name(output: str, formats: frozenset[str]) -> None:
-    if descriptor_of(output) is not None:
-        return
     suffix = Path(output).suffix
+    if not suffix and is_special(output):
+        return
     if not suffix:
         known = " ".join(sorted(formats))
         raise UsageError(f"{output}: needs a suffix that names the format, one of {known}")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from lcodec.atomic import atomic_write, descriptor_of
+from lcodec.atomic import atomic_write, is_special
 from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
@@ -109,7 +109,7 @@ def save(
     """Write a picture, in the format of the path's suffix, atomically (see `atomic_write`).
 
     ``suffix`` overrides that of a path, and must be given for a binary stream, whose name in errors
-    is ``name``; for ``/dev/fd/3`` and the like it is ``".png"`` if not given. All formats are
+    is ``name``; for devices and pipes without one it is ``".png"`` if not given. All formats are
     lossless except JPEG and AVIF (quality 95, 4:4:4). Returns a note on what is lost because the
     format cannot hold it, if any.
 
@@ -121,8 +121,9 @@ def save(
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     stream = None if isinstance(path, str | os.PathLike) else path
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else name
-    nameless = stream is None and descriptor_of(name) is not None
-    wanted = suffix or (".png" if nameless else Path(name).suffix)
+    own = Path(name).suffix if stream is None else ""
+    nameless = stream is None and not own and is_special(name)
+    wanted = suffix or (".png" if nameless else own)
     wanted = wanted.lower()
     try:
         format_of_suffix(wanted)

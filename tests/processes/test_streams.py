@@ -96,6 +96,16 @@ def test_outputs_that_are_open_already(source: Path, tmp_path: Path, tiny_model:
     assert "bytes -> /dev/stdout, 40x30" in done.stderr
     with Image.open(shown) as image:
         assert (image.format, image.size) == ("PNG", (40, 30))
+    done = shell('"$@" /dev/null', "decode", coded)
+    assert done.returncode == 0 and " -> /dev/null, 40x30" in done.stderr
+    pipe, shown = tmp_path / "fifo", tmp_path / "d.png"
+    os.mkfifo(pipe)
+    done = shell(f'cat {pipe} > {shown} & "$@" {pipe}; wait', "decode", coded)
+    assert done.returncode == 0 and shown.read_bytes() == (tmp_path / "c.png").read_bytes()
+    if os.path.exists("/dev/full"):
+        done = shell('"$@" /dev/full', "decode", coded)
+        words = "lcodec: /dev/full: cannot be written: No space left on device\n"
+        assert (done.returncode, done.stderr) == (8, words)
 
 
 def test_outputs_are_checked_beforehand(tmp_path: Path) -> None:
