@@ -22,7 +22,7 @@ from lcodec.cli.options import (
 from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import UsageError
 from lcodec.tunes import TuneName
 from lcodec.weights import chosen_model, find_model, require_model, stated_tune
 
@@ -119,10 +119,10 @@ def bench(
             "`--results` makes no new run: `--quality`, `--effort`, `--limit` and `--against` "
             "do not apply"
         )
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+    if folder is not None:
+        paths.check_folder(folder)
     qualities = None if levels is None else parse_levels(levels)
-    outputs = _Outputs(json_file, plot, html, force)
+    outputs = _Outputs(json_file, plot, html, force, quiet)
     outputs.check(results)
     name = chosen_model(model, tune)
     if folder is not None:
@@ -235,6 +235,7 @@ class _Outputs:
     plot: str | None
     html: str | None
     force: bool
+    quiet: bool
 
     def check(self, results: Path | None) -> None:
         """Reject outputs that cannot be written or would replace the results they are made from."""
@@ -252,6 +253,7 @@ class _Outputs:
         """Print the tables, or the JSON, and write the files."""
         from lcodec import bench as benchmark
         from lcodec.bench.html import bench_page
+        from lcodec.bench.summary import counted
 
         summary = benchmark.summarize(result)
         figures = benchmark.report_to_json(result, summary)
@@ -262,13 +264,20 @@ class _Outputs:
             console.emit(shown.rstrip("\n"))
             if self.json is not None:
                 paths.write_output(self.json, figures.encode("utf-8"), force=self.force)
+                self._tell("figures", self.json)
         if self.plot is not None:
             published = PLOTTED if summary.bd_rates and not result.peers else ()
             curves = [result.curve(), *(benchmark.published_curve(name) for name in published)]
             curves += result.peers
-            title = f"Mean of {summary.pictures} pictures"
+            title = f"Mean of {counted(summary.pictures)}"
             metric: Metric = "ssimulacra2" if result.peers else "psnr"
             benchmark.plot_rd(curves, self.plot, metric=metric, title=title, overwrite=self.force)
+            self._tell("plot", self.plot)
         if self.html is not None:
             page = bench_page(result, summary, worst.quality, worst.scenes)
             paths.write_output(self.html, page.encode("utf-8"), force=self.force)
+            self._tell("page", self.html)
+
+    def _tell(self, what: str, output: str) -> None:
+        if not self.quiet:
+            paths.tell_written(what, output)

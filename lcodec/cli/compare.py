@@ -68,7 +68,7 @@ def compare(
     if paths.STANDARD in names:
         raise UsageError("`-`: pictures to compare must be files, not standard input")
     for name in names:
-        paths.check_input(name)
+        paths.check_input(name, "name the pictures in it, as `{}/*`")
     if html is not None:
         check_page(html, force, names)
 
@@ -89,6 +89,8 @@ def compare(
         console.emit(rendered(lambda screen: _print_table(comparison, screen)).rstrip("\n"))
     if not quiet:
         _warn(comparison)
+        if html is not None:
+            paths.tell_written("page", html)
 
 
 def check_page(html: str, force: bool, inputs: list[str]) -> None:

@@ -14,7 +14,7 @@ from lcodec.cli.options import ForceOption, Networks, QuietOption
 from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import UsageError
 
 
 @spread
@@ -69,8 +69,7 @@ def compare_models(
     The table has bytes, time, parameters and operations; bytes and times are relative to
     `checkerboard`, or to the first model if that is not among them.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
+    paths.check_folder(folder)
     qualities = parse_levels(levels)
     sizes = _sizes(memory)
     for file in (json_file, markdown_file):
@@ -102,12 +101,20 @@ def compare_models(
     else:
         shown = rendered(lambda screen: modelreport.print_comparison(comparison, screen))
         console.emit(shown.rstrip("\n"))
-    texts = ((json_file, comparison.to_json()), (markdown_file, modelreport.markdown(comparison)))
-    for file, text in texts:
-        if file not in (None, paths.STANDARD):
+    written = []
+    texts = (
+        ("figures", json_file, comparison.to_json()),
+        ("table", markdown_file, modelreport.markdown(comparison)),
+    )
+    for what, file, text in texts:
+        if file is not None and file != paths.STANDARD:
             paths.write_output(file, text.encode("utf-8"), force=force)
+            written.append((what, file))
     if plot is not None:
         modelreport.plot_comparison(comparison, plot, overwrite=force)
+        written.append(("plot", plot))
+    for what, file in written if not quiet else ():
+        paths.tell_written(what, file)
 
 
 def _sizes(text: str | None) -> tuple[int, ...]:

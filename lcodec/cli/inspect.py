@@ -20,6 +20,7 @@ from lcodec.container import (
 )
 from lcodec.errors import FormatError, LcodecError
 from lcodec.limits import UNDECODED
+from lcodec.suffixes import LIC
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
 from lcodec.weights.howtoget import command
@@ -64,7 +65,7 @@ def inspect(
             told = {"file": name, **description, "weights": _weights(description)}
             console.emit_json(told)
         else:
-            console.emit(_text(name, description))
+            console.emit(_text(paths.shown(name), description))
             if verbose:
                 for line in _sections(description):
                     console.emit(line)
@@ -111,7 +112,7 @@ def _left_text(name: str, left: dict[str, Any]) -> str:
 
 
 def _describe(name: str) -> Description:
-    paths.check_input(name)
+    paths.check_input(name, f"use `{console.PROGRAM} inspect {{}}/*{LIC}`")
     with paths.about(paths.shown(name)):
         return describe(read_lic(name, UNDECODED), limits=UNDECODED)
 

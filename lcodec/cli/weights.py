@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from lcodec import weights
-from lcodec.cli import complete, console
+from lcodec.cli import complete, console, paths
 from lcodec.cli.figures import exact
 from lcodec.cli.help import Command, Group
 from lcodec.cli.options import ForceOption, Networks, QuietOption
 from lcodec.cli.tables import fitted
 from lcodec.cli.values import whole
 from lcodec.cli.waiting import waiting
-from lcodec.errors import InputError, UsageError, WeightsError
+from lcodec.errors import UsageError, WeightsError
 
 weights_app = typer.Typer(
     cls=Group, help="Pretrained models: list, check, add, export.", rich_markup_mode=None
@@ -230,10 +230,9 @@ def export(
     beside the models folder, which by default is the first found of: $LCODEC_MODELS, the installed
     package, the checkout.
     """
-    if not run.is_dir():
-        raise InputError(f"{run}: no such folder")
-    if calibrate is not None and not calibrate.is_dir():
-        raise InputError(f"{calibrate}: no such folder")
+    paths.check_folder(run)
+    if calibrate is not None:
+        paths.check_folder(calibrate)
     folder = models or weights.default_folder()
     from lcodec.training.export import export_run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_the_command(folder: Path) -> None:
     (folder / "c.lic").write_bytes(coded)
     words = ["compare", EVIL, "b.webp", "c.lic", "--reference", "original.png", "--html", "o.html"]
     done = lcodec(*words, "--json", cwd=folder)
-    assert (done.status, done.err) == (0, "")
+    assert done.status == 0 and re.fullmatch(r"page -> o\.html [\d.]+ KB\n", done.err)
     tree = json.loads(done.out)
     assert (tree["reference"], tree["width"], tree["height"]) == ("original.png", 200, 180)
     assert [entry["file"] for entry in tree["pictures"]] == [EVIL, "b.webp", "c.lic"]
@@ -62,7 +63,9 @@ def test_the_command(folder: Path) -> None:
     assert (again.status, again.out) == (8, b"")
     assert "exists already" in again.error_line
     forced = lcodec(*words, "-f", cwd=folder)
-    assert (forced.status, forced.err) == (0, "")
+    assert (forced.status, forced.err.count("\n")) == (0, 1)
+    quiet = lcodec(*words, "-f", "--quiet", cwd=folder)
+    assert (quiet.status, quiet.err) == (0, "")
     table = forced.out.decode()
     assert "against original.png, 200x180" in table
     assert EVIL in table and "LIC, quality 40" in table and "reference" in table
@@ -190,13 +193,14 @@ def test_bench_writes_a_page_with_the_worst_pictures(tmp_path: Path) -> None:
         Image.fromarray(picture(48, 64, seed)).save(tmp_path / "set" / name)
     words = ["bench", "--set", "set", "-q", "20,60", "--html-pictures", "1", "--html-quality", "20"]
     done = lcodec(*words, "--html", "o.html", "--json", "f.json", cwd=tmp_path)
-    assert (done.status, done.err) == (0, "")
+    written = r"figures -> f\.json [\d.]+ KB\npage -> o\.html [\d.]+ KB\n"
+    assert done.status == 0 and re.fullmatch(written, done.err)
     page = (tmp_path / "o.html").read_text("utf-8")
     assert page.count("data:image/webp;base64,") == 2
     assert "Worst pictures at quality 20" in page
     assert "<b>.png" not in page and "&lt;b&gt;.png" in page
     later = lcodec("bench", "--results", "f.json", "--html", "p.html", "--json", "-", cwd=tmp_path)
-    assert later.status == 0
+    assert later.status == 0 and re.fullmatch(r"page -> p\.html [\d.]+ KB\n", later.err)
     assert json.loads(later.out) == json.loads((tmp_path / "f.json").read_text())
     second = (tmp_path / "p.html").read_text("utf-8")
     assert "made without the decoded pictures" in second and "data:image" not in second

@@ -108,6 +108,7 @@ def test_file_from_standard_input() -> None:
     result = lcodec("inspect", "-", stdin=lic_file())
     assert (result.status, result.err) == (0, "")
     assert b"40x30 RGB" in result.out
+    assert result.out.startswith(b"standard input: .lic format ")
     result = lcodec("inspect", "-", stdin=lic_file()[:-1])
     assert result.status == 4
     assert result.error_line.startswith("standard input: ")
