@@ -70,10 +70,11 @@ def salvage(
     """Decode what is sound in a file; lost tiles become mid-gray, lost alpha opaque.
 
     The file is given as bytes, a path or a binary file. Tiles whose symbols are not those that
-    were encoded count as lost. Up to some 180 pixels beside a lost tile are decoded without its
-    latents and may differ a little. Of the tile in which a truncated file ends, the groups of
-    latents that have arrived are decoded and the others predicted from them: it is blurred rather
-    than gray. If the file ends in its lossless layer, the upper rows of that are shown on gray.
+    were encoded count as lost; a section in which a single bit is wrong is put right. Up to some
+    180 pixels beside a lost tile are decoded without its latents and may differ a little. Of the
+    tile in which a truncated file ends, the groups of latents that have arrived are decoded and
+    the others predicted from them: it is blurred rather than gray. If the file ends in its
+    lossless layer, the upper rows of that are shown on gray.
 
     Raises:
         UsageError: ``data`` is none of these.

@@ -25,7 +25,7 @@ def files(tmp_path: Path, tiny_model: Path) -> tuple[Path, Path]:
     data = Codec(device="cpu", tile_edge=64).encode(picture(90, 130), 40)
     good, bad = tmp_path / "good.lic", tmp_path / "bad.lic"
     good.write_bytes(data)
-    bad.write_bytes(data[:-20] + bytes((data[-20] ^ 1,)) + data[-19:])
+    bad.write_bytes(data[:-20] + bytes((data[-20] ^ 3,)) + data[-19:])
     return good, bad
 
 

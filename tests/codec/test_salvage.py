@@ -52,7 +52,8 @@ def tiles_of(data: bytes) -> list[tuple[int, int]]:
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes((data[at] ^ 0x10,)) + data[at + 1 :]
+    """Wrong in two bits, of which nothing tells where they are."""
+    return data[:at] + bytes((data[at] ^ 0x11,)) + data[at + 1 :]
 
 
 def counted_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[None]:
@@ -132,6 +133,25 @@ def test_tiles_cut_out(codec: Codec, data: bytes, lost: list[int]) -> None:
         kept.append(b"\x07junk" if number in lost else data[start:end])
     kept.append(data[places[-1][1] :])
     check(codec, data, b"".join(kept), lost)
+
+
+def test_a_single_wrong_bit_costs_nothing(codec: Codec, data: bytes) -> None:
+    """Neither in a tile nor in alpha or metadata: the CRC tells which it is."""
+    whole = codec.decode(data)
+    sections = [s for s in lcodec.inspect(data)["sections"] if s["type"] not in ("HEAD", "END")]
+    assert {s["type"] for s in sections} == {"TILE", "ALPHA", "PACKED"}
+    damaged = bytearray(data)
+    for number, section in enumerate(sections):
+        damaged[section["offset"] + section["size"] - 1 - 5 * number] ^= 1 << number % 8
+    with pytest.raises(FormatError):
+        codec.decode(bytes(damaged))
+    found = lcodec.salvage(bytes(damaged), codec=codec)
+    assert np.array_equal(found.decoded.pixels, whole.pixels)
+    assert found.decoded.alpha is not None and whole.alpha is not None
+    assert np.array_equal(found.decoded.alpha, whole.alpha)
+    assert found.decoded.metadata == whole.metadata
+    assert not found.lost and not found.partial and len(found.faults) == len(sections)
+    assert all(fault.endswith(", in one bit, which was put right") for fault in found.faults)
 
 
 def test_a_truncated_download(codec: Codec, data: bytes) -> None:

@@ -21,7 +21,8 @@ from lcodec.container import (
     write,
     write_to,
 )
-from lcodec.container.remains import CutTile, FoundTile
+from lcodec.container.pieces import CutTile
+from lcodec.container.remains import FoundTile
 from lcodec.errors import FormatError, UsageError
 
 from .samples import (
@@ -50,7 +51,7 @@ PLACES = [
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes((data[at] ^ 0x10,)) + data[at + 1 :]
+    return data[:at] + bytes((data[at] ^ 0x11,)) + data[at + 1 :]
 
 
 def found(data: bytes) -> dict[int | None, TilePayload]:

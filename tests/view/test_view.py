@@ -110,8 +110,8 @@ def test_a_file_that_cannot_be_shown_has_links_to_the_others(
     damage: bytes | None, server: Server, folder: Path
 ) -> None:
     data = (folder / "a.lic").read_bytes()
-    # A flipped bit of the only tile leaves nothing.
-    flipped = data[:-30] + bytes([data[-30] ^ 1]) + data[-29:]
+    # Two flipped bits of the only tile leave nothing.
+    flipped = data[:-30] + bytes([data[-30] ^ 3]) + data[-29:]
     (folder / f"{EVIL}.lic").write_bytes(flipped if damage is None else damage)
     for place in ("picture/1", "image/1", "thumbnail/1"):
         status, kind, shown = get(server.address + place)
