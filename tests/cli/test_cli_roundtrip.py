@@ -270,7 +270,7 @@ def test_bench(tmp_path: Path, capsys: Capture) -> None:
     arguments = ["bench", "--set", str(tmp_path), "-q", "20,80", "--limit", "1"]
     assert run([*arguments, "--json", str(figures), "--plot", str(plot)]) == 0
     printed = capsys.readouterr()
-    assert "lcodec groupedmixer-visual: 1 pictures" in printed.out
+    assert "lcodec groupedmixer-visual: 1 picture," in printed.out
     tree = json.loads(figures.read_text())
     assert tree["pictures"] == ["0.png"]
     assert [row["quality"] for row in tree["results"]] == [20, 80]
