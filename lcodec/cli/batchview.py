@@ -70,7 +70,11 @@ class View:
         self._details.say("batch", text)
 
     def _detail(self, outcome: Outcome) -> None:
-        text = str(outcome.output or outcome.source)
+        text = str(outcome.source)
+        if outcome.output is not None:
+            text += f" -> {outcome.output}"
+        if outcome.status is Status.FAILED:
+            text += f": {(outcome.error or '').removeprefix(f'{outcome.source}: ')}"
         if outcome.status is Status.DONE:
             size = f"{outcome.width}x{outcome.height}"
             if outcome.pictures is not None:
@@ -79,7 +83,7 @@ class View:
             parts += [f"{outcome.bpp or 0:.4f} bpp", f"{outcome.seconds:.2f} s"]
             if outcome.attempts > 1:
                 parts.append(f"attempt {outcome.attempts}")
-            text = f"{outcome.source} -> {text}: {', '.join(parts)}"
+            text += f": {', '.join(parts)}"
         if outcome.status is not Status.PLANNED:  # always listed
             self._details.say(outcome.status.value, text)
 

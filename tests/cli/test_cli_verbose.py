@@ -150,6 +150,7 @@ def test_batch(photo: Path, tmp_path: Path, capsys: Capture) -> None:
     assert told[0] == ("batch", "2 files, 1 at a time")
     assert told[1][0] == "done"
     assert told[1][1].startswith(f"{source} -> {output}: 70x50, {size:,} bytes, ")
-    assert told[2] == ("failed", str(tmp_path / "out" / "b.lic"))
+    failed = f"{tmp_path / 'in' / 'b.png'} -> {tmp_path / 'out' / 'b.lic'}: "
+    assert told[2] == ("failed", f"{failed}not a picture of a known format, or damaged")
     assert run(arguments) == 1
-    assert ("skipped", str(output)) in rows(capsys.readouterr().err)
+    assert ("skipped", f"{source} -> {output}") in rows(capsys.readouterr().err)
