@@ -22,7 +22,8 @@ LAYERS = (
     "codec",
     "batch bench reader repack strips",
     "shared training",
-    "likeness pillow rescue view webdataset",
+    "likeness pillow rescue webdataset",
+    "view",
     "cli",
     "__main__",
 )
