@@ -53,8 +53,14 @@ _MOST_NEW: Final = PATCH**2 // 2  # pixels of a block that may be new to its nei
 _LEAST_GAIN: Final = 0.03  # share of a tile's cost that a layer must save
 _LAYER_BITS: Final = 256.0  # that it must save in any case
 _PIECE: Final = 16  # blocks, side of what is tried with the networks at once
-_FINENESS: Final = (0.25, 0.5, 1.0)
-"""Steps of colours that are tried, as shares of the one that is best at high rates."""
+_STEPS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
+"""Steps of colours to round edges to, the same at every level.
+
+How well a step suits the colours of a tile is a matter of chance: were the steps others at the next
+level, its picture could be much worse.
+"""
+_FINENESS: Final = (0.2, 0.5, 1.0)
+"""Least, first and largest step that is tried, as shares of the one that is best at high rates."""
 
 Costs = NDArray[np.float64]
 
@@ -145,7 +151,7 @@ class Splitter:
             # No latent foretells what the networks make of patterns of single pixels.
             costs = costs / 2 + worth * self._network_error(tile, quality)
             search = _Search(tile, costs, worth)
-            search.attempt(np.ones_like(search.blocks), search.steps[1])
+            search.attempt(np.ones_like(search.blocks), search.step)
             found = search.cheapest(new)
         return found
 
@@ -236,25 +242,27 @@ class _Search:
         self.layer: Layer | None = None
         self.blocks = np.zeros(costs.shape, np.bool_)
         # At high rates, a step of sqrt(26 / worth) is best for samples that each need their bits.
-        self.steps = [max(1, round(share * math.sqrt(26.0 / worth))) for share in _FINENESS]
+        best = math.sqrt(26.0 / worth)
+        least, first, largest = (share * best for share in _FINENESS)
+        self.step = min(_STEPS, key=lambda step: abs(math.log(step / first)))
+        self._others = [step for step in _STEPS if step == 1 or least <= step <= largest]
 
     def cheapest(self, new: NDArray[np.int64]) -> Layer | None:
         """The best of what was attempted and of outlines by the `new_pixels` of each block."""
         drawn = new <= _MOST_NEW
-        finest, middle, coarsest = self.steps
         for bits in _NEW_PIXEL:
             gains = self._costs - bits * new - _BLOCK_BITS
             outline = drawn & (gains > 0.0)
             # Nothing is packed of photographs, where hardly a block would gain.
             if float(gains[outline].sum()) > self._least_gain:
-                self.attempt(outline, middle)
+                self.attempt(outline, self.step)
         if float((self._costs - _WHOLE_NEW_PIXEL * new).sum()) > self._least_gain:
-            self.attempt(np.ones_like(drawn), middle)
+            self.attempt(np.ones_like(drawn), self.step)
         if self.layer is not None:
-            self.attempt(opened(self.blocks), middle)
-            self.attempt(closed(self.blocks, drawn), middle)
+            self.attempt(opened(self.blocks), self.step)
+            self.attempt(closed(self.blocks, drawn), self.step)
             blocks = self.blocks
-            for step in (coarsest, finest, 1):
+            for step in reversed(self._others):
                 self.attempt(blocks, step)
         return self.layer
 

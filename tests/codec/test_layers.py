@@ -80,6 +80,24 @@ def test_released_models(tune: str) -> None:
 
 @pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
 @pytest.mark.parametrize("tune", ["visual", "psnr"])
+def test_a_higher_level_rounds_no_colours_more(tune: str) -> None:
+    image = Image.new("RGB", (96, 96), "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(12)
+    for number in range(8):
+        draw.text((2, 12 * number), "The quick brown fox", (0, 0, 84 * number % 255), font)
+    tile = np.asarray(image)
+    splitter = Codec(device="cpu", tune=tune)._splitter
+    assert splitter is not None
+    errors = []
+    for level in range(40, 100, 5):
+        layer = splitter.choose(tile, level)
+        assert layer is not None and layer.kept.all()
+        errors.append(float(np.square(layer.pixels.astype(float) - tile).sum()))
+    assert errors == sorted(errors, reverse=True) and errors[0] > errors[-1]
+
+
+@pytest.mark.skipif(not RELEASED.is_file(), reason="the released weights are not here")
+@pytest.mark.parametrize("tune", ["visual", "psnr"])
 def test_photographs_have_no_layer(tune: str) -> None:
     photographs = load(Path(__file__).parents[2] / "docs" / "crops.webp").pixels[:384, :384]
     splitter = Codec(device="cpu", tune=tune)._splitter
