@@ -166,7 +166,7 @@ class Problem:
         """
         if not influence:
             with torch.no_grad():
-                return Prediction(*self._predict(symbols, self.z_hat), torch.zeros(()))
+                return Prediction(*self._predict(symbols, self.z_hat), symbols.new_zeros(()))
         latents = symbols.detach().requires_grad_()
         mean, sigma = self._predict(latents, self.z_hat)
         bits = logistic_bits(symbols.detach(), mean, sigma).sum()

@@ -30,7 +30,9 @@ class Proxy:
 
     def quality(self, level: int) -> Tensor:
         """The networks' quality (1,) at a quality level of a file."""
-        return torch.tensor([self.config.trained_quality(level)], device=self._device)
+        return torch.tensor(
+            [self.config.trained_quality(level)], dtype=torch.float32, device=self._device
+        )
 
     def predict(self, y_hat: Tensor, z_hat: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation in steps of every latent, two tensors (1, M, h, w).

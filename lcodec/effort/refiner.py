@@ -13,7 +13,7 @@ import torch
 from lcodec.container import Header
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.forks import Lock
-from lcodec.integer.carriers import full_float32
+from lcodec.integer.carriers import own_settings
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
@@ -41,6 +41,7 @@ class Refiner:
                 self._made = Proxy(self._loaded)
             return self._made
 
+    @own_settings()
     @torch.inference_mode(mode=False)  # gradients, even if the caller has disabled them
     def refine(
         self,
@@ -74,8 +75,7 @@ class Refiner:
                 progress("optimisation", done, rounds * len(pieces))
 
             problem = area.Problem(proxy, self._transform, header, pixels, found, piece)
-            # Full float32, whatever other threads have set.
-            with torch.enable_grad(), full_float32():
+            with torch.enable_grad():
                 best = descend(problem, ROUNDS[effort], on_round)
                 hyper = descend_hyper(problem, best, HYPER_ROUNDS[effort], on_round)
             found.y[:, piece.rows, piece.columns] = best[0].cpu().numpy().astype(np.int16)

@@ -93,17 +93,28 @@ def make_carrier(name: str) -> Carrier:
 
 
 @contextlib.contextmanager
-def exact_products() -> Iterator[None]:
-    """Keep float32 products exact, whatever settings the program has made in torch.
+def own_settings() -> Iterator[None]:
+    """Compute as this package means it, whatever settings the program has made in torch.
 
-    Inside the block there is no TF32 or bfloat16 in place of float32, no autocast, no autograd.
+    Inside the block there is no TF32 or bfloat16 in place of float32 and no autocast, and tensors
+    are made on the CPU unless a device is given. Not so the default type of tensors, which torch
+    keeps for all threads together: the code names the types it needs.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(full_float32())
         for device in ("cpu", "cuda"):
             if device == "cpu" or torch.cuda.is_available():
                 stack.enter_context(torch.autocast(device, enabled=False))
-        stack.enter_context(torch.inference_mode())
+        # Only where it is needed: every call of torch takes longer inside.
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextlib.contextmanager
+def exact_products() -> Iterator[None]:
+    """`own_settings`, which keep float32 products exact, without autograd."""
+    with own_settings(), torch.inference_mode():
         yield
 
 
@@ -151,7 +162,7 @@ in_forked_child(_leave_all_blocks)
 
 def _switches() -> tuple[Any, ...]:
     backends: Any = torch.backends
-    return backends.mkldnn.matmul, backends.cuda.matmul
+    return backends.mkldnn.matmul, backends.mkldnn.conv, backends.cuda.matmul
 
 
 def _precisions() -> list[str]:

@@ -59,8 +59,8 @@ def _valid(
     margins = _margins(h, w, window, shift)
     if not any(margins):
         return None
-    grid = F.pad(torch.ones(1, h, w, 1, device=device), (0, 0, *margins))
-    return _partition(grid, window).squeeze(-1) > 0
+    grid = F.pad(torch.ones(1, h, w, 1, dtype=torch.bool, device=device), (0, 0, *margins))
+    return _partition(grid, window).squeeze(-1)
 
 
 def _partition(x: Tensor, window: tuple[int, int]) -> Tensor:

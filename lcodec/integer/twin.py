@@ -175,7 +175,7 @@ class TwinTable(Table, TwinLayer):
         return {"weight": whole(self.weight, RESIDUAL).to(torch.int16)}
 
     def from_integers(self, stored: Integers, deviation: Tensor) -> None:
-        self.weight.copy_(stored["weight"] / RESIDUAL.scale)
+        self.weight.copy_(stored["weight"].float() / RESIDUAL.scale)
 
 
 class TwinLevelTable(QualityTable, LevelTable, TwinLayer):
@@ -187,7 +187,7 @@ class TwinLevelTable(QualityTable, LevelTable, TwinLayer):
         return {"weight": whole(self.levels(), RESIDUAL).to(torch.int16)}
 
     def from_integers(self, stored: Integers, deviation: Tensor) -> None:
-        self.fit_levels(stored["weight"] / RESIDUAL.scale)
+        self.fit_levels(stored["weight"].float() / RESIDUAL.scale)
 
 
 class TwinAttention(Attention, TwinLayer):
@@ -220,7 +220,7 @@ class TwinAttention(Attention, TwinLayer):
         }
 
     def from_integers(self, stored: Integers, deviation: Tensor) -> None:
-        self.bias.copy_(stored["bias"] * (math.log(2.0) / P.OCTAVE))
+        self.bias.copy_(stored["bias"].float() * (math.log(2.0) / P.OCTAVE))
 
 
 class TwinMemory(Memory, TwinLayer):

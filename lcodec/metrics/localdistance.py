@@ -64,7 +64,8 @@ class LocalMeasure:
         """
         found: list[Tensor] = []
         with torch.autocast(decoded.device.type, enabled=False):
-            cells = torch.zeros(len(decoded), *self._shape, device=decoded.device)
+            shape = (len(decoded), *self._shape)
+            cells = torch.zeros(shape, dtype=torch.float32, device=decoded.device)
             total = cells[:, 0, 0].clone()
             every = zip(self._scales, self._originals, pyramid(decoded), strict=False)
             for scale, original, light in every:

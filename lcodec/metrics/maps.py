@@ -128,7 +128,7 @@ def difference_maps(original: Original, planes: Tensor) -> Tensor:
 @lru_cache(maxsize=4)
 @torch.inference_mode(mode=False)
 def _opsin(device: torch.device) -> Tensor:
-    return torch.tensor(_OPSIN, device=device)
+    return torch.tensor(_OPSIN, dtype=torch.float32, device=device)
 
 
 def _linear(pixels: Tensor) -> Tensor:

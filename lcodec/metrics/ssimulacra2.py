@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lcodec.errors import UsageError
+from lcodec.integer.carriers import exact_products
 from lcodec.metrics.distortion import same_shape
 from lcodec.metrics.maps import (
     MIN_SIDE,
@@ -59,7 +60,7 @@ def distance(reference: Samples, decoded: Samples) -> float:
         )
     if np.array_equal(reference, decoded):
         return 0.0  # rounding in float32 would give slightly more
-    with torch.inference_mode():
+    with exact_products():
         return float(distances(_planes(reference), _planes(decoded), strip=_STRIP))
 
 
@@ -96,7 +97,7 @@ def distances_and_fine(
     alone neglects details of two to four pixels (docs/visual.md). Not part of SSIMULACRA2.
     """
     with torch.autocast(reference.device.type, enabled=False):
-        total, fine = torch.zeros(2, len(reference), device=reference.device)
+        total, fine = torch.zeros(2, len(reference), dtype=torch.float32, device=reference.device)
         sizes = zip(scales(reference), pyramid(reference), pyramid(decoded), strict=False)
         for scale, one, other in sizes:
             if not scale.channels:

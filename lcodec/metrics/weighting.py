@@ -79,4 +79,5 @@ def scale_weights(
         rows[LUMA][0] += fine * FINE[scale]
         counting.add(LUMA)
     channels = sorted(counting)
-    return channels, torch.tensor([rows[c] for c in channels], device=device)
+    weights = [rows[c] for c in channels]
+    return channels, torch.tensor(weights, dtype=torch.float32, device=device)

@@ -30,7 +30,7 @@ class QualityTable(Typed[[Tensor], Tensor]):
 
     def __init__(self, anchors: int, width: int, initial: Tensor | float = 0.0) -> None:
         super().__init__()
-        values = torch.empty(anchors, width)
+        values = torch.empty(anchors, width, dtype=torch.float32)
         values[:] = initial
         self.values = nn.Parameter(values)
         self.scale: Tensor | None = None

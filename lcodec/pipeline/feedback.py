@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
-from lcodec.integer.carriers import full_float32
+from lcodec.integer.carriers import exact_products, own_settings
 from lcodec.nets.blockwise import Span
 from lcodec.nets.looks import Show, moves_for_eyes, moves_for_pixels
 from lcodec.nets.precision import reduced_precision
@@ -65,7 +64,7 @@ class _Look:
     area: LatentArea
     progress: Progress
 
-    @torch.inference_mode()
+    @exact_products()
     def at_pixels(
         self, symbols: NDArray[np.int16], known: LatentArea, wanted: LatentArea
     ) -> NDArray[np.int16]:
@@ -83,6 +82,7 @@ class _Look:
         self.progress("feedback", len(blocks), len(blocks))
         return moved
 
+    @own_settings()
     def at_what_is_seen(self, symbols: NDArray[np.int16], known: LatentArea) -> NDArray[np.int16]:
         """The symbols of the area, moved; ``symbols`` are the ``known`` ones."""
         transform, area = self.transform, self.area
@@ -97,16 +97,15 @@ class _Look:
             self.progress("second look", number, len(spans))
             part = symbols[:, around.rows.inside(r), around.columns.inside(c)]
             target, show, own = self._piece(part, r, c)
-            with full_float32():
-                moves = moves_for_eyes(
-                    transform.transforms,
-                    transform.tune,
-                    target,
-                    show,
-                    own,
-                    self._level,
-                    gray=self.header.channels == 1,
-                )
+            moves = moves_for_eyes(
+                transform.transforms,
+                transform.tune,
+                target,
+                show,
+                own,
+                self._level,
+                gray=self.header.channels == 1,
+            )
             _move(moved[_own(r, c, area)], moves)
         self.progress("second look", len(spans), len(spans))
         return moved

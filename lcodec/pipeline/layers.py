@@ -24,6 +24,7 @@ from torch import Tensor
 
 from lcodec.coding.layer import Layer, Mask, encode_layer, is_available
 from lcodec.container import Header
+from lcodec.integer.carriers import exact_products
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
@@ -155,6 +156,7 @@ class Splitter:
             found = search.cheapest(new)
         return found
 
+    @exact_products()
     def _network_cost(self, tile: Samples, quality: Tensor, octave: float) -> Costs:
         """Bits of each block (h / 16, w / 16) to the networks, its error counted as bits.
 
@@ -164,16 +166,15 @@ class Splitter:
         h, w = -(-tile.shape[0] // PATCH), -(-tile.shape[1] // PATCH)
         transforms = self._transform.transforms
         pixels = self._transform.load(tile, slice(0, h * PATCH), slice(0, w * PATCH))
-        with torch.inference_mode():
-            latents = transforms.analysis.linear(F.pixel_unshuffle(pixels - 0.5, PATCH))
-            steps = latents[0] * transforms.gains(quality)[0][:, None, None]
-            for channel in transforms.synthesis.channels_of_means():
-                steps[channel] = unforetold(steps[channel])
-            costs = octave * torch.log2(1.0 + steps.abs()).sum(0)
+        latents = transforms.analysis.linear(F.pixel_unshuffle(pixels - 0.5, PATCH))
+        steps = latents[0] * transforms.gains(quality)[0][:, None, None]
+        for channel in transforms.synthesis.channels_of_means():
+            steps[channel] = unforetold(steps[channel])
+        costs = octave * torch.log2(1.0 + steps.abs()).sum(0)
         found: Costs = costs.cpu().numpy().astype(np.float64)
         return found
 
-    @torch.inference_mode()
+    @exact_products()
     def _network_error(self, tile: Samples, quality: Tensor) -> Costs:
         """Squared error of each block (h / 16, w / 16) in levels, about as the networks show it.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcodec.container import Header
+from lcodec.integer.carriers import exact_products
 from lcodec.limits import BLOCK
 from lcodec.nets.blockwise import LatentSpan, Span
 from lcodec.nets.precision import reduced_precision
@@ -132,7 +133,7 @@ class PixelTransform:
 
     def quality(self, level: int) -> Tensor:
         """The networks' quality (1,) at a level of a file."""
-        return torch.tensor([self._quality_of(level)], device=self.device)
+        return torch.tensor([self._quality_of(level)], dtype=torch.float32, device=self.device)
 
     def load(self, pixels: Samples, rows: slice, columns: slice) -> Tensor:
         """Pixels of a block (1, 3, H, W) in [0, 1], with edges repeated beyond the picture."""
@@ -151,7 +152,7 @@ class PixelTransform:
         latents = torch.from_numpy(symbols.astype(np.float32))[None].to(self.device)
         return latents.contiguous(memory_format=torch.channels_last)
 
-    @torch.inference_mode()
+    @exact_products()
     def analyse(
         self,
         pixels: Samples,
@@ -193,7 +194,7 @@ class PixelTransform:
         progress("analysis", len(pieces), len(pieces))
         return y
 
-    @torch.inference_mode()
+    @exact_products()
     def synthesise(
         self,
         y: NDArray[np.int16],
@@ -221,7 +222,7 @@ class PixelTransform:
         progress("synthesis", len(pieces), len(pieces))
         return pixels
 
-    @torch.inference_mode()
+    @exact_products()
     def preview(
         self, y: NDArray[np.int16], header: Header, scale: int, area: LatentArea
     ) -> Samples:

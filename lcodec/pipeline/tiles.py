@@ -74,7 +74,7 @@ class LatentCoder:
         self.latent = loaded.config.transforms.latent
         self.hyper = loaded.config.transforms.hyper_latent
 
-    @torch.inference_mode()
+    @exact_products()
     def _hyper_latent(self, y: NDArray[np.float32], tile: TileArea) -> NDArray[np.int16]:
         """z, rounded (hyper, h/4, w/4), of one tile of y (M, h, w)."""
         padded = padded_tile(y, tile, self.loaded.device)
@@ -149,6 +149,7 @@ class LatentCoder:
             progress("coding", done, total)
         return [[own[number] for number in range(len(own))] for own in payloads]
 
+    @exact_products()
     def _encode_batch(
         self, batch: Batch, symbols: Sequence[PictureSymbols], watch: Stopwatch
     ) -> list[tuple[TilePayload, BitTally]]:
@@ -165,18 +166,17 @@ class LatentCoder:
         counters = [(BitCounter(), BitCounter()) for _ in parts]
         latent = [SymbolEncoder(of_y) for of_y, _ in counters]
         hyper = [SymbolEncoder(of_z) for _, of_z in counters]
-        with exact_products():
-            for encoder, z_tile, own in zip(hyper, z_tiles, above, strict=True):
-                port = EncodePort(encoder, [z_tile if own is None else z_tile[:, ~own]])
-                code_hyper(model, z_tile.shape, quality, port, watch, own)
-            ports: list[SymbolPort] = [
-                EncodePort(
-                    encoder, [group[tile][own] for group, own in zip(grouped, mask, strict=True)]
-                )
-                for tile, (encoder, mask) in enumerate(zip(latent, masks, strict=True))
-            ]
-            fastest = for_encoder(model, y)
-            coded = code_latents(fastest, z, quality, ports, masks, watch).cpu().numpy()
+        for encoder, z_tile, own in zip(hyper, z_tiles, above, strict=True):
+            port = EncodePort(encoder, [z_tile if own is None else z_tile[:, ~own]])
+            code_hyper(model, z_tile.shape, quality, port, watch, own)
+        ports: list[SymbolPort] = [
+            EncodePort(
+                encoder, [group[tile][own] for group, own in zip(grouped, mask, strict=True)]
+            )
+            for tile, (encoder, mask) in enumerate(zip(latent, masks, strict=True))
+        ]
+        fastest = for_encoder(model, y)
+        coded = code_latents(fastest, z, quality, ports, masks, watch).cpu().numpy()
         return [
             (
                 TilePayload(tile_checksum(p.area, z_tile, y_tile), h.finish(), e.finish()),
@@ -301,6 +301,7 @@ class LatentCoder:
             plain if own is None else coded_mask(model, self.latent, extent, own) for own in skipped
         ]
 
+    @exact_products()
     def _decode_batch(
         self,
         quality: int,
@@ -328,10 +329,9 @@ class LatentCoder:
         stop = len(masks[0])
         if channels is not None:
             stop = groups_of(model, self.latent, channels, extent)
-        with exact_products():
-            z_hat = torch.from_numpy(z).to(self.loaded.device)
-            coded = code_latents(model, z_hat, quality, ports, masks, watch, stop)
-            symbols = coded.cpu().numpy()
+        z_hat = torch.from_numpy(z).to(self.loaded.device)
+        coded = code_latents(model, z_hat, quality, ports, masks, watch, stop)
+        symbols = coded.cpu().numpy()
         if stop < len(masks[0]) or cut is not None:
             return _Decoded(symbols, z, skipped)
         for decoder in decoders:

@@ -69,7 +69,7 @@ class TwinCodec(nn.Module):
         self.config = replace(self.config, scale=scale)
         for module in self.modules():
             if isinstance(module, QualityTable):
-                module.scale = torch.tensor(scale) if scale else None
+                module.scale = torch.tensor(scale, dtype=torch.float32) if scale else None
 
     def latents(self, pixels: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """y (B, M, H/16, W/16) and z (B, Z, H/64, W/64) before rounding, in steps."""

@@ -33,8 +33,8 @@ def restore_entropy(model: TwinCodec, stored: dict[str, Tensor]) -> None:
             prefix = f"{name}."
             own = {k.removeprefix(prefix): v for k, v in stored.items() if k.startswith(prefix)}
             layer.from_integers(own, deviation)
-    sigma = stored["prior_index"] * P.LOG_SIGMA_STEP + P.LOG_SIGMA_MIN
-    model.prior.mean.fit_levels(stored["prior_mean"] / P.MEAN_SCALE)
+    sigma = stored["prior_index"].float() * P.LOG_SIGMA_STEP + P.LOG_SIGMA_MIN
+    model.prior.mean.fit_levels(stored["prior_mean"].float() / P.MEAN_SCALE)
     model.prior.log_sigma.fit_levels(sigma)
     model.kit.rounding.bounded = True
 
@@ -48,7 +48,7 @@ def restore_model(folder: Path) -> TwinCodec:
         InputError: files are missing or do not belong together.
     """
     config, transforms_name, *_ = read_config(folder)
-    model = TwinCodec(config)
+    model = TwinCodec(config).float()  # whatever default type the program has set in torch
     try:
         transforms = load_file(folder.parent / transforms_name / TRANSFORMS_FILE)
         stored = with_names_of_today(load_file(folder / ENTROPY_FILE))

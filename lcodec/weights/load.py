@@ -20,7 +20,7 @@ from lcodec.entropy.network import EntropyConfig
 from lcodec.errors import UnsupportedError, UsageError, WeightsError
 from lcodec.forks import in_forked_child
 from lcodec.integer import profile as P
-from lcodec.integer.carriers import Carrier, make_carrier
+from lcodec.integer.carriers import Carrier, make_carrier, own_settings
 from lcodec.integer.check import check_finite
 from lcodec.nets.transforms import TransformConfig, Transforms
 from lcodec.nets.typed import unfilled
@@ -235,6 +235,7 @@ def _needed(files: dict[str, bytes], name: str, *needed: str) -> dict[str, bytes
     return files
 
 
+@own_settings()
 @torch.inference_mode(mode=False)  # whatever the caller's mode: others may want gradients
 def load_model(
     name: str, device: str = "auto", carrier: str = "auto", cached: bool = True
