@@ -10,6 +10,7 @@ from typing import BinaryIO, TypeAlias, TypeGuard
 
 from lcodec import container
 from lcodec.container import Buffer, Description, FileReader, LicFile
+from lcodec.container.reader import as_view
 from lcodec.edge import own_errors
 from lcodec.errors import InputError, UsageError
 from lcodec.limits import DecoderLimits, chosen
@@ -57,11 +58,18 @@ def content(
     load: Load = container.load,
 ) -> bytearray:
     """The bytes of a ``.lic`` file; raises InputError if it cannot be read, or as ``load``."""
-    try:
+    with readable(source):
         if isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as stream:
                 return load(stream, limits)
         return load(source, limits)
+
+
+@contextmanager
+def readable(source: str | os.PathLike[str] | BinaryIO) -> Iterator[None]:
+    """Raise InputError where a file cannot be opened or read."""
+    try:
+        yield
     except (OSError, ValueError, TypeError) as error:
         name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
         if isinstance(error, FileNotFoundError):
@@ -74,7 +82,8 @@ def content(
 def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[LicFile | FileReader]:
     """A file in any form whose parts can be read one by one, open inside the block.
 
-    From a path or a seekable binary file, only what is asked for is read. The picture may be of
+    From a path or a seekable binary file, only what is asked for is read. A binary file is read
+    from where it is, and if it can seek it is there again at the end. The picture may be of
     any size: the limits apply to the parts that are decoded, and to sections and metadata.
 
     Raises:
@@ -86,27 +95,33 @@ def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[LicFile | FileReade
     if isinstance(data, (LicFile, FileReader)):
         yield data
     elif isinstance(data, (bytes, bytearray, memoryview)):
-        yield FileReader(io.BytesIO(data), limits=limits)
+        yield FileReader(io.BytesIO(as_view(data)), limits=limits)
     elif not is_file(data):
         raise no_file(data)
     elif isinstance(data, (str, os.PathLike)):
-        name = os.fspath(data)
-        try:
+        with readable(data):
             stream = open(data, "rb")  # noqa: SIM115
-        except FileNotFoundError:
-            raise InputError(f"{name}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror or error}") from error
-        with stream:
-            yield FileReader(_seekable(stream, limits), limits=limits)
+        with stream, _seekable(stream, limits) as seekable:
+            yield FileReader(seekable, limits=limits)
     else:
-        yield FileReader(_seekable(data, limits), limits=limits)
+        with _seekable(data, limits) as seekable:
+            yield FileReader(seekable, limits=limits)
 
 
-def _seekable(stream: BinaryIO, limits: DecoderLimits) -> BinaryIO:
-    if hasattr(stream, "seekable") and stream.seekable():
-        return stream
-    return io.BytesIO(content(stream, limits))
+@contextmanager
+def _seekable(stream: BinaryIO, limits: DecoderLimits) -> Iterator[BinaryIO]:
+    """The stream itself, set back at the end to where it was; what is left of it, if it cannot."""
+    with readable(stream):
+        seeks = hasattr(stream, "seekable") and stream.seekable()
+        position = stream.tell() if seeks else 0
+    if not seeks:
+        yield io.BytesIO(content(stream, limits))
+        return
+    try:
+        yield stream
+    finally:
+        if not getattr(stream, "closed", False):
+            stream.seek(position)
 
 
 def is_file(value: object) -> TypeGuard[str | os.PathLike[str] | BinaryIO]:

@@ -50,5 +50,5 @@ def _is_lic(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
             return is_lic(stream.read(HEAD_SIZE))
-    except OSError:
+    except (OSError, ValueError):  # the latter of a path that has a NUL
         return path.suffix.lower() == LIC

@@ -47,7 +47,7 @@ class Reader:
         kept: int = DEFAULT_KEPT,
     ) -> None:
         self._limits = chosen(max_pixels, limits)
-        self._opening = opened(data, self._limits)
+        self._opening, self._closed = opened(data, self._limits), False
         with own_errors("reading"):
             source = self._opening.__enter__()
         try:
@@ -72,6 +72,7 @@ class Reader:
 
     def close(self) -> None:
         """Close the file, if it was opened here."""
+        self._closed = True
         self._opening.__exit__(None, None, None)
 
     @own_errors("decoding")
@@ -88,10 +89,13 @@ class Reader:
         scale on that cover it.
 
         Raises:
-            UsageError: the region is not inside the picture, or another scale is given.
+            UsageError: the region is not inside the picture, another scale is given, or the reader
+                is closed.
             InputError: the part is beyond a limit, or there is not enough memory.
             FormatError, UnsupportedError, MismatchError: as `lcodec.decode`, of what was read.
         """
+        if self._closed:
+            raise UsageError("the reader is closed")
         header, source = self.header, self.parts.source
         scale = check_scale(scale)
         part = as_region(region, header)

@@ -146,7 +146,8 @@ def as_view(data: Buffer) -> memoryview:
         view = memoryview(data)
     except TypeError:
         raise UsageError(f"expected the bytes of a .lic file, not {data!r}") from None
-    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+    # Views with a side of zero cannot be cast.
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
 def parse(view: memoryview, limits: DecoderLimits) -> Layout:

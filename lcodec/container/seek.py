@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from lcodec.container import sections
@@ -12,7 +14,7 @@ from lcodec.container.packed import check_unpacked
 from lcodec.container.sections import Frame, Section
 from lcodec.container.tile import TilePayload, check_layer, decode_tile
 from lcodec.container.varint import Cursor
-from lcodec.errors import FormatError, UnsupportedError
+from lcodec.errors import FormatError, InputError, UnsupportedError
 from lcodec.limits import DecoderLimits, chosen
 
 
@@ -45,9 +47,19 @@ class TileSource(Protocol):
         """The streams of a tile."""
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # the latter of a stream that is closed
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"the file cannot be read: {reason or error}") from error
+
+
 class FileReader:
     """A ``.lic`` file of which little is read: the header, and every section's type and length.
 
+    It begins where the stream is, and reaches to the stream's end.
     Other sections are read, and their CRCs checked, when they are asked for, so damage elsewhere
     in the file is not noticed. Not thread-safe.
 
@@ -59,7 +71,8 @@ class FileReader:
     Raises:
         FormatError: not a ``.lic`` file, truncated, or damaged where it was read.
         UnsupportedError: needs a newer version of this program.
-        InputError: beyond a limit: ``limits``, or those for ``max_pixels``.
+        InputError: the stream cannot be read; beyond a limit: ``limits``, or those for
+            ``max_pixels``.
     """
 
     def __init__(
@@ -71,7 +84,9 @@ class FileReader:
     ) -> None:
         self._limits = bounds = chosen(max_pixels, limits)
         self._stream = stream
-        self.size = stream.seek(0, io.SEEK_END)
+        with _readable():
+            self._begin = stream.seek(0, io.SEEK_CUR)
+            self.size = stream.seek(0, io.SEEK_END) - self._begin
         self.bytes_read = 0
         preamble = self._read(0, sections.PREAMBLE_SIZE)
         self.version = sections.check_preamble(memoryview(preamble))
@@ -145,8 +160,9 @@ class FileReader:
         return found
 
     def _read(self, start: int, size: int) -> bytes:
-        self._stream.seek(start)
-        data = self._stream.read(size)
+        with _readable():
+            self._stream.seek(self._begin + start)
+            data = self._stream.read(size)
         self.bytes_read += len(data)
         return data
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +40,7 @@ def load(
     metadata: bool = True,
     name: str | None = None,
 ) -> Picture:
-    """Read a picture from a path or a binary stream.
+    """Read a picture from a path or a binary stream, wherever in it that is, as Pillow does.
 
     The format is detected from the content. The picture is upright, with 8 or 16 bits, gray or RGB,
     with its alpha and metadata; `Picture.notes` lists what was dropped (see
@@ -59,21 +60,38 @@ def load(
 def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str | None) -> Picture:
     if isinstance(source, (str, os.PathLike)):
         return _load_path(Path(source), max_pixels)
-    stream = source if source.seekable() else io.BytesIO(source.read())
-    return _load_stream(stream, name or str(getattr(source, "name", "picture")), max_pixels)
+    name = name or str(getattr(source, "name", "picture"))
+    with _readable(name):
+        stream = _seekable(source)
+    return _load_stream(stream, name, max_pixels)
+
+
+def _seekable(source: BinaryIO) -> BinaryIO:
+    """The stream itself, or what is left of it, if it cannot seek."""
+    seeks = hasattr(source, "seekable") and source.seekable()
+    return source if seeks else io.BytesIO(source.read())
+
+
+@contextmanager
+def _readable(name: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such file") from None
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+    ) as error:  # closed, a NUL in the path, text in place of bytes
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"{name}: cannot be read: {reason or error}") from error
 
 
 def _load_path(path: Path, max_pixels: int) -> Picture:
-    try:
-        with path.open("rb") as stream:
-            seekable = stream if stream.seekable() else io.BytesIO(stream.read())
-            before = os.fstat(stream.fileno())
-            picture = _load_stream(seekable, str(path), max_pixels)
-            after = os.fstat(stream.fileno())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with _readable(path), path.open("rb") as stream:
+        before = os.fstat(stream.fileno())
+        picture = _load_stream(_seekable(stream), str(path), max_pixels)
+        after = os.fstat(stream.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError(f"{path}: changed while it was being read")
     return picture

@@ -27,6 +27,10 @@ def read_part(data: Any) -> Any:
         return reader.read((0, 0, 20, 10))
 
 
+def previewed(data: Any) -> Any:
+    return lcodec.decode(data, scale=4).pixels
+
+
 def moved(data: Any) -> bytes:
     codec = lcodec.Codec(device="cpu")
     return repack(data, codec, codec)
@@ -36,6 +40,8 @@ TAKES_FILES: dict[str, Callable[[Any], Any]] = {
     "decode": lambda data: lcodec.decode(data).pixels,
     "decode_many": lambda data: lcodec.Codec(device="cpu").decode_many([data])[0].pixels,
     "decode_symbols": lambda data: lcodec.Codec(device="cpu").decode_symbols(data).y,
+    "decode, scale": previewed,
+    "decode, region": lambda data: lcodec.decode(data, region=(3, 4, 20, 10)).pixels,
     "inspect": lcodec.inspect,
     "Reader": lambda data: read_part(data).pixels,
     "repack": moved,
@@ -44,14 +50,31 @@ TAKES_FILES: dict[str, Callable[[Any], Any]] = {
 """Everything that takes the bytes of a ``.lic`` file."""
 
 
+class ReadOnly:
+    """A file that can do nothing but read."""
+
+    def __init__(self, data: bytes) -> None:
+        self.read = io.BytesIO(data).read
+
+
+def further_on(data: bytes) -> io.BytesIO:
+    """A file that has been read up to where ``data`` begins."""
+    stream = io.BytesIO(b"before" + data)
+    stream.read(6)
+    return stream
+
+
 @pytest.mark.usefixtures("tiny_model")
 def test_paths_and_binary_files(tmp_path: Path) -> None:
     source = tmp_path / "a.png"
     Image.fromarray(PIXELS).save(source)
     expected = lcodec.encode(PIXELS)
     with source.open("rb") as stream:
-        forms: list[Any] = [str(source), source, stream, io.BytesIO(source.read_bytes())]
-        for form in forms:
+        data = source.read_bytes()
+        forms: list[Any] = [str(source), source, stream, io.BytesIO(data)]
+        at_its_end = io.BytesIO(data)
+        at_its_end.read()  # as after Pillow has written there
+        for form in (*forms, at_its_end, ReadOnly(data)):
             assert lcodec.encode(form) == expected
 
 
@@ -62,13 +85,22 @@ def test_every_form_of_a_file(name: str, tmp_path: Path) -> None:
     coded.write_bytes(data)
     expected = take(data)
     with coded.open("rb") as stream:
-        for form in (str(coded), coded, stream, io.BytesIO(data), bytearray(data)):
+        every_second = memoryview(bytearray(2 * len(data)))[::2]
+        every_second[:] = data
+        forms = (str(coded), coded, stream, io.BytesIO(data), bytearray(data), every_second)
+        for form in (*forms, further_on(data), ReadOnly(data)):
             assert np.array_equal(take(form), expected)
     with pytest.raises(InputError, match="missing: no such file"):
         take(tmp_path / "missing")
     for other in (None, 5, io.StringIO("text"), {"a": 1}):
         with pytest.raises(UsageError, match=r"a \.lic file is bytes, a path or a bin"):
             take(other)
+    for unreadable in ("a\0b", closed(), tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            take(unreadable)
+    for nothing in (b"", np.zeros((0, 3), np.uint8).data, io.BytesIO()):
+        with pytest.raises(FormatError):
+            take(nothing)
 
 
 @pytest.mark.usefixtures("tiny_model")
@@ -150,16 +182,40 @@ def test_text_files_are_not_files_of_bytes(tmp_path: Path) -> None:
         lcodec.decode(stream)  # type: ignore[arg-type]
 
 
+def closed() -> io.BytesIO:
+    stream = io.BytesIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_parts_leave_a_file_where_it_was() -> None:
+    stream = further_on(lcodec.encode(PIXELS))
+    for _ in range(2):
+        assert lcodec.decode(stream, region=(0, 0, 9, 9)).pixels.shape == (9, 9, 3)
+        assert stream.tell() == 6
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_readers_of_closed_files() -> None:
+    stream = io.BytesIO(lcodec.encode(PIXELS))
+    reader = lcodec.Reader(stream)
+    stream.close()
+    with pytest.raises(InputError, match="cannot be read"):
+        reader.read()
+    reader.close()
+    with pytest.raises(UsageError, match="the reader is closed"):
+        reader.read()
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    for call in (lcodec.encode, lcodec.decode):
+    calls: list[Callable[[Any], Any]] = [lcodec.encode, lambda path: lcodec.compare(PIXELS, path)]
+    for call in calls:
         with pytest.raises(InputError, match="no such file"):
             call(tmp_path / "missing")
-        with pytest.raises(InputError, match="cannot be read"):
-            call(tmp_path)
-    closed = io.BytesIO()
-    closed.close()
-    with pytest.raises(InputError, match="cannot be read"):
-        lcodec.decode(closed)
+        for other in (tmp_path, "a\0b", closed()):
+            with pytest.raises(InputError, match="cannot be read"):
+                call(other)
     (tmp_path / "a.png").write_bytes(b"not a picture")
     with pytest.raises(InputError, match="not a picture"):
         lcodec.encode(tmp_path / "a.png")
