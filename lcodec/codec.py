@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import lcodec.quicktorch  # noqa: F401  # first of all: see there
@@ -16,10 +17,10 @@ from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.effort.refiner import Refiner
 from lcodec.errors import UsageError, WeightsError
-from lcodec.forms import AnyPicture, as_file, as_picture, as_whole
+from lcodec.forms import AnyPicture, as_file, as_picture, several
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.licforms import AnyFile
-from lcodec.limits import Ancillary, DecoderLimits, given
+from lcodec.limits import Ancillary, DecoderLimits, as_whole, given
 from lcodec.picture import Metadata, Picture
 from lcodec.picture.pushpull import fill
 from lcodec.pipeline import sidedata
@@ -51,7 +52,8 @@ class Codec:
     """A loaded model that encodes and decodes, for any number of threads at once.
 
     Calls share only the networks, which they do not change; files are byte for byte the same as
-    from one thread. Arrays and images must not be changed while they are encoded.
+    from one thread. Arrays and images must not be changed while they are encoded. Copies and
+    pickles have no weights, but load them again.
 
     Without a ``model``, it is that of the ``tune``: "visual", the default, for what looks good, or
     "psnr" for small squared errors; one that is given must be of a tune given. The ``device`` is
@@ -81,6 +83,12 @@ class Codec:
         tiles_at_once: int | None = None,
         layers: bool = True,
     ) -> None:
+        if tiles_at_once is not None:
+            tiles_at_once = as_whole("tiles_at_once", tiles_at_once, 1)
+        again = partial(type(self), model, device, carrier, tune=tune, cached=cached)
+        self._again = partial(
+            again, tile_edge=tile_edge, tiles_at_once=tiles_at_once, layers=layers
+        )
         self.loaded = load_model(chosen_model(model, tune), device, carrier, cached)
         self.tile_edge = tile_edge
         self._pixels = PixelTransform(
@@ -92,6 +100,9 @@ class Codec:
         self._latents = LatentCoder(self.loaded, tiles_at_once)
         self._refiner = Refiner(self.loaded, self._pixels)
         self._splitter = Splitter(self._pixels, self.loaded.config) if layers else None
+
+    def __reduce__(self) -> tuple[Callable[[], Codec], tuple[()]]:
+        return self._again, ()
 
     def __repr__(self) -> str:
         return f"<lcodec.Codec {self.loaded.name} on {self.loaded.device}>"
@@ -140,7 +151,7 @@ class Codec:
             raise UsageError("a quality and a target cannot be combined")
         if not isinstance(target, Target | None):
             raise UsageError(f"a target is a lcodec.Target, not {target!r}")
-        effort = as_whole("effort", effort, EFFORT_MAX, EFFORT_MIN)
+        effort = as_whole("effort", effort, EFFORT_MIN, EFFORT_MAX)
         quality = self._quality(quality)
         encoder = self._encoder(image, strip, progress)
         suit_threads(encoder.source.pixels.shape[0] * encoder.source.pixels.shape[1])
@@ -151,7 +162,7 @@ class Codec:
     @own_errors("encoding")
     def encode_many(
         self,
-        images: Sequence[AnyPicture],
+        images: Iterable[AnyPicture],
         quality: int | None = None,
         *,
         effort: int = 0,
@@ -166,15 +177,15 @@ class Codec:
             UsageError, InputError: as `encode_detailed`; nothing is encoded then.
         """
         quality = self._quality(quality)
-        effort = as_whole("effort", effort, EFFORT_MAX, EFFORT_MIN)
-        encoders = [self._encoder(image, strip) for image in images]
+        effort = as_whole("effort", effort, EFFORT_MIN, EFFORT_MAX)
+        encoders = [self._encoder(image, strip) for image in several(images, "pictures")]
         suit_threads(sum(e.source.pixels.shape[0] * e.source.pixels.shape[1] for e in encoders))
         return Encoder.make_files(encoders, quality, effort)
 
     def _quality(self, quality: int | None) -> int:
         if quality is None:
             return default_quality(self.loaded.config.tune)
-        return as_whole("quality", quality, QUALITY_MAX)
+        return as_whole("quality", quality, 0, QUALITY_MAX)
 
     def _encoder(self, image: AnyPicture, strip: bool, progress: Progress = no_progress) -> Encoder:
         picture = as_picture(image)
@@ -250,7 +261,7 @@ class Codec:
 
     @own_errors("decoding")
     def decode_many(
-        self, files: Sequence[AnyFile], *, limits: DecoderLimits | None = None
+        self, files: Iterable[AnyFile], *, limits: DecoderLimits | None = None
     ) -> list[Decoded]:
         """Decode several files, each to the same picture as with `decode`.
 
@@ -261,7 +272,7 @@ class Codec:
             FormatError, UnsupportedError, InputError, WeightsError, MismatchError: as `decode`;
                 nothing is decoded then.
         """
-        read = [as_file(data, given(None, limits)) for data in files]
+        read = [as_file(data, given(None, limits)) for data in several(files, "files")]
         headers = [file.header for file in read]
         for header in headers:
             self.check(header)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import operator
 import os
-from typing import BinaryIO, TypeAlias
+from collections.abc import Iterable
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from lcodec import container
 from lcodec.container import FileReader, LicFile
+from lcodec.decoded import Decoded
 from lcodec.errors import UsageError
 from lcodec.licforms import AnyFile, as_bytes, is_file, named
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 
-AnyPicture: TypeAlias = "Image.Image | Picture | Samples | str | os.PathLike[str] | BinaryIO"
+AnyPicture: TypeAlias = (
+    "Image.Image | Picture | Decoded | Samples | str | os.PathLike[str] | BinaryIO"
+)
+Form = TypeVar("Form")
 
 _PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
 
@@ -30,6 +34,8 @@ def as_picture(image: AnyPicture) -> Picture:
     """
     if isinstance(image, Picture):
         return image
+    if isinstance(image, Decoded):
+        return image.picture
     if isinstance(image, np.ndarray):
         return from_array(image)
     if isinstance(image, Image.Image):
@@ -63,12 +69,12 @@ def as_file(data: AnyFile, limits: DecoderLimits | None = None) -> LicFile:
     return LicFile(data.header, tiles, data.extra, data.version, data.alpha)
 
 
-def as_whole(name: str, value: int, largest: int, least: int = 0) -> int:
-    """``value`` as an int, numpy's too; raises UsageError unless in ``least``..``largest``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
-    if not least <= number <= largest:
-        raise UsageError(f"{name} must lie in {least}..{largest}: {number}")
-    return number
+def several(given: Iterable[Form], what: str) -> Iterable[Form]:
+    """The same, if it has parts that may be ``what``.
+
+    Raises:
+        UsageError: it has none, or is a path or bytes, whose parts are not meant.
+    """
+    if isinstance(given, str | bytes | bytearray | memoryview) or not isinstance(given, Iterable):
+        raise UsageError(f"several {what} are given as a list, not {named(given)}")
+    return given

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lcodec.container import is_lic
-from lcodec.decoded import Decoded
 from lcodec.edge import own_errors
 from lcodec.forms import AnyPicture, as_picture
 from lcodec.kinds import HEAD_SIZE
@@ -17,14 +16,14 @@ from lcodec.picture import Picture
 from lcodec.shared import decode
 from lcodec.suffixes import LIC
 
-Comparable: TypeAlias = "AnyPicture | Decoded | AnyBytes"
+Comparable: TypeAlias = "AnyPicture | AnyBytes"
 
 
 @own_errors("comparing")
 def compare(reference: Comparable, other: Comparable) -> Figures:
     """PSNR, MS-SSIM and SSIMULACRA2 of a picture against a reference of the same size.
 
-    Both in any form that `lcodec.encode` takes, what `lcodec.decode` gives, the bytes of a ``.lic``
+    Both in any form that `lcodec.encode` takes, the bytes of a ``.lic``
     file, or its path. Pictures are aligned as by ``lcodec compare``: a gray one counts as colours
     if the other has them, 8 bits as 16; what is invisible in the reference does not count.
 
@@ -36,8 +35,6 @@ def compare(reference: Comparable, other: Comparable) -> Figures:
 
 
 def _picture(given: Comparable) -> Picture:
-    if isinstance(given, Decoded):
-        return given.picture
     if isinstance(given, (bytes, bytearray, memoryview)):
         return decode(given).picture
     if isinstance(given, (str, os.PathLike)) and _is_lic(Path(given)):

@@ -7,8 +7,9 @@ beyond the limits is rejected then. Estimates are for the released models on a C
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lcodec.errors import InputError, UsageError
 from lcodec.format import ENTROPY_MODELS, HYPER_STRIDE, PATCH
@@ -231,6 +232,25 @@ def longest_alpha(header: Header) -> int:
     """Upper bound on the payload of an ALPHA section, even if incompressible, in bytes."""
     samples = header.pixels * header.bit_depth // 8
     return samples + samples // 16 + CODED_BYTES_PER_TILE
+
+
+def as_whole(name: str, value: object, least: int | None = None, largest: int | None = None) -> int:
+    """``value`` as an int, numpy's too.
+
+    Raises:
+        UsageError: it is no whole number, less than ``least`` or more than ``largest``.
+    """
+    # True is 1 to Python, which nobody means.
+    given: Any = None if isinstance(value, bool) else value
+    try:
+        number = operator.index(given)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, not {value!r}") from None
+    if least is not None and largest is not None and not least <= number <= largest:
+        raise UsageError(f"{name} must lie in {least}..{largest}: {number}")
+    if least is not None and number < least:
+        raise UsageError(f"{name} must be {least} or more: {number}")
+    return number
 
 
 def chosen(max_pixels: int | None, limits: DecoderLimits | None) -> DecoderLimits:

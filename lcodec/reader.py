@@ -119,7 +119,7 @@ def as_region(region: AnyRegion | None, header: Header) -> Region:
         return Region(0, 0, header.width, header.height)
     if not isinstance(region, Region):
         try:
-            left, top, width, height = (int(value) for value in region)
+            left, top, width, height = region
         except (TypeError, ValueError):
             raise UsageError(f"a region is left, top, width, height; not {region!r}") from None
         region = Region(left, top, width, height)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lcodec.container import Header
 from lcodec.errors import UsageError
+from lcodec.limits import as_whole
 
 SCALES = (1, 2, 4, 8, 16)
 """Scales at which a picture can be decoded: 1/1 to 1/16."""
@@ -16,7 +17,7 @@ class Region:
     """A rectangle of a picture in pixels.
 
     Raises:
-        UsageError: the numbers do not form a rectangle.
+        UsageError: these are not whole numbers, or do not form a rectangle.
     """
 
     left: int
@@ -25,6 +26,9 @@ class Region:
     height: int
 
     def __post_init__(self) -> None:
+        for name in ("left", "top", "width", "height"):
+            value = as_whole(f"{name} of a region", getattr(self, name))
+            object.__setattr__(self, name, value)
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
             raise UsageError(
                 f"region {self}: width and height must be 1 or more, left and top 0 or more"
@@ -48,6 +52,7 @@ class Region:
 
 def check_scale(scale: int) -> int:
     """The same scale; raises UsageError unless it is 1, 2, 4, 8 or 16."""
-    if scale not in SCALES:
-        raise UsageError(f"scale {scale!r}: must be one of {', '.join(map(str, SCALES))}")
-    return scale
+    whole = as_whole("scale", scale)
+    if whole not in SCALES:
+        raise UsageError(f"scale {whole}: must be one of {', '.join(map(str, SCALES))}")
+    return whole

@@ -13,6 +13,7 @@ from lcodec.forms import AnyPicture, as_file
 from lcodec.licforms import AnyFile
 from lcodec.limits import DecoderLimits, given
 from lcodec.pipeline.targets import Target
+from lcodec.region import check_scale
 from lcodec.weights import chosen_model, find_model_by_id
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def decode(
         FormatError, UnsupportedError, MismatchError, InputError: see `Codec.decode`.
         WeightsError: no model here has the file's model id.
     """
-    bounds = given(max_pixels, limits)
+    bounds, scale = given(max_pixels, limits), check_scale(scale)
     if region is not None or scale != 1:
         from lcodec.reader import Reader  # which needs this module
 

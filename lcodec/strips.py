@@ -24,8 +24,7 @@ from lcodec.container.writer import BinaryWriter
 from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MIN
 from lcodec.errors import InputError
-from lcodec.forms import as_whole
-from lcodec.limits import DecoderLimits
+from lcodec.limits import DecoderLimits, as_whole
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.picture.rowfiles import Written
@@ -130,7 +129,7 @@ def encode_strips(
         InputError: the rows cannot be read, the picture is too thin to be decoded within
             `DecoderLimits`, or there is not enough memory.
     """
-    again = as_whole("effort", effort, 0, EFFORT_MIN) == 0
+    again = as_whole("effort", effort, EFFORT_MIN, 0) == 0
     header = codec.strip_header(rows, quality)
     metadata = () if strip else sidedata.metadata_sections(rows.metadata)
     tiles = _encoded(codec, rows, header, again, progress)

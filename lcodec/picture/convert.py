@@ -95,7 +95,7 @@ def finished(decoded: Decoded, carried: Carried, given: Given = NOTHING_GIVEN) -
     if kept.orientation in _UPRIGHT:
         turn = _UPRIGHT[kept.orientation]
         pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
-    return Picture(pixels, (*decoded.notes, *kept.notes), alpha, kept.metadata)
+    return Picture(pixels, notes=(*decoded.notes, *kept.notes), alpha=alpha, metadata=kept.metadata)
 
 
 def from_tiff(stream: BinaryIO, what: tiffread.Layout, page: int, icc: bytes | None) -> Decoded:

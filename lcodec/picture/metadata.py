@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from lcodec.errors import UsageError
 from lcodec.picture import xmp as packets
 from lcodec.picture.carried import Carried
 from lcodec.picture.exif import EXIF_PREFIX, is_readable, orientation_of, upright
@@ -24,11 +25,22 @@ class Metadata:
         icc: colour profile of the pixels, unchanged.
         exif: TIFF structure (without the "Exif" prefix that JPEG puts before it), upright.
         xmp: packet in UTF-8.
+
+    Raises:
+        UsageError: one of them is not bytes.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("icc", "exif", "xmp"):
+            given = getattr(self, name)
+            if isinstance(given, bytearray | memoryview):
+                object.__setattr__(self, name, bytes(given))
+            elif not isinstance(given, bytes | None):
+                raise UsageError(f"metadata: {name} must be bytes, not {type(given).__name__}")
 
     def __bool__(self) -> bool:
         return any((self.icc, self.exif, self.xmp))

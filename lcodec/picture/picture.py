@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,18 +26,25 @@ class Picture:
         notes: what was dropped from the source, as shown to the user.
 
     Raises:
-        UsageError: arrays of another type or shape.
+        UsageError: arrays of another type or shape, or metadata that are not `Metadata`.
     """
 
     pixels: Samples
+    _: KW_ONLY
     notes: tuple[str, ...] = ()
     alpha: Samples | None = None
     metadata: Metadata = NO_METADATA
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixels", check_pixels(self.pixels))
+        if not isinstance(self.metadata, Metadata):
+            kind = type(self.metadata).__name__
+            raise UsageError(f"metadata: must be lcodec.Metadata, not {kind}")
         if self.alpha is None:
             return
+        if not isinstance(self.alpha, np.ndarray):
+            raise UsageError(f"alpha: must be an array, not {type(self.alpha).__name__}")
+        _check_unmasked("alpha", self.alpha)
         if self.alpha.dtype != self.pixels.dtype or self.alpha.shape != self.pixels.shape[:2]:
             raise UsageError(
                 f"alpha: {self.alpha.dtype} {self.alpha.shape} does not match pixels of "
@@ -104,6 +111,7 @@ def check_pixels(pixels: object) -> Samples:
     """
     if not isinstance(pixels, np.ndarray):
         raise UsageError(f"pixels: must be an array, not {type(pixels).__name__}")
+    _check_unmasked("pixels", pixels)
     native = pixels.dtype.newbyteorder("=")  # arrays from files may have the other byte order
     if native not in (np.uint8, np.uint16):
         raise UsageError(f"pixels: must be unsigned samples of 8 or 16 bits, not {pixels.dtype}")
@@ -114,6 +122,11 @@ def check_pixels(pixels: object) -> Samples:
             f"pixels: the shape must be (height, width) or (height, width, 3), not {pixels.shape}"
         )
     return np.ascontiguousarray(pixels, dtype=native)
+
+
+def _check_unmasked(name: str, samples: NDArray[Any]) -> None:
+    if np.ma.is_masked(samples):
+        raise UsageError(f"{name}: some are masked; fill them, or give the mask as alpha")
 
 
 def from_array(array: Samples) -> Picture:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import SupportsFloat
 
 from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_LEVELS
@@ -60,11 +61,18 @@ class Target:
     value: float
 
     def __post_init__(self) -> None:
-        """Raises UsageError unless the value is positive, finite and within its scale."""
-        if not 0 < self.value < math.inf:
-            raise UsageError(f"a target must be above 0 and finite, not {self.value:g}")
-        if self.quantity is Quantity.SSIMULACRA2 and self.value > 100:
-            raise UsageError(f"SSIMULACRA2 ends at 100, so it cannot reach {self.value:g}")
+        """Raises UsageError unless the value is a number, positive, finite and within its scale."""
+        try:
+            object.__setattr__(self, "quantity", Quantity(self.quantity))
+        except ValueError:
+            kinds = ", ".join(Quantity)
+            raise UsageError(f"unknown target: {self.quantity!r} ({kinds})") from None
+        value = _number(self.value)
+        object.__setattr__(self, "value", self.value if isinstance(self.value, int) else value)
+        if not 0 < value < math.inf:
+            raise UsageError(f"a target must be above 0 and finite, not {value:g}")
+        if self.quantity is Quantity.SSIMULACRA2 and value > 100:
+            raise UsageError(f"SSIMULACRA2 ends at 100, so it cannot reach {value:g}")
 
     @classmethod
     def size(cls, size: int | str) -> Target:
@@ -113,11 +121,23 @@ class Target:
         return self.quantity.is_size and size > self.byte_limit(pixels)
 
 
+def _number(value: object) -> float:
+    """A number of any type, infinite if it is beyond that of a float; else raises UsageError."""
+    try:
+        if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):  # of an array of several
+        pass
+    raise UsageError(f"a target must be a number, not {value!r}")
+
+
 def parse_size(text: str) -> int:
     """Bytes of a size such as "1500", "200KB", "1.5M" (powers of 1000), "64KiB" (of 1024).
 
     Raises:
-        UsageError: the text is not a size, or is less than a byte.
+        UsageError: the text is not a size, is less than a byte, or is beyond all bounds.
     """
     match = _SIZE.fullmatch(text)
     if match is None:
@@ -125,7 +145,10 @@ def parse_size(text: str) -> int:
     number, unit, binary = match[1], (match[2] or "").lower(), match[3]
     if binary and not unit:
         raise UsageError(f"`{text}` is not a size; give bytes, or a number with KB, MB, KiB or MiB")
-    size = math.floor(float(number) * (_BINARY_UNITS if binary else _UNITS)[unit])
+    exact = float(number) * (_BINARY_UNITS if binary else _UNITS)[unit]
+    if math.isinf(exact):
+        raise UsageError("a size must be finite")
+    size = math.floor(exact)
     if size < 1:
         raise UsageError(f"a size must be at least one byte, not `{text}`")
     return size

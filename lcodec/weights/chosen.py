@@ -12,9 +12,11 @@ def chosen_model(name: str | None = None, tune: str | None = None) -> str:
     """The model of that name or, if there is none, that of the tune.
 
     Raises:
-        UsageError: there is no such tune, or the model is of another one.
+        UsageError: there is no such tune, the model is of another one, or it is no name.
         WeightsError: both are given, and the model is missing.
     """
+    if not isinstance(name, str | None):
+        raise UsageError(f"a model is given by its name, not by {name!r}")
     if not name:
         return default_model(DEFAULT_TUNE if tune is None else tune)
     if tune is not None:
