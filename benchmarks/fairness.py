@@ -3,8 +3,8 @@
     python -m benchmarks.fairness [--processes 1,2,4]
 
 All are measured in one run, in turn: with the settings that lcodec makes at start-up
-(`lcodec.startup`), and with `--bare` also with torch's own. A ratio little above the number of
-processes is fair; otherwise the exit status is 1.
+(`lcodec.process.startup`), and with `--bare` also with torch's own. A ratio little above the number
+of processes is fair; otherwise the exit status is 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.picture import natural
 from benchmarks.processes import ROOT, Worker
-from lcodec.startup import settings
+from lcodec.process.startup import settings
 
 FAIR = 1.1
 """Two at once may each take 2.2 times as long as one alone, four 4.4 times."""

@@ -35,7 +35,7 @@ from lcodec.bench.curves import ANCHOR
 from lcodec.bench.plot import plot_format
 from lcodec.bench.points import NamedPoint, plot_points
 from lcodec.errors import InputError, LcodecError
-from lcodec.startup import settings
+from lcodec.process.startup import settings
 
 
 class Entry(NamedTuple):

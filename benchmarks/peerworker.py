@@ -31,10 +31,10 @@ class Coder(NamedTuple):
 
 def lcodec(model: str) -> Coder:
     """A released model as in the program, at quality 75 for the visual tune, 50 for the other."""
-    from lcodec.startup import own_process
+    from lcodec.process.startup import own_process
 
     own_process()
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
 
     codec = Codec(model)
     return Coder(codec.encode, codec.decode)

@@ -19,13 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lcodec.startup import own_process, use_threads
+from lcodec.process.startup import own_process, use_threads
 
 if __name__ == "__main__":
     own_process()  # before torch is loaded
 
 # isort: split
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 
 # isort: split
 import torch
@@ -34,8 +34,8 @@ from torch import nn
 from benchmarks.picture import natural
 from benchmarks.speed import processor
 from lcodec.bench.macs import MacCounter
-from lcodec.forms import AnyPicture
 from lcodec.integer.kit import Attention, Head, Linear
+from lcodec.library.forms import AnyPicture
 from lcodec.weights.load import default_carrier
 
 STAGES = {"analysis": "encode", "entropy network": "decode", "synthesis": "decode"}

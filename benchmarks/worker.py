@@ -18,13 +18,13 @@ def main() -> None:
     """Options as JSON in the first argument: picture, model, quality, threads, cpu."""
     options: dict[str, Any] = json.loads(sys.argv[1])
     with suppress(ImportError):  # earlier versions have none
-        from lcodec.startup import own_process
+        from lcodec.process.startup import own_process
 
         own_process()
     import numpy as np
 
-    from lcodec import timing
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
+    from lcodec.process import timing
 
     import torch  # isort: skip  # after the codec, as in the program
 

@@ -14,9 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec
     from lcodec.container import Description, Header
-    from lcodec.decoded import Decoded
     from lcodec.errors import (
         FormatError,
         InputError,
@@ -28,18 +26,20 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from lcodec.licforms import inspect
-    from lcodec.likeness import compare
+    from lcodec.library.codec import Codec
+    from lcodec.library.compare import compare
+    from lcodec.library.decoded import Decoded
+    from lcodec.library.licforms import inspect
+    from lcodec.library.reader import Reader
+    from lcodec.library.salvage import Salvaged, salvage
+    from lcodec.library.shared import decode, encode
     from lcodec.limits import DecoderLimits
     from lcodec.metrics.compare import Figures
     from lcodec.picture import Metadata, Picture
     from lcodec.pillow import register as register_pillow
     from lcodec.pipeline.encoder import Encoded
     from lcodec.pipeline.targets import Target
-    from lcodec.reader import Reader
     from lcodec.region import Region
-    from lcodec.rescue import Salvaged, salvage
-    from lcodec.shared import decode, encode
 
 __version__ = "0.8.0"
 
@@ -75,26 +75,26 @@ __all__ = [
     "salvage",
 ]
 
-_CODEC = "lcodec.codec"
+_CODEC = "lcodec.library.codec"
 _CONTAINER = "lcodec.container"
 _ENCODER = "lcodec.pipeline.encoder"
 _ERRORS = "lcodec.errors"
 _PICTURE = "lcodec.picture"
-_SHARED = "lcodec.shared"
+_SHARED = "lcodec.library.shared"
 
 # Public name -> (module, name there).
 _HOMES = {
     "Codec": (_CODEC, "Codec"),
-    "Decoded": ("lcodec.decoded", "Decoded"),
+    "Decoded": ("lcodec.library.decoded", "Decoded"),
     "Encoded": (_ENCODER, "Encoded"),
     "DecoderLimits": ("lcodec.limits", "DecoderLimits"),
-    "compare": ("lcodec.likeness", "compare"),
+    "compare": ("lcodec.library.compare", "compare"),
     "Figures": ("lcodec.metrics.compare", "Figures"),
     "decode": (_SHARED, "decode"),
     "encode": (_SHARED, "encode"),
     "Description": (_CONTAINER, "Description"),
     "Header": (_CONTAINER, "Header"),
-    "inspect": ("lcodec.licforms", "inspect"),
+    "inspect": ("lcodec.library.licforms", "inspect"),
     "Metadata": (_PICTURE, "Metadata"),
     "Picture": (_PICTURE, "Picture"),
     "FormatError": (_ERRORS, "FormatError"),
@@ -102,10 +102,10 @@ _HOMES = {
     "LcodecError": (_ERRORS, "LcodecError"),
     "MismatchError": (_ERRORS, "MismatchError"),
     "OutputError": (_ERRORS, "OutputError"),
-    "Reader": ("lcodec.reader", "Reader"),
+    "Reader": ("lcodec.library.reader", "Reader"),
     "Region": ("lcodec.region", "Region"),
-    "Salvaged": ("lcodec.rescue", "Salvaged"),
-    "salvage": ("lcodec.rescue", "salvage"),
+    "Salvaged": ("lcodec.library.salvage", "Salvaged"),
+    "salvage": ("lcodec.library.salvage", "salvage"),
     "Target": ("lcodec.pipeline.targets", "Target"),
     "TargetError": (_ERRORS, "TargetError"),
     "UnsupportedError": (_ERRORS, "UnsupportedError"),

@@ -126,7 +126,7 @@ class LicImageFile(ImageFile.ImageFile):
             super().verify()
 
     def _decode(self) -> Image.Image:
-        from lcodec.shared import decode  # brings in torch
+        from lcodec.library.shared import decode  # brings in torch
 
         if self.fp is None:
             raise ValueError("Operation on closed image")
@@ -162,7 +162,7 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
         ValueError, TypeError: bad options.
         OSError: the image cannot be converted, a target cannot be met, or weights are missing.
     """
-    from lcodec.shared import encode  # brings in torch
+    from lcodec.library.shared import encode  # brings in torch
 
     options: dict[str, Any] = image.encoderinfo
     chosen = {name: options[name] for name in _ENCODER_OPTIONS if options.get(name) is not None}

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding.alpha import AlphaRows
 from lcodec.container import Alpha, Header, TilePayload, TileSource
 from lcodec.container.writer import BinaryWriter
-from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MIN
 from lcodec.errors import InputError
+from lcodec.library.codec import Codec
 from lcodec.limits import DecoderLimits, as_whole
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
@@ -31,14 +30,15 @@ from lcodec.picture.rowfiles import Written
 from lcodec.picture.rows import Rows
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
-from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
 from lcodec.pipeline.layers import Splitter
+from lcodec.pipeline.looks import analyse_with_looks, looks_halo
 from lcodec.pipeline.pixels import LatentArea
 from lcodec.pipeline.tally import BitTally
-from lcodec.progress import Progress, no_progress
+from lcodec.process.failures import own_errors
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.startup import suit_threads
+from lcodec.process.timing import Stopwatch
 from lcodec.region import Region
-from lcodec.startup import suit_threads
-from lcodec.timing import Stopwatch
 
 _HELD = 1 << 26  # bytes of a file that are held in memory
 
@@ -173,7 +173,7 @@ def _encoded(
         split = _SplitRows(codec._splitter, rows, header)
         rows, layers, skipped = replace(rows, bands=split.bands), split.layers, split.skipped
     window, watch = Window(rows), Stopwatch()
-    halo = feedback_halo(codec._pixels)
+    halo = looks_halo(codec._pixels)
     areas = tile_areas(header)
     for number, tile in enumerate(areas):
         progress("encoding", number, len(areas))
@@ -182,7 +182,7 @@ def _encoded(
             bottom = min(area.rows.outer_stop * PATCH, header.height)
             held = window.move(area.rows.outer_start * PATCH, bottom)
         columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
-        latents = analyse_with_feedback(
+        latents = analyse_with_looks(
             codec._pixels, held[:, columns], header, area=area, again=again
         )
         own = skipped.pop(number, None)

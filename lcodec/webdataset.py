@@ -66,8 +66,8 @@ class Decoder:
         import numpy as np
         from PIL import Image
 
+        from lcodec.library.shared import decode  # brings in torch
         from lcodec.picture.convert import reduced_to_bytes
-        from lcodec.shared import decode  # brings in torch
 
         decoded = decode(data, device=self.device, max_pixels=self.max_pixels)
         if self.form == "decoded":

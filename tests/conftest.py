@@ -61,7 +61,7 @@ def all_tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_model(tiny_models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make the tiny model the one that is found, here and in subprocesses."""
-    from lcodec.shared import forget_codecs
+    from lcodec.library.shared import forget_codecs
 
     monkeypatch.setenv("LCODEC_MODELS", str(tiny_models_folder))
     forget_codecs()

@@ -148,7 +148,7 @@ def test_coding_imports_nothing_of_the_trainer(tmp_path: Path) -> None:
 
     pixels = np.full((32, 48, 3), 90, np.uint8)
     (tmp_path / "a.lic").write_bytes(encode(pixels))
-    assert imported_of("training", "import lcodec.codec", tmp_path) == []
+    assert imported_of("training", "import lcodec.library.codec", tmp_path) == []
     decode = "from lcodec.cli.main import run\nassert run(['decode', 'a.lic', 'a.ppm']) == 0"
     assert imported_of("training", decode, tmp_path) == []
     encoding = "from lcodec.cli.main import run\nassert run(['encode', 'a.ppm', 'b.lic']) == 0"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.atomic import (
+from lcodec.errors import OutputError
+from lcodec.process.atomic import (
     atomic_write,
     descriptor_of,
 )
-from lcodec.errors import OutputError
 from tests.test_atomic_write import WRITE
 
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.atomic import (
+from lcodec.batch.location import tidy
+from lcodec.errors import OutputError
+from lcodec.process.atomic import (
     atomic_write,
     delete_stale,
     delete_unfinished,
     scratch_file,
     token,
 )
-from lcodec.batch.location import tidy
-from lcodec.errors import OutputError
 
 
 def names(folder: Path) -> list[str]:
@@ -208,7 +208,7 @@ def test_folder_removed_meanwhile(tmp_path: Path) -> None:
 
 WRITE = """
 import resource, sys
-from lcodec.atomic import atomic_write
+from lcodec.process.atomic import atomic_write
 if len(sys.argv) > 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 try:
@@ -235,7 +235,7 @@ def test_full_disk_of_a_real_process(tmp_path: Path) -> None:
 
 HELD = """
 import sys
-from lcodec.atomic import atomic_write
+from lcodec.process.atomic import atomic_write
 with atomic_write(sys.argv[1], overwrite=False) as stream:
     print("writing", flush=True)
     sys.stdin.read()
@@ -308,7 +308,7 @@ def test_what_never_ended_can_be_deleted(tmp_path: Path) -> None:
 
 LEFT_IN_A_CALLBACK = """
 import os, signal, sys
-from lcodec.atomic import atomic_write
+from lcodec.process.atomic import atomic_write
 from lcodec.batch import pool
 
 class Dying:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from tests.conftest import ROOT
 
 LAYERS = (
-    "errors forks format progress sharing suffixes suggest timing",
-    "atomic datafolder edge kinds limits outputs startup tunes",
-    "container desktop quicktorch",
-    "licforms picture region",
-    "decoded",
-    "forms integer",
+    "errors format suffixes suggest",
+    "process",
+    "kinds limits tunes",
+    "container desktop",
+    "picture region",
+    "integer",
     "metrics",
     "coding nets",
     "entropy",
@@ -21,10 +21,9 @@ LAYERS = (
     "twin",
     "pipeline",
     "effort",
-    "codec",
-    "batch bench reader repack strips",
-    "shared training",
-    "likeness pillow rescue webdataset",
+    "library",
+    "batch pillow strips webdataset",
+    "bench training",
     "view",
     "cli",
     "__main__",
@@ -35,7 +34,6 @@ EXCEPTIONS = {
     ("lcodec.integer.kit", "lcodec.nets.typed"),
     ("lcodec.integer.twin", "lcodec.nets.defaults"),
     ("lcodec.integer.twin", "lcodec.nets.quality"),
-    ("lcodec.reader", "lcodec.shared"),
 }
 """To become fewer, not more."""
 

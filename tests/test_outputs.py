@@ -14,7 +14,7 @@ from lcodec.batch.location import write
 from lcodec.cli import paths
 from lcodec.desktop import pieces
 from lcodec.errors import OutputError
-from lcodec.outputs import make_folder, set_time
+from lcodec.process.outputs import make_folder, set_time
 from lcodec.training.checkpoint import save_portable, save_run
 from lcodec.training.export import write_model
 from lcodec.training.latents import LatentCrops

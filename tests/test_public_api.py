@@ -9,7 +9,8 @@ import pytest
 
 import lcodec
 import lcodec.pillow
-from lcodec import codec, errors, licforms, shared
+from lcodec import errors
+from lcodec.library import codec, licforms, shared
 from lcodec.picture import from_array
 from tests.tinymodel import picture
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lcodec import sharing
+from lcodec.process import cores as sharing
 
 
 @pytest.mark.parametrize(

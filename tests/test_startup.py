@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lcodec import startup
+from lcodec.process import startup
 from tests.conftest import ROOT
 
 BOUND = 1.35
@@ -24,7 +24,7 @@ ATTEMPTS = 6
 NEEDLESS = ("sympy", "torch._dynamo", "lcodec.training", "lcodec.twin", "matplotlib", "scipy")
 SCRIPT = """
 import gc, json, os, sys
-from lcodec.startup import own_process
+from lcodec.process.startup import own_process
 if {own}:
     own_process()
 assert "torch" not in sys.modules
@@ -91,9 +91,9 @@ def test_memory_is_kept(settled: dict[str, str]) -> None:
     """Pages that arrays take from the system, of which each takes 8192 if nothing is kept."""
     script = """
 import resource, sys
-from lcodec.startup import own_process
+from lcodec.process.startup import own_process
 own_process()
-import lcodec.quicktorch, torch
+import lcodec.process.quicktorch, torch
 for _ in range(32):  # until freed pieces have the sizes that are asked for
     torch.ones(8 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -170,7 +170,7 @@ def test_threads_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> No
 def test_loading_takes_none_of_the_random_numbers() -> None:
     import torch
 
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
 
     torch.manual_seed(5)
     expected = torch.rand(3)

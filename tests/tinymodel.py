@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.nets.transforms import TransformConfig
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.tunes import default_model

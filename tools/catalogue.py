@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lcodec import __version__
-from lcodec.atomic import atomic_write
+from lcodec.process.atomic import atomic_write
 from lcodec.weights.catalogue import CATALOGUE, Released, format_catalogue, parse_catalogue
 from lcodec.weights.lock import FOLDER_NAME, LOCK_NAME, LockedFile, parse_lock
 

@@ -27,11 +27,11 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding.layer import Mask, encode_layer
 from lcodec.container import TilePayload
 from lcodec.container.varint import encode_uvarint
-from lcodec.decoded import Decoded
+from lcodec.library.codec import Codec
+from lcodec.library.decoded import Decoded
 from lcodec.picture import Metadata, Picture, Samples, save
 from lcodec.pipeline.overlay import tile_place
 from lcodec.pipeline.skipping import skipped_positions

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.memory import peak_bytes
-from lcodec.codec import Codec
 from lcodec.container import DEFAULT_TILE_EDGE, MAX_SIDE, FileReader
+from lcodec.library.codec import Codec
 from lcodec.picture import Samples
 from lcodec.picture.rows import Rows
 from lcodec.strips import decode_strips, encode_strips

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import lcodec
 from lcodec import weights
-from lcodec.codec import Codec
-from lcodec.repack import repack
+from lcodec.library.codec import Codec
+from lcodec.library.repack import repack
 from lcodec.weights.catalogue import read_catalogue
 from tests.golden.test_golden import FOLDER, MODELS, hash_of
 from tests.tinymodel import picture

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.picture import Picture, load
 from lcodec.pipeline.areas import tile_areas
 from lcodec.training.export import export_run, load_run

@@ -22,8 +22,8 @@ import torch
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.bench.curves import Metric
-from lcodec.codec import Codec
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
+from lcodec.library.codec import Codec
 from lcodec.picture import load
 from lcodec.tunes import default_model
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from PIL import Image
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import InputError, LcodecError, UsageError
+from lcodec.process.atomic import atomic_write
 from lcodec.training.pictures import load_rgb, on_all_cores, picture_files
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lcodec.atomic import atomic_write
 from lcodec.bench.peers import PEERS, Peer
 from lcodec.bench.regions import error_cells, worst_regions
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Picture, Samples, load
 from lcodec.pipeline.targets import Target
+from lcodec.process.atomic import atomic_write
 from lcodec.region import Region
 from lcodec.tunes import default_model
 

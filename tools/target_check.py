@@ -19,8 +19,8 @@ from pathlib import Path
 
 from lcodec import Target
 from lcodec.bench import find_pictures
-from lcodec.codec import Codec
 from lcodec.errors import TargetError
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Picture, load
 from lcodec.pipeline.targets import Quantity, percent

@@ -27,8 +27,8 @@ from torch import Tensor
 
 from lcodec.bench import find_pictures
 from lcodec.bench.peers import PEERS
-from lcodec.codec import Codec
 from lcodec.errors import TargetError
+from lcodec.library.codec import Codec
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import blockiness, drift
 from lcodec.picture import Samples, load

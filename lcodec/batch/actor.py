@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lcodec import __version__
-from lcodec.atomic import stop_writing, token
 from lcodec.batch.work import Bundle, Recipe, Result, attempt
 from lcodec.errors import LcodecError
-from lcodec.startup import own_process
+from lcodec.process.atomic import stop_writing, token
+from lcodec.process.startup import own_process
 
 
 @dataclass(frozen=True)

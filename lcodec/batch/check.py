@@ -18,11 +18,11 @@ from lcodec.batch.plan import Job
 from lcodec.batch.report import UNREADABLE, Stamp
 from lcodec.batch.url import State, Url
 from lcodec.container import METADATA, LicFile
-from lcodec.edge import own_errors
 from lcodec.errors import FormatError, InputError, LcodecError
 from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import UNDECODED
 from lcodec.picture import format_of_suffix, is_whole, probe, upright_size
+from lcodec.process.failures import own_errors
 from lcodec.weights import require_model, stated_id
 
 TYPICAL_PIXELS = 12_000_000

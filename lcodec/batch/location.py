@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from lcodec.atomic import atomic_write, delete_stale, scratch_file
 from lcodec.batch.url import Url
 from lcodec.errors import InputError, UsageError
-from lcodec.outputs import make_folder
+from lcodec.process.atomic import atomic_write, delete_stale, scratch_file
+from lcodec.process.outputs import make_folder
 
 Location = Path | Url
 
@@ -55,8 +55,8 @@ def tidy(outputs: Iterable[Location], dead: Set[str] | None = None) -> int:
     """Delete the temporary files of processes that were killed while they made outputs.
 
     They lie beside these and in the system's folder for temporary files. ``dead`` is as that of
-    `lcodec.atomic.delete_stale`. Without it nothing is deleted in stores, where nothing tells
-    whether a file is still written to. Returns how many there were.
+    `lcodec.process.atomic.delete_stale`. Without it nothing is deleted in stores, where nothing
+    tells whether a file is still written to. Returns how many there were.
     """
     folders: set[Location] = {output.parent for output in outputs}
     with contextlib.suppress(OSError):  # there may be no such folder

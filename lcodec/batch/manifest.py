@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from lcodec.atomic import descriptor_of
 from lcodec.batch.location import Location
 from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.url import Url
 from lcodec.errors import OutputError
+from lcodec.process.atomic import descriptor_of
 
 Record = dict[str, Any]
 _START = b'{"source": '

@@ -16,11 +16,11 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import NoReturn, Protocol, Self
 
-from lcodec.atomic import delete_unfinished, use_token
 from lcodec.batch.location import tidy
 from lcodec.batch.work import Bundle, Failed, Recipe, Result, Task, Worker, attempt
 from lcodec.errors import Exit, LcodecError
-from lcodec.startup import own_process
+from lcodec.process.atomic import delete_unfinished, use_token
+from lcodec.process.startup import own_process
 
 Results = Iterator[tuple[Task, Result]]
 

@@ -19,8 +19,8 @@ from lcodec.batch.shards import names_shards, plan_shards
 from lcodec.batch.url import State, Url
 from lcodec.batch.work import Recipe
 from lcodec.errors import InputError, UsageError
-from lcodec.outputs import make_folder
-from lcodec.startup import use_threads
+from lcodec.process.outputs import make_folder
+from lcodec.process.startup import use_threads
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.weights import require_model, stated_id
 

@@ -14,9 +14,9 @@ from lcodec.batch.plan import Job
 from lcodec.batch.report import UNREADABLE
 from lcodec.batch.shards import Member, members_of, opened, stream_of
 from lcodec.batch.shardwork import layout
-from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import probe
+from lcodec.process.failures import own_errors
 
 _BLOCK = 1 << 20
 

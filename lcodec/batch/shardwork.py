@@ -35,13 +35,13 @@ from lcodec.batch.workers import (
     read_picture,
     refuse_change,
 )
-from lcodec.edge import lacks_memory
 from lcodec.errors import LcodecError
 from lcodec.picture import Picture, save
+from lcodec.process.failures import lacks_memory
 from lcodec.suffixes import LIC, READ_SUFFIXES
 
 if TYPE_CHECKING:
-    from lcodec.codec import Decoded
+    from lcodec.library.codec import Decoded
     from lcodec.pipeline.encoder import Encoded
 
 

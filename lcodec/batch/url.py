@@ -12,8 +12,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO
 
-from lcodec.atomic import owner, scratch_file
 from lcodec.errors import LcodecError, OutputError, UsageError
+from lcodec.process.atomic import owner, scratch_file
 
 _READ_ONLY = ("http", "https", "zip", "tar", "data", "git", "github")
 """Stores that fsspec cannot write to, or not atomically."""
@@ -186,7 +186,7 @@ class Url:
     def delete_stale(self, dead: Set[str]) -> int:
         """Delete what processes that have been seen to end left in this folder, and count it.
 
-        ``dead`` are the tokens of these processes, see `lcodec.atomic`.
+        ``dead`` are the tokens of these processes, see `lcodec.process.atomic`.
         """
         if self.scheme in _WHOLE_OBJECTS or self.is_read_only:
             return 0

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from lcodec.batch.location import Location
 from lcodec.batch.report import Stamp, explain
-from lcodec.edge import lacks_memory
 from lcodec.errors import LcodecError
 from lcodec.format import PATCH
+from lcodec.process.failures import lacks_memory
 
 
 @dataclass(frozen=True)

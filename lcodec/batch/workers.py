@@ -27,16 +27,16 @@ from lcodec.batch.work import (
     failed,
     in_equal_shares,
 )
-from lcodec.edge import without_temporary_folder
 from lcodec.errors import InputError, LcodecError, OutputError
 from lcodec.kinds import HEAD_SIZE
 from lcodec.limits import DecoderLimits
-from lcodec.outputs import set_time
 from lcodec.picture import Picture, load, save
+from lcodec.process.failures import without_temporary_folder
+from lcodec.process.outputs import set_time
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec, Decoded
+    from lcodec.library.codec import Codec, Decoded
     from lcodec.pipeline.encoder import Encoded
 
 FETCHED = 64 << 20
@@ -211,7 +211,7 @@ class DecodeWorker:
         Raises:
             Unusable: an existing model cannot be loaded.
             InputError, OutputError, FormatError, UnsupportedError, WeightsError, MismatchError: as
-                `lcodec.codec.Codec.decode` and `lcodec.picture.save`.
+                `lcodec.library.codec.Codec.decode` and `lcodec.picture.save`.
         """
         coded = _Coded.read(task, self._limits)
         return coded.write(self.decode(coded.data, str(task.source)), self.options)
@@ -255,7 +255,9 @@ class DecodeWorker:
 
 def _load(model: str, device: str) -> Codec:
     try:
-        from lcodec.codec import Codec  # imported only now: batches without work need no torch
+        from lcodec.library.codec import (
+            Codec,  # imported only now: batches without work need no torch
+        )
 
         return Codec(model=model, device=device)
     except LcodecError as error:

@@ -17,8 +17,8 @@ import numpy as np
 from lcodec import container
 from lcodec.bench.macs import parameters, steps_and_macs
 from lcodec.bench.runner import machine_facts
-from lcodec.codec import Codec
 from lcodec.errors import InputError, LcodecError, UsageError
+from lcodec.library.codec import Codec
 from lcodec.picture import load
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally

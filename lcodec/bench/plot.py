@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lcodec.atomic import atomic_write
 from lcodec.bench.curves import Curve, Metric
 from lcodec.bench.extras import require
 from lcodec.errors import UsageError
 from lcodec.metrics.msssim import ms_ssim_db
+from lcodec.process.atomic import atomic_write
 
 Points = list[tuple[float, float]]
 

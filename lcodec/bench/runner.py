@@ -15,13 +15,13 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from lcodec.atomic import atomic_write
 from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.metrics.measures import measure
-from lcodec.outputs import make_folder
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
+from lcodec.process.atomic import atomic_write
+from lcodec.process.outputs import make_folder
 from lcodec.suffixes import LIC, is_sought
 
 DEFAULT_QUALITIES = (0, 14, 28, 42, 57, 71, 85, 100)
@@ -74,7 +74,7 @@ class DecodedPicture(Protocol):
 
 
 class BenchCodec(Protocol):
-    """A codec with its weights loaded; `lcodec.codec.Codec` is one."""
+    """A codec with its weights loaded; `lcodec.library.codec.Codec` is one."""
 
     def encode_detailed(self, pixels: Samples, quality: int, *, effort: int) -> EncodedFile:
         """Encode one picture."""

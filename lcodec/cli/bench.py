@@ -171,7 +171,7 @@ def _measure(
     pictures = benchmark.find_pictures(folder)[:limit]
 
     def make_codec() -> BenchCodec:
-        from lcodec.codec import Codec
+        from lcodec.library.codec import Codec
 
         networks.prepare()
         return Codec(model=model, device=networks.device.value)

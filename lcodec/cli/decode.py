@@ -27,14 +27,14 @@ from lcodec.cli.waiting import waiting
 from lcodec.container import FileReader, LicFile, Survey
 from lcodec.errors import Exit, UsageError
 from lcodec.limits import DecoderLimits
-from lcodec.progress import Progress
-from lcodec.timing import Stopwatch
+from lcodec.process.progress import Progress
+from lcodec.process.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
-    from lcodec.decoded import Decoded
+    from lcodec.library.decoded import Decoded
+    from lcodec.library.salvage import Salvaged
     from lcodec.picture import Picture
-    from lcodec.rescue import Salvaged
 
 _LOSSES = 8  # lost tiles that a warning lists one by one
 
@@ -119,7 +119,7 @@ class _Work:
             progress = named(stack.enter_context(waiting(shown=not messages.quiet)))
             progress("loading networks", 0, 1)
             with watch.stage("networks"):
-                from lcodec.shared import shared_codec
+                from lcodec.library.shared import shared_codec
 
                 self.networks.prepare()
                 codec = shared_codec(model, self.networks.device.value)
@@ -127,12 +127,12 @@ class _Work:
             with paths.about(shown):
                 salvaged: Salvaged | None = None
                 if isinstance(file, Survey):
-                    from lcodec.rescue import salvage_found
+                    from lcodec.library.salvage import salvage_found
 
                     salvaged = salvage_found(file, codec, progress)
                     decoded = salvaged.decoded
                 elif isinstance(file, FileReader):
-                    from lcodec.reader import Reader
+                    from lcodec.library.reader import Reader
 
                     reader = Reader(file, codec=codec, limits=limits, kept=0)
                     decoded = reader.read(self.parts.region, self.parts.scale, progress)

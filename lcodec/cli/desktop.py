@@ -14,8 +14,8 @@ from lcodec.cli.options import MaxPixelsOption, Networks, QuietOption
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import whole
 from lcodec.container import DEFAULT_MAX_PIXELS
-from lcodec.datafolder import data_folder
 from lcodec.limits import DecoderLimits
+from lcodec.process.datafolder import data_folder
 
 desktop_app = typer.Typer(
     cls=Group, help="File type, thumbnails and man page for Linux desktops.", rich_markup_mode=None

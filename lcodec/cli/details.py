@@ -10,7 +10,7 @@ from lcodec.container import Description, is_mostly_metadata
 from lcodec.pipeline.targets import percent
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
     from lcodec.picture import Picture
     from lcodec.pipeline.encoder import Trial
 

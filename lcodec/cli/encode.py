@@ -32,12 +32,12 @@ from lcodec.cli.strips import StripEncoding
 from lcodec.cli.waiting import waiting
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target, percent
-from lcodec.progress import Progress
-from lcodec.timing import Stopwatch
+from lcodec.process.progress import Progress
+from lcodec.process.timing import Stopwatch
 from lcodec.weights import require_model
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
     from lcodec.picture import Picture
     from lcodec.pipeline.encoder import Encoded
 
@@ -123,7 +123,9 @@ class _Work:
             if self.codec is None:
                 progress("loading networks", 0, 1)
                 with watch.stage("networks"):
-                    from lcodec.codec import Codec  # only now: bad pictures fail without torch
+                    from lcodec.library.codec import (
+                        Codec,  # only now: bad pictures fail without torch
+                    )
 
                     self.networks.prepare()
                     self.codec = Codec(model=self.model, device=self.networks.device.value)

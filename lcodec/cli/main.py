@@ -14,7 +14,6 @@ from typing import Annotated, NoReturn
 import typer
 
 from lcodec import __version__
-from lcodec.atomic import delete_unfinished
 from lcodec.cli import complete, mistakes
 from lcodec.cli.batch import batch
 from lcodec.cli.bench import bench
@@ -32,9 +31,10 @@ from lcodec.cli.streams import occupy_closed_streams, own_output
 from lcodec.cli.train import train
 from lcodec.cli.view import view
 from lcodec.cli.weights import weights_app
-from lcodec.edge import without_temporary_folder
 from lcodec.errors import Exit, LcodecError
-from lcodec.startup import own_process
+from lcodec.process.atomic import delete_unfinished
+from lcodec.process.failures import without_temporary_folder
+from lcodec.process.startup import own_process
 
 DEBUG = "LCODEC_DEBUG"
 _BY_SIGNAL = 128  # plus the signal number is the exit status, as in shells

@@ -15,7 +15,7 @@ from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.errors import UsageError
 from lcodec.pipeline.targets import Target
-from lcodec.startup import use_threads
+from lcodec.process.startup import use_threads
 from lcodec.tunes import TuneName, default_quality
 from lcodec.weights import chosen_model
 

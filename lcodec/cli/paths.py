@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lcodec.atomic import atomic_write, descriptor_of, is_special
 from lcodec.cli.console import emit_bytes, refuse_terminal_input, refuse_terminal_output, say
 from lcodec.cli.figures import journey
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
-from lcodec.outputs import set_time
+from lcodec.process.atomic import atomic_write, descriptor_of, is_special
+from lcodec.process.outputs import set_time
 
 STANDARD = "-"
 

@@ -23,7 +23,7 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.waiting import waiting
 from lcodec.errors import UsageError
 from lcodec.limits import DecoderLimits
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 from lcodec.weights import find_model_by_id, require_model
 
 
@@ -79,8 +79,8 @@ def repack(
     with waiting(shown=not messages.quiet) as progress:
         progress("loading networks", 0, 1)
         with watch.stage("networks"):
-            from lcodec.codec import Codec
-            from lcodec.repack import repack as recode
+            from lcodec.library.codec import Codec
+            from lcodec.library.repack import repack as recode
 
             networks.prepare()
             from_codec = Codec(model=earlier, device=networks.device.value)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from lcodec.atomic import is_special
 from lcodec.batch.plan import outputs_of
 from lcodec.cli import paths, sniff
 from lcodec.cli.console import PROGRAM
 from lcodec.cli.values import format_suffix
 from lcodec.container import is_lic
 from lcodec.errors import InputError, LcodecError, UsageError
-from lcodec.outputs import make_folder
+from lcodec.process.atomic import is_special
+from lcodec.process.outputs import make_folder
 from lcodec.suffixes import (
     LIC,
     NPY,

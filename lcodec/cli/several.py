@@ -12,7 +12,7 @@ from lcodec.cli import console, figures
 from lcodec.cli.options import Messages
 from lcodec.cli.routes import Way
 from lcodec.errors import Exit, LcodecError
-from lcodec.progress import Progress, labelled
+from lcodec.process.progress import Progress, labelled
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lcodec.atomic import atomic_write
 from lcodec.cli import figures, paths
 from lcodec.cli.details import Details, remarks
 from lcodec.cli.licfiles import opened
@@ -18,11 +17,12 @@ from lcodec.cli.several import Done
 from lcodec.cli.waiting import waiting
 from lcodec.container import Alpha
 from lcodec.limits import DecoderLimits
-from lcodec.progress import Progress
+from lcodec.process.atomic import atomic_write
+from lcodec.process.progress import Progress
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
     from lcodec.picture import Samples
 
 
@@ -55,7 +55,7 @@ class StripEncoding:
             progress = named(bar)
             if self.codec is None:
                 progress("loading networks", 0, 1)
-                from lcodec.codec import Codec
+                from lcodec.library.codec import Codec
 
                 self.networks.prepare()
                 self.codec = Codec(model=self.model, device=self.networks.device.value)
@@ -130,8 +130,8 @@ class StripDecoding:
                 limits.check_strip(header)
                 model = find_model_by_id(header.model_id).name
                 progress("loading networks", 0, 1)
+                from lcodec.library.shared import shared_codec
                 from lcodec.picture.rowfiles import save_rows
-                from lcodec.shared import shared_codec
                 from lcodec.strips import decode_strips
 
                 self.networks.prepare()

@@ -21,8 +21,8 @@ from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.limits import DecoderLimits
-from lcodec.outputs import make_folder
-from lcodec.progress import Progress, labelled
+from lcodec.process.outputs import make_folder
+from lcodec.process.progress import Progress, labelled
 from lcodec.suffixes import LIC
 
 BROWSER = "In a browser"
@@ -175,9 +175,9 @@ def _decode(
     limits = DecoderLimits.for_pixels(max_pixels)
     data = read_lic(name, limits)
 
-    from lcodec.forms import as_file
+    from lcodec.library.forms import as_file
+    from lcodec.library.shared import shared_codec
     from lcodec.picture import save
-    from lcodec.shared import shared_codec
     from lcodec.weights import find_model_by_id
 
     networks.prepare()

@@ -13,7 +13,7 @@ DELAY = 1.0
 
 
 class Bar:
-    """A receiver of progress (`lcodec.progress.Progress`) that shows nothing."""
+    """A receiver of progress (`lcodec.process.progress.Progress`) that shows nothing."""
 
     def __call__(
         self, stage: str, done: int, total: int, *, count: str | None = None, note: str = ""

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import OutputError
 from lcodec.format import MIME_TYPE as MIME_TYPE
-from lcodec.outputs import make_folder
+from lcodec.process.atomic import atomic_write
+from lcodec.process.outputs import make_folder
 
 PLACES = {
     "lcodec.xml": "mime/packages",

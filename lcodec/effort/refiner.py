@@ -12,12 +12,12 @@ import torch
 
 from lcodec.container import Header
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
-from lcodec.forks import Lock
 from lcodec.integer.carriers import own_settings
 from lcodec.picture import Samples
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols
-from lcodec.progress import Progress
+from lcodec.process.forks import Lock
+from lcodec.process.progress import Progress
 from lcodec.weights.load import LoadedModel
 
 if TYPE_CHECKING:

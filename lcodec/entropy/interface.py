@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lcodec.coding import SymbolPort
 from lcodec.nets.transforms import HYPER_STRIDE
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 
 Symbols = NDArray[np.int32]
 StateT = TypeVar("StateT")

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.errors import UsageError
-from lcodec.forks import Lock, in_forked_child
 from lcodec.integer import profile as P
+from lcodec.process.forks import Lock, in_forked_child
 
 
 class Carrier(Protocol):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from lcodec.errors import InputError
-from lcodec.forks import Lock
 from lcodec.picture import jp2, tiffread
 from lcodec.picture.carried import Carried
 from lcodec.picture.deep import load_deep, raw_modes, samples_behind
@@ -22,6 +21,7 @@ from lcodec.picture.metadata import NOTHING_GIVEN, Given, keep, of_info
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.samples import scaled
 from lcodec.picture.sources import carried_of, file_of, is_as_read, is_fresh
+from lcodec.process.forks import Lock
 
 _HINT = "give the path, or the image as it was opened"
 _REDUCED = "16-bit samples reduced to 8 bits"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from lcodec.forks import Lock, in_forked_child
+from lcodec.process.forks import Lock, in_forked_child
 
 _lock = Lock()
 _lifted = 0

@@ -15,7 +15,6 @@ from PIL import Image, UnidentifiedImageError
 
 from lcodec import suffixes
 from lcodec.container import DEFAULT_MAX_PIXELS, is_lic
-from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.kinds import HEAD_SIZE, PNG, TIFF, is_heif, unread_kind, way_out
 from lcodec.picture import heifread, pngread, tiffcarry, tiffread
@@ -24,6 +23,7 @@ from lcodec.picture.convert import Decoded, finished, from_pil, from_tiff
 from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
+from lcodec.process.failures import own_errors
 
 # Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.

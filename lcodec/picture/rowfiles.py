@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError
 from lcodec.picture.deeppng import write_bands
 from lcodec.picture.metadata import NO_METADATA, Metadata, is_readable, needs_colours
 from lcodec.picture.picture import Samples
 from lcodec.picture.portable import write_portable
+from lcodec.process.atomic import atomic_write
 from lcodec.suffixes import ROW_SUFFIXES
 
 _TILE = 256  # side of a TIFF tile in pixels

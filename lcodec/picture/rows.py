@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import kinds
-from lcodec.edge import own_errors
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -26,6 +25,7 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NO_METADATA, Metadata, keep
 from lcodec.picture.picture import Samples, check_pixels
 from lcodec.picture.reader import unidentified
+from lcodec.process.failures import own_errors
 
 _LARGEST_SEGMENT = 1 << 28  # bytes of a strip or tile, which is unpacked whole
 _BLACK_IS_ZERO, _RGB = 1, 2

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from lcodec.atomic import atomic_write, is_special
 from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
@@ -22,6 +21,7 @@ from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.portable import write_portable
 from lcodec.picture.tiff import write_tiff
 from lcodec.picture.xmp import PNG_KEYWORD
+from lcodec.process.atomic import atomic_write, is_special
 from lcodec.suffixes import WRITE_SUFFIXES
 
 

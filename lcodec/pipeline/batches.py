@@ -13,7 +13,7 @@ from lcodec.container import DEFAULT_TILE_EDGE, Header
 from lcodec.entropy.interface import Extent
 from lcodec.nets.transforms import PATCH
 from lcodec.pipeline.areas import TileArea, tile_areas
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 
 POSITIONS = (DEFAULT_TILE_EDGE // PATCH) ** 2
 """Latent positions of a full tile."""

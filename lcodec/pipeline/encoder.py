@@ -15,15 +15,15 @@ from lcodec.container import Header, Section, TilePayload
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Samples
-from lcodec.pipeline.feedback import analyse_with_feedback
 from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.layers import Split, Splits, Splitter
+from lcodec.pipeline.looks import analyse_with_looks
 from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
 from lcodec.pipeline.symbols import PictureSymbols, without_skipped
 from lcodec.pipeline.tally import BitTally
 from lcodec.pipeline.tiles import LatentCoder
-from lcodec.progress import Progress, labelled, no_progress
-from lcodec.timing import Stopwatch
+from lcodec.process.progress import Progress, labelled, no_progress
+from lcodec.process.timing import Stopwatch
 from lcodec.weights.config import ModelConfig
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Encoder:
         # What lies below layers depends on the quality.
         starts = self._starts if rest is self.source.pixels else None
         with self.watch.stage("analysis"):
-            return analyse_with_feedback(
+            return analyse_with_looks(
                 self._pixels, rest, header, starts, self._progress, again=effort >= 0
             )
 

@@ -18,9 +18,9 @@ from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.overlay import lay_over_part, square_sums
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, empty_samples
 from lcodec.pipeline.tiles import LatentCoder
-from lcodec.progress import Progress, no_progress
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.timing import Stopwatch
 from lcodec.region import Region
-from lcodec.timing import Stopwatch
 
 # By scale, the divisor of the channels used: the first channels are the means of blocks and the
 # lowest frequencies.

@@ -20,7 +20,7 @@ from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 from lcodec.nets.tune import Tune, find_tune
 from lcodec.picture import Samples
-from lcodec.progress import Progress, no_progress
+from lcodec.process.progress import Progress, no_progress
 from lcodec.tunes import TuneName
 
 

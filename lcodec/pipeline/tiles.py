@@ -39,8 +39,8 @@ from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.skipping import skipped_by, skipped_hyper
 from lcodec.pipeline.symbols import PictureSymbols, zero_skipped
 from lcodec.pipeline.tally import BitTally
-from lcodec.progress import Progress, no_progress
-from lcodec.timing import Stopwatch
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.timing import Stopwatch
 from lcodec.weights.load import LoadedModel
 
 TILES_ON_GPU = 8

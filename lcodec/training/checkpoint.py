@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import InputError
-from lcodec.outputs import make_folder
+from lcodec.process.atomic import atomic_write
+from lcodec.process.outputs import make_folder
 from lcodec.training.runinfo import INFO_FILE, load_info
 
 PORTABLE_BYTES = 15_000_000

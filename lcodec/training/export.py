@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.integer import profile as P
-from lcodec.outputs import make_folder
+from lcodec.process.atomic import atomic_write
+from lcodec.process.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures

@@ -19,7 +19,7 @@ from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets import looks, steps, worth
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
-from lcodec.outputs import make_folder
+from lcodec.process.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.data import Crops
 from lcodec.twin.codec import TwinCodec

@@ -13,7 +13,7 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
-from lcodec.outputs import make_folder
+from lcodec.process.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.compilation import compile_blocks
 from lcodec.training.data import CropDataset, Crops, patch_components, training_screens

@@ -10,7 +10,7 @@ from pathlib import Path
 from lcodec import container
 from lcodec.container import DEFAULT_MAX_PIXELS, Description, Survey
 from lcodec.errors import FormatError
-from lcodec.licforms import as_bytes, inspect
+from lcodec.library.licforms import as_bytes, inspect
 from lcodec.limits import DecoderLimits
 from lcodec.view import preview
 

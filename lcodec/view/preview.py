@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from lcodec.licforms import AnyBytes, AnyFile, opened
+from lcodec.library.licforms import AnyBytes, AnyFile, opened
 from lcodec.limits import DecoderLimits
 from lcodec.picture.screen import on_screen
 from lcodec.region import SCALES
@@ -16,9 +16,9 @@ def salvaged(data: AnyBytes, *, device: str = "auto", max_pixels: int) -> Image.
     """What is left of the picture of a damaged file, lost tiles gray, as `shown`.
 
     Raises:
-        LcodecError: as `lcodec.rescue.salvage`.
+        LcodecError: as `lcodec.library.salvage.salvage`.
     """
-    from lcodec.rescue import salvage
+    from lcodec.library.salvage import salvage
 
     return on_screen(salvage(data, device=device, max_pixels=max_pixels).decoded.picture)
 
@@ -31,7 +31,7 @@ def shown(data: AnyFile, *, scale: int = 1, device: str = "auto", max_pixels: in
     Raises:
         LcodecError: as `lcodec.decode`.
     """
-    from lcodec.shared import decode  # only now: pages appear before torch is loaded
+    from lcodec.library.shared import decode  # only now: pages appear before torch is loaded
 
     return on_screen(decode(data, scale=scale, device=device, max_pixels=max_pixels).picture)
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec.errors import OutputError, WeightsError
-from lcodec.outputs import make_folder
-from lcodec.progress import Progress
+from lcodec.process.outputs import make_folder
+from lcodec.process.progress import Progress
 from lcodec.weights.catalogue import Released, find_released, read_catalogue
 from lcodec.weights.howtoget import SOURCE_VARIABLE, shown_command
 from lcodec.weights.lock import write_lock

@@ -18,12 +18,12 @@ from lcodec import weights
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import EntropyConfig
 from lcodec.errors import UnsupportedError, UsageError, WeightsError
-from lcodec.forks import in_forked_child
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier, make_carrier, own_settings
 from lcodec.integer.check import check_finite
 from lcodec.nets.transforms import TransformConfig, Transforms
 from lcodec.nets.typed import unfilled
+from lcodec.process.forks import in_forked_child
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today
 from lcodec.weights.info import EARLIER, earlier_entropy

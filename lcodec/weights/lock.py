@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lcodec.atomic import atomic_write
 from lcodec.errors import UsageError, WeightsError
+from lcodec.process.atomic import atomic_write
 from lcodec.weights.stored import LOCK_LIMIT, read_small
 
 LOCK_NAME = "weights.lock"

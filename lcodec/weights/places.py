@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcodec.datafolder import data_folder
 from lcodec.errors import OutputError
+from lcodec.process.datafolder import data_folder
 from lcodec.weights.lock import FOLDER_NAME, LOCK_NAME
 
 ENVIRONMENT = "LCODEC_MODELS"

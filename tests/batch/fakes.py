@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from lcodec import container
-from lcodec.atomic import atomic_write
 from lcodec.batch import location, workers
 from lcodec.batch.location import Location
 from lcodec.batch.options import EncodeOptions
@@ -28,10 +27,11 @@ from lcodec.batch.workers import EncodeWorker
 from lcodec.errors import LcodecError
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
+from lcodec.process.atomic import atomic_write
 from lcodec.weights import require_model, stated_id
 
 if TYPE_CHECKING:
-    from lcodec.codec import Codec
+    from lcodec.library.codec import Codec
 
 MODEL = "groupedmixer"
 OPTIONS = EncodeOptions(model=MODEL, quality=40, device="cpu")

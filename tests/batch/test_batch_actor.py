@@ -37,7 +37,7 @@ def test_actor_makes_files_in_its_settings(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("GOMP_SPINCOUNT", "x")
     monkeypatch.delenv("GOMP_SPINCOUNT")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    monkeypatch.setattr("lcodec.startup._Process.own", False)
+    monkeypatch.setattr("lcodec.process.startup._Process.own", False)
     actor = Serving(Stub("fine"), __version__, 3, {"LCODEC_MODELS": "/models"})
     assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
     assert os.environ["LCODEC_MODELS"] == "/models"

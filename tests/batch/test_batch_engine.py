@@ -20,8 +20,8 @@ from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.shardwork import Coded, ShardEncoder
 from lcodec.batch.work import Made, Task, Worker, attempt, failed
 from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
-from lcodec.codec import Codec
 from lcodec.errors import FormatError, InputError, OutOfMemoryError, WeightsError
+from lcodec.library.codec import Codec
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
 from tests.tinymodel import picture
@@ -183,7 +183,7 @@ def test_model_that_cannot_be_loaded_ends_the_batch(
     def refuse(*_: object, **__: object) -> None:
         raise WeightsError("no weights")
 
-    monkeypatch.setattr("lcodec.codec.load_model", refuse)
+    monkeypatch.setattr("lcodec.library.codec.load_model", refuse)
     plan = make_batch("a.png", "b.png")
     check = Check(OPTIONS)
     todo = survey(plan.jobs, check, lambda outcome: None)

@@ -18,8 +18,8 @@ from lcodec.batch.shards import expand, plan_shards
 from lcodec.batch.shardwork import ShardDecoder, ShardEncoder
 from lcodec.batch.workers import DecodeWorker
 from lcodec.cli.main import run
-from lcodec.codec import Codec
 from lcodec.errors import FormatError, LcodecError, OutOfMemoryError, UsageError
+from lcodec.library.codec import Codec
 from tests.tinymodel import picture
 
 from .fakes import OPTIONS

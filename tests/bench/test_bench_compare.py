@@ -11,8 +11,8 @@ from PIL import Image
 
 from lcodec.bench.picturefiles import read_files
 from lcodec.bench.regions import error_cells, worst_regions
-from lcodec.codec import Codec
 from lcodec.errors import FormatError, InputError, UsageError
+from lcodec.library.codec import Codec
 from lcodec.metrics.compare import (
     PictureFile,
     aligned,

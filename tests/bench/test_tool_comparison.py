@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from lcodec.bench.peers import PEERS
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Picture
 from lcodec.region import Region

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lcodec.bench import ms_ssim, psnr, result_to_json
 from lcodec.cli.main import run
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.picture import load
 from tests.bench.test_bench_report import made
 from tests.tinymodel import picture

@@ -13,8 +13,8 @@ from PIL import Image
 import lcodec
 from lcodec.cli import figures
 from lcodec.cli.main import run
-from lcodec.codec import Codec
 from lcodec.errors import MismatchError
+from lcodec.library.codec import Codec
 from lcodec.tunes import default_model
 from tests.tinymodel import picture
 

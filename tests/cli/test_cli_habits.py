@@ -121,7 +121,7 @@ def test_several_pictures(line: str, made: list[str], screen: Screen) -> None:
 
 
 def test_networks_are_loaded_once(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lcodec import codec, shared
+    from lcodec.library import codec, shared
     from lcodec.weights.load import load_model
 
     loaded = []

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lcodec.cli.main import run
 from lcodec.cli.parts import parse_scale
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from tests.tinymodel import picture
 
 Capture = pytest.CaptureFixture[str]

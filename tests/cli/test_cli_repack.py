@@ -12,10 +12,10 @@ from PIL import Image, ImageCms
 
 from lcodec import container
 from lcodec.cli.main import run
-from lcodec.codec import Codec
 from lcodec.container import EXIF, ICC, XMP, Section
 from lcodec.errors import UsageError
-from lcodec.repack import repack
+from lcodec.library.codec import Codec
+from lcodec.library.repack import repack
 from lcodec.training.export import TRANSFORMS_NAME, write_model
 from lcodec.weights.lock import lock_model
 from tests.cli.command import lcodec

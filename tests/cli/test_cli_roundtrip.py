@@ -17,7 +17,7 @@ import lcodec
 from lcodec import container
 from lcodec.cli import figures
 from lcodec.cli.main import run
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.picture import Metadata, Picture, load, save
 from tests.picture.samples import exif, icc
 from tests.tinymodel import picture

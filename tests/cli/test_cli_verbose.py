@@ -14,7 +14,7 @@ from PIL import Image
 import lcodec
 from lcodec import container
 from lcodec.cli.main import run
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.picture import Metadata, Picture, save
 from lcodec.tunes import default_model
 from tests.picture.samples import icc

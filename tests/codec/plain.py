@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lcodec.codec import Codec
 from lcodec.container import Header, write
+from lcodec.library.codec import Codec
 from lcodec.picture import Picture, Samples
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 
 
 def header_of(codec: Codec, pixels: Samples, quality: int) -> Header:
@@ -22,7 +22,7 @@ def rounded_symbols(codec: Codec, pixels: Samples, quality: int) -> PictureSymbo
     return codec._latents.quantise(header, latents, Stopwatch())
 
 
-def without_feedback(codec: Codec, pixels: Samples, quality: int) -> bytes:
+def without_looks(codec: Codec, pixels: Samples, quality: int) -> bytes:
     """The file if latents were simply rounded."""
     header, symbols = header_of(codec, pixels, quality), rounded_symbols(codec, pixels, quality)
     return write(header, codec._latents.code_tiles(header, symbols, Stopwatch(), BitTally()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.nets.blockwise import LatentSpan
 from lcodec.picture import Picture
 from lcodec.pipeline.pixels import PixelTransform

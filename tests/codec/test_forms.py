@@ -15,7 +15,7 @@ from PIL import Image
 import lcodec
 from lcodec import container
 from lcodec.errors import FormatError, InputError, UsageError
-from lcodec.repack import repack
+from lcodec.library.repack import repack
 from tests.picture.samples import exif
 from tests.tinymodel import picture
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Samples, load
 from lcodec.picture.rows import of_array

@@ -15,13 +15,13 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding import SymbolDecoder
 from lcodec.container import FileReader, TilePayload
 from lcodec.entropy.interface import Extent, groups_of
 from lcodec.errors import FormatError, InputError, MismatchError, UsageError
+from lcodec.library.codec import Codec
+from lcodec.process.timing import Stopwatch
 from lcodec.region import Region
-from lcodec.timing import Stopwatch
 from tests.cli.command import lcodec as command
 from tests.conftest import ROOT
 from tests.tinymodel import picture

@@ -12,9 +12,9 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.container import Alpha
 from lcodec.errors import FormatError, TargetError
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Metadata, Picture
 from lcodec.pipeline.targets import Target

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lcodec import Target
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
+from lcodec.library.repack import repack
 from lcodec.metrics.distortion import psnr
-from lcodec.repack import repack
 from tests.tinymodel import picture
 
 Steps = list[tuple[str, int, int]]
@@ -41,8 +41,8 @@ def test_encoding_and_decoding_go_tile_by_tile(codec: Codec) -> None:
     pixels = picture(100, 200)  # 2 x 4 tiles, blocks of 128 pixels
     encoded = codec.encode_detailed(pixels, 40, progress=lambda *step: steps.append(step))
     seen = stages(steps)
-    assert list(seen) == ["analysis", "feedback", "second look", "coding"]
-    assert seen["analysis"] == seen["feedback"] == [0, 1, 2]
+    assert list(seen) == ["analysis", "first look", "second look", "coding"]
+    assert seen["analysis"] == seen["first look"] == [0, 1, 2]
     assert seen["second look"] == list(range(9))
     assert seen["coding"] == list(range(9))
     steps.clear()

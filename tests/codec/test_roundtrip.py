@@ -14,13 +14,13 @@ from PIL import Image
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.container import LicFile, TilePayload
 from lcodec.entropy import interface
 from lcodec.errors import FormatError, MismatchError, UsageError, WeightsError
+from lcodec.library.codec import Codec
 from lcodec.pipeline import tiles
 from lcodec.pipeline.encoder import Encoded
-from lcodec.pipeline.feedback import analyse_with_feedback
+from lcodec.pipeline.looks import analyse_with_looks
 from lcodec.weights.lock import lock_model
 from tests.codec.plain import header_of
 from tests.tinymodel import picture, write_tiny_model
@@ -47,7 +47,7 @@ def test_every_size_round_trips(codec: Codec, h: int, w: int) -> None:
 
 def test_symbols_survive_exactly(codec: Codec) -> None:
     pixels = picture(200, 150)
-    latents = analyse_with_feedback(codec._pixels, pixels, header_of(codec, pixels, 70))
+    latents = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 70))
     symbols = codec.decode_symbols(codec.encode(pixels, 70)).y
     assert np.array_equal(symbols, latents.rounded)
     assert len(np.unique(symbols)) > 20

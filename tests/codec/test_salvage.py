@@ -15,11 +15,11 @@ import pytest
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.container import Section, TilePayload
 from lcodec.container.sections import TILE, frame_prefix
 from lcodec.container.tile import encode_tile
 from lcodec.errors import FormatError, UnsupportedError
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.picture import Metadata, Picture
 from lcodec.pipeline import tiles as coding

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding.layer import Mask, encode_layer
 from lcodec.container import Header, TilePayload
 from lcodec.entropy import onepass
 from lcodec.entropy.interface import Extent, coded_mask
 from lcodec.errors import FormatError, LcodecError
+from lcodec.library.codec import Codec
 from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.skipping import (
     hyper_of,

@@ -10,14 +10,14 @@ import pytest
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding.layer import Layer
 from lcodec.errors import FormatError
+from lcodec.library.codec import Codec
+from lcodec.library.repack import repack
 from lcodec.picture import Samples
 from lcodec.pipeline.layers import Splitter
 from lcodec.pipeline.skipping import skipped_positions
-from lcodec.repack import repack
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.container import Header
 from lcodec.errors import InputError
+from lcodec.library.codec import Codec
 from lcodec.picture import Metadata, Picture, load
 from lcodec.picture.rows import Rows, of_array, open_rows
 from lcodec.pipeline.areas import TileArea

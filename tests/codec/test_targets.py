@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 import lcodec
 from lcodec import Target
-from lcodec.codec import Codec
 from lcodec.errors import TargetError, UsageError
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import load

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.localdistance import LocalMeasure
 from lcodec.nets.typed import Conv2d
 from lcodec.tunes import TuneName

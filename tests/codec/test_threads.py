@@ -20,9 +20,9 @@ import torch
 from PIL import Image
 
 import lcodec
-from lcodec.codec import Codec
 from lcodec.effort.proxy import Proxy
 from lcodec.integer.carriers import full_float32
+from lcodec.library.codec import Codec
 from lcodec.picture import from_pil
 from lcodec.weights.load import load_model
 from tests.conftest import ROOT
@@ -109,7 +109,7 @@ def test_model_is_loaded_once(tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
         time.sleep(0.05)
         return load_model(*arguments)
 
-    monkeypatch.setattr("lcodec.codec.load_model", counted)
+    monkeypatch.setattr("lcodec.library.codec.load_model", counted)
     jobs: list[Callable[[], Any]] = [
         lambda: lcodec.encode(pixels, 60),
         lambda: lcodec.decode(data).pixels.shape,

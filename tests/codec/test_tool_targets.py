@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lcodec import Target
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.picture import Picture
 from lcodec.pipeline.encoder import Encoded
 from tests.tinymodel import picture

@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lcodec.codec import Codec
 from lcodec.integer.profile import SYMBOL_LIMIT
+from lcodec.library.codec import Codec
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Picture
-from lcodec.pipeline.feedback import analyse_with_feedback
+from lcodec.pipeline.looks import analyse_with_looks
 from lcodec.tunes import TuneName
 from lcodec.weights import ENVIRONMENT
-from tests.codec.plain import header_of, without_feedback
+from tests.codec.plain import header_of, without_looks
 from tests.conftest import RELEASED, ROOT
 
 Pixels = NDArray[np.uint8]
@@ -166,7 +166,7 @@ def linear_alone(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
 def check_finite(codec: Codec, pixels: Pixels, quality: int) -> NDArray[np.int16]:
     """Latents and pixels before clipping are finite and of sane size; gives the symbols."""
     header = header_of(codec, pixels, quality)
-    found = analyse_with_feedback(codec._pixels, pixels, header)
+    found = analyse_with_looks(codec._pixels, pixels, header)
     y, symbols = found.y, found.rounded
     assert np.isfinite(y).all()
     assert max(np.abs(y).max(), np.abs(symbols).max()) < SYMBOL_LIMIT  # nothing is clamped away
@@ -229,7 +229,7 @@ def test_linear_branch_is_what_a_codec_without_networks_shows(small: Codec, name
     """The tiny model's networks end in layers of zeros: it must agree with the yardstick."""
     pixels = PICTURES[name]()
     for quality in (0, 50, 100):
-        decoded = small.decode(without_feedback(small, pixels, quality)).pixels.astype(int)
+        decoded = small.decode(without_looks(small, pixels, quality)).pixels.astype(int)
         assert np.abs(decoded - linear_alone(small, pixels, quality)).max() <= 1
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lcodec.codec import Codec
 from lcodec.errors import LcodecError
 from lcodec.integer.profile import SYMBOL_LIMIT
+from lcodec.library.codec import Codec
+from lcodec.library.shared import decode, forget_codecs
 from lcodec.picture import load
-from lcodec.shared import decode, forget_codecs
 from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, coded_positions, parse
 from tests.conformance.pure_memplusplus import MemPlusPlus

@@ -11,12 +11,12 @@ from PIL import ImageCms
 from safetensors.numpy import load_file, save_file
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.container import TilePayload
+from lcodec.library.codec import Codec
 from lcodec.picture import Metadata, Picture
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.tally import BitTally
-from lcodec.timing import Stopwatch
+from lcodec.process.timing import Stopwatch
 from lcodec.weights.lock import lock_model
 from tests.conformance.pure_contextformer import Contextformer
 from tests.conformance.pure_decoder import Model, alpha_plane, metadata, model_id, parse

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from tests.conformance.pure_decoder import Model
 from tests.conformance.pure_pointwise import CheckerboardModel, HyperpriorModel, SerialModel
 from tests.tinymodel import picture, write_tiny_model

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from tests.conformance.pure_synthesis import PureSynthesis
 from tests.tinymodel import VISUAL_TRANSFORMS, picture
 

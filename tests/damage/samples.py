@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.tunes import default_model
 from tests.tinymodel import drawn, encode_layered, picture
 

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from lcodec.codec import Codec
 from lcodec.container import LicFile, read, write
+from lcodec.library.codec import Codec
 from tests.cli.command import lcodec
 from tests.damage.damage import beneath_crc, flipped, header_end
 from tests.tinymodel import picture

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import lcodec
-from lcodec.shared import forget_codecs
+from lcodec.library.shared import forget_codecs
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED_MODELS, ROOT
 from tests.damage.damage import (

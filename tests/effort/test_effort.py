@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from benchmarks.picture import natural
-from lcodec.codec import Codec
 from lcodec.effort import descent
 from lcodec.effort.area import Problem, areas
 from lcodec.effort.descent import descend
@@ -19,6 +18,7 @@ from lcodec.effort.hyper import descend_hyper
 from lcodec.effort.levels import HYPER_ROUNDS, ROUNDS
 from lcodec.errors import UsageError
 from lcodec.integer.profile import SYMBOL_LIMIT
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.metrics.smooth import unrest
@@ -27,12 +27,12 @@ from lcodec.nets.steps import LINEAR_SHARE, judge
 from lcodec.nets.tune import find_tune
 from lcodec.nets.worth import LITTLE_OF_A_COLOUR, MOST_OF_A_COLOUR, SEARCHED_ERROR
 from lcodec.picture.rows import of_array
-from lcodec.pipeline.feedback import analyse_with_feedback
+from lcodec.pipeline.looks import analyse_with_looks
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.strips import encode_strips
 from lcodec.tunes import TuneName
-from tests.codec.plain import header_of, rounded_symbols, without_feedback
+from tests.codec.plain import header_of, rounded_symbols, without_looks
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
 
@@ -69,7 +69,7 @@ def test_more_effort_costs_less(codec: Codec) -> None:
     pixels = picture(96, 112)
     files = [codec.encode(pixels, 50, effort=e) for e in (0, 1, 5)]
     plain, *costs = (
-        cost(codec, pixels, data, 50) for data in (without_feedback(codec, pixels, 50), *files)
+        cost(codec, pixels, data, 50) for data in (without_looks(codec, pixels, 50), *files)
     )
     assert costs[2] < costs[1] < costs[0]
     assert costs[2] < 0.995 * plain  # most of the cost is error that no symbol can help
@@ -133,7 +133,7 @@ def test_the_lowest_effort_takes_the_first_look_alone(tiny_model: Path, tune: Tu
     assert (once == codec.encode(pixels, 60)) == (tune == TuneName.PSNR)
     header = header_of(codec, pixels, 60)
     y = codec._pixels.analyse(pixels, 60)
-    moved = analyse_with_feedback(codec._pixels, pixels, header, again=False).rounded
+    moved = analyse_with_looks(codec._pixels, pixels, header, again=False).rounded
     assert np.array_equal(codec.decode_symbols(once).y, moved)
     assert np.abs(moved - np.rint(y)).max() == 1
     (together,) = codec.encode_many([pixels], 60, effort=-1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.integer.profile import SYMBOL_LIMIT
+from lcodec.library.codec import Codec
 from tests.entropy.extremes import extreme_symbols, header_of
 from tests.entropy.tiny import TINY
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcodec.codec import Codec
 from lcodec.container import read
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import EntropyNetwork
@@ -20,6 +19,7 @@ from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products, make_carrier
 from lcodec.integer.condition import Condition
 from lcodec.integer.twin import TwinKit
+from lcodec.library.codec import Codec
 from lcodec.training.checkpoint import load_tensors
 from lcodec.training.export import write_model
 from lcodec.twin.codec import TwinCodec

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from lcodec.codec import Codec
 from lcodec.entropy import onepass
 from lcodec.entropy.network import EntropyNetwork, Prediction
+from lcodec.library.codec import Codec
 from lcodec.weights.load import load_model
 from tests.entropy.tiny import HYPER_LATENT, LATENT, TINY
 from tests.tinymodel import picture

@@ -13,12 +13,12 @@ from PIL import Image, ImageCms
 
 import lcodec
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.errors import LcodecError
+from lcodec.library.codec import Codec
+from lcodec.library.repack import repack
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture
 from lcodec.picture.metadata import Metadata
-from lcodec.repack import repack
 from tests.tinymodel import drawn, encode_layered, picture
 
 lcodec.register_pillow()

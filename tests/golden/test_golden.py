@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from lcodec import container
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.twin.integers import export_entropy
 from lcodec.twin.restore import restore_model

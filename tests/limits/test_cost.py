@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from lcodec import container
-from lcodec.codec import Codec
 from lcodec.coding.alpha import decode_alpha, encode_alpha
 from lcodec.container import Alpha, Header, TilePayload
 from lcodec.container.header import encode_header
 from lcodec.errors import FormatError
+from lcodec.library.codec import Codec
 from lcodec.limits import longest_alpha
 from lcodec.tunes import default_model
 from lcodec.weights import ENVIRONMENT

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 import lcodec
-from lcodec.edge import lacks_memory, own_errors, without_temporary_folder
 from lcodec.errors import InputError, OutOfMemoryError, OutputError, UsageError
+from lcodec.library.shared import shared_codec
 from lcodec.picture import Metadata, Picture, load
 from lcodec.pipeline.encoder import Encoder
 from lcodec.pipeline.tiles import LatentCoder
-from lcodec.shared import shared_codec
+from lcodec.process.failures import lacks_memory, own_errors, without_temporary_folder
 
 ERRORS = {
     "memory": MemoryError(),

@@ -99,7 +99,7 @@ def test_strips_have_the_limits_of_a_row_of_tiles() -> None:
 
 
 def test_whole_files_from_readers_have_the_limits() -> None:
-    from lcodec.forms import as_file
+    from lcodec.library.forms import as_file
 
     reader = FileReader(io.BytesIO(example()), limits=DecoderLimits().for_parts())
     assert as_file(reader).tiles == (TILE,)

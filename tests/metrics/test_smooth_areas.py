@@ -9,7 +9,7 @@ import pytest
 import skimage
 
 from lcodec.bench.peers import PEERS
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.smooth import blockiness, drift
 from lcodec.picture import load
 from tools.picture_comparison import smallest_file

@@ -11,7 +11,7 @@ import pytest
 import skimage
 import torch
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.smooth import drift, smooth_blocks
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.nets import looks

@@ -16,7 +16,8 @@ from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 import lcodec
 import lcodec.pillow
-from lcodec import container, shared
+from lcodec import container
+from lcodec.library import shared
 from tests.cli.command import environment, lic_file
 from tests.picture.samples import exif, icc
 from tests.tinymodel import picture
@@ -63,7 +64,7 @@ lcodec.register_pillow()
 with Image.open(sys.argv[1]) as image:
     print(image.format, image.size, image.mode, image.info["lcodec"]["quality"])
 Image.open(sys.argv[1]).verify()
-print(sorted({"torch", "numpy", "constriction", "lcodec.codec"} & set(sys.modules)))
+print(sorted({"torch", "numpy", "constriction", "lcodec.library.codec"} & set(sys.modules)))
 """
 
 

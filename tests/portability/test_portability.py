@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.tunes import default_model
 from lcodec.weights import ENVIRONMENT
 from tests.conftest import RELEASED, RELEASED_MODELS

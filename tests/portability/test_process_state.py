@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import lcodec
-from lcodec.codec import Codec
 from lcodec.container import FileReader
+from lcodec.library.codec import Codec
 from lcodec.picture.rows import of_array
 from lcodec.strips import decode_strips, encode_strips
 from lcodec.twin.restore import restore_model

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from lcodec.codec import Codec
 from lcodec.errors import LcodecError
+from lcodec.library.codec import Codec
 from lcodec.weights import ENVIRONMENT
 from tests.portability.jobs import Coded, Job, Report
 

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 
 import lcodec
 from lcodec.integer.carriers import exact_products, full_float32
+from lcodec.library.shared import forget_codecs, shared_codec
 from lcodec.picture.limit import no_pillow_limit
-from lcodec.shared import forget_codecs, shared_codec
 from tests.tinymodel import picture
 
 PIXELS = picture(256, 320)
@@ -60,8 +60,8 @@ def forked_beside_a_thread() -> bytes:
     inside, done = threading.Event(), threading.Event()
 
     def work() -> None:
-        from lcodec import shared
         from lcodec.integer import carriers
+        from lcodec.library import shared
         from lcodec.picture import convert, limit
 
         with ExitStack() as stack:

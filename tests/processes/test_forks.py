@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lcodec.forks import Lock
+from lcodec.process.forks import Lock
 from tests.cli.command import TIMEOUT, environment
 from tests.conftest import ROOT
 

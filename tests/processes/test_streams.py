@@ -178,7 +178,7 @@ def send(*_, **__):
     signal.raise_signal(number)
     return unchanged(*_, **__)
 
-from lcodec import atomic
+from lcodec.process import atomic
 from lcodec.cli import main as program
 
 def work(*_, **__):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.training.checkpoint import save_run
 from tests.tinymodel import picture, tiny_codec

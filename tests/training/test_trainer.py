@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lcodec.codec import Codec
 from lcodec.errors import InputError, OutputError
+from lcodec.library.codec import Codec
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.tune import Rise, Tune, find_tune
 from lcodec.training import checkpoint

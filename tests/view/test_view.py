@@ -25,8 +25,8 @@ from PIL import Image
 import lcodec
 from lcodec.cli.inspect import facts
 from lcodec.cli.main import run
-from lcodec.licforms import AnyFile
-from lcodec.rescue import salvage
+from lcodec.library.licforms import AnyFile
+from lcodec.library.salvage import salvage
 from lcodec.view import album as albums
 from lcodec.view import page, preview
 from lcodec.view.album import Album

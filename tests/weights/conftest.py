@@ -14,7 +14,7 @@ from PIL import Image
 
 import lcodec
 from lcodec.cli.main import run
-from lcodec.shared import forget_codecs
+from lcodec.library.shared import forget_codecs
 from lcodec.weights import catalogue, places
 from tests.tinymodel import picture
 from tests.weights.tinyhistory import NAME, TinyHistory, make_history

@@ -10,7 +10,7 @@ from PIL import Image
 import lcodec
 from lcodec.cli.main import run
 from lcodec.errors import UsageError
-from lcodec.shared import shared_codec
+from lcodec.library.shared import shared_codec
 from lcodec.tunes import TuneName, default_model
 from lcodec.weights import chosen_model, coding_models, require_model, stated_tune
 from tests.cli.parsing import PROGRAM

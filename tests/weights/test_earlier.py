@@ -13,8 +13,8 @@ import pytest
 
 from lcodec import weights
 from lcodec.cli.main import run
-from lcodec.codec import Codec
 from lcodec.errors import UsageError, WeightsError
+from lcodec.library.codec import Codec
 from lcodec.training.export import write_model
 from lcodec.training.start import load_start
 from lcodec.tunes import default_model

@@ -17,8 +17,8 @@ from PIL import Image
 import lcodec
 from lcodec import container, weights
 from lcodec.cli.main import run
-from lcodec.codec import Codec
-from lcodec.shared import forget_codecs
+from lcodec.library.codec import Codec
+from lcodec.library.shared import forget_codecs
 from lcodec.weights.catalogue import Released, read_catalogue
 from tests.conftest import ROOT
 from tests.golden.test_golden import hash_of

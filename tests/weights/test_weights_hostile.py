@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lcodec import weights
-from lcodec.codec import Codec
 from lcodec.errors import UnsupportedError, WeightsError
+from lcodec.library.codec import Codec
 from lcodec.weights import state, stored
 from lcodec.weights.load import (
     CONFIG_FILE,

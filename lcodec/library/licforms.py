@@ -11,9 +11,9 @@ from typing import BinaryIO, TypeAlias, TypeGuard
 from lcodec import container
 from lcodec.container import Buffer, Description, FileReader, LicFile
 from lcodec.container.reader import as_view
-from lcodec.edge import own_errors
 from lcodec.errors import InputError, UsageError
 from lcodec.limits import DecoderLimits, chosen
+from lcodec.process.failures import own_errors
 
 AnyBytes: TypeAlias = "Buffer | str | os.PathLike[str] | BinaryIO"
 AnyFile: TypeAlias = "AnyBytes | LicFile | FileReader"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lcodec.container import is_lic
-from lcodec.edge import own_errors
-from lcodec.forms import AnyPicture, as_picture
 from lcodec.kinds import HEAD_SIZE
-from lcodec.licforms import AnyBytes
+from lcodec.library.forms import AnyPicture, as_picture
+from lcodec.library.licforms import AnyBytes
+from lcodec.library.shared import decode
 from lcodec.metrics.compare import Figures, figures_of
 from lcodec.picture import Picture
-from lcodec.shared import decode
+from lcodec.process.failures import own_errors
 from lcodec.suffixes import LIC
 
 Comparable: TypeAlias = "AnyPicture | AnyBytes"

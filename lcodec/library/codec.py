@@ -7,19 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import lcodec.quicktorch  # noqa: F401  # first of all: see there
+import lcodec.process.quicktorch  # noqa: F401  # first of all: see there
 
 # isort: split
 from lcodec import container
 from lcodec.container import Header, LicFile, TilePayload, TileSource
-from lcodec.decoded import Decoded
-from lcodec.edge import own_errors
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.effort.refiner import Refiner
 from lcodec.errors import UsageError, WeightsError
-from lcodec.forms import AnyPicture, as_file, as_picture, several
 from lcodec.integer.profile import QUALITY_MAX
-from lcodec.licforms import AnyFile
+from lcodec.library.decoded import Decoded
+from lcodec.library.forms import AnyPicture, as_file, as_picture, several
+from lcodec.library.licforms import AnyFile
 from lcodec.limits import Ancillary, DecoderLimits, as_whole, given
 from lcodec.picture import Metadata, Picture
 from lcodec.picture.pushpull import fill
@@ -35,9 +34,10 @@ from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.pipeline.targets import Target
 from lcodec.pipeline.tiles import LatentCoder
-from lcodec.progress import Progress, no_progress
-from lcodec.startup import suit_threads
-from lcodec.timing import Stopwatch
+from lcodec.process.failures import own_errors
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.startup import suit_threads
+from lcodec.process.timing import Stopwatch
 from lcodec.tunes import default_quality
 from lcodec.weights import chosen_model
 from lcodec.weights.load import load_model
@@ -138,7 +138,8 @@ class Codec:
 
         The default quality is that of the model's tune, 75 or 50; a ``target`` replaces it.
         ``effort`` 1 to 9 takes longer and gives better files, -1 less than half the time for
-        larger ones (docs/effort.md). ``progress`` is called along the way (see `lcodec.progress`).
+        larger ones (docs/effort.md). ``progress`` is called along the way (see
+        `lcodec.process.progress`).
 
         Raises:
             UsageError: quality, effort, target or image are not of that kind, or quality and
@@ -243,7 +244,7 @@ class Codec:
 
         ``limits`` bound what a file may ask for; ``max_pixels`` sets them for that size of picture.
         If neither is given, what was read before is not checked against the defaults again.
-        ``progress`` is called along the way (see `lcodec.progress`).
+        ``progress`` is called along the way (see `lcodec.process.progress`).
 
         Raises:
             FormatError, UnsupportedError: the file is damaged or of another kind.

@@ -18,16 +18,16 @@ from lcodec.picture import Samples
 from lcodec.pipeline.areas import NEAR, tiles_within
 from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.pixels import AnalysisStarts, LatentArea, PixelTransform, patches
-from lcodec.progress import Progress, no_progress
+from lcodec.process.progress import Progress, no_progress
 
 
-def feedback_halo(transform: PixelTransform) -> int:
-    """Latent positions on each side on whose pixels `analyse_with_feedback` depends."""
+def looks_halo(transform: PixelTransform) -> int:
+    """Latent positions on each side on whose pixels `analyse_with_looks` depends."""
     config = transform.transforms.config
     return config.analysis_halo + config.synthesis_halo + NEAR
 
 
-def analyse_with_feedback(
+def analyse_with_looks(
     transform: PixelTransform,
     pixels: Samples,
     header: Header,
@@ -74,12 +74,12 @@ class _Look:
         around = wanted.seen_in(known)
         blocks = list(around.blocks(self.transform.block, transforms.config.synthesis_halo))
         for number, (r, c) in enumerate(blocks):
-            self.progress("feedback", number, len(blocks))
+            self.progress("first look", number, len(blocks))
             part = symbols[:, around.rows.inside(r), around.columns.inside(c)]
             shown = self._shown(self.transform.latents(part), r, c)
             moves = moves_for_pixels(transforms, self._target(r, c), shown, self._level)
             _move(moved[_own(r, c, wanted)], moves)
-        self.progress("feedback", len(blocks), len(blocks))
+        self.progress("first look", len(blocks), len(blocks))
         return moved
 
     @own_settings()

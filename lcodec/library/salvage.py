@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec import container
-from lcodec.codec import Codec, Decoded
 from lcodec.coding.alpha import decode_alpha
 from lcodec.coding.layer import Layer
 from lcodec.container import Alpha, Section, Survey
-from lcodec.edge import own_errors
 from lcodec.errors import FormatError, LcodecError, UnsupportedError
-from lcodec.licforms import AnyBytes, as_bytes
+from lcodec.library.codec import Codec, Decoded
+from lcodec.library.licforms import AnyBytes, as_bytes
+from lcodec.library.shared import shared_codec
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import tile_areas
 from lcodec.pipeline.overlay import lay_over, read_arrived, tile_place
 from lcodec.pipeline.pixels import LatentArea, empty_samples
-from lcodec.progress import Progress, no_progress
-from lcodec.shared import shared_codec
-from lcodec.startup import suit_threads
-from lcodec.timing import Stopwatch
+from lcodec.process.failures import own_errors
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.startup import suit_threads
+from lcodec.process.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lcodec.codec import Codec
-from lcodec.decoded import Decoded
-from lcodec.edge import own_errors
-from lcodec.forks import Lock
-from lcodec.forms import AnyPicture, as_file
-from lcodec.licforms import AnyFile
+from lcodec.library.codec import Codec
+from lcodec.library.decoded import Decoded
+from lcodec.library.forms import AnyPicture, as_file
+from lcodec.library.licforms import AnyFile
 from lcodec.limits import DecoderLimits, given
 from lcodec.pipeline.targets import Target
+from lcodec.process.failures import own_errors
+from lcodec.process.forks import Lock
 from lcodec.region import check_scale
 from lcodec.weights import chosen_model, find_model_by_id
 
 if TYPE_CHECKING:
-    from lcodec.reader import AnyRegion
+    from lcodec.library.reader import AnyRegion
 
 _kept_codecs = lru_cache(maxsize=2)(Codec)
 _keeping = Lock()
@@ -86,7 +86,7 @@ def decode(
     """
     bounds, scale = given(max_pixels, limits), check_scale(scale)
     if region is not None or scale != 1:
-        from lcodec.reader import Reader  # which needs this module
+        from lcodec.library.reader import Reader  # which needs this module
 
         with Reader(data, device=device, limits=bounds, kept=0) as reader:
             return reader.read(region, scale)

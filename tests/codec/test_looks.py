@@ -10,15 +10,15 @@ import pytest
 import skimage
 import torch
 
-from lcodec.codec import Codec
+from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.msssim import ms_ssim
 from lcodec.picture import Samples, load
 from lcodec.pipeline.areas import tile_areas, tiles_within
-from lcodec.pipeline.feedback import analyse_with_feedback, feedback_halo
+from lcodec.pipeline.looks import analyse_with_looks, looks_halo
 from lcodec.pipeline.pixels import LatentArea, PixelTransform, patches
 from lcodec.tunes import TuneName
-from tests.codec.plain import header_of, without_feedback
+from tests.codec.plain import header_of, without_looks
 from tests.conftest import RELEASED
 from tests.tinymodel import picture
 
@@ -40,7 +40,7 @@ def test_files_get_smaller_at_equal_quality(tune: TuneName, kind: str) -> None:
         shown = codec.decode(data).pixels
         return math.log(len(data)), [of(pixels, shown) for of in measures]
 
-    plain = [point(without_feedback(codec, pixels, quality)) for quality in (35, 50, 65)]
+    plain = [point(without_looks(codec, pixels, quality)) for quality in (35, 50, 65)]
     rate, values = point(codec.encode(pixels, 50))
     for number, value in enumerate(values):
         curve = [found[number] for _, found in plain]
@@ -54,14 +54,14 @@ def test_without_networks_nothing_is_lacking(tiny_model: Path) -> None:
     for module in (transforms.analysis.leave, transforms.synthesis.leave):
         module.start_at_zero()
     torch.nn.init.zeros_(transforms.gains.log_correction.values)
-    found = analyse_with_feedback(codec._pixels, pixels, header_of(codec, pixels, 60))
+    found = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 60))
     assert len(np.unique(found.rounded)) > 10
     assert np.abs(found.rounded - found.y).max() < 0.52  # components are stored in float16
 
 
 def test_one_look_moves_no_latent_by_more_than_a_step(tiny_model: Path) -> None:
     codec, pixels = Codec(device="cpu", tune="psnr"), picture(64, 96)
-    found = analyse_with_feedback(codec._pixels, pixels, header_of(codec, pixels, 100))
+    found = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 100))
     assert np.abs(found.rounded - np.rint(found.y)).max() == 1
     assert np.array_equal(found.y, codec._pixels.analyse(pixels, 100))
 
@@ -77,15 +77,15 @@ def test_no_seams(tiny_model: Path, shape: tuple[int, ...], tune: TuneName) -> N
     quality_of, factors = codec._pixels._quality_of, codec._pixels.tune
     whole = PixelTransform(transforms, device, 1000, quality_of, factors)
     blocks = PixelTransform(transforms, device, 5, quality_of, factors)
-    one = analyse_with_feedback(whole, pixels, header)
+    one = analyse_with_looks(whole, pixels, header)
     assert (one.rounded != np.rint(one.y)).any()
-    other = analyse_with_feedback(blocks, pixels, header)
+    other = analyse_with_looks(blocks, pixels, header)
     assert (one.rounded != other.rounded).mean() < 1e-3
     # A tile, from the pixels around it.
-    halo = feedback_halo(whole)
+    halo = looks_halo(whole)
     area = LatentArea.of_pixels(header, header.tile_box(1), halo)
     rows, columns = (patches(slice(s.outer_start, s.outer_stop)) for s in (area.rows, area.columns))
-    part = analyse_with_feedback(whole, pixels[rows, columns], header, area=area)
+    part = analyse_with_looks(whole, pixels[rows, columns], header, area=area)
     wanted = slice(None), slice(0, 8), slice(8, 16)
     assert (part.rounded != one.rounded[wanted]).mean() < 1e-3
     assert np.abs(part.y - one.y[wanted]).max() < 1e-3 * np.abs(one.y).max()

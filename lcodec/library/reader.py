@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TypeAlias
 
-from lcodec.codec import Codec, Decoded
 from lcodec.container import Header
-from lcodec.edge import own_errors
 from lcodec.errors import UsageError
-from lcodec.licforms import AnyFile, opened
+from lcodec.library.codec import Codec, Decoded
+from lcodec.library.licforms import AnyFile, opened
+from lcodec.library.shared import shared_codec
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.pipeline import sidedata
 from lcodec.pipeline.parts import DEFAULT_KEPT
-from lcodec.progress import Progress, no_progress
+from lcodec.process.failures import own_errors
+from lcodec.process.progress import Progress, no_progress
+from lcodec.process.startup import suit_threads
+from lcodec.process.timing import Stopwatch
 from lcodec.region import Region, check_scale
-from lcodec.shared import shared_codec
-from lcodec.startup import suit_threads
-from lcodec.timing import Stopwatch
 from lcodec.weights import find_model_by_id
 
 AnyRegion: TypeAlias = "Region | Sequence[int]"

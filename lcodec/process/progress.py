@@ -8,7 +8,7 @@ from typing import TypeAlias
 Progress: TypeAlias = Callable[[str, int, int], None]
 """``progress(stage, done, total)``: ``done`` of the ``total`` steps of a stage are done.
 
-Stages follow one another, each from 0 to its ``total`` of at least 1: "analysis", "feedback",
+Stages follow one another, each from 0 to its ``total`` of at least 1: "analysis", "first look",
 "second look", "optimisation", "coding", "decoding", "synthesis"; during a search for a level they
 are prefixed with it, as in "quality 43: coding", or "quality 0, 25 % of its details: coding"; and
 where files are compared at its end, with their number, as in "candidate 2: synthesis". Models that

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lcodec import container
-from lcodec.codec import Codec
-from lcodec.edge import own_errors
 from lcodec.errors import MismatchError, UsageError
-from lcodec.forms import as_file
-from lcodec.licforms import AnyFile
-from lcodec.progress import Progress, no_progress
+from lcodec.library.codec import Codec
+from lcodec.library.forms import as_file
+from lcodec.library.licforms import AnyFile
+from lcodec.process.failures import own_errors
+from lcodec.process.progress import Progress, no_progress
 from lcodec.weights import siblings
 
 

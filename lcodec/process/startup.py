@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from lcodec.sharing import free_cores
+from lcodec.process.cores import free_cores
 
 SHORT_SPINS = {
     # GNU's OpenMP, which torch brings on Linux: turns of a loop, about 5 microseconds in all.

@@ -11,9 +11,9 @@ from PIL import Image
 
 from lcodec import container
 from lcodec.container import FileReader, LicFile
-from lcodec.decoded import Decoded
 from lcodec.errors import UsageError
-from lcodec.licforms import AnyFile, as_bytes, is_file, named
+from lcodec.library.decoded import Decoded
+from lcodec.library.licforms import AnyFile, as_bytes, is_file, named
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
 

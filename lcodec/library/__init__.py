@@ -1,0 +1,1 @@
+"""The library: pictures to files and back, on top of everything but the command line."""
