@@ -69,7 +69,7 @@ def test_folder_that_cannot_be_made(name: str, tmp_path: Path) -> None:
 def test_folders_of_this_machine_are_made_in_one_place() -> None:
     makes = re.compile(r"(?<!store)\.(mkdir|makedirs)\(")
     found = [path for path in (ROOT / "lcodec").rglob("*.py") if makes.search(path.read_text())]
-    assert found == [ROOT / "lcodec" / "outputs.py"]
+    assert found == [ROOT / "lcodec" / "process" / "outputs.py"]
 
 
 def test_only_the_time_of_modification_is_set(tmp_path: Path) -> None:

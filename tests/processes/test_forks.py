@@ -40,7 +40,7 @@ def test_all_locks_are_renewed() -> None:
         for path in package.rglob("*.py")
         if raw.search(path.read_text(encoding="utf-8"))
     }
-    assert found - programs == {"forks.py"}
+    assert found - programs == {"process/forks.py"}
 
 
 def test_a_block_that_forks_ends() -> None:
