@@ -145,6 +145,11 @@ def needs_colours(metadata: Metadata) -> bool:
     return metadata.icc is not None and metadata.icc[16:20] == _SPACES[3]
 
 
+def is_for_gray(metadata: Metadata) -> bool:
+    """Whether the profile is one of gray, which a file of RGB pixels must not have."""
+    return metadata.icc is not None and metadata.icc[16:20] == _SPACES[1]
+
+
 def _exif(exif: bytes | None) -> tuple[bytes | None, int | None, bool]:
     """EXIF data with its orientation set to 1, the original orientation, and readability."""
     if not exif:

@@ -34,15 +34,10 @@ _LAYOUT = frozenset(
 def write_tiff(stream: BinaryIO, picture: Picture) -> None:
     """Write a picture with its metadata; its EXIF, if any, must be readable.
 
-    16-bit gray with alpha is written as RGB with alpha, because few programs (not Pillow) can
-    read it otherwise.
-
     Raises:
         OutputError: too large for the format.
     """
     samples = interleaved(picture)
-    if samples.shape[2] == 2 and samples.itemsize == 2:
-        samples = samples[..., [0, 0, 0, 1]]
     data = picture.metadata
     # The file uses the byte order of its EXIF: values without a declared type depend on it.
     tree = parsed(data.exif) if data.exif else Tree()

@@ -16,7 +16,7 @@ from lcodec.errors import LcodecError, OutputError, UsageError
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
 from lcodec.picture.exif import EXIF_PREFIX, is_readable, without_orientation
-from lcodec.picture.metadata import Metadata, needs_colours
+from lcodec.picture.metadata import Metadata, is_for_gray, needs_colours
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.portable import write_portable
 from lcodec.picture.tiff import write_tiff
@@ -35,6 +35,7 @@ class _Format:
     deep: bool = False
     metadata: bool = False
     gray: bool = True
+    deep_gray_with_alpha: bool = True
     own: Callable[[BinaryIO, Picture], None] | None = None  # writer instead of Pillow's
 
 
@@ -54,7 +55,10 @@ def _write_portable(stream: BinaryIO, picture: Picture) -> None:
 
 
 _PNG = _Format("PNG", alpha=True, deep=True, metadata=True, own=_write_png)
-_TIFF = _Format("TIFF", alpha=True, deep=True, metadata=True, own=write_tiff)
+# Few programs (not Pillow) can read 16-bit gray with alpha in a TIFF file.
+_TIFF = _Format(
+    "TIFF", alpha=True, deep=True, metadata=True, deep_gray_with_alpha=False, own=write_tiff
+)
 _JPEG = _Format("JPEG", {"quality": 95, "subsampling": 0}, metadata=True)
 _JPEG2000 = _Format("JPEG2000", alpha=True)
 _PNM = _Format("PPM", deep=True, own=_write_portable)
@@ -62,10 +66,14 @@ _FORMATS = {
     ".png": _PNG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".webp": _Format("WEBP", {"lossless": True, "exact": True}, alpha=True, metadata=True),
+    ".webp": _Format(
+        "WEBP", {"lossless": True, "exact": True}, alpha=True, metadata=True, gray=False
+    ),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".avif": _Format("AVIF", {"quality": 95, "subsampling": "4:4:4"}, alpha=True, metadata=True),
+    ".avif": _Format(
+        "AVIF", {"quality": 95, "subsampling": "4:4:4"}, alpha=True, metadata=True, gray=False
+    ),
     ".jp2": _JPEG2000,
     ".j2k": replace(_JPEG2000, options={"no_jp2": True}),
     ".qoi": _Format("QOI", {"colorspace": "sRGB"}, alpha=True, gray=False),
@@ -152,8 +160,14 @@ def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
         lost.append("samples beyond 8 bits")
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
     data, dropped = _fit_metadata(picture.metadata, target)
-    if pixels.ndim == 2 and (needs_colours(data) or not target.gray):
+    holds_gray = target.gray and (
+        target.deep_gray_with_alpha or alpha is None or alpha.dtype == np.uint8
+    )
+    if pixels.ndim == 2 and (needs_colours(data) or not holds_gray):
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    if pixels.ndim == 3 and is_for_gray(data):
+        data = replace(data, icc=None)
+        dropped.append("ICC profile")
     return Picture(pixels, alpha=alpha, metadata=data), [*lost, *dropped]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lcodec.errors import OutputError, UsageError
-from lcodec.picture import WRITE_SUFFIXES, Picture, load, save
+from lcodec.picture import WRITE_SUFFIXES, Metadata, Picture, load, save
+from tests.picture.samples import icc
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 GRAY = RGB[:, :, 0].copy()
@@ -34,6 +36,21 @@ def test_round_trip(tmp_path: Path, suffix: str, pixels: NDArray[np.uint8]) -> N
     assert back.shape == pixels.shape
     if suffix not in LOSSY:
         assert np.array_equal(back, pixels)
+
+
+@pytest.mark.parametrize("suffix", sorted(WRITE_SUFFIXES))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("opaque", [True, False])
+def test_profiles_of_gray_are_kept_or_said_to_be_lost(
+    tmp_path: Path, suffix: str, dtype: type[np.unsignedinteger[Any]], opaque: bool
+) -> None:
+    pixels = GRAY.astype(dtype)
+    alpha = None if opaque else RGB[:, :, 1].astype(dtype)
+    picture = Picture(pixels, alpha=alpha, metadata=Metadata(icc(b"GRAY")))
+    lost = save(picture, tmp_path / f"a{suffix}")
+    back = load(tmp_path / f"a{suffix}")
+    assert back.notes == ()  # nothing is in the file that does not belong there
+    assert (back.metadata.icc is None) == any("ICC profile" in note for note in lost)
 
 
 def test_qoi_is_not_linear(tmp_path: Path) -> None:
