@@ -11,22 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """One block along one axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` read."""
+    """A part of an axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` is there.
 
-    start: int
-    stop: int
-    outer_start: int
-    outer_stop: int
-
-    @property
-    def inner(self) -> slice:
-        """The wanted part inside what was read."""
-        return slice(self.start - self.outer_start, self.stop - self.outer_start)
-
-
-@dataclass(frozen=True)
-class LatentSpan:
-    """A part of an axis: ``[start, stop)`` is wanted, ``[outer_start, outer_stop)`` available."""
+    What is there is available, or of one block that which is read.
+    """
 
     start: int
     stop: int
@@ -34,7 +22,7 @@ class LatentSpan:
     outer_stop: int
 
     @classmethod
-    def around(cls, start: int, stop: int, length: int, halo: int) -> LatentSpan:
+    def around(cls, start: int, stop: int, length: int, halo: int) -> Span:
         """``[start, stop)`` with a halo, as far as the axis goes."""
         return cls(start, stop, max(0, start - halo), min(length, stop + halo))
 
@@ -54,19 +42,24 @@ class LatentSpan:
             min(self.outer_stop, part.stop + halo),
         )
 
+    @property
+    def inner(self) -> slice:
+        """The wanted part inside what is there."""
+        return slice(self.start - self.outer_start, self.stop - self.outer_start)
+
     def inside(self, span: Span) -> slice:
         """What a span reads, inside the available part."""
         return slice(span.outer_start - self.outer_start, span.outer_stop - self.outer_start)
 
-    def grown(self, halo: int) -> LatentSpan:
+    def grown(self, halo: int) -> Span:
         """A span of which ``halo`` more are wanted on each side, as far as available."""
         start, stop = max(self.outer_start, self.start - halo), self.stop + halo
-        return LatentSpan(start, min(self.outer_stop, stop), self.outer_start, self.outer_stop)
+        return Span(start, min(self.outer_stop, stop), self.outer_start, self.outer_stop)
 
-    def seen_in(self, other: LatentSpan) -> LatentSpan:
+    def seen_in(self, other: Span) -> Span:
         """The same part, if what ``other`` wants is all that is available."""
-        return LatentSpan(self.start, self.stop, other.start, other.stop)
+        return Span(self.start, self.stop, other.start, other.stop)
 
-    def within(self, other: LatentSpan) -> slice:
+    def within(self, other: Span) -> slice:
         """The wanted part inside that of ``other``."""
         return slice(self.start - other.start, self.stop - other.start)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lcodec.coding.alpha import AlphaRows
 from lcodec.container import Alpha, Header, TileSource
-from lcodec.nets.blockwise import LatentSpan
+from lcodec.nets.blockwise import Span
 from lcodec.nets.transforms import PATCH
 from lcodec.picture import Samples
 from lcodec.pipeline.areas import TileArea, tile_areas
@@ -116,7 +116,7 @@ class PartDecoder:
         halo = self._pixels.transforms.config.synthesis_halo if scale == 1 else 0
         area, edge = LatentArea.of_pixels(header, region.box, halo), header.tile_edge
 
-        def side(span: LatentSpan, length: int) -> int:
+        def side(span: Span, length: int) -> int:
             first, last = span.outer_start * PATCH, min(span.outer_stop * PATCH, length)
             return min(-(-last // edge) * edge, length) - first // edge * edge
 
@@ -168,7 +168,7 @@ class PartDecoder:
         return part
 
 
-def _common(tile: slice, wanted: LatentSpan) -> tuple[slice, slice]:
+def _common(tile: slice, wanted: Span) -> tuple[slice, slice]:
     """The intersection of a tile and of an outer span, counted from the start of each."""
     first = max(tile.start, wanted.outer_start)
     last = min(tile.stop, wanted.outer_stop)

@@ -15,7 +15,7 @@ from torch import Tensor
 from lcodec.container import Header
 from lcodec.integer.carriers import exact_products
 from lcodec.limits import BLOCK
-from lcodec.nets.blockwise import LatentSpan, Span
+from lcodec.nets.blockwise import Span
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import PATCH, AnalysisStart, Transforms
 from lcodec.nets.tune import Tune, find_tune
@@ -28,8 +28,8 @@ from lcodec.tunes import TuneName
 class LatentArea:
     """A rectangle of latents that is wanted, and around it the latents it depends on."""
 
-    rows: LatentSpan
-    columns: LatentSpan
+    rows: Span
+    columns: Span
 
     @classmethod
     def whole(cls, header: Header) -> LatentArea:
@@ -41,8 +41,8 @@ class LatentArea:
         """The latents behind the pixels of ``box`` (left, top, right, bottom), with a halo."""
         left, top, right, bottom = box
         return cls(
-            LatentSpan.around(top // PATCH, -(-bottom // PATCH), -(-header.height // PATCH), halo),
-            LatentSpan.around(left // PATCH, -(-right // PATCH), -(-header.width // PATCH), halo),
+            Span.around(top // PATCH, -(-bottom // PATCH), -(-header.height // PATCH), halo),
+            Span.around(left // PATCH, -(-right // PATCH), -(-header.width // PATCH), halo),
         )
 
     def grown(self, halo: int) -> LatentArea:
@@ -172,7 +172,7 @@ class PixelTransform:
         ``starts`` keeps what does not depend on the quality, for other qualities of the picture.
         """
         h, w = -(-pixels.shape[0] // PATCH), -(-pixels.shape[1] // PATCH)
-        area = area or LatentArea(LatentSpan(0, h, 0, h), LatentSpan(0, w, 0, w))
+        area = area or LatentArea(Span(0, h, 0, h), Span(0, w, 0, w))
         rows, columns = area.rows, area.columns
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         y = np.empty((self.transforms.config.latent, *shape), dtype=np.float32)

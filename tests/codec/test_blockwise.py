@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from lcodec.library.codec import Codec
-from lcodec.nets.blockwise import LatentSpan
+from lcodec.nets.blockwise import Span
 from lcodec.picture import Picture
 from lcodec.pipeline.pixels import PixelTransform
 from tests.tinymodel import picture
 
 
 def test_spans_cover_the_axis_once() -> None:
-    found = LatentSpan(0, 25, 0, 25).spans(10, 3)
+    found = Span(0, 25, 0, 25).spans(10, 3)
     assert [i for s in found for i in range(s.start, s.stop)] == list(range(25))
     assert [(s.outer_start, s.outer_stop) for s in found] == [(0, 13), (7, 23), (17, 25)]
     assert all(
@@ -25,13 +25,13 @@ def test_spans_cover_the_axis_once() -> None:
 
 
 def test_spans_of_a_part() -> None:
-    part = LatentSpan.around(12, 25, 40, 3)
+    part = Span.around(12, 25, 40, 3)
     assert (part.outer_start, part.outer_stop) == (9, 28)
     found = part.spans(8, 3)
     assert [(s.start, s.stop) for s in found] == [(12, 20), (20, 25)]
     assert [(s.outer_start, s.outer_stop) for s in found] == [(9, 23), (17, 28)]
     assert [part.inside(s) for s in found] == [slice(0, 14), slice(8, 19)]
-    edge = LatentSpan.around(0, 40, 40, 3)
+    edge = Span.around(0, 40, 40, 3)
     assert (edge.outer_start, edge.outer_stop) == (0, 40)
 
 
