@@ -35,8 +35,8 @@ class Exit(IntEnum):
     TARGET = 10, "target not met", "the target cannot be met; nothing is written"
     SALVAGED = (
         11,
-        "parts lost",
-        "`decode --salvage`: parts are lost; the rest is written",
+        "salvaged",
+        "`decode --salvage`: the file is damaged; what is left is written",
     )
     DEFECT = 70, "defect", "a defect of lcodec; `LCODEC_DEBUG=1` shows where"
     HUNG_UP = 129, "hung up", "hung up (SIGHUP)"

@@ -241,9 +241,9 @@ def as_whole(name: str, value: object, least: int | None = None, largest: int | 
         UsageError: it is no whole number, less than ``least`` or more than ``largest``.
     """
     # True is 1 to Python, which nobody means.
-    given: Any = None if isinstance(value, bool) else value
+    plain: Any = None if isinstance(value, bool) else value
     try:
-        number = operator.index(given)
+        number = operator.index(plain)
     except TypeError:
         raise UsageError(f"{name} must be a whole number, not {value!r}") from None
     if least is not None and largest is not None and not least <= number <= largest:

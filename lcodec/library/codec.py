@@ -83,6 +83,7 @@ class Codec:
         tiles_at_once: int | None = None,
         layers: bool = True,
     ) -> None:
+        tile_edge = as_whole("tile_edge", tile_edge)
         if tiles_at_once is not None:
             tiles_at_once = as_whole("tiles_at_once", tiles_at_once, 1)
         again = partial(type(self), model, device, carrier, tune=tune, cached=cached)

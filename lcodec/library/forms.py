@@ -22,7 +22,9 @@ AnyPicture: TypeAlias = (
 )
 Form = TypeVar("Form")
 
-_PICTURES = "a path, a binary file, a Pillow image, an array or a lcodec.Picture"
+_PICTURES = (
+    "a path, a binary file, a Pillow image, an array, a lcodec.Picture or what lcodec.decode gives"
+)
 
 
 def as_picture(image: AnyPicture) -> Picture:

@@ -12,7 +12,13 @@ import numpy as np
 
 from lcodec.errors import UsageError
 from lcodec.picture.deeppng import write_bands
-from lcodec.picture.metadata import NO_METADATA, Metadata, is_readable, needs_colours
+from lcodec.picture.metadata import (
+    NO_METADATA,
+    Metadata,
+    is_for_gray,
+    is_readable,
+    needs_colours,
+)
 from lcodec.picture.picture import Samples
 from lcodec.picture.portable import write_portable
 from lcodec.process.atomic import atomic_write
@@ -83,11 +89,15 @@ def _fit(picture: Written, suffix: str) -> tuple[Written, list[str]]:
     if data.exif and not (suffix == ".png" and is_readable(data.exif)):
         lost.append("EXIF")
         data = replace(data, exif=None)
-    picture = replace(picture, metadata=data)
-    if picture.channels < 3 and (suffix == ".ppm" or needs_colours(data)):
+    # As at once: few programs can read 16-bit gray with alpha in a TIFF file.
+    deep = suffix in (".tif", ".tiff") and (picture.channels, picture.bit_depth) == (2, 16)
+    if picture.channels < 3 and (suffix == ".ppm" or needs_colours(data) or deep):
         bands = (band[..., [0, 0, 0, 1][: band.shape[2] + 2]] for band in picture.bands)
         picture = replace(picture, channels=picture.channels + 2, bands=bands)
-    return picture, lost
+    if picture.channels > 2 and is_for_gray(data):
+        data = replace(data, icc=None)
+        lost.append("ICC profile")
+    return replace(picture, metadata=data), lost
 
 
 def _png(stream: BinaryIO, picture: Written) -> None:

@@ -1,4 +1,4 @@
-"""Feedback: looks at the decoded picture correct what is coded."""
+"""Looks at the decoded picture correct what is coded."""
 
 from __future__ import annotations
 

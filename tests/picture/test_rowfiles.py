@@ -42,6 +42,8 @@ def test_written_by_rows(
     if suffix == ".ppm":
         assert lost and (back.pixels == colours.reshape(HEIGHT, WIDTH, -1)).all()
         return
+    if suffix == ".tif" and channels == 2 and dtype is np.uint16:  # which few programs can read
+        colours = np.repeat(colours[..., None], 3, axis=2)
     assert np.array_equal(back.pixels, colours)
     assert (back.metadata.icc, back.metadata.xmp) == (icc, b"<x/>")
     if channels in (2, 4):
@@ -57,8 +59,6 @@ def test_written_by_rows(
 def test_gray_by_rows_is_what_it_is_at_once(
     tmp_path: Path, suffix: str, space: bytes, channels: int, dtype: type[np.unsignedinteger[Any]]
 ) -> None:
-    if suffix == ".tif" and channels == 2 and dtype is np.uint16:
-        pytest.skip("at once, these are written as RGB")
     samples = COLOURS.astype(dtype)[..., :channels]
     metadata = Metadata(icc(space), exif(), b"<x/>")
     if suffix == ".tif":
