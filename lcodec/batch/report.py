@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -240,13 +241,11 @@ class Report:
     def _count_metadata(self, outcome: Outcome) -> None:
         self.mostly_metadata += 1
         # Whatever order the outcomes come in.
-        listed = [one for one in (self.most_metadata, outcome) if one is not None]
-        self.most_metadata = max(listed, key=lambda one: (one.metadata_bytes or 0, str(one.output)))
+        self.most_metadata = _most(self.most_metadata, outcome, lambda one: one.metadata_bytes or 0)
 
     def _count_growth(self, outcome: Outcome) -> None:
         self.grown += 1
-        listed = [one for one in (self.most_growth, outcome) if one is not None]
-        self.most_growth = max(listed, key=lambda one: (one.growth, str(one.output)))
+        self.most_growth = _most(self.most_growth, outcome, lambda one: one.growth)
 
     def _count_source(self, outcome: Outcome) -> None:
         """Add the size of a source; shards and unknown sizes have nothing to compare with."""
@@ -260,3 +259,9 @@ class Report:
     def total(self) -> int:
         """Number of outcomes."""
         return self.done + self.skipped + self.planned + len(self.failures)
+
+
+def _most(before: Outcome | None, new: Outcome, of: Callable[[Outcome], int]) -> Outcome:
+    """The outcome with more bytes of some kind; of equals, the same whatever came first."""
+    listed = [new] if before is None else [before, new]
+    return max(listed, key=lambda one: (of(one), str(one.output)))

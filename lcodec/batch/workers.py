@@ -255,9 +255,8 @@ class DecodeWorker:
 
 def _load(model: str, device: str) -> Codec:
     try:
-        from lcodec.library.codec import (
-            Codec,  # imported only now: batches without work need no torch
-        )
+        # Only now: batches without work need no torch.
+        from lcodec.library.codec import Codec
 
         return Codec(model=model, device=device)
     except LcodecError as error:

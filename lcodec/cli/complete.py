@@ -10,6 +10,7 @@ from contextlib import redirect_stdout, suppress
 
 from lcodec.cli.console import PROGRAM
 from lcodec.errors import LcodecError, UsageError
+from lcodec.region import SCALES
 from lcodec.suffixes import LIC, READ_SUFFIXES, WRITE_SUFFIXES
 
 VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
@@ -51,7 +52,7 @@ def picture_formats(incomplete: str) -> list[str]:
 
 def scales(incomplete: str) -> list[str]:
     """Scales of previews."""
-    return [text for text in ("1/2", "1/4", "1/8", "1/16") if text.startswith(incomplete)]
+    return _beginning([f"1/{scale}" for scale in SCALES if scale > 1], incomplete)
 
 
 def lic_files(incomplete: str) -> list[str]:

@@ -188,8 +188,7 @@ class _Work:
             return container.survey(data, limits=limits), len(data)
         data = read_lic(source, limits)
         file = container.read(data, limits=limits)
-        if details.wanted:  # it takes another look at every byte
-            details.file(container.describe(data, limits=limits))
+        details.file(lambda: container.describe(data, limits=limits))
         return file, len(data)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from lcodec.cli import console, figures
@@ -69,10 +69,14 @@ class Details:
                 parts.append(f"SSIMULACRA2 {trial.ssimulacra2:.2f}")
             self.say("tried", ", ".join(parts))
 
-    def file(self, description: Description, label: str = "file") -> None:
-        """Tiles, streams and sections of a file."""
+    def file(self, describe: Callable[[], Description], label: str = "file") -> None:
+        """Tiles, streams and sections of a file, which is described for this alone.
+
+        That takes another look at every byte.
+        """
         if not self.wanted:
             return
+        description = describe()
         header = description["header"]
         edge = header["tile_edge"]
         rows, columns = header["tiles_y"], header["tiles_x"]

@@ -123,9 +123,8 @@ class _Work:
             if self.codec is None:
                 progress("loading networks", 0, 1)
                 with watch.stage("networks"):
-                    from lcodec.library.codec import (
-                        Codec,  # only now: bad pictures fail without torch
-                    )
+                    # Only now: bad pictures fail without torch.
+                    from lcodec.library.codec import Codec
 
                     self.networks.prepare()
                     self.codec = Codec(model=self.model, device=self.networks.device.value)
@@ -151,7 +150,7 @@ class _Work:
         seconds = time.perf_counter() - start
         description = container.describe(encoded.data, max_pixels=limit)
         details.trials(encoded.trials)
-        details.file(description)
+        details.file(lambda: description)
         details.seconds(stages)
         record = _record(source, output, self.model, picture, encoded)
         record |= {"effort": self.rate.effort}

@@ -71,8 +71,7 @@ def repack(
     with watch.stage("reading"), paths.about(paths.shown(source)):
         data = read_lic(source, DecoderLimits())
         file = container.read(data)
-    if details.wanted:  # it takes another look at every byte
-        details.file(container.describe(data), "before")
+    details.file(lambda: container.describe(data), "before")
     with paths.about(paths.shown(source)):
         earlier = find_model_by_id(file.header.model_id).name
 
@@ -95,8 +94,7 @@ def repack(
         if preserve:
             paths.keep_time(source, output)
     seconds = time.perf_counter() - start
-    if details.wanted:
-        details.file(container.describe(coded), "after")
+    details.file(lambda: container.describe(coded), "after")
     details.seconds(watch.seconds)
     messages.record(
         {

@@ -22,7 +22,7 @@ from lcodec.container.header import (
 from lcodec.container.load import load, load_damaged, read_head
 from lcodec.container.packed import check_extra, pack
 from lcodec.container.reader import Buffer, Head, LicFile, payloads, read
-from lcodec.container.remains import Survey, survey
+from lcodec.container.remains import FoundTile, Survey, survey
 from lcodec.container.sections import (
     EXIF,
     ICC,
@@ -56,6 +56,7 @@ __all__ = [
     "Buffer",
     "Description",
     "FileReader",
+    "FoundTile",
     "Head",
     "Header",
     "LicFile",

@@ -11,9 +11,9 @@ from typing import BinaryIO, TypeAlias, TypeGuard
 from lcodec import container
 from lcodec.container import Buffer, Description, FileReader, LicFile
 from lcodec.container.reader import as_view
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import UsageError
 from lcodec.limits import DecoderLimits, chosen
-from lcodec.process.failures import own_errors
+from lcodec.process.failures import own_errors, readable
 
 AnyBytes: TypeAlias = "Buffer | str | os.PathLike[str] | BinaryIO"
 AnyFile: TypeAlias = "AnyBytes | LicFile | FileReader"
@@ -58,24 +58,16 @@ def content(
     load: Load = container.load,
 ) -> bytearray:
     """The bytes of a ``.lic`` file; raises InputError if it cannot be read, or as ``load``."""
-    with readable(source):
+    with readable(_called(source)):
         if isinstance(source, (str, os.PathLike)):
             with open(source, "rb") as stream:
                 return load(stream, limits)
         return load(source, limits)
 
 
-@contextmanager
-def readable(source: str | os.PathLike[str] | BinaryIO) -> Iterator[None]:
-    """Raise InputError where a file cannot be opened or read."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError) as error:
-        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{name}: no such file") from None
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise InputError(f"{name}: cannot be read: {reason or error}") from error
+def _called(source: str | os.PathLike[str] | BinaryIO) -> str:
+    """What messages call a file."""
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file"
 
 
 @contextmanager
@@ -99,7 +91,7 @@ def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[LicFile | FileReade
     elif not is_file(data):
         raise no_file(data)
     elif isinstance(data, (str, os.PathLike)):
-        with readable(data):
+        with readable(_called(data)):
             stream = open(data, "rb")  # noqa: SIM115
         with stream, _seekable(stream, limits) as seekable:
             yield FileReader(seekable, limits=limits)
@@ -111,7 +103,7 @@ def opened(data: AnyFile, limits: DecoderLimits) -> Iterator[LicFile | FileReade
 @contextmanager
 def _seekable(stream: BinaryIO, limits: DecoderLimits) -> Iterator[BinaryIO]:
     """The stream itself, set back at the end to where it was; what is left of it, if it cannot."""
-    with readable(stream):
+    with readable(_called(stream)):
         seeks = hasattr(stream, "seekable") and stream.seekable()
         position = stream.tell() if seeks else 0
     if not seeks:

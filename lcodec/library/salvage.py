@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lcodec import container
 from lcodec.coding.alpha import decode_alpha
 from lcodec.coding.layer import Layer
-from lcodec.container import Alpha, Section, Survey
+from lcodec.container import Alpha, FoundTile, Section, Survey
 from lcodec.errors import FormatError, LcodecError, UnsupportedError
 from lcodec.library.codec import Codec, Decoded
 from lcodec.library.licforms import AnyBytes, as_bytes
@@ -19,7 +19,7 @@ from lcodec.library.shared import shared_codec
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
-from lcodec.pipeline.areas import tile_areas
+from lcodec.pipeline.areas import TileArea, tile_areas
 from lcodec.pipeline.overlay import lay_over, read_arrived, tile_place
 from lcodec.pipeline.pixels import LatentArea, empty_samples
 from lcodec.process.failures import own_errors
@@ -140,27 +140,28 @@ def _decode_tiles(
     areas = {tile.number: tile for tile in tile_areas(found.header)}
     # Tiles of known number first: the others can only be what is left.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
+
+    def placed(tile: FoundTile, among: list[TileArea]) -> bool:
+        """Put a tile where it fits, if it does."""
+        match = codec._latents.find_tile(found.header, among, tile.payload, watch)
+        if match is None:
+            return False
+        area, part = match
+        y[:, area.rows, area.columns] = part
+        layers[area.number] = tile.payload.layer
+        del areas[area.number]
+        return True
+
     strays = []
     for done, tile in enumerate(tiles):
         progress("decoding", done, len(tiles))
         area = None if tile.number is None else areas.get(tile.number)
-        match = area and codec._latents.find_tile(found.header, [area], tile.payload, watch)
-        if not match:
+        if area is None or not placed(tile, [area]):
             strays.append(tile)
-            continue
-        y[:, match[0].rows, match[0].columns] = match[1]
-        layers[match[0].number] = tile.payload.layer
-        del areas[match[0].number]
     for tile in strays:
-        left = list(areas.values())
-        match = codec._latents.find_tile(found.header, left, tile.payload, watch)
-        if match is None:
+        if not placed(tile, list(areas.values())):
             where = "a tile" if tile.number is None else f"tile {tile.number}"
             faults.append(f"the symbols of {where} are not the ones that were encoded")
-            continue
-        y[:, match[0].rows, match[0].columns] = match[1]
-        layers[match[0].number] = tile.payload.layer
-        del areas[match[0].number]
     progress("decoding", len(tiles), len(tiles))
     return sorted(areas)
 

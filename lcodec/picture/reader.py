@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +22,7 @@ from lcodec.picture.convert import Decoded, finished, from_pil, from_tiff
 from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
-from lcodec.process.failures import own_errors
+from lcodec.process.failures import own_errors, readable
 
 # Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.
@@ -61,7 +60,7 @@ def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str 
     if isinstance(source, (str, os.PathLike)):
         return _load_path(Path(source), max_pixels)
     name = name or str(getattr(source, "name", "picture"))
-    with _readable(name):
+    with readable(name):
         stream = _seekable(source)
     return _load_stream(stream, name, max_pixels)
 
@@ -72,23 +71,8 @@ def _seekable(source: BinaryIO) -> BinaryIO:
     return source if seeks else io.BytesIO(source.read())
 
 
-@contextmanager
-def _readable(name: str | os.PathLike[str]) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-    ) as error:  # closed, a NUL in the path, text in place of bytes
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise InputError(f"{name}: cannot be read: {reason or error}") from error
-
-
 def _load_path(path: Path, max_pixels: int) -> Picture:
-    with _readable(path), path.open("rb") as stream:
+    with readable(str(path)), path.open("rb") as stream:
         before = os.fstat(stream.fileno())
         picture = _load_stream(_seekable(stream), str(path), max_pixels)
         after = os.fstat(stream.fileno())

@@ -21,6 +21,7 @@ from lcodec.picture.metadata import (
 )
 from lcodec.picture.picture import Samples
 from lcodec.picture.portable import write_portable
+from lcodec.picture.writer import holds_gray
 from lcodec.process.atomic import atomic_write
 from lcodec.suffixes import ROW_SUFFIXES
 
@@ -89,9 +90,8 @@ def _fit(picture: Written, suffix: str) -> tuple[Written, list[str]]:
     if data.exif and not (suffix == ".png" and is_readable(data.exif)):
         lost.append("EXIF")
         data = replace(data, exif=None)
-    # As at once: few programs can read 16-bit gray with alpha in a TIFF file.
-    deep = suffix in (".tif", ".tiff") and (picture.channels, picture.bit_depth) == (2, 16)
-    if picture.channels < 3 and (suffix == ".ppm" or needs_colours(data) or deep):
+    gray = holds_gray(suffix, alpha=picture.channels == 2, deep=picture.bit_depth == 16)
+    if picture.channels < 3 and (needs_colours(data) or not gray):
         bands = (band[..., [0, 0, 0, 1][: band.shape[2] + 2]] for band in picture.bands)
         picture = replace(picture, channels=picture.channels + 2, bands=bands)
     if picture.channels > 2 and is_for_gray(data):

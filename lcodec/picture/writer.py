@@ -160,15 +160,19 @@ def _fit(picture: Picture, suffix: str) -> tuple[Picture, list[str]]:
         lost.append("samples beyond 8 bits")
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
     data, dropped = _fit_metadata(picture.metadata, target)
-    holds_gray = target.gray and (
-        target.deep_gray_with_alpha or alpha is None or alpha.dtype == np.uint8
-    )
-    if pixels.ndim == 2 and (needs_colours(data) or not holds_gray):
+    gray = holds_gray(suffix, alpha=alpha is not None, deep=pixels.dtype == np.uint16)
+    if pixels.ndim == 2 and (needs_colours(data) or not gray):
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     if pixels.ndim == 3 and is_for_gray(data):
         data = replace(data, icc=None)
         dropped.append("ICC profile")
     return Picture(pixels, alpha=alpha, metadata=data), [*lost, *dropped]
+
+
+def holds_gray(suffix: str, *, alpha: bool, deep: bool) -> bool:
+    """Whether gray is written as gray, with alpha and 16 bits or without; as RGB otherwise."""
+    target = _FORMATS.get(suffix)
+    return target is None or (target.gray and (target.deep_gray_with_alpha or not (alpha and deep)))
 
 
 def _fit_metadata(data: Metadata, target: _Format) -> tuple[Metadata, list[str]]:

@@ -28,6 +28,19 @@ def own_errors(doing: str) -> Iterator[None]:
         raise InputError(f"{doing} went beyond what this machine can do: {reason}") from error
 
 
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Raise InputError where a file cannot be opened or read; ``name`` begins its message."""
+    try:
+        yield
+    # Of files that are closed, paths with a NUL, and streams of text, too.
+    except (OSError, ValueError, TypeError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{name}: no such file") from None
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"{name}: cannot be read: {reason or error}") from error
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out."""
     if isinstance(error, RuntimeError):

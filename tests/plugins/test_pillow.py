@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 import lcodec
 import lcodec.pillow
@@ -20,6 +19,7 @@ from lcodec import container
 from lcodec.library import shared
 from tests.cli.command import environment, lic_file
 from tests.picture.samples import exif, icc
+from tests.plugins.images import opened, saved
 from tests.tinymodel import picture
 
 RGB = picture(40, 56)
@@ -38,16 +38,6 @@ PICTURES: dict[str, tuple[NDArray[Any], str]] = {
     "deep colour": (DEEP, "RGB"),
     "deep colour with alpha": (np.dstack([DEEP, ALPHA.astype(np.uint16) * 257]), "RGBA"),
 }
-
-
-def opened(data: bytes) -> ImageFile.ImageFile:
-    return Image.open(io.BytesIO(data))
-
-
-def saved(image: Image.Image, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "LIC", **options)
-    return buffer.getvalue()
 
 
 def with_metadata() -> Image.Image:

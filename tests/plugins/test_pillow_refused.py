@@ -7,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 import lcodec
 import lcodec.pillow
 from tests.cli.command import MODEL_ID, lic_file
+from tests.plugins.images import opened, saved
 from tests.tinymodel import picture
 
 RGB = picture(40, 56)
-
-
-def opened(data: bytes) -> ImageFile.ImageFile:
-    return Image.open(io.BytesIO(data))
-
-
-def saved(image: Image.Image, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "LIC", **options)
-    return buffer.getvalue()
 
 
 def test_foreign_and_truncated_data_is_not_identified() -> None:
