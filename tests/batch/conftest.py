@@ -54,8 +54,12 @@ def server() -> Iterator[str]:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3").mkdir("pictures")
+        # fsspec keeps stores, and these the address of the server that was there before.
+        kept = fsspec.get_filesystem_class("s3")
+        kept.clear_instance_cache()
+        fsspec.filesystem("s3").makedirs("pictures", exist_ok=True)  # servers share what they hold
         yield f"http://{host}:{port}"
+        kept.clear_instance_cache()
     running.stop()
 
 
