@@ -10,7 +10,7 @@ from rich.console import Console
 from lcodec.bench.comparemodels import Comparison, ModelFigures
 from lcodec.bench.points import NamedPoint, plot_points
 from lcodec.bench.screentable import Column, print_table
-from lcodec.bench.summary import counted
+from lcodec.plurals import counted
 
 HEADINGS = (
     "to estimate",

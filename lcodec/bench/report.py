@@ -17,8 +17,8 @@ from lcodec.bench.summary import (
     PeerRow,
     StageRow,
     Summary,
-    counted,
 )
+from lcodec.plurals import counted
 
 ELSEWHERE = "a wider terminal, a pipe, and the files of --json and --html"
 

@@ -18,6 +18,7 @@ from lcodec.bench.results import (
     without_infinities,
 )
 from lcodec.errors import UsageError
+from lcodec.plurals import counted
 
 STAGES = ("analysis", "entropy network", "range coder", "synthesis")
 """Stages that a codec times itself; the rest of its time is shown as ``other``."""
@@ -181,11 +182,6 @@ def _stages(
 
 def _percent(part: float, whole: float | None) -> float | None:
     return 100.0 * part / whole if whole else None
-
-
-def counted(count: int, noun: str = "picture") -> str:
-    """A number of things: "1 picture", "24 pictures"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _notes(result: BenchResult) -> list[str]:

@@ -19,6 +19,7 @@ from lcodec.cli.details import Details, growth, metadata_share
 from lcodec.cli.options import Messages
 from lcodec.cli.waiting import Bar, waiting
 from lcodec.errors import Exit
+from lcodec.plurals import counted
 from lcodec.suffixes import HEIF_SUFFIXES, READ_SUFFIXES
 
 FILE_COST = 1 << 15
@@ -141,7 +142,7 @@ class View:
                 console.fail(f"{outcome.source}: {message}; kept in the shard unchanged")
         self._messages.warn(self._name, [*self._growth(), *self._metadata()])
         if left_out:
-            files = f"{len(left_out)} file{'' if len(left_out) == 1 else 's'} of other kinds"
+            files = f"{counted(len(left_out), 'file')} of other kinds"
             heif = any(file.suffix.lower() in HEIF_SUFFIXES - READ_SUFFIXES for file in left_out)
             hint = "; `pip install 'lcodec[heic]'` reads .heic" if heif else ""
             self._messages.say(f"{self._name}: {files} left out: {kinds(left_out)}{hint}")

@@ -23,6 +23,7 @@ from lcodec.cli.skeleton import spread
 from lcodec.cli.tables import rendered
 from lcodec.cli.waiting import waiting
 from lcodec.errors import UsageError
+from lcodec.plurals import counted
 from lcodec.tunes import TuneName
 from lcodec.weights import chosen_model, find_model, require_model, stated_tune
 
@@ -253,7 +254,6 @@ class _Outputs:
         """Print the tables, or the JSON, and write the files."""
         from lcodec import bench as benchmark
         from lcodec.bench.html import bench_page
-        from lcodec.bench.summary import counted
 
         summary = benchmark.summarize(result)
         figures = benchmark.report_to_json(result, summary)

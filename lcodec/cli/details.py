@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lcodec.cli import console, figures
 from lcodec.container import Description, is_mostly_metadata
 from lcodec.pipeline.targets import percent
+from lcodec.plurals import counted
 
 if TYPE_CHECKING:
     from lcodec.library.codec import Codec
@@ -51,8 +52,7 @@ class Details:
             label,
             f"{loaded.name} ({loaded.entropy.fourcc}), tune {loaded.config.tune}, "
             f"id {loaded.model_id.hex()}, on {loaded.device} with "
-            f"{loaded.entropy.carrier.name} products, "
-            f"{threads} thread{'s' if threads > 1 else ''}",
+            f"{loaded.entropy.carrier.name} products, {counted(threads, 'thread')}",
         )
 
     def trials(self, trials: Iterable[Trial]) -> None:
@@ -109,7 +109,7 @@ def metadata_share(part: int, whole: int, name: str = "the file", others: int = 
         return []
     share = f"{figures.exact(part)}, {figures.share(part, whole)} of {name}"
     if others:
-        share += f", and half or more of {others} other file{'' if others == 1 else 's'}"
+        share += f", and half or more of {counted(others, 'other file')}"
     return [f"metadata makes up {share}; `--strip` drops it"]
 
 

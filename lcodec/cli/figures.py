@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lcodec.plurals import counted
+
 _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
 
 
@@ -10,12 +12,12 @@ def size(count: int) -> str:
     for unit, name in _UNITS:
         if count >= 0.9995 * unit:
             return f"{digits(count / unit)} {name}"
-    return f"{count} byte{'' if count == 1 else 's'}"
+    return counted(count, "byte")
 
 
 def exact(count: int) -> str:
     """An exact number of bytes, with grouped digits: "12,345 bytes"."""
-    return f"{count:,} byte{'' if count == 1 else 's'}"
+    return counted(count, "byte")
 
 
 def digits(value: float) -> str:

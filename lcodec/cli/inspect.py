@@ -20,6 +20,7 @@ from lcodec.container import (
 )
 from lcodec.errors import FormatError, LcodecError
 from lcodec.limits import UNDECODED
+from lcodec.plurals import counted
 from lcodec.suffixes import LIC
 from lcodec.weights import at_hand, stated_tune
 from lcodec.weights.catalogue import find_released
@@ -180,8 +181,7 @@ def _layers(description: Description) -> list[tuple[str, str]]:
     if not description["layer_bytes"]:
         return []
     count = sum(tile["layer_bytes"] > 0 for tile in description["tiles"])
-    where = "1 tile" if count == 1 else f"{count:,} tiles"
-    return [("lossless", f"{description['layer_bytes']:,} bytes in {where}")]
+    return [("lossless", f"{description['layer_bytes']:,} bytes in {counted(count, 'tile')}")]
 
 
 def _side_data(description: Description) -> list[tuple[str, str]]:

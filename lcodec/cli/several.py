@@ -12,6 +12,7 @@ from lcodec.cli import console, figures
 from lcodec.cli.options import Messages
 from lcodec.cli.routes import Way
 from lcodec.errors import Exit, LcodecError
+from lcodec.plurals import counted
 from lcodec.process.progress import Progress, labelled
 
 
@@ -46,7 +47,7 @@ class Done:
 
     def line(self, *, rated: bool, seconds: float) -> str:
         """The totals as a line, with bits per pixel if ``rated``."""
-        files = f"{self.files} file{'' if self.files == 1 else 's'}"
+        files = counted(self.files, "file")
         told = [figures.size(size) for size in (self.before, self.after) if size is not None]
         parts = [files, " -> ".join(told)] if told else [files]
         if rated:

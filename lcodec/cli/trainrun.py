@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lcodec.cli import console
 from lcodec.cli.options import Device
 from lcodec.errors import InputError, UsageError
+from lcodec.plurals import counted
 from lcodec.training import recipe as recipes
 from lcodec.training.options import TrainOptions, parse_crops
 
@@ -97,7 +98,7 @@ def reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:
             console.emit_json({key: _finite(value) for key, value in entry.items()})
         event = entry.get("event")
         if event == "skipped":
-            count = f"{entry['count']} step{'s' if entry['count'] > 1 else ''}"
+            count = counted(entry["count"], "step")
             console.fail(f"warning: {count} up to {entry['step']} not finite: skipped")
         elif event == "fresh":
             console.fail(f"warning: {len(entry['tensors'])} tensors start from scratch")

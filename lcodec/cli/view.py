@@ -21,6 +21,7 @@ from lcodec.cli.waiting import waiting
 from lcodec.container import DEFAULT_MAX_PIXELS
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.limits import DecoderLimits
+from lcodec.plurals import counted
 from lcodec.process.outputs import make_folder
 from lcodec.process.progress import Progress, labelled
 from lcodec.suffixes import LIC
@@ -126,7 +127,7 @@ def _serve(
     with server:
         console.emit(server.address)
         if not quiet:
-            count = f"{len(listed)} file{'' if len(listed) == 1 else 's'}"
+            count = counted(len(listed), "file")
             console.say(f"{count} shown at {HOST}, for this machine only; Ctrl-C ends it")
         if not no_open:
             import webbrowser

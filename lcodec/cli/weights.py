@@ -17,6 +17,7 @@ from lcodec.cli.tables import fitted
 from lcodec.cli.values import whole
 from lcodec.cli.waiting import waiting
 from lcodec.errors import UsageError, WeightsError
+from lcodec.plurals import counted
 
 weights_app = typer.Typer(
     cls=Group, help="Pretrained models: list, check, add, export.", rich_markup_mode=None
@@ -56,7 +57,7 @@ def list_models(
     rows = [("model", "id", "size", "state", "folder")]
     for model in models:
         missing = len(model.missing())
-        lack = f"{missing} file{'' if missing == 1 else 's'} missing"
+        lack = f"{counted(missing, 'file')} missing"
         state = lack if missing else "complete"
         model_id = weights.stated_id(model) or "-"
         rows.append((model.name, model_id, exact(model.size), state, str(model.folder)))

@@ -10,6 +10,8 @@ from html import escape
 from importlib import resources
 from string import Template
 
+from lcodec.plurals import counted
+
 
 @cache
 def asset(name: str) -> str:
@@ -39,7 +41,7 @@ def folder_page(title: str, names: Sequence[str]) -> str:
         f'width="256" height="192" alt=""><span>{escape(name)}</span></a></li>\n'
         for number, name in enumerate(names)
     )
-    count = f"{len(names)} file{'' if len(names) == 1 else 's'}"
+    count = counted(len(names), "file")
     body = f'<main class="folder"><h1>{escape(title)}</h1><p>{count}</p><ul>\n{items}</ul></main>'
     return _page(title, body)
 

@@ -17,8 +17,9 @@ from lcodec.bench.html.embed import data_uri
 from lcodec.bench.html.scene import Scene
 from lcodec.bench.html.worst import order, told
 from lcodec.bench.results import BenchResult, PictureResult
-from lcodec.bench.summary import Summary, counted
+from lcodec.bench.summary import Summary
 from lcodec.metrics.compare import PictureComparison, shown_psnr
+from lcodec.plurals import counted
 
 DRAWN = ("vtm", "mlic++", "elic", "bpg", "avif420_s6", "webp", "jpeg420")
 """Published curves drawn next to that of a benchmark on the Kodak pictures."""
