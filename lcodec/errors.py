@@ -98,6 +98,10 @@ class OutputError(LcodecError):
     exit_code: ClassVar[int] = Exit.OUTPUT
 
 
+class DiskFullError(OutputError):
+    """There is no room for the output; nor would there be for another one."""
+
+
 class TargetError(LcodecError):
     """No quality level gives a file of the size, PSNR or SSIMULACRA2 that was asked for."""
 

@@ -14,6 +14,7 @@ from lcodec.batch.report import Outcome, Stamp, Status
 from lcodec.batch.url import Url
 from lcodec.errors import OutputError
 from lcodec.process.atomic import descriptor_of
+from lcodec.process.failures import unwritten
 
 Record = dict[str, Any]
 _START = b'{"source": '
@@ -138,7 +139,7 @@ class Manifest:
             raise self._not_written(error) from error
 
     def _not_written(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written: {error.strerror or error}")
+        return unwritten(str(self.path), error)
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lcodec.batch.location import Location
 from lcodec.batch.report import Stamp, explain
-from lcodec.errors import LcodecError
+from lcodec.errors import DiskFullError, LcodecError
 from lcodec.format import PATCH
 from lcodec.process.failures import lacks_memory
 
@@ -133,4 +133,5 @@ def failed(error: Exception) -> Failed:
         cause = error.__cause__
         assert isinstance(cause, LcodecError)
         return Failed(*explain(cause), fatal=cause)
-    return Failed(*explain(error), alone=lacks_memory(error))
+    fatal = error if isinstance(error, DiskFullError) else None
+    return Failed(*explain(error), alone=lacks_memory(error), fatal=fatal)

@@ -24,7 +24,7 @@ from lcodec.cli.options import (
 from lcodec.cli.paths import STANDARD, read_input, same_file
 from lcodec.cli.skeleton import spread
 from lcodec.cli.values import format_suffix, number, whole
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import DiskFullError, InputError, UsageError
 from lcodec.suffixes import LIC, READ_SUFFIXES
 from lcodec.tunes import default_quality
 from lcodec.weights import require_model, stated_tune
@@ -176,7 +176,7 @@ def batch(
     All pictures below folder SRC are encoded into the same tree of folders below DST. SRC can also
     be files, or tar shards, whose pictures are all encoded. Finished files are checked and skipped,
     so running the same command again resumes a stopped batch. A file that fails is tried once
-    more, does not stop the rest, and is listed at the end.
+    more, does not stop the rest, and is listed at the end; but a full disk ends the batch.
     """
     target, name = rate.target(), "" if decode else rate.model(model)
     quality = rate.quality
@@ -246,7 +246,7 @@ def batch(
                         settings(options),
                         together=1 if decode else TOGETHER,
                     )
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, DiskFullError):
             view.stopped(len(plan.problems) + len(plan.jobs))
             raise
     if not view.report.total:

@@ -22,6 +22,7 @@ from lcodec.picture.portable import write_portable
 from lcodec.picture.tiff import write_tiff
 from lcodec.picture.xmp import PNG_KEYWORD
 from lcodec.process.atomic import atomic_write, is_special
+from lcodec.process.failures import unwritten
 from lcodec.suffixes import WRITE_SUFFIXES
 
 
@@ -202,9 +203,10 @@ def _encode(picture: Picture, suffix: str, stream: BinaryIO, name: str) -> None:
     except LcodecError as error:
         raise type(error)(f"{name}: {error}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise unwritten(name, error) from error
         # Pillow raises several kinds, for instance when a side is too long for the format.
-        told = getattr(error, "strerror", None) or str(error)
-        reason = " ".join(told.split()) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise OutputError(f"{name}: cannot be written: {reason}") from error
 
 

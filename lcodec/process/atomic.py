@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import BinaryIO
 
 from lcodec.errors import OutputError
+from lcodec.process.failures import unwritten
 
 fcntl: ModuleType | None
 try:
@@ -84,7 +85,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
             else:
                 _delete(temporary)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise unwritten(os.fspath(path), error) from error
 
 
 def _link(temporary: Path, target: Path, path: str | os.PathLike[str]) -> bool:

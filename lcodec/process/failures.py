@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lcodec.errors import InputError, OutOfMemoryError, OutputError
+from lcodec.errors import DiskFullError, InputError, OutOfMemoryError, OutputError
 
 _OF_TORCH = re.compile(r"(?:out of|not enough|allocate) memory", re.IGNORECASE)
 
@@ -39,6 +40,13 @@ def readable(name: str) -> Iterator[None]:
             raise InputError(f"{name}: no such file") from None
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{name}: cannot be read: {reason or error}") from error
+
+
+def unwritten(name: str, error: OSError, what: str = "cannot be written") -> OutputError:
+    """Our own error for one that an output caused, a DiskFullError if there is no room."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    kind = DiskFullError if full else OutputError
+    return kind(f"{name}: {what}: {error.strerror or error}")
 
 
 def lacks_memory(error: BaseException) -> bool:

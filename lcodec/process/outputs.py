@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from lcodec.errors import OutputError
+from lcodec.process.failures import unwritten
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
@@ -16,8 +17,7 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"{folder}: the folder cannot be created: {reason}") from error
+        raise unwritten(os.fspath(folder), error, "the folder cannot be created") from error
 
 
 def set_time(path: str | os.PathLike[str], time_ns: int) -> None:

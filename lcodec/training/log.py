@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lcodec.errors import OutputError
+from lcodec.process.failures import unwritten
 
 
 class Log(AbstractContextManager["Log"]):
@@ -40,4 +41,4 @@ class Log(AbstractContextManager["Log"]):
         self._stream.close()
 
     def _not_written(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: cannot be written: {error.strerror or error}")
+        return unwritten(str(self._path), error)

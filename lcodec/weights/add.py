@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcodec.errors import OutputError, WeightsError
+from lcodec.errors import WeightsError
+from lcodec.process.failures import unwritten
 from lcodec.process.outputs import make_folder
 from lcodec.process.progress import Progress
 from lcodec.weights.catalogue import Released, find_released, read_catalogue
@@ -174,4 +175,4 @@ def _staging() -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise OutputError(f"{base}: cannot be written: {error.strerror or error}") from error
+        raise unwritten(str(base), error) from error

@@ -2,13 +2,15 @@
 
 ``python -m tests.batch.fakes batch SRC DST ...`` is the real command but for the codec. Names of
 pictures ask for mishaps: ``dies`` kills the process, ``fails`` raises an error, ``lacks`` runs out
-of memory, ``falls`` kills the process while it writes; with ``once`` in the name the first three
-happen the first time only. White pictures get a note from the codec. Environment: ``FAKE_SECONDS``
-is how long a picture takes, ``FAKE_WRITE_SECONDS`` how long its output is half written.
+of memory, ``falls`` kills the process while it writes, ``fills`` finds the disk full then; with
+``once`` in the name the first three happen the first time only. White pictures get a note from the
+codec. Environment: ``FAKE_SECONDS`` is how long a picture takes, ``FAKE_WRITE_SECONDS`` how long
+its output is half written.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -124,6 +126,8 @@ def _slow_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Bi
     with atomic_write(path, overwrite=overwrite) as stream:
         yield stream
         stream.flush()
+        if "fills" in os.fspath(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if "falls" in os.fspath(path):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(float(os.environ.get("FAKE_WRITE_SECONDS", "0")))

@@ -20,7 +20,7 @@ from lcodec.batch.report import Outcome, Stamp
 from lcodec.batch.shardwork import Coded, ShardEncoder
 from lcodec.batch.work import Made, Task, Worker, attempt, failed
 from lcodec.batch.workers import CodecRecipe, DecodeWorker, EncodeWorker
-from lcodec.errors import FormatError, InputError, OutOfMemoryError, WeightsError
+from lcodec.errors import DiskFullError, FormatError, InputError, OutOfMemoryError, WeightsError
 from lcodec.library.codec import Codec
 from lcodec.picture import Picture
 from lcodec.pipeline.targets import Target
@@ -101,6 +101,13 @@ def test_failures_are_tried_twice_and_leave_the_others_alone(
     assert failed["fails.png"] == ("fails.png: no luck", 1)
     assert failed["bad.png"][1] == 3
     assert files(tmp_path / "out") == ["a.lic", "fails-once.lic", "lacks-once.lic", "z.lic"]
+
+
+def test_a_full_disk_ends_the_batch(make_batch: MakeBatch, tmp_path: Path) -> None:
+    plan = make_batch("a.png", "fills.png", "z.png")
+    with pytest.raises(DiskFullError, match=r"fills\.lic: cannot be written: No space left"):
+        go(plan)
+    assert files(tmp_path / "out") == ["a.lic"]
 
 
 def test_unexpected_errors_are_one_line() -> None:

@@ -225,3 +225,16 @@ def test_batch_of_nothing(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "in").mkdir()
     assert run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 9
     assert "nothing found to encode" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_the_batch(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "fills", "z"):
+        Image.new("L", (12, 8)).save(tmp_path / "in" / f"{name}.png")
+    command = [*FAKE, str(tmp_path / "in"), str(tmp_path / "out"), "-j", "1", "-q", "40"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 8
+    stopped, error = done.stderr.splitlines()[-2:]
+    assert stopped.endswith("stopped; 1 encoded, 2 left; run the same command to go on")
+    assert error == f"lcodec: {tmp_path}/out/fills.lic: cannot be written: No space left on device"
+    assert files(tmp_path / "out") == ["a.lic"]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lcodec.errors import OutputError, UsageError
+from lcodec.errors import DiskFullError, OutputError, UsageError
 from lcodec.picture import WRITE_SUFFIXES, Metadata, Picture, load, save
 from tests.picture.samples import icc
 
@@ -89,7 +89,7 @@ def test_full_disk(tmp_path: Path, suffix: str, edge: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (edge, edge), np.uint8)
     path = tmp_path / f"a{suffix}"
     path.symlink_to("/dev/full")
-    with pytest.raises(OutputError) as caught:
+    with pytest.raises(DiskFullError) as caught:
         save(noise, path)
     assert str(caught.value) == f"{path}: cannot be written: No space left on device"
 
