@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NOTHING_GIVEN, Given, keep, of_info
 from lcodec.picture.picture import Picture, Samples
 from lcodec.picture.samples import scaled
-from lcodec.picture.sources import carried_of, file_of, is_as_read, is_fresh
+from lcodec.picture.sources import carried_of, file_of, is_as_read, is_fresh, is_mapped
 from lcodec.process.forks import Lock
 
 _HINT = "give the path, or the image as it was opened"
@@ -79,12 +79,14 @@ class Decoded:
         pixels: (H, W) or (H, W, 3).
         alpha: (H, W) or None.
         converted: whether the pixels are no longer in the colour space of the source.
+        orientation: theirs, 1 to 8, if it is not the one that the source states.
     """
 
     pixels: Samples
     alpha: Samples | None
     notes: list[str]
     converted: bool = False
+    orientation: int | None = None
 
 
 def finished(decoded: Decoded, carried: Carried, given: Given = NOTHING_GIVEN) -> Picture:
@@ -92,8 +94,9 @@ def finished(decoded: Decoded, carried: Carried, given: Given = NOTHING_GIVEN) -
     pixels, alpha = decoded.pixels, decoded.alpha
     channels = 1 if pixels.ndim == 2 else 3
     kept = keep(carried, channels, converted=decoded.converted, given=given)
-    if kept.orientation in _UPRIGHT:
-        turn = _UPRIGHT[kept.orientation]
+    orientation = decoded.orientation or kept.orientation
+    if orientation in _UPRIGHT:
+        turn = _UPRIGHT[orientation]
         pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
     return Picture(pixels, notes=(*decoded.notes, *kept.notes), alpha=alpha, metadata=kept.metadata)
 
@@ -132,30 +135,39 @@ def _pixels(image: Image.Image) -> Decoded:
         notes += [_REDUCED] if reduced else []
     if alpha is None and image.mode in ("1", "L", "RGB", *_DEEP_GRAY):
         alpha = transparent_colour(image, pixels, layouts, notes)
-    return Decoded(pixels, alpha, notes, converted=image.mode == "CMYK")
+    # Pillow has turned a TIFF picture upright that it has just loaded; one that was loaded before
+    # states no other orientation any more, unless it was given one since.
+    turned = 1 if fresh and image.format == "TIFF" else None
+    return Decoded(pixels, alpha, notes, image.mode == "CMYK", turned)
 
 
 def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
     """Pixels read from the file itself if Pillow would misread them, else None."""
+    orientation = 1
     with file_of(image) as stream:
         try:
             if stream is None:
                 what = tiffread.layout_of_tags(getattr(image, "tag_v2", {}))
             else:
-                what = tiffread.layout(Reader(stream), image.tell())
+                reader = Reader(stream)
+                what = tiffread.layout(reader, image.tell())
+                orientation = tiffread.orientation(reader, image.tell())
         except (ValueError, InputError):
             if fresh:
                 raise
             return None
-        if not fresh and not tiffread.misread_by_pillow(what):
+        askew = orientation >= 5 and is_mapped(image)
+        if not fresh and not askew and not tiffread.misread_by_pillow(what):
             return None
         if stream is None or not (fresh or is_as_read(image, stream)):
             raise InputError(
                 f"Pillow misreads this kind of TIFF, and the image was edited since; {_HINT}"
             )
-        if (what.width, what.height) != image.size or tiffread.for_pillow(what):
+        # Pillow swaps the sides of a picture that is stored on one of them.
+        if {what.width, what.height} != set(image.size) or tiffread.for_pillow(what):
             return None
-        return from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
+        decoded = from_tiff(stream, what, image.tell(), image.info.get("icc_profile"))
+        return decoded if fresh else replace(decoded, orientation=orientation)
 
 
 def _of_jp2(image: Image.Image, fresh: bool) -> Decoded | None:

@@ -45,12 +45,23 @@ def file_of(image: Image.Image) -> Iterator[BinaryIO | None]:
         yield opened
 
 
+def is_mapped(image: Image.Image) -> bool:
+    """Whether Pillow has mapped the file of a loaded image into memory.
+
+    It does with some files that it was given by name. Of TIFF pictures stored on their side it then
+    confuses width and height (Pillow 13).
+    """
+    return getattr(image, "map", None) is not None
+
+
 def is_as_read(image: Image.Image, stream: BinaryIO) -> bool:
     """Whether a loaded image still has the pixels that Pillow reads from its file."""
+    source: Any = getattr(image, "filename", "") if is_mapped(image) else stream
     try:
         stream.seek(0)
-        with no_pillow_limit(), Image.open(stream, formats=[image.format or ""]) as other:
+        with no_pillow_limit(), Image.open(source, formats=[image.format or ""]) as other:
             other.seek(image.tell())
+            other.load()  # which may turn it
             if (other.mode, other.size) != (image.mode, image.size):
                 return False
             return other.tobytes() == image.tobytes()

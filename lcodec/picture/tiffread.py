@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from lcodec.errors import InputError
-from lcodec.picture.ifd import Reader
+from lcodec.picture.ifd import ORIENTATION, Reader
 from lcodec.picture.samples import Anysamples, divided, from_ycc, full_range
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -121,6 +121,16 @@ def layout(reader: Reader, page: int = 0) -> Layout:
     tree = reader.tree(page_offset(reader, page), _LAYOUT)
     values = {tag: entry.numbers(tree.order) for tag, entry in tree.entries.items()}
     return layout_of_tags(values)
+
+
+def orientation(reader: Reader, page: int = 0) -> int:
+    """The orientation of a page, 1 if none is stated.
+
+    Raises:
+        ValueError: damaged.
+    """
+    tree = reader.tree(page_offset(reader, page), frozenset((ORIENTATION,)))
+    return tree.number(ORIENTATION, 1)
 
 
 def layout_of_tags(tags: Mapping[int, Any]) -> Layout:
