@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from lcodec.errors import InputError, UsageError
@@ -104,13 +105,15 @@ class DecoderLimits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
                 raise UsageError(f"the limit of {name} must be a whole number above 0: {value!r}")
+            object.__setattr__(self, name, int(value))  # numpy's may be too small to compute with
 
     @classmethod
     def for_pixels(cls, pixels: int) -> DecoderLimits:
         """Limits for pictures of up to ``pixels``: what they may cost grows and shrinks with it."""
         own = cls(pixels=pixels)  # rejects what is not a number of pixels
+        pixels = own.pixels
 
         def scaled(value: int, least: int) -> int:
             return max(least, -(-value * pixels // DEFAULT_MAX_PIXELS))

@@ -68,8 +68,9 @@ class LicImageFile(ImageFile.ImageFile):
         for code, payload in payloads.items():
             if code in _KEYS:
                 if code == EXIF:
-                    from lcodec.picture.exif import EXIF_PREFIX, is_readable
+                    from lcodec.picture.exif import EXIF_PREFIX, bare, is_readable
 
+                    payload = bare(payload)
                     if not is_readable(payload):
                         continue  # crafted to use much memory when parsed
                     payload = EXIF_PREFIX + payload
@@ -195,7 +196,7 @@ def _picture(image: Image.Image, options: dict[str, Any]) -> Picture:
 
 def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
     """The metadata among the options, as bytes."""
-    from lcodec.picture.exif import from_pillow, is_readable
+    from lcodec.picture.exif import bare, from_pillow, is_readable
 
     given: dict[str, bytes | None] = {}
     for name in _KEYS.values():
@@ -209,7 +210,7 @@ def _given(options: dict[str, Any]) -> dict[str, bytes | None]:
         if value is not None and not isinstance(value, bytes):
             raise TypeError(f"{name} must be bytes, not {type(value).__name__}")
         given[name] = value
-    if given.get("exif") and not is_readable(given["exif"] or b""):
+    if given.get("exif") and not is_readable(bare(given["exif"] or b"")):
         raise ValueError("exif is not EXIF data")
     return given
 

@@ -14,6 +14,7 @@ from lcodec.batch.location import write
 from lcodec.cli import paths
 from lcodec.desktop import pieces
 from lcodec.errors import OutputError
+from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder, set_time
 from lcodec.training.checkpoint import save_portable, save_run
 from lcodec.training.export import write_model
@@ -95,3 +96,11 @@ def test_log_that_cannot_be_written(tmp_path: Path) -> None:
         Log(tmp_path / "log.ndjson") as log,
     ):
         log.write({"step": 1})
+
+
+def test_a_name_that_cannot_be(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"cannot be written: has a character NUL"),
+        atomic_write(f"{tmp_path}/a\0b.png", overwrite=True),
+    ):
+        pass

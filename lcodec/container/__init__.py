@@ -18,6 +18,7 @@ from lcodec.container.header import (
     Alpha,
     Header,
     boxes,
+    check_tile_edge,
 )
 from lcodec.container.load import load, load_damaged, read_head
 from lcodec.container.packed import check_extra, pack
@@ -68,6 +69,7 @@ __all__ = [
     "TileSource",
     "boxes",
     "check_extra",
+    "check_tile_edge",
     "describe",
     "header_info",
     "is_lic",

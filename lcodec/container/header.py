@@ -75,9 +75,7 @@ class Header:
         _check_range("width", self.width, 1, MAX_SIDE)
         _check_range("height", self.height, 1, MAX_SIDE)
         _check_range("quality", self.quality, 0, 100)
-        _check_range("tile edge", self.tile_edge, TILE_UNIT, MAX_TILE_EDGE)
-        if self.tile_edge % TILE_UNIT:
-            raise UsageError(f"tile edge {self.tile_edge} is not a multiple of {TILE_UNIT}")
+        check_tile_edge(self.tile_edge)
         if self.channels not in (1, 3):
             raise UsageError(f"{self.channels} channels: must be 1 or 3")
         if len(self.model_id) != MODEL_ID_SIZE:
@@ -177,6 +175,13 @@ def _decode_mode(mode: int) -> tuple[Channels, Alpha, BitDepth]:
 def _check_range(what: str, value: int, low: int, high: int) -> None:
     if not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{what} {value!r} is not a whole number in {low}..{high}")
+
+
+def check_tile_edge(pixels: int) -> None:
+    """Raise UsageError unless files can have tiles of that edge."""
+    _check_range("tile edge", pixels, TILE_UNIT, MAX_TILE_EDGE)
+    if pixels % TILE_UNIT:
+        raise UsageError(f"tile edge {pixels} is not a multiple of {TILE_UNIT}")
 
 
 def boxes(header: Header, numbers: Iterable[int]) -> list[dict[str, int]]:

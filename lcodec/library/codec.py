@@ -84,6 +84,7 @@ class Codec:
         layers: bool = True,
     ) -> None:
         tile_edge = as_whole("tile_edge", tile_edge)
+        container.check_tile_edge(tile_edge)
         if tiles_at_once is not None:
             tiles_at_once = as_whole("tiles_at_once", tiles_at_once, 1)
         again = partial(type(self), model, device, carrier, tune=tune, cached=cached)

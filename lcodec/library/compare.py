@@ -9,11 +9,12 @@ from typing import TypeAlias
 from lcodec.container import is_lic
 from lcodec.kinds import HEAD_SIZE
 from lcodec.library.forms import AnyPicture, as_picture
-from lcodec.library.licforms import AnyBytes
+from lcodec.library.licforms import AnyBytes, is_file
 from lcodec.library.shared import decode
 from lcodec.metrics.compare import Figures, figures_of
-from lcodec.picture import Picture
-from lcodec.process.failures import own_errors
+from lcodec.picture import Picture, load
+from lcodec.picture.reader import seekable
+from lcodec.process.failures import own_errors, readable
 from lcodec.suffixes import LIC
 
 Comparable: TypeAlias = "AnyPicture | AnyBytes"
@@ -23,9 +24,9 @@ Comparable: TypeAlias = "AnyPicture | AnyBytes"
 def compare(reference: Comparable, other: Comparable) -> Figures:
     """PSNR, MS-SSIM and SSIMULACRA2 of a picture against a reference of the same size.
 
-    Both in any form that `lcodec.encode` takes, the bytes of a ``.lic``
-    file, or its path. Pictures are aligned as by ``lcodec compare``: a gray one counts as colours
-    if the other has them, 8 bits as 16; what is invisible in the reference does not count.
+    Both in any form that `lcodec.encode` or `lcodec.decode` takes. Pictures are aligned as by
+    ``lcodec compare``: a gray one counts as colours if the other has them, 8 bits as 16; what is
+    invisible in the reference does not count.
 
     Raises:
         UsageError: pictures of different sizes, or something that is none of these forms.
@@ -39,6 +40,13 @@ def _picture(given: Comparable) -> Picture:
         return decode(given).picture
     if isinstance(given, (str, os.PathLike)) and _is_lic(Path(given)):
         return decode(given).picture
+    if is_file(given) and not isinstance(given, (str, os.PathLike)):
+        with readable("the file"):
+            stream = seekable(given)
+            start = stream.tell()
+            ours = is_lic(stream.read(HEAD_SIZE))
+            stream.seek(start)
+        return decode(stream).picture if ours else load(stream)
     return as_picture(given)
 
 

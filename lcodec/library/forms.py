@@ -16,6 +16,7 @@ from lcodec.library.decoded import Decoded
 from lcodec.library.licforms import AnyFile, as_bytes, is_file, named
 from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, Samples, from_array, from_pil, load
+from lcodec.process.failures import decodable
 
 AnyPicture: TypeAlias = (
     "Image.Image | Picture | Decoded | Samples | str | os.PathLike[str] | BinaryIO"
@@ -41,7 +42,8 @@ def as_picture(image: AnyPicture) -> Picture:
     if isinstance(image, np.ndarray):
         return from_array(image)
     if isinstance(image, Image.Image):
-        return from_pil(image)
+        with decodable("the image"):
+            return from_pil(image)
     if is_file(image):
         return load(image)
     raise UsageError(f"a picture is {_PICTURES}, not {named(image)}")

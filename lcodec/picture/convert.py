@@ -65,9 +65,10 @@ def from_pil(
     with _LOCKS[id(image) % len(_LOCKS)]:
         found = carried_of(image) if carried is None else carried
         decoded = _pixels(image)
-        if carried is None and image.format == "PNG":
+        if carried is None and image.format in ("PNG", "LIC"):
             late = of_info(image.info)  # metadata stored after the pixels
             found.exif, found.xmp = found.exif or late.exif, found.xmp or late.xmp
+            found.icc = found.icc or late.icc
         return finished(decoded, found, given)
 
 
@@ -124,6 +125,8 @@ def _pixels(image: Image.Image) -> Decoded:
     layouts = raw_modes(image) if fresh else set()
     reduced = any(";16" in layout and not layout.startswith("BGR") for layout in layouts)
     reduced = fresh and (reduced or _reduced_by_decoder(image))
+    if image.format == "LIC":
+        reduced = image.info.get("lcodec", {}).get("bit_depth") == 16  # but for mode I;16, below
     deep = load_deep(image)
     notes: list[str] = []
     if deep is not None:
@@ -191,6 +194,8 @@ def to_pil(picture: Picture) -> Image.Image:
     if pixels.dtype == np.uint16 and (pixels.ndim == 3 or alpha is not None):
         pixels, alpha = reduced_to_bytes(pixels), None if alpha is None else reduced_to_bytes(alpha)
     image = Image.fromarray(pixels)
+    if image.readonly:  # it shares the memory of the pixels
+        image = image.copy()
     if alpha is not None:
         image.putalpha(Image.fromarray(alpha))
     data = picture.metadata

@@ -44,13 +44,20 @@ descriptions, maker, model, software, date, artist, host, copyright, ratings, an
 _SRATIONAL, _SLONG = 10, 9
 
 
+def bare(exif: bytes) -> bytes:
+    """EXIF data without its prefix, of which some files have two."""
+    while exif.startswith(EXIF_PREFIX):
+        exif = exif.removeprefix(EXIF_PREFIX)
+    return exif
+
+
 def parsed(exif: bytes) -> Tree:
-    """The directories of EXIF data.
+    """The directories of EXIF data, which is `bare`.
 
     Raises:
         ValueError: not EXIF data, or built so that reading it takes more than its length.
     """
-    return Reader(io.BytesIO(exif.removeprefix(EXIF_PREFIX))).tree()
+    return Reader(io.BytesIO(exif)).tree()
 
 
 def is_readable(exif: bytes) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from lcodec.errors import InputError
 from lcodec.kinds import JPEG2000_CODESTREAM
 from lcodec.picture.boxes import boxes, top_boxes
-from lcodec.picture.exif import EXIF_PREFIX
+from lcodec.picture.exif import bare
 from lcodec.picture.samples import Anysamples, divided, full_range
 
 _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
@@ -77,7 +77,7 @@ def head(stream: BinaryIO) -> Head | None:
             if data.startswith(_UUID_XMP):
                 found.xmp = data[16:]
             elif data.startswith(_UUID_EXIF):
-                found.exif = data[16:].removeprefix(EXIF_PREFIX)
+                found.exif = bare(data[16:])
     return found
 
 

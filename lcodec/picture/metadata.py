@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from lcodec.errors import UsageError
 from lcodec.picture import xmp as packets
 from lcodec.picture.carried import Carried
-from lcodec.picture.exif import EXIF_PREFIX, is_readable, orientation_of, upright
+from lcodec.picture.exif import EXIF_PREFIX, bare, is_readable, orientation_of, upright
 
 __all__ = ["EXIF_PREFIX", "NOTHING_GIVEN", "NO_METADATA", "Given", "Metadata", "is_readable"]
 
@@ -23,8 +24,10 @@ class Metadata:
 
     Attributes:
         icc: colour profile of the pixels, unchanged.
-        exif: TIFF structure (without the "Exif" prefix that JPEG puts before it), upright.
+        exif: TIFF structure; the "Exif" prefix that JPEG and Pillow put before it is removed.
         xmp: packet in UTF-8.
+
+    The pixels are upright, so in files the orientation in both is 1, whatever they state.
 
     Raises:
         UsageError: one of them is not bytes.
@@ -41,6 +44,8 @@ class Metadata:
                 object.__setattr__(self, name, bytes(given))
             elif not isinstance(given, bytes | None):
                 raise UsageError(f"metadata: {name} must be bytes, not {type(given).__name__}")
+        if self.exif:
+            object.__setattr__(self, "exif", bare(self.exif))
 
     def __bool__(self) -> bool:
         return any((self.icc, self.exif, self.xmp))
@@ -52,6 +57,16 @@ class Metadata:
 
 
 NO_METADATA = Metadata()
+
+
+def stated_upright(metadata: Metadata) -> Metadata:
+    """The same with any orientation set to 1; what cannot be read stays as it is."""
+    exif, xmp = metadata.exif, metadata.xmp
+    if exif:
+        with suppress(ValueError):
+            exif = upright(exif)
+    return Metadata(metadata.icc, exif, packets.upright(xmp) if xmp else xmp)
+
 
 Given: TypeAlias = Mapping[str, bytes | None]
 """Metadata by Pillow's names: ``icc_profile``, ``exif``, ``xmp``."""
@@ -82,7 +97,7 @@ def keep(carried: Carried, channels: int, *, converted: bool, given: Given = NOT
     if not readable and "exif" not in given:
         notes.append("unreadable EXIF dropped")
     if "exif" in given:
-        new = (given["exif"] or b"").removeprefix(EXIF_PREFIX)
+        new = bare(given["exif"] or b"")
         exif, stated, readable = _exif(new or None)
         orientation = (stated or 1) if new else orientation
         if not readable:
@@ -166,6 +181,6 @@ def of_info(info: Mapping[Any, Any]) -> Carried:
     exif, icc = info.get("exif"), info.get("icc_profile")
     return Carried(
         icc=icc if isinstance(icc, bytes) and icc else None,
-        exif=exif.removeprefix(EXIF_PREFIX) if isinstance(exif, bytes) and exif else None,
+        exif=bare(exif) if isinstance(exif, bytes) and exif else None,
         xmp=xmp.encode("utf-8") if isinstance(xmp, str) else xmp or None,
     )

@@ -45,12 +45,12 @@ class Picture:
         if not isinstance(self.alpha, np.ndarray):
             raise UsageError(f"alpha: must be an array, not {type(self.alpha).__name__}")
         _check_unmasked("alpha", self.alpha)
+        object.__setattr__(self, "alpha", _native(self.alpha))
         if self.alpha.dtype != self.pixels.dtype or self.alpha.shape != self.pixels.shape[:2]:
             raise UsageError(
                 f"alpha: {self.alpha.dtype} {self.alpha.shape} does not match pixels of "
                 f"{self.pixels.dtype} {self.pixels.shape}"
             )
-        object.__setattr__(self, "alpha", np.ascontiguousarray(self.alpha))
 
     @property
     def height(self) -> int:
@@ -112,8 +112,8 @@ def check_pixels(pixels: object) -> Samples:
     if not isinstance(pixels, np.ndarray):
         raise UsageError(f"pixels: must be an array, not {type(pixels).__name__}")
     _check_unmasked("pixels", pixels)
-    native = pixels.dtype.newbyteorder("=")  # arrays from files may have the other byte order
-    if native not in (np.uint8, np.uint16):
+    native = _native(pixels)
+    if native.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"pixels: must be unsigned samples of 8 or 16 bits, not {pixels.dtype}")
     gray = pixels.ndim == 2
     color = pixels.ndim == 3 and pixels.shape[2] == 3
@@ -121,7 +121,12 @@ def check_pixels(pixels: object) -> Samples:
         raise UsageError(
             f"pixels: the shape must be (height, width) or (height, width, 3), not {pixels.shape}"
         )
-    return np.ascontiguousarray(pixels, dtype=native)
+    return native
+
+
+def _native(samples: NDArray[Any]) -> NDArray[Any]:
+    """The same, C-contiguous and in the byte order of the machine; files may have the other one."""
+    return np.ascontiguousarray(samples, dtype=samples.dtype.newbyteorder("="))
 
 
 def _check_unmasked(name: str, samples: NDArray[Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from lcodec.kinds import PNG
 from lcodec.picture import colour, iptc
 from lcodec.picture.carried import Carried
-from lcodec.picture.exif import EXIF_PREFIX
+from lcodec.picture.exif import bare
 from lcodec.picture.xmp import PNG_KEYWORD
 
 MOST_METADATA = 1 << 24
@@ -108,7 +108,7 @@ def put_raw(carried: Carried, kind: str, data: bytes) -> None:
         if data.startswith(_XMP_IN_APP1) or kind.lower() == "xmp":
             carried.xmp = carried.xmp or data.removeprefix(_XMP_IN_APP1)
         else:
-            carried.exif = carried.exif or data.removeprefix(EXIF_PREFIX)
+            carried.exif = carried.exif or bare(data)
     elif kind.lower() in ("icc", "icm"):
         carried.icc = carried.icc or data
     elif kind.lower() in ("iptc", "8bim"):
@@ -139,7 +139,7 @@ class _Reader:
 
     def carried(self) -> Carried:
         out, seen = self._out, self._seen
-        out.exif = seen[b"eXIf"].removeprefix(EXIF_PREFIX) if b"eXIf" in seen else None
+        out.exif = bare(seen[b"eXIf"]) if b"eXIf" in seen else None
         if b"iCCP" in seen:
             packed = seen[b"iCCP"].partition(b"\0")[2][1:]
             out.icc = _inflated(packed, MOST_METADATA)

@@ -7,14 +7,13 @@ import os
 import struct
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
 from lcodec import suffixes
 from lcodec.container import DEFAULT_MAX_PIXELS, is_lic
-from lcodec.errors import InputError, LcodecError
+from lcodec.errors import InputError
 from lcodec.kinds import HEAD_SIZE, PNG, TIFF, is_heif, unread_kind, way_out
 from lcodec.picture import heifread, pngread, tiffcarry, tiffread
 from lcodec.picture.carried import Carried
@@ -22,7 +21,7 @@ from lcodec.picture.convert import Decoded, finished, from_pil, from_tiff
 from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
-from lcodec.process.failures import own_errors, readable
+from lcodec.process.failures import decodable, own_errors, readable
 
 # Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.
@@ -58,23 +57,23 @@ def load(
 
 def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str | None) -> Picture:
     if isinstance(source, (str, os.PathLike)):
-        return _load_path(Path(source), max_pixels)
+        return _load_path(os.fsdecode(source), max_pixels)
     name = name or str(getattr(source, "name", "picture"))
     with readable(name):
-        stream = _seekable(source)
+        stream = seekable(source)
     return _load_stream(stream, name, max_pixels)
 
 
-def _seekable(source: BinaryIO) -> BinaryIO:
+def seekable(source: BinaryIO) -> BinaryIO:
     """The stream itself, or what is left of it, if it cannot seek."""
     seeks = hasattr(source, "seekable") and source.seekable()
     return source if seeks else io.BytesIO(source.read())
 
 
-def _load_path(path: Path, max_pixels: int) -> Picture:
-    with readable(str(path)), path.open("rb") as stream:
+def _load_path(path: str, max_pixels: int) -> Picture:
+    with readable(path), open(path, "rb") as stream:
         before = os.fstat(stream.fileno())
-        picture = _load_stream(_seekable(stream), str(path), max_pixels)
+        picture = _load_stream(seekable(stream), path, max_pixels)
         after = os.fstat(stream.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError(f"{path}: changed while it was being read")
@@ -82,17 +81,11 @@ def _load_path(path: Path, max_pixels: int) -> Picture:
 
 
 def _load_stream(stream: BinaryIO, name: str, max_pixels: int) -> Picture:
-    try:
-        return _read(stream, max_pixels)
-    except LcodecError as error:
-        raise InputError(f"{name}: {error}") from error
-    except UnidentifiedImageError:
-        raise InputError(f"{name}: {unidentified(stream)}") from None
-    except Exception as error:
-        # Pillow's decoders raise many kinds on damaged data (OSError, SyntaxError, ValueError,
-        # struct.error, IndexError, ...): all of them mean that the picture cannot be read.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name}: cannot be decoded: {reason}") from error
+    with decodable(name):
+        try:
+            return _read(stream, max_pixels)
+        except UnidentifiedImageError:
+            raise InputError(unidentified(stream)) from None
 
 
 def unidentified(stream: BinaryIO) -> str:

@@ -20,7 +20,7 @@ from lcodec import kinds
 from lcodec.errors import InputError, LcodecError
 from lcodec.picture import tiffcarry, tiffread
 from lcodec.picture.carried import Carried
-from lcodec.picture.exif import EXIF_PREFIX
+from lcodec.picture.exif import bare
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import NO_METADATA, Metadata, keep
 from lcodec.picture.picture import Samples, check_pixels
@@ -204,7 +204,7 @@ def _of_vips(name: str) -> Rows:
     exif = blob("exif-data")
     carried = Carried(
         icc=blob("icc-profile-data"),
-        exif=None if exif is None else exif.removeprefix(EXIF_PREFIX),
+        exif=None if exif is None else bare(exif),
         xmp=blob("xmp-data"),
     )
     height, width, channels = image.height, image.width, image.bands

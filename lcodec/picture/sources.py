@@ -14,7 +14,7 @@ from PIL import Image
 
 from lcodec.picture import avifread, colour, jp2, jpegread, pngread, tiffcarry
 from lcodec.picture.carried import UNREADABLE, Carried
-from lcodec.picture.exif import DESCRIPTIVE, EXIF_PREFIX, from_pillow, orientation_of
+from lcodec.picture.exif import DESCRIPTIVE, bare, from_pillow, orientation_of
 from lcodec.picture.ifd import ORIENTATION, Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.metadata import of_info
@@ -114,7 +114,7 @@ def _of_avif(image: Image.Image, out: Carried) -> Carried:
         # If the file's own rotation differs, Pillow has rewritten EXIF.
         *_, raw, orientation, _ = decoder.get_info()
         if (orientation_of(out.exif) or 1) == orientation:
-            out.exif = raw.removeprefix(EXIF_PREFIX) if raw else None
+            out.exif = bare(raw) if raw else None
             out.orientation = int(orientation)
     with file_of(image) as stream:
         points = avifread.code_points(stream) if stream else None

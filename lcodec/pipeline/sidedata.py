@@ -11,6 +11,7 @@ from lcodec import container
 from lcodec.coding.alpha import decode_alpha, encode_alpha
 from lcodec.container import EXIF, ICC, XMP, Alpha, LicFile, Section, TileSource
 from lcodec.picture import Metadata, Picture, Samples
+from lcodec.picture.metadata import stated_upright
 
 
 def alpha_kind(picture: Picture) -> Alpha:
@@ -30,6 +31,7 @@ def alpha_payload(picture: Picture) -> bytes | None:
 
 def metadata_sections(metadata: Metadata) -> tuple[Section, ...]:
     """The sections that hold metadata, in as few bytes as possible."""
+    metadata = stated_upright(metadata)
     parts = ((ICC, metadata.icc), (EXIF, metadata.exif), (XMP, metadata.xmp))
     return container.pack(Section(code, payload) for code, payload in parts if payload)
 

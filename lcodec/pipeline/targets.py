@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import SupportsFloat
 
+import numpy as np
+
 from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_LEVELS
 
@@ -124,7 +126,7 @@ class Target:
 def _number(value: object) -> float:
     """A number of any type, infinite if it is beyond that of a float; else raises UsageError."""
     try:
-        if isinstance(value, SupportsFloat) and not isinstance(value, bool):
+        if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
             return float(value)
     except OverflowError:
         return math.inf

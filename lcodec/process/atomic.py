@@ -58,6 +58,8 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
     Raises:
         OutputError: ``path`` exists and ``overwrite`` is false, is a folder, or cannot be written.
     """
+    if "\0" in os.fsdecode(path):
+        raise OutputError(f"{os.fsdecode(path)!r}: cannot be written: has a character NUL")
     target = Path(os.path.realpath(path))
     try:
         descriptor = descriptor_of(path)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lcodec.errors import DiskFullError, InputError, OutOfMemoryError, OutputError
+from lcodec.errors import DiskFullError, InputError, LcodecError, OutOfMemoryError, OutputError
 
 _OF_TORCH = re.compile(r"(?:out of|not enough|allocate) memory", re.IGNORECASE)
 
@@ -40,6 +40,24 @@ def readable(name: str) -> Iterator[None]:
             raise InputError(f"{name}: no such file") from None
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(f"{name}: cannot be read: {reason or error}") from error
+
+
+@contextmanager
+def decodable(name: str) -> Iterator[None]:
+    """Raise InputError where a picture cannot be decoded; ``name`` begins its message.
+
+    Pillow's decoders raise many kinds of errors on damaged data (OSError, SyntaxError, ValueError,
+    struct.error, IndexError, ...). Want of memory is left to `own_errors`.
+    """
+    try:
+        yield
+    except LcodecError as error:
+        raise InputError(f"{name}: {error}") from error
+    except Exception as error:
+        if lacks_memory(error):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{name}: cannot be decoded: {reason}") from error
 
 
 def unwritten(name: str, error: OSError, what: str = "cannot be written") -> OutputError:

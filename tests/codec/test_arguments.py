@@ -38,7 +38,7 @@ def test_targets(name: str) -> None:
     if name == "size":
         assert make("30") == make(30)
     fails(make, [value for value in NO_NUMBERS if not (name == "size" and isinstance(value, str))])
-    fails(make, BEYOND)
+    fails(make, [*BEYOND, np.bool_(True)])
     assert make(np.float32(2.5)) == make(2.5)
     assert Target(name, 30) == make(30)  # type: ignore[arg-type]
 
@@ -116,3 +116,16 @@ def test_codecs_can_be_copied(tiny_model: Path) -> None:
     for other in (pickle.loads(pickled), copy.deepcopy(codec), copy.copy(codec)):
         assert other.encode(picture(80, 90)) == expected
         assert other.loaded.entropy.carrier.name == "float32"
+
+
+@pytest.mark.parametrize("edge", [0, -64, 63, 100, 4096])
+def test_edges_of_tiles_are_checked_at_once(edge: int) -> None:
+    with pytest.raises(UsageError, match=r"tile edge"):  # not that there is no such model
+        Codec("no-such-model", tile_edge=edge)
+
+
+def test_limits_of_numpy() -> None:
+    five: Any = np.int64(500)
+    assert lcodec.DecoderLimits(pixels=five) == lcodec.DecoderLimits(pixels=500)
+    limits = lcodec.DecoderLimits.for_pixels(np.uint8(200))  # type: ignore[arg-type]
+    assert limits == lcodec.DecoderLimits.for_pixels(200)

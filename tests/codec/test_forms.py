@@ -224,3 +224,48 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FormatError):
         lcodec.decode(stream)
     assert stream.tell() <= 1 << 16
+
+
+def test_images_that_cannot_be_decoded(tmp_path: Path, tiny_model: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-200])
+    with Image.open(tmp_path / "cut.jpg") as cut, pytest.raises(InputError, match="cannot be dec"):
+        lcodec.encode(cut)
+    closed = Image.open(tmp_path / "a.jpg")
+    closed.close()
+    odd = Image.fromarray(PIXELS)
+    odd.info["transparency"] = ("a", "b", "c")
+    for image in (closed, odd):
+        with pytest.raises(InputError, match="the image: cannot be decoded"):
+            lcodec.encode(image)
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_comparing_open_files(seekable: bool, tiny_model: Path) -> None:
+    coded = lcodec.encode(PIXELS, 90, device="cpu")
+    png = io.BytesIO()
+    Image.fromarray(PIXELS).save(png, "png")
+    expected = lcodec.compare(PIXELS, coded)
+    for data in (coded, png.getvalue()):
+        stream: Any = io.BytesIO(data) if seekable else ReadOnly(data)
+        found = lcodec.compare(PIXELS, stream)
+        assert found == (expected if data is coded else lcodec.compare(PIXELS, PIXELS))
+
+
+def test_samples_in_the_other_byte_order() -> None:
+    deep = PIXELS.astype(np.uint16) * 257
+    swapped = lcodec.Picture(deep.astype(">u2"), alpha=deep[..., 0].astype(">u2"))
+    assert swapped.alpha is not None and swapped.alpha.dtype == np.uint16
+    assert np.array_equal(swapped.alpha, deep[..., 0]) and np.array_equal(swapped.pixels, deep)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_images_do_not_share_their_pixels(dtype: type[np.unsignedinteger]) -> None:
+    whole = lcodec.Picture(PIXELS.astype(dtype))
+    for one in (whole, lcodec.Picture(whole.pixels[..., 0])):
+        image = lcodec.picture.to_pil(one)
+        before = image.getpixel((0, 0))
+        image.putpixel((0, 0), 3 if one.channels == 1 else (3, 4, 5))
+        one.pixels[0, 0] = 77
+        assert image.getpixel((0, 0)) != before
+        assert np.asarray(image).ravel()[0] == 3

@@ -180,3 +180,12 @@ def test_picture_objects_are_encoded_as_they_are(codec: Codec) -> None:
     decoded = codec.decode(codec.encode(source, QUALITY))
     assert decoded.metadata == source.metadata
     assert decoded.to_image().mode == "LA"
+
+
+def test_files_state_that_pictures_are_upright(codec: Codec) -> None:
+    xmp = b"<x tiff:Orientation='%d'/>"
+    given = Metadata(exif=b"Exif\0\0" + exif(6), xmp=xmp % 6)
+    decoded = codec.decode(codec.encode(Picture(picture(24, 40), metadata=given)))
+    assert decoded.picture.metadata == Metadata(exif=exif(1), xmp=xmp % 1)
+    broken = Metadata(exif=b"no EXIF")
+    assert codec.decode(codec.encode(Picture(picture(24, 40), metadata=broken))).picture.metadata

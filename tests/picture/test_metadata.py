@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lcodec.picture import from_pil, load
+from lcodec.picture import Metadata, from_pil, load
 from tests.picture.samples import DEEP, GRAY, RGB, chunk, encoded, exif, icc, png16
 
+LOSSLESS = {"WEBP": {"lossless": True}}
 XMP = b'<x:xmpmeta tiff:Orientation="%d"><tiff:Orientation>%d</tiff:Orientation></x:xmpmeta>'
 
 
@@ -111,3 +112,24 @@ def test_damaged_exif_does_not_cost_the_picture(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Image.Image, "getexif", broken)
     assert from_pil(Image.fromarray(RGB)).notes == ("unreadable EXIF dropped",)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "PNG by hand"])
+@pytest.mark.parametrize("prefixes", [1, 2, 3])
+def test_prefixes_of_exif(kind: str, prefixes: int) -> None:
+    block = b"Exif\0\0" * prefixes + exif(6)
+    if kind == "PNG by hand":
+        stream = png16(DEEP[..., :3], chunk(b"eXIf", block))
+        upright = np.rot90(DEEP[..., :3], -1)
+    else:
+        stream = encoded(Image.fromarray(RGB), kind, exif=block, **LOSSLESS.get(kind, {}))
+        upright = np.rot90(RGB, -1)
+    for picture in (load(stream), from_pil(Image.open(stream))):
+        assert picture.pixels.shape == upright.shape
+        assert kind == "JPEG" or picture.bit_depth == 8 or np.array_equal(picture.pixels, upright)
+        assert picture.metadata.exif == exif(1) and picture.notes == ()
+
+
+def test_metadata_as_pillow_has_it() -> None:
+    block = b"Exif\0\0" + exif(1)
+    assert Metadata(exif=block) == Metadata(exif=b"Exif\0\0" + block) == Metadata(exif=exif(1))

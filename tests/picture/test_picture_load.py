@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,3 +158,23 @@ def test_pixels_are_checked() -> None:
     turned = Picture(RGB.swapaxes(0, 1))
     assert turned.pixels.flags.c_contiguous
     assert turned.width == 4
+
+
+class InBytes:
+    """A path that is known as bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(self.path)
+
+
+def test_paths_are_named_as_they_were_given(tmp_path: Path) -> None:
+    for name in ("https://example.com/a.png", "./a//b.png", ""):
+        with pytest.raises(InputError) as caught:
+            load(name)
+        assert str(caught.value) == f"{name}: no such file"
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    given: Any = InBytes(tmp_path / "a.png")
+    assert np.array_equal(load(given).pixels, RGB)

@@ -16,7 +16,9 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 import lcodec
 import lcodec.pillow
 from lcodec import container
+from lcodec.container import sections
 from lcodec.library import shared
+from lcodec.picture import from_pil
 from tests.cli.command import environment, lic_file
 from tests.picture.samples import exif, icc
 from tests.plugins.images import opened, saved
@@ -193,6 +195,26 @@ def test_packed_metadata_comes_back() -> None:
     bad = container.write(file.header, file.tiles, [container.Section(container.PACKED, b"\x13")])
     with pytest.raises(UnidentifiedImageError, match="truncated"):
         opened(bad)
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_metadata_after_the_tiles_is_encoded() -> None:
+    data = saved(with_metadata())
+    frames = list(sections.scan(memoryview(data)))
+    order = sorted(frames[1:-1], key=lambda frame: sections.is_ancillary(frame.type))
+    parts = [(0, frames[0].end), *((f.start, f.end) for f in order), (frames[-1].start, len(data))]
+    moved = b"".join(data[start:stop] for start, stop in parts)
+    assert moved != data and "icc_profile" not in opened(moved).info
+    assert lcodec.encode(opened(moved)) == lcodec.encode(opened(data))
+    assert lcodec.decode(lcodec.encode(opened(moved))).picture.metadata.icc == icc()
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize(("kind", "reduced"), [("deep colour", True), ("deep gray", False)])
+def test_reduced_samples_are_noted(kind: str, reduced: bool) -> None:
+    image = opened(lcodec.encode(PICTURES[kind][0], device="cpu"))
+    for _ in range(2):  # fresh, and loaded
+        assert any("reduced to 8 bits" in note for note in from_pil(image).notes) == reduced
 
 
 @pytest.mark.usefixtures("tiny_model")
