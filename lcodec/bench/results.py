@@ -33,6 +33,9 @@ class PictureResult:
 
     ``layer_bytes`` is the size of the lossless layers, 0 in figures of versions without them;
     ``stream_bytes`` that of the coded latents, None in figures of versions that did not store it.
+
+    ``alpha`` says whether the source has alpha that is not opaque, which is left out of the file;
+    False in figures of versions that did not store it.
     """
 
     picture: str
@@ -54,6 +57,7 @@ class PictureResult:
     decode_stages: dict[str, float]
     layer_bytes: int = 0
     stream_bytes: int | None = None
+    alpha: bool = False
 
     @property
     def bpp(self) -> float:
@@ -232,6 +236,7 @@ def _picture_result(row: dict[str, Any]) -> PictureResult:
         decode_stages={str(name): float(value) for name, value in row["decode_stages"].items()},
         layer_bytes=int(row.get("layer_bytes", 0)),
         stream_bytes=None if row.get("stream_bytes") is None else int(row["stream_bytes"]),
+        alpha=bool(row.get("alpha", False)),
     )
     if min(result.width, result.height, result.bytes) < 1:
         raise ValueError("a picture without pixels, or without bytes")

@@ -17,9 +17,11 @@ import numpy as np
 
 from lcodec.bench.kodak import pixels_hash
 from lcodec.bench.results import BenchResult, PictureResult
+from lcodec.container import Alpha
 from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.metrics.measures import measure
 from lcodec.picture import READ_SUFFIXES, Picture, Samples, load
+from lcodec.pipeline.sidedata import alpha_kind
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
 from lcodec.suffixes import LIC, is_sought
@@ -133,10 +135,10 @@ def run(
 
     The file is written, read back and decoded; its size gives the rate, the decoded pixels
     give PSNR, MS-SSIM and SSIMULACRA2. A small untimed encode and decode goes first, so that
-    one-time work does not count for the first picture. ``tune`` is what the codec is optimised
-    for, if known. Files are kept in folder ``keep`` if given. ``progress(done, total, result)``
-    and ``observe(result, picture, decoded pixels)`` are called after each; the pixels are not kept
-    otherwise.
+    one-time work does not count for the first picture. Only pixels are encoded, without alpha and
+    metadata. ``tune`` is what the codec is optimised for, if known. Files are kept in folder
+    ``keep`` if given. ``progress(done, total, result)`` and ``observe(result, picture, decoded
+    pixels)`` are called after each; the pixels are not kept otherwise.
 
     Raises:
         InputError: no pictures, or one that cannot be read.
@@ -227,6 +229,7 @@ def _measure(
         decode_stages=dict(decoded.timings),
         layer_bytes=int(encoded.layer_bytes),
         stream_bytes=int(encoded.stream_bytes),
+        alpha=alpha_kind(picture) is Alpha.PLANE,
     )
     return row, decoded.pixels
 

@@ -209,6 +209,10 @@ def _notes(result: BenchResult) -> list[str]:
     if small:
         are = "is" if small == 1 else "are"
         notes.append(f"{counted(small)} {are} too small for MS-SSIM, so it has no mean")
+    through = sum(row.alpha for row in _once_each(result.results))
+    if through:
+        have = "has" if through == 1 else "have"
+        notes.append(f"{counted(through)} {have} alpha, which is left out of files and figures")
     if any(math.isinf(mean.psnr) for mean in result.means()):
         notes.append("levels with infinite PSNR are not on the curve of that measure")
     return notes

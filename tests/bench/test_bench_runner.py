@@ -16,6 +16,7 @@ from lcodec.bench import (
     psnr,
     result_to_json,
     run,
+    summarize,
     timed_startup,
 )
 from lcodec.bench.results import PictureResult
@@ -157,6 +158,31 @@ def test_gray_pictures(tmp_path: Path) -> None:
     Image.new("L", (20, 10), 77).save(tmp_path / "g.png")
     result: BenchResult = run(FakeCodec(), tmp_path, [50])
     assert result.results[0].channels == 1
+
+
+def with_alpha(path: Path, alpha: int) -> None:
+    """Add alpha of one value to a picture."""
+    with Image.open(path) as image:
+        image.putalpha(alpha)
+        image.save(path)
+
+
+def test_alpha_is_left_out_and_said_to_be(tmp_path: Path) -> None:
+    write_pictures(tmp_path, SIZES)
+    plain = run(FakeCodec(), tmp_path, [50, 80])
+    assert not any("alpha" in note for note in summarize(plain).notes)
+    for name in SIZES:
+        with_alpha(tmp_path / name, 9)
+    write_pictures(tmp_path, {"c.png": (20, 30)})
+    with_alpha(tmp_path / "c.png", 255)  # opaque: nothing is left out
+    result = run(FakeCodec(), tmp_path, [50, 80])
+    assert [row.bytes for row in result.results[:4]] == [row.bytes for row in plain.results]
+    (tmp_path / "r.json").write_text(result_to_json(result))
+    for found in (result, load_result(tmp_path / "r.json")):
+        (note,) = [note for note in summarize(found).notes if "alpha" in note]
+        assert note == "2 pictures have alpha, which is left out of files and figures"
+    one = run(FakeCodec(), tmp_path / "b.png", [50])
+    assert summarize(one).notes[-1].startswith("1 picture has alpha")
 
 
 def test_startup_is_timed() -> None:
