@@ -13,16 +13,21 @@ from lcodec.errors import UsageError
 NAMES: dict[Metric, str] = {"psnr": "PSNR", "ms_ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
 
 
+_DIGITS: dict[Metric, int] = {"psnr": 1, "ms_ssim": 4, "ssimulacra2": 1}
+
+
 @dataclass(frozen=True)
 class BdRate:
     """``percent``: rate of the tested codec relative to the anchor's; below 0 is better.
 
-    ``low`` and ``high`` bound the range of the measure over which it was averaged.
+    ``low`` and ``high`` bound the range of the measure over which it was averaged; ``overlap`` is
+    the part, 0..1, of the shorter of the two curves that the other one covers, too.
     """
 
     percent: float
     low: float
     high: float
+    overlap: float
 
 
 def bd_rate(
@@ -46,12 +51,20 @@ def bd_rate(
     points = [_points(curve, metric) for curve in (anchor, test)]
     low = max(values[0] for values, _ in points)
     high = min(values[-1] for values, _ in points)
+    overlap = (high - low) / min(values[-1] - values[0] for values, _ in points)
     if within is not None:
         low, high = max(low, within[0]), min(high, within[1])
     if not low < high:
         raise UsageError(f"curves `{anchor.name}` and `{test.name}` share no {NAMES[metric]} range")
     areas = [_area(*curve, low, high) for curve in points]
-    return BdRate(100.0 * math.expm1((areas[1] - areas[0]) / (high - low)), low, high)
+    percent = 100.0 * math.expm1((areas[1] - areas[0]) / (high - low))
+    return BdRate(percent, low, high, overlap)
+
+
+def shown_range(metric: Metric, low: float, high: float, to: str = " to ") -> str:
+    """The range of a measure as tables show it."""
+    digits = _DIGITS[metric]
+    return f"{low:.{digits}f}{to}{high:.{digits}f}"
 
 
 def _points(curve: Curve, metric: Metric) -> tuple[list[float], list[float]]:

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
+from lcodec.bench.bdrate import shown_range
+from lcodec.bench.curves import Metric
 from lcodec.bench.screentable import FOLDED, Column, print_table
 from lcodec.bench.summary import (
     OTHER,
+    PEER_METRICS,
     STAGES,
     START_UP,
     BdRow,
@@ -20,6 +23,8 @@ from lcodec.bench.summary import (
 )
 from lcodec.plurals import counted
 
+PEERS_FOLDED = 10
+"""Width to which names of codecs may be folded beside the figures of all measures."""
 ELSEWHERE = "a wider terminal, a pipe, and the files of --json and --html"
 
 MEANS = (
@@ -34,6 +39,7 @@ MEANS = (
     Column("decode\ns", 2),
 )
 
+_HEADINGS: dict[Metric, str] = {"ssimulacra2": "SSIM.2", "psnr": "PSNR", "ms_ssim": "MS-SSIM"}
 _TIMES = (("s", 0), ("%", 1), ("% with\nstart-up", 2))
 
 
@@ -78,7 +84,7 @@ def _print_bd_rates(rows: Sequence[BdRow], console: Console) -> None:
     cells = [
         (row.title, "-", row.reason)
         if row.percent is None or row.low is None or row.high is None
-        else (row.title, f"{row.percent:+.1f}", f"{row.low:.1f}-{row.high:.1f}")
+        else (row.title, f"{row.percent:+.1f}", shown_range("psnr", row.low, row.high, "-"))
         for row in rows
     ]
     print_table(title, columns, cells, console)
@@ -86,14 +92,22 @@ def _print_bd_rates(rows: Sequence[BdRow], console: Console) -> None:
 
 def _print_peers(rows: Sequence[PeerRow], console: Console) -> None:
     title = "BD-rate % on the same pictures (rate at equal quality; below 0 is better)"
-    headings = ("SSIM.2", "PSNR", "MS-SSIM")
-    columns = (Column("against", left=True, folds=FOLDED), *map(Column, headings))
-    cells = [(row.title, *map(_signed, (row.ssimulacra2, row.psnr, row.ms_ssim))) for row in rows]
-    print_table(title, columns, cells, console)
+    columns = [Column("against", left=True, folds=PEERS_FOLDED)]
+    for rank, metric in enumerate(PEER_METRICS, 1):
+        columns += [Column(_HEADINGS[metric]), Column(f"{_HEADINGS[metric]}\nrange", rank)]
+    cells = [
+        (row.title, *(cell for metric in PEER_METRICS for cell in _rate_cells(row, metric)))
+        for row in rows
+    ]
+    print_table(title, columns, cells, console, ELSEWHERE)
 
 
-def _signed(percent: float | None) -> str:
-    return "-" if percent is None else f"{percent:+.1f}"
+def _rate_cells(row: PeerRow, metric: Metric) -> tuple[str, str]:
+    """The BD-rate, and the range it is over."""
+    rate = row.rates.get(metric)
+    if rate is None:
+        return "-", "-"
+    return f"{rate.percent:+.1f}", shown_range(metric, rate.low, rate.high)
 
 
 def _print_stages(summary: Summary, console: Console) -> None:

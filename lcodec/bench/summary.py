@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from lcodec.bench.bdrate import bd_rate
+from lcodec.bench.bdrate import NAMES, BdRate, bd_rate
 from lcodec.bench.curves import ANCHOR, Curve, Metric, published_curve
 from lcodec.bench.extras import MissingExtraError
 from lcodec.bench.results import (
@@ -22,6 +22,8 @@ from lcodec.plurals import counted
 
 STAGES = ("analysis", "entropy network", "range coder", "synthesis")
 """Stages that a codec times itself; the rest of its time is shown as ``other``."""
+PEER_METRICS: tuple[Metric, ...] = ("ssimulacra2", "psnr", "ms_ssim")
+"""Measures of comparisons on the same pictures, as in `PeerRow`."""
 START_UP = "start-up"
 OTHER = "other"
 
@@ -38,9 +40,16 @@ MIN_LEVELS = 8
 """Least number of quality levels for a rate-distortion figure."""
 
 
+MIN_OVERLAP = 0.25
+"""Least part of the shorter curve that a BD-rate is over, without a note that it says little."""
+
+
 @dataclass(frozen=True)
 class BdRow:
-    """BD-rate of the measured codec against one curve, or why there is none."""
+    """BD-rate of the measured codec against one curve, or why there is none.
+
+    ``overlap`` as in `BdRate`.
+    """
 
     against: str
     title: str
@@ -48,13 +57,15 @@ class BdRow:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    overlap: float | None = None
 
 
 @dataclass(frozen=True)
 class PeerRow:
     """BD-rates in percent against another codec on the same pictures, by measure.
 
-    None if the curves share no range of the measure.
+    None if the curves share no range of the measure. ``rates`` has them with their ranges, by
+    measure, where there is one.
     """
 
     against: str
@@ -62,6 +73,7 @@ class PeerRow:
     ssimulacra2: float | None
     psnr: float | None
     ms_ssim: float | None
+    rates: dict[Metric, BdRate]
 
 
 @dataclass(frozen=True)
@@ -107,16 +119,18 @@ def summarize(result: BenchResult, against: Iterable[Curve] | None = None) -> Su
     curves = [*(published_curve(name) for name in published), *(against or ())]
     rows = result.results
     startup = result.startup_seconds
+    bd_rates = tuple(_bd_row(curve, result.curve()) for curve in curves)
+    peers = tuple(_peer_row(curve, result.curve()) for curve in result.peers)
     return Summary(
         name=result.name,
         pictures=len(result.pictures),
         megapixels=sum(row.width * row.height for row in _once_each(rows)) / 1e6,
         means=tuple(result.means()),
-        bd_rates=tuple(_bd_row(curve, result.curve()) for curve in curves),
-        peers=tuple(_peer_row(curve, result.curve()) for curve in result.peers),
+        bd_rates=bd_rates,
+        peers=peers,
         encode_stages=_stages([(r.encode_seconds, r.encode_stages) for r in rows], startup),
         decode_stages=_stages([(r.decode_seconds, r.decode_stages) for r in rows], startup),
-        notes=tuple(_notes(result)),
+        notes=(*_notes(result), *_overlap_notes(bd_rates, peers)),
     )
 
 
@@ -141,21 +155,49 @@ def _bd_row(anchor: Curve, measured: Curve) -> BdRow:
         raise
     except UsageError as error:
         return BdRow(anchor.name, anchor.title, None, reason=str(error))
-    return BdRow(anchor.name, anchor.title, value.percent, value.low, value.high)
+    return BdRow(
+        *(anchor.name, anchor.title, value.percent, value.low, value.high), overlap=value.overlap
+    )
 
 
 def _peer_row(anchor: Curve, measured: Curve) -> PeerRow:
-    def percent(metric: Metric) -> float | None:
+    found: dict[Metric, BdRate] = {}
+    for metric in PEER_METRICS:
         try:
-            return bd_rate(anchor, measured, metric=metric).percent
+            found[metric] = bd_rate(anchor, measured, metric=metric)
         except MissingExtraError:
             raise
         except UsageError:
-            return None
+            continue
+
+    def percent(metric: Metric) -> float | None:
+        return found[metric].percent if metric in found else None
 
     return PeerRow(
-        anchor.name, anchor.title, percent("ssimulacra2"), percent("psnr"), percent("ms_ssim")
+        *(anchor.name, anchor.title),
+        *(percent("ssimulacra2"), percent("psnr"), percent("ms_ssim")),
+        rates=found,
     )
+
+
+def _overlap_notes(bd_rates: Sequence[BdRow], peers: Sequence[PeerRow]) -> Iterator[str]:
+    """Notes on curves that share so little that their BD-rate says nothing of the rest."""
+    overlaps: list[tuple[Metric, str, float | None]] = [
+        ("psnr", row.title, row.overlap) for row in bd_rates
+    ]
+    for peer in peers:
+        overlaps += [(metric, peer.title, rate.overlap) for metric, rate in peer.rates.items()]
+    for metric in PEER_METRICS:
+        short = [
+            title
+            for of, title, overlap in overlaps
+            if of == metric and overlap is not None and overlap < MIN_OVERLAP
+        ]
+        if short:
+            yield (
+                f"the BD-rate in {NAMES[metric]} is over less than {MIN_OVERLAP:.0%} of the range"
+                f" of a curve, and says little of the rest, against {'; '.join(short)}"
+            )
 
 
 def _stages(

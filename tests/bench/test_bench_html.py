@@ -268,6 +268,22 @@ def test_kodak_page_draws_the_published_curves() -> None:
     assert "kodim01.png" in page.text("strong")
 
 
+def test_comparisons_on_the_same_pictures_have_their_range() -> None:
+    result = made(0.9)
+    no_ms_ssim = replace(result.curve(), title="Other", ms_ssim=None)
+    page = checked(report(replace(result, peers=(no_ms_ssim,))))
+    assert "Other" in page.text("th") and "SSIMULACRA2 range" in page.text("th")
+    at = page.text("td").index("20.0 to 90.0")
+    assert page.text("td")[at - 1 : at + 5] == [
+        "+0.0",
+        "20.0 to 90.0",
+        "+0.0",
+        "26.1 to 46.6",
+        "-",
+        "-",
+    ]
+
+
 def test_missing_jinja2_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     pages._environment.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)

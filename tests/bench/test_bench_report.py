@@ -171,7 +171,44 @@ def test_codecs_on_the_same_pictures_are_compared_by_every_measure() -> None:
     for percent in (one.ssimulacra2, one.psnr, one.ms_ssim, other.ssimulacra2):
         assert percent == pytest.approx(-50.0)
     assert other.ms_ssim is None
-    assert "-50.0" in printed(with_peers)
+    for row in (one, other):
+        rate = row.rates["ssimulacra2"]
+        assert (rate.low, rate.high, rate.overlap) == (20.0, 90.0, 1.0)
+    assert "ms_ssim" not in other.rates
+    text = printed(with_peers)
+    assert "-50.0" in text and "20.0 to 90.0" in text and "26.1 to 46.6" in text
+    assert "note:" not in text
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_curves_that_hardly_overlap_are_named(published: bool) -> None:
+    result = made()
+    curve = result.curve()
+    assert curve.ssimulacra2 is not None
+    by = curve.psnr[-1] - curve.psnr[0] - 0.1
+    lower = replace(
+        curve,
+        title="Lower",
+        psnr=tuple(value - by for value in curve.psnr),
+        ssimulacra2=tuple(value - 69.9 for value in curve.ssimulacra2),
+    )
+    against = [lower, curve] if published else []
+    result = result if published else replace(result, peers=(lower, curve))
+    summary = summarize(result, against=against)
+    said = [note for note in summary.notes if "the BD-rate in" in note]
+    assert [note.split()[3] for note in said] == (
+        ["PSNR"] if published else ["SSIMULACRA2", "PSNR"]
+    )
+    assert all("less than 25% of the range" in note for note in said)
+    assert all(note.endswith("against Lower") for note in said)
+    found = summary.bd_rates[0] if published else summary.peers[0].rates["psnr"]
+    assert (found.low, found.high) == pytest.approx((curve.psnr[0], curve.psnr[0] + 0.1))
+    tree = json.loads(report_to_json(result, summary))["summary"]
+    assert tree["notes"] == list(summary.notes)
+    if not published:
+        rates = tree["peers"][0]["rates"]["ssimulacra2"]
+        assert (rates["low"], rates["high"]) == pytest.approx((20.0, 20.1))
+        assert rates["percent"] == tree["peers"][0]["ssimulacra2"]
 
 
 def test_tables_show_the_figures() -> None:

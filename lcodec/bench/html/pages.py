@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from lcodec import __version__
+from lcodec.bench.bdrate import shown_range
 from lcodec.bench.curves import Curve, published_curve
 from lcodec.bench.extras import require
 from lcodec.bench.html import chart
@@ -97,6 +98,7 @@ def _environment() -> Any:
     environment.globals.update(
         told=told,
         counted=counted,
+        shown_range=shown_range,
         data_uri=data_uri,
         version=__version__,
         style=require("markupsafe", "an HTML report").Markup(_text("report.css")),
