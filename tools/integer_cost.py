@@ -2,8 +2,8 @@
 
     python tools/integer_cost.py RUN PICTURES... [--quality 5,50,95]
 
-Both code the same latents. The float twin is the network of RUN without any quantisation; the
-integers are those of its export.
+Both code the same latents, those of real files without lossless layers. The float twin is the
+network of RUN without any quantisation; the integers are those of its export.
 """
 
 from __future__ import annotations
@@ -11,53 +11,62 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from lcodec import container
+from lcodec.integer.likelihood import logistic_bits
 from lcodec.library.codec import Codec
-from lcodec.picture import Picture, load
-from lcodec.pipeline.areas import tile_areas
+from lcodec.picture import load
+from lcodec.pipeline.areas import padded_tile, tile_areas
 from lcodec.training.export import export_run, load_run
 from lcodec.twin.codec import TwinCodec
 
+NAME = "measured"
 
-def float_bits(model: TwinCodec, codec: Codec, path: Path, quality: int) -> float:
-    """Bits of all tiles of one picture according to the unquantised network."""
-    pixels = load(path).pixels
-    y = torch.from_numpy(codec._pixels.analyse(pixels, quality))
-    level = torch.tensor([float(quality)])
+
+def export(run: Path) -> Codec:
+    """The codec of the export of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder) / "models"
+        export_run(run, models, NAME)
+        os.environ["LCODEC_MODELS"] = str(models)
+        return Codec(NAME, device="cpu", layers=False)
+
+
+@torch.no_grad()
+def float_bits(model: TwinCodec, codec: Codec, data: bytes) -> float:
+    """Bits of the symbols of a file according to the unquantised network."""
+    header, symbols = container.read(data).header, codec.decode_symbols(data)
+    quality = torch.tensor([codec.loaded.config.trained_quality(header.quality)])
     total = 0.0
-    with torch.no_grad():
-        for area in tile_areas(codec._header_of(Picture(pixels))(quality)):
-            extent = area.extent
-            tile = y[None, :, area.rows, area.columns]
-            below, right = extent.padded_h - extent.h, extent.padded_w - extent.w
-            padded = torch.nn.functional.pad(tile, (0, right, 0, below))
-            z = codec.loaded.transforms.hyper_analysis(padded)
-            estimate = model.code(padded, z, level, reconstruct=False)
-            total += float(estimate.bits_y + estimate.bits_z)
+    for area in tile_areas(header):
+        y = padded_tile(symbols.y, area, torch.device("cpu"))[None].float()
+        z = torch.from_numpy(symbols.z[area.number])[None].float()
+        coded = ..., slice(area.extent.h), slice(area.extent.w)
+        mean, deviation = model.predict(y, z, quality)
+        total += float(logistic_bits(y[coded], mean[coded], deviation[coded]).sum())
+        total += float(model.prior.bits(z, quality).sum())
     return total
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Print bits by quality, and the total difference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--quality", default="5,50,95")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     model = load_run(arguments.run)
     model.kit.rounding.enabled = False
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["LCODEC_MODELS"] = str(Path(folder) / "models")
-        export_run(arguments.run, Path(folder) / "models", "groupedmixer")
-        codec = Codec(device="cpu")
+    codec = export(arguments.run)
     for quality in (int(q) for q in arguments.quality.split(",")):
         floats = integers = 0.0
         for path in arguments.pictures:
-            floats += float_bits(model, codec, path, quality)
             encoded = codec.encode_detailed(load(path).pixels, quality)
+            floats += float_bits(model, codec, encoded.data)
             integers += encoded.estimated_bits_y + encoded.estimated_bits_z
         cost = 100 * (integers / floats - 1)
         print(f"q {quality}: float {floats:.0f} bits, integers {integers:.0f}, {cost:+.2f} %")
