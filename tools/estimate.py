@@ -22,8 +22,9 @@ from typing import NamedTuple
 import torch
 
 from lcodec.bench import find_pictures, published_curve
-from lcodec.bench.bdrate import bd_rate
-from lcodec.bench.curves import ANCHOR, Curve
+from lcodec.bench.bdrate import NAMES, bd_rate
+from lcodec.bench.curves import ANCHOR, Curve, Metric
+from lcodec.cli.bench import parse_levels
 from lcodec.errors import UsageError
 from lcodec.metrics.distortion import psnr
 from lcodec.metrics.smooth import blockiness, drift
@@ -95,15 +96,25 @@ def curve(name: str, points: Sequence[Point]) -> Curve:
 
 def comparison(first: Curve, found: Curve) -> str:
     """BD-rates in both measures; in SSIMULACRA2 also between medium and high quality."""
-    parts = [f"{bd_rate(first, found).percent:+.2f} % in PSNR"]
-    for within in (None, (30.0, 85.0)):
+    parts = []
+    kinds: tuple[tuple[Metric, tuple[float, float] | None], ...]
+    kinds = ("psnr", None), ("ssimulacra2", None), ("ssimulacra2", (30.0, 85.0))
+    for metric, within in kinds:
         try:
-            seen = bd_rate(first, found, metric="ssimulacra2", within=within)
+            rate = bd_rate(first, found, metric=metric, within=within)
         except UsageError:  # no common range
             continue
-        place = "" if within is None else " from 30 to 85"
-        parts.append(f"{seen.percent:+.2f} % in SSIMULACRA2{place}")
-    return ", ".join(parts)
+        place = "" if within is None else f" from {within[0]:.0f} to {within[1]:.0f}"
+        parts.append(f"{rate.percent:+.2f} % in {NAMES[metric]}{place}")
+    return ", ".join(parts) or "no common range"
+
+
+def against_published(found: Curve) -> str:
+    """The BD-rate against VTM, or why there is none."""
+    try:
+        return f"{bd_rate(published_curve(ANCHOR), found).percent:+.1f} % against VTM 9.1"
+    except UsageError as error:
+        return f"no BD-rate against VTM 9.1: {error}"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -116,6 +127,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--integers", action="store_true", help="round like the parse path")
     parser.add_argument("--threads", type=int, help="CPU threads; all if not given")
     options = parser.parse_args(words)
+    try:
+        qualities = sorted(parse_levels(options.quality, least=2))
+    except UsageError as error:
+        parser.error(str(error))
     if options.threads:
         torch.set_num_threads(options.threads)
     paths = find_pictures(options.set)
@@ -126,7 +141,6 @@ def main(words: Sequence[str] | None = None) -> None:
             parser.error(f"{options.set}: no picture {', '.join(missing)}")
         paths = [path for path in paths if path.stem in wanted]
     pictures = [whole(load(path).pixels) for path in paths]
-    qualities = sorted({int(q) for q in options.quality.split(",")})
     first: Curve | None = None
     for run in options.runs:
         model = load_model(run)
@@ -136,7 +150,7 @@ def main(words: Sequence[str] | None = None) -> None:
             points.append(mean([point(model, pixels, quality) for pixels in pictures]))
             print(f"{run}: {quality}: {line(points[-1])}", flush=True)
         found = curve(str(run), points)
-        print(f"{run}: {bd_rate(published_curve(ANCHOR), found).percent:+.1f} % against VTM 9.1")
+        print(f"{run}: {against_published(found)}")
         if first is not None:
             print(f"{run}: {comparison(first, found)} against {first.name}")
         first = first or found

@@ -6,7 +6,8 @@
     python -m tools.results --effort effort.json --effort-visual seen.json
 
 Encodes and decodes real files of the pictures in a folder. BD-rates of the mean curves at equal
-SSIMULACRA2, MS-SSIM and RGB PSNR. The first and the last picture are encoded once more, on one
+SSIMULACRA2, MS-SSIM and RGB PSNR, less those that there are none of, as in MS-SSIM of small
+pictures. The first and the last picture are encoded once more, on one
 thread, for the seconds of CPU time, on which other work on the machine has little effect.
 """
 
@@ -16,13 +17,17 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from lcodec.bench import BenchResult, PictureResult, bd_rate, find_pictures, run
 from lcodec.bench.curves import Metric
+from lcodec.cli.bench import parse_levels
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
+from lcodec.errors import UsageError
 from lcodec.library.codec import Codec
 from lcodec.picture import load
 from lcodec.tunes import default_model
@@ -54,13 +59,14 @@ def cpu_seconds(codec: Codec, pictures: list[Path], qualities: list[int], effort
 
 def row(plain: BenchResult, result: BenchResult, effort: int, seconds: float) -> dict[str, float]:
     """The figures of one effort level."""
-    rates: dict[str, float] = {
-        metric: bd_rate(plain.curve(), result.curve(), metric=metric).percent for metric in METRICS
-    }
-    return {"effort": effort, **rates, "encode_seconds": seconds}
+    figures: dict[str, float] = {"effort": effort}
+    for metric in METRICS:
+        with suppress(UsageError):  # the curves lack the measure, or share no range of it
+            figures[metric] = bd_rate(plain.curve(), result.curve(), metric=metric).percent
+    return figures | {"encode_seconds": seconds}
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -69,9 +75,14 @@ def main() -> None:
     parser.add_argument("--model", default=default_model())
     parser.add_argument("--device", default="auto")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth picture only")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     efforts = sorted({0, *(int(e) for e in arguments.effort.split(","))})
-    qualities = [int(q) for q in arguments.quality.split(",")]
+    if efforts[0] < EFFORT_MIN or efforts[-1] > EFFORT_MAX:
+        parser.error(f"--effort {arguments.effort}: must be from {EFFORT_MIN} to {EFFORT_MAX}")
+    try:
+        qualities = list(parse_levels(arguments.quality, least=2))
+    except UsageError as error:
+        parser.error(str(error))
     pictures = find_pictures(arguments.folder)[:: arguments.every]
     codec = Codec(arguments.model, arguments.device)
     results = {effort: measure(codec, pictures, qualities, effort) for effort in efforts}

@@ -145,7 +145,7 @@ def effort_table(rows: list[dict[str, float]]) -> str:
         "|---:|" + "---:|" * len(METRICS) + "---:|---:|",
     ]
     for row in rows:
-        cells = " | ".join(f"{row[metric]:+.1f} %" for metric in METRICS)
+        cells = " | ".join(f"{row[m]:+.1f} %" if m in row else "-" for m in METRICS)
         seconds = row["encode_seconds"]
         lines.append(f"| {row['effort']:.0f} | {cells} | {seconds / plain:.1f} x | {seconds:.2f} |")
     return "\n".join(lines)

@@ -205,11 +205,12 @@ def _measure(
         return replace(result, peers=tuple(curves))
 
 
-def parse_levels(text: str) -> tuple[int, ...]:
+def parse_levels(text: str, least: int = 1) -> tuple[int, ...]:
     """Quality levels in a list such as "20,50,80".
 
     Raises:
-        UsageError: not comma-separated whole numbers, outside 0..100, or repeated.
+        UsageError: not comma-separated whole numbers, outside 0..100, repeated, or fewer than
+            ``least``.
     """
     try:
         levels = tuple(int(part) for part in text.split(","))
@@ -217,6 +218,8 @@ def parse_levels(text: str) -> tuple[int, ...]:
         raise UsageError(f"--quality {text}: must be whole numbers separated by commas") from None
     if any(not 0 <= level <= 100 for level in levels) or len(set(levels)) != len(levels):
         raise UsageError(f"--quality {text}: levels must be from 0 to 100, each given once")
+    if len(levels) < least:
+        raise UsageError(f"--quality {text}: at least {counted(least, 'level')} needed")
     return levels
 
 

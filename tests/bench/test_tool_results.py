@@ -91,9 +91,10 @@ def test_effort_table_has_times_relative_to_effort_0() -> None:
     plain = {"effort": 0, "ssimulacra2": 0.0, "ms_ssim": 0.0, "psnr": 0.0, "encode_seconds": 0.5}
     best = {"effort": 9, "ssimulacra2": -8.26, "ms_ssim": -3.0, "psnr": 1.5, "encode_seconds": 20.0}
     quick = plain | {"effort": -1, "ssimulacra2": 8.0, "encode_seconds": 0.2}
+    del quick["ms_ssim"]  # as of small pictures
     lines = results.effort_table([quick, plain, best]).splitlines()
     assert lines[2:] == [
-        "| -1 | +8.0 % | +0.0 % | +0.0 % | 0.4 x | 0.20 |",
+        "| -1 | +8.0 % | - | +0.0 % | 0.4 x | 0.20 |",
         "| 0 | +0.0 % | +0.0 % | +0.0 % | 1.0 x | 0.50 |",
         "| 9 | -8.3 % | -3.0 % | +1.5 % | 40.0 x | 20.00 |",
     ]

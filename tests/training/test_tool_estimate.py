@@ -71,3 +71,25 @@ def test_a_picture_that_is_not_there_is_named(
         estimate.main(["runs/a", "--set", str(pictures), "--only", "one,two"])
     assert stop.value.code == 2
     assert "no picture two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("levels", ["50", "50,50", "50,101", "50,", "high"])
+def test_levels_that_give_no_curve_are_refused_before_anything_is_measured(
+    levels: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        estimate.main(["runs/a", "--set", str(pictures), "--quality", levels])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"error: --quality {levels}: " in said
+
+
+def test_curves_that_share_no_range_are_no_fault_of_the_program() -> None:
+    low, high = (
+        estimate.curve(
+            "a", [estimate.Point(1.0 + n, base + n, base + n, None, None) for n in (0, 1)]
+        )
+        for base in (1.0, 80.0)
+    )
+    assert estimate.comparison(low, high) == "no common range"
+    assert "share no PSNR range" in estimate.against_published(high)
