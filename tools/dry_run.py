@@ -14,13 +14,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lcodec.bench import find_pictures
+from lcodec.errors import InputError
+
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "dry"
 PICTURES = 4  # measured pictures of the set
 
 
 def commands(options: argparse.Namespace) -> list[list[str]]:
-    """The command lines, in order."""
+    """The command lines, in order; raises InputError if there are no pictures to measure."""
     folder: Path = options.folder
     pack, run, small = folder / "pack.zip", folder / "run", folder / "small"
     lcodec, tools = [sys.executable, "-m", "lcodec"], ROOT / "tools"
@@ -29,7 +32,7 @@ def commands(options: argparse.Namespace) -> list[list[str]]:
     export = [*lcodec, "weights", "export", str(small), NAME, "--models", str(folder / "models")]
     estimate = [sys.executable, str(tools / "estimate.py"), str(options.start), str(small)]
     estimate += ["--set", str(options.set), "--integers"]
-    estimate += ["--only", ",".join(sorted(p.stem for p in options.set.iterdir())[:PICTURES])]
+    estimate += ["--only", ",".join(path.stem for path in find_pictures(options.set)[:PICTURES])]
     return [
         [sys.executable, str(tools / "pack_pictures.py"), str(options.pictures), str(pack)],
         [*train, *options.rest],
@@ -48,8 +51,12 @@ def main(words: Sequence[str]) -> None:
     end = words.index("--") if "--" in words else len(words)
     options = parser.parse_args(words[:end])
     options.rest = list(words[end + 1 :])
+    try:
+        lines = commands(options)
+    except InputError as error:
+        parser.error(str(error))
     options.folder.mkdir(parents=True, exist_ok=True)
-    for command in commands(options):
+    for command in lines:
         print("$", *command, flush=True)
         status = subprocess.run(command).returncode
         if status:

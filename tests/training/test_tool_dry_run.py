@@ -23,6 +23,9 @@ def folder(tmp_path: Path) -> Path:
         for number in range(6):
             pixels = picture(128, 192, number)
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    for name in ("--notes.txt", ".hidden.png"):  # would be the first
+        (tmp_path / "set" / name).write_text("no picture")
+    (tmp_path / "set" / "+folder").mkdir()
     write_tiny_model(tmp_path)
     return tmp_path
 
@@ -73,3 +76,16 @@ def test_it_stops_where_something_fails(folder: Path, monkeypatch: pytest.Monkey
     with pytest.raises(SystemExit) as stop:
         dry_run.main(words(folder))
     assert stop.value.code == 3 and len(calls) == 1
+
+
+@pytest.mark.parametrize("name", ["none", "empty"])
+def test_a_set_without_pictures_is_refused_before_anything_runs(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "empty").mkdir()
+    options = words(folder)
+    options[options.index("--set") + 1] = str(folder / name)
+    with pytest.raises(SystemExit) as stop:
+        dry_run.main(options)
+    assert stop.value.code == 2 and not (folder / "dry").exists()
+    assert f"error: {folder / name}: no" in capsys.readouterr().err
