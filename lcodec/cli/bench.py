@@ -115,10 +115,11 @@ def bench(
     """
     if (folder is None) == (results is None):
         raise UsageError("give either `--set DIR` or `--results FILE`")
-    if results is not None and (levels, limit, against, effort) != (None, None, None, 0):
+    of_runs = (levels, tune, model, effort, networks, against, limit)
+    if results is not None and of_runs != (None, None, None, 0, Networks(), None, None):
         raise UsageError(
-            "`--results` makes no new run: `--quality`, `--effort`, `--limit` and `--against` "
-            "do not apply"
+            "`--results` makes no new run: `--quality`, `--tune`, `--model`, `--effort`, "
+            "`--device`, `--threads`, `--against` and `--limit` do not apply"
         )
     if folder is not None:
         paths.check_folder(folder)

@@ -214,9 +214,10 @@ def test_bench_refuses_what_does_not_go_together(tmp_path: Path, capsys: Capture
     page = str(tmp_path / "o.html")
     assert run(["bench", "--html", page]) == 2
     assert run(["bench", "--set", folder, "--results", figures]) == 2
-    assert run(["bench", "--results", figures, "-q", "50"]) == 2
-    assert run(["bench", "--results", figures, "--limit", "2"]) == 2
-    assert run(["bench", "--results", figures, "-e", "2"]) == 2
+    of_runs = ["-q 50", "--limit 2", "-e 2", "--against jpeg", "--tune psnr", "--tune visual"]
+    for option in (*of_runs, "--model groupedmixer", "--device cpu", "--threads 1"):
+        assert run(["bench", "--results", figures, *option.split()]) == 2, option
+        assert "makes no new run" in capsys.readouterr().err
     assert run(["bench", "--results", figures, "--json", figures, "-f"]) == 2
     assert run(["bench", "--results", figures, "--html", page]) == 3
     assert run(["bench", "--results", str(tmp_path / "none.json")]) == 3
