@@ -20,7 +20,8 @@ from lcodec.bench.curves import Curve
 from lcodec.bench.results import mean_of_all
 from lcodec.errors import UsageError
 from lcodec.metrics import measures
-from lcodec.picture import Picture, Samples, load
+from lcodec.picture import Samples, load
+from lcodec.picture.convert import reduced_to_bytes
 
 
 @dataclass(frozen=True)
@@ -117,20 +118,13 @@ def measure(
     """
     rows: list[list[tuple[float | None, ...]]] = [[] for _ in peer.settings]
     for path in pictures:
-        pixels = _pixels(load(path))
+        pixels = reduced_to_bytes(load(path).pixels)
         for row, setting in zip(rows, peer.settings, strict=True):
             row.append(_point(peer, pixels, setting))
         on_picture()
     points = [[mean_of_all([point[i] for point in row]) for i in range(4)] for row in rows]
     source = "measured on the same pictures"
     return Curve.from_points(peer.name, points, title=peer.title, source=source, kind="classical")
-
-
-def _pixels(picture: Picture) -> Samples:
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = np.round(pixels / 257.0).astype(np.uint8)
-    return pixels
 
 
 def _point(peer: Peer, pixels: Samples, setting: float) -> tuple[float | None, ...]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lcodec.errors import UsageError
 from lcodec.picture import Picture, from_array, from_pil, load, to_pil
+from lcodec.picture.convert import reduced_to_bytes
 from tests.picture.samples import (
     DEEP,
     GRAY,
@@ -227,3 +228,11 @@ def test_unsuitable_arrays() -> None:
             Picture(RGB, alpha=alpha)
     big_endian = from_array(DEEP.astype(">u2"))
     assert big_endian.pixels.dtype == np.uint16 and np.array_equal(channels(big_endian), DEEP)
+
+
+def test_samples_reduced_to_bytes_are_the_nearest() -> None:
+    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    reduced = reduced_to_bytes(deep)
+    assert reduced.dtype == np.uint8
+    assert np.abs(reduced * 257.0 - deep).max() <= 128
+    assert reduced_to_bytes(reduced) is reduced
