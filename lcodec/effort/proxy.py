@@ -1,8 +1,8 @@
 """The cost of symbols as a differentiable function: the released networks as float twins.
 
 The integers of the entropy model have no gradient. Its trainable twin, restored from them, agrees
-with them to a fraction of a percent, which is enough for choosing symbols; the real cost is
-measured afterwards, on the file.
+with them to a fraction of a percent, which is enough for choosing symbols: what these cost by the
+integers is not measured again.
 """
 
 from __future__ import annotations
