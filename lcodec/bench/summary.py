@@ -195,8 +195,8 @@ def _overlap_notes(bd_rates: Sequence[BdRow], peers: Sequence[PeerRow]) -> Itera
         ]
         if short:
             yield (
-                f"the BD-rate in {NAMES[metric]} is over less than {MIN_OVERLAP:.0%} of the range"
-                f" of a curve, and says little of the rest, against {'; '.join(short)}"
+                f"the BD-rate in {NAMES[metric]} is over less than {100 * MIN_OVERLAP:g} % of the"
+                f" range of a curve, and says little of the rest, against {'; '.join(short)}"
             )
 
 

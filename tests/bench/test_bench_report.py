@@ -199,7 +199,7 @@ def test_curves_that_hardly_overlap_are_named(published: bool) -> None:
     assert [note.split()[3] for note in said] == (
         ["PSNR"] if published else ["SSIMULACRA2", "PSNR"]
     )
-    assert all("less than 25% of the range" in note for note in said)
+    assert all("less than 25 % of the range" in note for note in said)
     assert all(note.endswith("against Lower") for note in said)
     found = summary.bd_rates[0] if published else summary.peers[0].rates["psnr"]
     assert (found.low, found.high) == pytest.approx((curve.psnr[0], curve.psnr[0] + 0.1))
