@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.conftest import ROOT
 
 LAYERS = (
-    "errors format plurals suffixes suggest",
+    "crc errors format plurals suffixes suggest",
     "process",
     "kinds limits tunes",
     "container desktop",

@@ -5,7 +5,7 @@ one of 64 scale levels; `tables` holds the frozen probabilities, `residual` maps
 entries, `rangecoder` codes them, `ports` joins the coder to the coding loop.
 """
 
-from lcodec.coding.checksum import symbol_checksum
+from lcodec.coding.checksum import prefix_of, symbol_checksum
 from lcodec.coding.ports import CutPort, DecodePort, EncodePort, SymbolPort, SymbolSink
 from lcodec.coding.rangecoder import BitCounter, SymbolDecoder, SymbolEncoder, symbol_bits
 from lcodec.coding.tables import scale_levels
@@ -22,6 +22,7 @@ __all__ = [
     "SymbolEncoder",
     "SymbolPort",
     "SymbolSink",
+    "prefix_of",
     "scale_levels",
     "symbol_bits",
     "symbol_checksum",

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.container.sections import CRC_SIZE
+from lcodec.crc import POLYNOMIAL
 
 _BLOCK: Final = 64
 """Bytes that are taken back one after another, those of all blocks at once."""
-
-_POLYNOMIAL: Final = 0xEDB88320
 
 
 def mended(section: memoryview) -> bytes | None:
@@ -84,7 +83,7 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """What a byte that leaves a state adds to it, and the byte that adds a highest byte."""
     added = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        added = (added >> 1 ^ (added & 1) * np.uint32(_POLYNOMIAL)).astype(np.uint32)
+        added = (added >> 1 ^ (added & 1) * np.uint32(POLYNOMIAL)).astype(np.uint32)
     by_top = np.empty(256, np.uint32)
     by_top[added >> 24] = np.arange(256)
     return added, by_top

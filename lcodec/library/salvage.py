@@ -19,7 +19,7 @@ from lcodec.library.shared import shared_codec
 from lcodec.limits import DecoderLimits, chosen
 from lcodec.picture import Metadata, Samples
 from lcodec.pipeline import sidedata
-from lcodec.pipeline.areas import TileArea, tile_areas
+from lcodec.pipeline.areas import Places, TileArea, tile_areas
 from lcodec.pipeline.overlay import lay_over, read_arrived, tile_place
 from lcodec.pipeline.pixels import LatentArea, empty_samples
 from lcodec.process.failures import own_errors
@@ -136,34 +136,42 @@ def _decode_tiles(
     watch: Stopwatch,
     progress: Progress,
 ) -> list[int]:
-    """Put the sound tiles into y (M, h, w) and ``layers``; returns the numbers of the others."""
-    areas = {tile.number: tile for tile in tile_areas(found.header)}
+    """Put the sound tiles into y (M, h, w) and ``layers``; returns the numbers of the others.
+
+    A tile is decoded once for each of the four extents that tiles may have, at most. So tiles that
+    fit nowhere cost no more than four times what the picture does.
+    """
+    areas = tile_areas(found.header)
+    places = Places(areas)
+    lost = {area.number for area in areas}
     # Tiles of known number first: the others can only be what is left.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
 
-    def placed(tile: FoundTile, among: list[TileArea]) -> bool:
-        """Put a tile where it fits, if it does."""
-        match = codec._latents.find_tile(found.header, among, tile.payload, watch)
+    def placed(tile: FoundTile, alike: list[TileArea]) -> bool:
+        """Put a tile where it fits, if it does, among places of the same extents."""
+        match = codec._latents.find_tile(found.header, places, alike, tile.payload, watch)
         if match is None:
             return False
         area, part = match
         y[:, area.rows, area.columns] = part
         layers[area.number] = tile.payload.layer
-        del areas[area.number]
+        places.remove(area)
+        lost.remove(area.number)
         return True
 
     strays = []
     for done, tile in enumerate(tiles):
         progress("decoding", done, len(tiles))
-        area = None if tile.number is None else areas.get(tile.number)
-        if area is None or not placed(tile, [area]):
+        if tile.number is None or not placed(tile, [areas[tile.number]]):
             strays.append(tile)
     for tile in strays:
-        if not placed(tile, list(areas.values())):
+        tried = None if tile.number is None else areas[tile.number].extent
+        others = [area for area in places.of_each_extent() if area.extent != tried]
+        if not placed(tile, others):
             where = "a tile" if tile.number is None else f"tile {tile.number}"
             faults.append(f"the symbols of {where} are not the ones that were encoded")
     progress("decoding", len(tiles), len(tiles))
-    return sorted(areas)
+    return sorted(lost)
 
 
 def _decode_cut(
@@ -185,7 +193,7 @@ def _decode_cut(
     tile = tile_areas(found.header)[number]
     payload = found.cut.payload
     if found.cut.complete:
-        match = codec._latents.find_tile(found.header, [tile], payload, watch)
+        match = codec._latents.find_tile(found.header, Places([tile]), [tile], payload, watch)
         if match is not None:
             y[:, tile.rows, tile.columns] = match[1]
             layers[number] = payload.layer

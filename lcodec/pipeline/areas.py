@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lcodec.coding import symbol_checksum
+from lcodec.coding import prefix_of, symbol_checksum
 from lcodec.container import Header
 from lcodec.entropy.interface import Extent, Symbols
 from lcodec.limits import PIECE
@@ -73,5 +73,36 @@ def padded_tile(y: NDArray[Any], tile: TileArea, device: torch.device) -> Tensor
 
 def tile_checksum(tile: TileArea, z: Symbols, y: Symbols) -> int:
     """Checksum over a tile's number and its coded symbols: z, then y without its padding."""
-    inside = np.ascontiguousarray(y[:, : tile.extent.h, : tile.extent.w])
-    return symbol_checksum([z, inside], tile.number.to_bytes(4, "little"))
+    return symbol_checksum(_coded(tile.extent, z, y), tile.number.to_bytes(4, "little"))
+
+
+def _coded(extent: Extent, z: Symbols, y: Symbols) -> tuple[Symbols, Symbols]:
+    return z, np.ascontiguousarray(y[:, : extent.h, : extent.w])
+
+
+class Places:
+    """Tiles of a picture whose symbols are sought. They have at most four extents."""
+
+    def __init__(self, tiles: Iterable[TileArea]) -> None:
+        self._tiles: dict[Extent, dict[int, TileArea]] = {}
+        for tile in tiles:
+            self._tiles.setdefault(tile.extent, {})[tile.number] = tile
+
+    def of_each_extent(self) -> list[TileArea]:
+        """One tile of each extent."""
+        return [next(iter(tiles.values())) for tiles in self._tiles.values()]
+
+    def holding(self, checksum: int, extent: Extent, z: Symbols, y: Symbols) -> TileArea | None:
+        """The tile whose symbols have a `tile_checksum`, if it is sought.
+
+        Its number follows from the checksum, so this takes no longer for many tiles.
+        """
+        number = int.from_bytes(prefix_of(checksum, _coded(extent, z, y)), "little")
+        return self._tiles.get(extent, {}).get(number)
+
+    def remove(self, tile: TileArea) -> None:
+        """Seek a tile no longer."""
+        same = self._tiles[tile.extent]
+        del same[tile.number]
+        if not same:
+            del self._tiles[tile.extent]

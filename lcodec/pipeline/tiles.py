@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +32,7 @@ from lcodec.errors import FormatError, MismatchError
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
-from lcodec.pipeline.areas import TileArea, padded_tile, tile_areas, tile_checksum
+from lcodec.pipeline.areas import Places, TileArea, padded_tile, tile_areas, tile_checksum
 from lcodec.pipeline.batches import Batch, Part, batches, overlapped
 from lcodec.pipeline.latents import Latents
 from lcodec.pipeline.skipping import skipped_by, skipped_hyper
@@ -259,21 +258,29 @@ class LatentCoder:
         return y[0, :channels, : tile.extent.h, : tile.extent.w].astype(np.int16)
 
     def find_tile(
-        self, header: Header, areas: Iterable[TileArea], payload: TilePayload, watch: Stopwatch
+        self,
+        header: Header,
+        places: Places,
+        alike: Iterable[TileArea],
+        payload: TilePayload,
+        watch: Stopwatch,
     ) -> tuple[TileArea, NDArray[np.int16]] | None:
-        """The tile among ``areas`` that a payload's checksum fits, and its y (M, h, w), or None."""
-        ordered = sorted(areas, key=lambda tile: (tile.extent.h, tile.extent.w, tile.number))
-        for extent, same in groupby(ordered, key=lambda tile: tile.extent):
-            tiles = list(same)
+        """The tile among ``places`` that a payload's checksum fits, and its y (M, h, w), or None.
+
+        It is sought among those of the extents of ``alike``. The payload is decoded once for each
+        of these, however many places there are.
+        """
+        for tile in alike:
             try:
                 y, z, _ = self._decode_batch(
-                    header.quality, tiles[:1], [payload], watch, checked=False
+                    header.quality, [tile], [payload], watch, checked=False
                 )
             except FormatError:
                 continue  # its streams are of another extent
-            for tile in tiles:
-                if tile_checksum(tile, z[0], y[0]) == payload.checksum:
-                    return tile, y[0, :, : extent.h, : extent.w].astype(np.int16)
+            extent = tile.extent
+            fitting = places.holding(payload.checksum, extent, z[0], y[0])
+            if fitting is not None:
+                return fitting, y[0, :, : extent.h, : extent.w].astype(np.int16)
         return None
 
     def decode_cut_tile(

@@ -15,6 +15,7 @@ from lcodec.coding import (
     SymbolDecoder,
     SymbolEncoder,
     SymbolPort,
+    prefix_of,
     symbol_checksum,
 )
 from lcodec.coding.residual import IntArray
@@ -94,6 +95,16 @@ def test_checksum_takes_c_order_whatever_the_layout() -> None:
     expected = symbol_checksum([array.ravel()])
     assert symbol_checksum([np.asfortranarray(array)]) == expected
     assert symbol_checksum([np.repeat(array, 2, axis=1)[:, ::2]]) == expected
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 4096, 2_621_440])
+def test_a_checksum_tells_the_four_bytes_before_the_symbols(size: int) -> None:
+    chance = np.random.default_rng(size)
+    arrays = [chance.integers(-99, 99, side) for side in (size // 3, size - size // 3)]
+    for prefix in (bytes(4), b"\x01\0\0\0", b"\xff\xff\0\0", b"\xff\xff\xff\xff", b"abcd"):
+        assert prefix_of(symbol_checksum(arrays, prefix), arrays) == prefix
+    other = prefix_of(symbol_checksum(arrays, bytes(4)) ^ 1, arrays)
+    assert symbol_checksum(arrays, other) == symbol_checksum(arrays, bytes(4)) ^ 1
 
 
 @pytest.mark.parametrize("value", [32768, -32768, 2**40])
