@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from lcodec.container import sections
-from lcodec.container.header import Header, decode_header
+from lcodec.container.header import Alpha, Header, decode_header
 from lcodec.container.packed import check_unpacked
 from lcodec.container.pieces import CutTile, Gap, pieces
 from lcodec.container.reader import Buffer, as_view
@@ -76,7 +76,8 @@ def survey(
     version = sections.check_preamble(view)
     first = next(sections.scan(view))
     payload = Cursor(view, first.payload_start, first.payload_end)
-    found = Survey(decode_header(payload, bounds), version)
+    header = decode_header(payload, bounds)
+    found = Survey(header, version)
     count = Ancillary(bounds)
     runs: list[_Run] = [_Run()]
     seen: set[TilePayload] = set()
@@ -98,17 +99,22 @@ def survey(
                 continue
             seen.add(tile)
             runs[-1].tiles.append(tile)
-        elif piece.type == ALPHA:
-            found.alpha = found.alpha or bytes(piece.payload)
+        elif piece.type == ALPHA and header.alpha is Alpha.PLANE and found.alpha is None:
+            found.alpha = bytes(piece.payload)
         elif piece.type == END:
             ended = True
         elif sections.is_ancillary(piece.type):
             count.add(len(piece.payload))
             check_unpacked(piece.type, piece.payload, bounds)
             found.extra.append(Section(piece.type, bytes(piece.payload)))
+        elif piece.type in (ALPHA, sections.HEAD):
+            found.faults.append(f"{sections.section_name(piece.type)} section where none belongs")
+        else:
+            name = sections.section_name(piece.type)
+            found.faults.append(f"critical section {name} needs a newer version of this program")
     if not ended and not found.faults:
         found.faults.append("truncated")
-    found.tiles = list(_numbered(runs, found.header.tile_count, ended))
+    found.tiles = list(_numbered(runs, header.tile_count, ended))
     found.cut = _cut(found, runs)
     _drop_surplus(found)
     return found

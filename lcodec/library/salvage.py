@@ -22,6 +22,7 @@ from lcodec.pipeline import sidedata
 from lcodec.pipeline.areas import Places, TileArea, tile_areas
 from lcodec.pipeline.overlay import lay_over, read_arrived, tile_place
 from lcodec.pipeline.pixels import LatentArea, empty_samples
+from lcodec.plurals import counted
 from lcodec.process.failures import own_errors
 from lcodec.process.progress import Progress, no_progress
 from lcodec.process.startup import suit_threads
@@ -147,6 +148,8 @@ def _decode_tiles(
     # Tiles of known number first: the others can only be what is left.
     tiles = sorted(found.tiles, key=lambda tile: tile.number is None)
 
+    misplaced: list[int] = []
+
     def placed(tile: FoundTile, alike: list[TileArea]) -> bool:
         """Put a tile where it fits, if it does, among places of the same extents."""
         match = codec._latents.find_tile(found.header, places, alike, tile.payload, watch)
@@ -157,6 +160,8 @@ def _decode_tiles(
         layers[area.number] = tile.payload.layer
         places.remove(area)
         lost.remove(area.number)
+        if tile.number not in (None, area.number):
+            misplaced.append(area.number)
         return True
 
     strays = []
@@ -171,6 +176,12 @@ def _decode_tiles(
             where = "a tile" if tile.number is None else f"tile {tile.number}"
             faults.append(f"the symbols of {where} are not the ones that were encoded")
     progress("decoding", len(tiles), len(tiles))
+    if misplaced:
+        first = "" if len(misplaced) == 1 else ", among them"
+        faults.append(
+            f"{counted(len(misplaced), 'tile')} in the wrong place of the file{first}: "
+            f"tile {min(misplaced)}"
+        )
     return sorted(lost)
 
 

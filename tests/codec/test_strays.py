@@ -13,8 +13,12 @@ import lcodec
 from lcodec import container
 from lcodec.coding.residual import as_int32
 from lcodec.container import TilePayload
+from lcodec.container.sections import ALPHA, HEAD, TILE
+from lcodec.errors import FormatError, MismatchError, UnsupportedError
 from lcodec.library.codec import Codec
+from lcodec.picture import Picture
 from lcodec.pipeline.tiles import LatentCoder
+from tests.container.samples import frame
 from tests.tinymodel import picture
 
 SIDE = 7  # tiles; those at the right and lower edges are smaller
@@ -60,8 +64,44 @@ def test_tiles_that_fit_nowhere_are_compared_with_all_places_at_once(
     assert len(decoded) <= len(summed) <= 2 * len(decoded)  # arrays: y and z
 
 
-def test_tiles_of_all_extents_find_their_places(codec: Codec, data: bytes) -> None:
+def test_tiles_in_another_order_find_their_places(codec: Codec, data: bytes) -> None:
+    """Those of all extents; the file is damaged all the same, as `decode` says."""
     tiles = list(container.read(data).tiles)
-    found = lcodec.salvage(rewritten(data, tiles[::-1]), codec=codec)
-    assert not found.lost
-    assert np.array_equal(found.decoded.pixels, codec.decode(data).pixels)
+    whole = codec.decode(data).pixels
+    swapped = [tiles[1], tiles[0], *tiles[2:]]
+    for order, count in ((tiles[::-1], SIDE**2 - 1), (swapped, 2)):
+        other = rewritten(data, order)
+        with pytest.raises((FormatError, MismatchError)):
+            codec.decode(other)
+        found = lcodec.salvage(other, codec=codec)
+        told = f"{count} tiles in the wrong place of the file, among them: tile 0"
+        assert not found.lost and found.faults == (told,)
+        assert np.array_equal(found.decoded.pixels, whole)
+
+
+@pytest.mark.parametrize("alpha", [False, True], ids=["without alpha", "with alpha"])
+def test_what_decode_refuses_has_a_fault(codec: Codec, alpha: bool) -> None:
+    """Sections that are all sound, but not those of such a picture."""
+    pixels = picture(70, 150)
+    plane = (np.arange(70 * 150) % 256).astype(np.uint8).reshape(70, 150)
+    data = codec.encode(Picture(pixels, alpha=plane if alpha else None), 40)
+    sections = [data[s["offset"] :][: s["size"]] for s in lcodec.inspect(data)["sections"]]
+    start, (head, *others, end) = data[: data.index(sections[0])], sections
+    of_kind = {code: [s for s in others if s[0] == code] for code in (TILE, ALPHA)}
+    foreign = [frame(code, b"payload") for code in (ALPHA, HEAD, 0x05, 0x7F)]
+    bodies = [
+        *([section, *others] for section in foreign),
+        *([*others, section] for section in foreign),
+        *([one for one in others if one is not section] for section in others),
+        *([*others, section] for section in others),
+        [*of_kind[TILE][::-1], *of_kind[ALPHA]],
+    ]
+    assert lcodec.salvage(start + head + b"".join(others) + end, codec=codec).faults == ()
+    for body in bodies:
+        other = start + head + b"".join(body) + end
+        with pytest.raises((FormatError, MismatchError, UnsupportedError)):
+            codec.decode(other)
+        found = lcodec.salvage(other, codec=codec)
+        assert found.faults
+        tiles = [section for section in body if section[0] == TILE]
+        assert bool(found.lost) == (len(tiles) < len(of_kind[TILE]))
