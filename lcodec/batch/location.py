@@ -81,14 +81,6 @@ def open_at(location: Location) -> Iterator[BinaryIO]:
             yield stream
 
 
-def start_of(stream: BinaryIO, most: int) -> bytes:
-    """Read up to ``most`` bytes; fewer only at the end of the file."""
-    data = bytearray()
-    while len(data) < most and (block := stream.read(most - len(data))):
-        data += block
-    return bytes(data)
-
-
 @contextmanager
 def at_hand(location: Location) -> Iterator[BinaryIO]:
     """Open a file for reading all of it in any order; one in a store is fetched first.

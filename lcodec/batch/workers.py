@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from lcodec import container
-from lcodec.batch.location import Location, open_at, start_of, unreadable, write
+from lcodec.batch.location import Location, open_at, unreadable, write
 from lcodec.batch.options import DecodeOptions, EncodeOptions, Options
 from lcodec.batch.report import Stamp, version
 from lcodec.batch.url import Url
@@ -33,6 +33,7 @@ from lcodec.limits import DecoderLimits
 from lcodec.picture import Picture, load, save
 from lcodec.process.failures import without_temporary_folder
 from lcodec.process.outputs import set_time
+from lcodec.process.streams import read_fully
 from lcodec.weights import find_model_by_id
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def _readable(source: Location) -> Iterator[BinaryIO]:
     """A picture opened for reading in any order; one in a store is fetched whole unless large."""
     try:
         with open_at(source) as stream:
-            if isinstance(source, Url) and len(data := start_of(stream, FETCHED)) < FETCHED:
+            if isinstance(source, Url) and len(data := read_fully(stream.read, FETCHED)) < FETCHED:
                 yield io.BytesIO(data)
                 return
             stream.seek(0)

@@ -16,6 +16,7 @@ from lcodec.container.tile import TilePayload, check_layer, decode_tile
 from lcodec.container.varint import Cursor
 from lcodec.errors import FormatError, InputError, UnsupportedError
 from lcodec.limits import DecoderLimits, chosen
+from lcodec.process.streams import read_fully
 
 
 class SeekableReader(Protocol):
@@ -162,7 +163,7 @@ class FileReader:
     def _read(self, start: int, size: int) -> bytes:
         with _readable():
             self._stream.seek(self._begin + start)
-            data = self._stream.read(size)
+            data = read_fully(self._stream.read, size)
         self.bytes_read += len(data)
         return data
 

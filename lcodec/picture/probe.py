@@ -13,6 +13,7 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import keep, of_info
 from lcodec.picture.reader import load, open_image, size_of
 from lcodec.picture.sources import carried_of
+from lcodec.process.streams import steady
 
 
 def probe(
@@ -30,7 +31,7 @@ def probe(
         if isinstance(source, str | os.PathLike):
             with open(source, "rb") as stream:
                 return size_of(stream)
-        return size_of(source)
+        return size_of(steady(source))
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source if name is None else name}: {reason}") from error
@@ -44,7 +45,7 @@ def upright_size(stream: BinaryIO, name: str | None = None) -> tuple[int, int]:
     """
     width, height, kind = probe(stream, name)
     with suppress(Exception):  # damaged metadata must not affect the rest
-        if width != height and _is_on_its_side(stream, kind):
+        if width != height and _is_on_its_side(steady(stream), kind):
             return height, width
     return width, height
 

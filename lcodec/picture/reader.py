@@ -22,6 +22,7 @@ from lcodec.picture.ifd import Reader
 from lcodec.picture.limit import no_pillow_limit
 from lcodec.picture.picture import Picture
 from lcodec.process.failures import decodable, own_errors, readable
+from lcodec.process.streams import steady
 
 # Listed explicitly: some of Pillow's other readers start external programs (EPS) or accept
 # almost any bytes as a picture.
@@ -65,9 +66,10 @@ def _load(source: str | os.PathLike[str] | BinaryIO, max_pixels: int, name: str 
 
 
 def seekable(source: BinaryIO) -> BinaryIO:
-    """The stream itself, or what is left of it, if it cannot seek."""
+    """The stream with complete reads, or what is left of it, if it cannot seek."""
     seeks = hasattr(source, "seekable") and source.seekable()
-    return source if seeks else io.BytesIO(source.read())
+    stream = steady(source)
+    return stream if seeks else io.BytesIO(stream.read())
 
 
 def _load_path(path: str, max_pixels: int) -> Picture:

@@ -16,7 +16,7 @@ import lcodec
 from lcodec import container
 from lcodec.errors import FormatError, InputError, UsageError
 from lcodec.library.repack import repack
-from tests.picture.samples import exif
+from tests.picture.samples import SIPPING, exif
 from tests.tinymodel import picture
 
 PIXELS = picture(40, 56)
@@ -74,7 +74,7 @@ def test_paths_and_binary_files(tmp_path: Path) -> None:
         forms: list[Any] = [str(source), source, stream, io.BytesIO(data)]
         at_its_end = io.BytesIO(data)
         at_its_end.read()  # as after Pillow has written there
-        for form in (*forms, at_its_end, ReadOnly(data)):
+        for form in (*forms, at_its_end, ReadOnly(data), *(one(data) for one in SIPPING)):
             assert lcodec.encode(form) == expected
 
 
@@ -88,7 +88,8 @@ def test_every_form_of_a_file(name: str, tmp_path: Path) -> None:
         every_second = memoryview(bytearray(2 * len(data)))[::2]
         every_second[:] = data
         forms = (str(coded), coded, stream, io.BytesIO(data), bytearray(data), every_second)
-        for form in (*forms, further_on(data), ReadOnly(data)):
+        sips = (one(data) for one in SIPPING)
+        for form in (*forms, further_on(data), ReadOnly(data), *sips):
             assert np.array_equal(take(form), expected)
     with pytest.raises(InputError, match="missing: no such file"):
         take(tmp_path / "missing")

@@ -24,6 +24,44 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> io.BytesIO:
     return buffer
 
 
+class Sips(io.RawIOBase):
+    """A raw stream that gives some bytes at a time, as it may."""
+
+    def __init__(self, data: bytes, most: int = 7) -> None:
+        self._file = io.BytesIO(data)
+        self._most = most
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(memoryview(buffer)[: self._most])
+
+
+class BareSips:
+    """The same, of no class of the standard library, and with no more methods than needed."""
+
+    def __init__(self, data: bytes) -> None:
+        self._sips = Sips(data)
+        self.seek, self.tell, self.seekable = (
+            self._sips.seek,
+            self._sips.tell,
+            self._sips.seekable,
+        )
+
+    def read(self, size: int = -1) -> bytes:
+        return self._sips.read(7 if size < 0 else size) or b""
+
+
+SIPPING: tuple[Any, ...] = (Sips, BareSips)
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     """A PNG chunk."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import lcodec
 from lcodec.errors import InputError, UsageError
-from lcodec.picture import Picture, check_pixels, load
+from lcodec.picture import Picture, check_pixels, load, probe
 from lcodec.picture.convert import from_pil
+from tests.picture.samples import DEEP, SIPPING, exif, png16, tiff
 
 RGB = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 GRAY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -67,6 +69,37 @@ def test_stream_that_cannot_seek() -> None:
 
     data = encoded(Image.fromarray(RGB), "PNG").getvalue()
     assert np.array_equal(load(Pipe(data)).pixels, RGB)
+
+
+def of_every_kind() -> dict[str, bytes]:
+    image, text = Image.fromarray(np.tile(RGB, (8, 8, 1))), PngInfo()
+    text.add_text("Comment", "a text that Pillow keeps")
+    marked: dict[str, Any] = {"exif": b"Exif\0\0" + exif(6)}
+    kinds = ("BMP", "GIF", "JPEG", "JPEG2000", "PPM", "TIFF", "WEBP", "AVIF")
+    plain = {
+        kind: encoded(image, kind, **(marked if kind in ("JPEG", "WEBP", "AVIF") else {}))
+        for kind in kinds
+        if kind in Image.SAVE
+    }
+    levels = DEEP[..., :3].astype(">u2").tobytes()
+    return {kind: stream.getvalue() for kind, stream in plain.items()} | {
+        "PNG": encoded(image, "PNG", pnginfo=text, **marked).getvalue(),
+        "deep PNG": png16(DEEP).getvalue(),
+        "deep TIFF": tiff(DEEP[..., :3], 16, 2),
+        "deep PPM": b"P6 6 4 65535\n" + levels,
+    }
+
+
+@pytest.mark.parametrize("sips", SIPPING)
+def test_streams_that_give_little_at_a_time(sips: Any) -> None:
+    """As raw ones may. What is told of a picture besides its pixels is read completely, too."""
+    for kind, data in of_every_kind().items():
+        whole, other = load(io.BytesIO(data)), load(sips(data))
+        assert np.array_equal(other.pixels, whole.pixels), kind
+        assert (other.metadata, other.notes) == (whole.metadata, whole.notes), kind
+        assert probe(sips(data)) == probe(io.BytesIO(data)), kind
+    with pytest.raises(InputError, match="not a picture of a known format"):
+        load(sips(b"no picture, but of some length"))
 
 
 def test_bilevel_becomes_gray() -> None:
