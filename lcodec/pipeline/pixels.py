@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -229,18 +230,23 @@ class PixelTransform:
         """Pixels at 1/``scale`` (2, 4, 8 or 16) from the first channels y (m, h, w) of an area.
 
         Means of ``scale`` by ``scale`` pixels of what the linear branch alone would show; those at
-        the right and lower edges include pixels beyond the picture.
+        the right and lower edges include pixels beyond the picture. The products are exact, so a
+        pixel does not depend on the area around it.
         """
         side = PATCH // scale
         shape = (-(-length // scale) for length in area.pixel_shape(header))
         pixels: Samples = empty_samples(header, *shape)
         reduced = self.transforms.synthesis.reduced_linear(scale)[:, : y.shape[0]]
         gains = self.transforms.gains.inverse(self.quality(header.quality))[0, : y.shape[0]]
-        weight = (reduced * gains).contiguous()
-        for top in range(0, y.shape[1], self.block):
-            part = torch.from_numpy(y[:, top : top + self.block].astype(np.float32))
-            flat = weight @ part.to(self.device).flatten(1)
-            out = F.pixel_shuffle(flat.view(1, -1, *part.shape[1:]), side)[0] + 0.5
+        weight = reduced * gains
+        if header.channels == 1:
+            weight = weight.view(3, side**2, -1).mean(0)
+        weight, unit = _whole(weight)
+        rows = max(1, self.block // 2)  # numbers of float64 take twice the memory
+        for top in range(0, y.shape[1], rows):
+            part = torch.from_numpy(y[:, top : top + rows].astype(np.float64))
+            flat = ((weight @ part.to(self.device).flatten(1)) * unit + 0.5).float()
+            out = F.pixel_shuffle(flat.view(1, -1, *part.shape[1:]), side)[0]
             self._store(pixels, out, top * side, 0)
         return pixels
 
@@ -253,3 +259,14 @@ class PixelTransform:
         target: Any = pixels[top : top + image.shape[0], left : left + image.shape[1]]
         image = image[: target.shape[0], : target.shape[1]]
         target[...] = image[:, :, 0] if pixels.ndim == 2 else image
+
+
+def _whole(weight: Tensor) -> tuple[Tensor, float]:
+    """A matrix (n, m) in whole multiples of a unit, in float64, and the unit.
+
+    It is as fine as it can be for sums of the products with m int16 to stay below 2^53, where
+    float64 is exact, in whatever order they are computed.
+    """
+    _, exponent = math.frexp(float(weight.abs().max()))
+    unit = math.ldexp(1.0, exponent + 15 + weight.shape[1].bit_length() - 53)
+    return torch.round(weight.double() / unit), unit

@@ -148,6 +148,27 @@ def test_a_region_of_a_preview(tiny_model: Path, samples: dict[str, NDArray[Any]
     assert np.abs(whole.alpha[:, :82] - exact.mean((1, 3))).max() <= 0.5
 
 
+@pytest.mark.parametrize("channels", [1, 3], ids=["gray", "colour"])
+def test_regions_of_previews_are_exact(tiny_model: Path, channels: int) -> None:
+    """Products that round differently for other shapes would show in 16 bits, by one level."""
+    codec = Codec(device="cpu", tile_edge=64)
+    chance = np.random.default_rng(1)
+    deep = picture(HEIGHT, WIDTH).astype(np.uint16) * 250 + chance.integers(
+        0, 250, (HEIGHT, WIDTH, 3), np.uint16
+    )
+    data = codec.encode(deep if channels == 3 else deep[..., 1].copy(), 90)
+    with lcodec.Reader(data, codec=codec) as reader:
+        for scale in (2, 4, 8, 16):
+            whole = reader.read(scale=scale).pixels
+            for _ in range(60):
+                left, top = int(chance.integers(WIDTH)), int(chance.integers(HEIGHT))
+                right = int(chance.integers(left, WIDTH)) + 1
+                bottom = int(chance.integers(top, HEIGHT)) + 1
+                part = reader.read((left, top, right - left, bottom - top), scale=scale).pixels
+                crop = whole[top // scale : -(-bottom // scale), left // scale : -(-right // scale)]
+                assert np.array_equal(part, crop)
+
+
 def test_a_preview_parses_the_first_channels_only(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
