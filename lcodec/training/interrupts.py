@@ -13,8 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """A context that only notes the first SIGINT or SIGTERM; a second one acts at once.
 
-    On leaving without an error, a noted signal is raised again for its own handler. Outside the
-    main thread, the only one to handle signals, nothing changes.
+    On leaving without an error, a noted signal is raised again for its own handler. A signal that
+    is ignored stays so: `nohup` and the shells that start jobs in the background want that. Outside
+    the main thread, the only one to handle signals, nothing changes.
 
     Attributes:
         noted: the signal, or None.
@@ -27,6 +28,8 @@ class Interrupts:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
+                if signal.getsignal(number) == signal.SIG_IGN:
+                    continue
                 self._handlers[number] = signal.signal(number, self._note)
         return self
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lcodec.errors import InputError
 from lcodec.training.checkpoint import load_kind
-from lcodec.training.interrupts import Interrupts
+from lcodec.training.interrupts import SIGNALS, Interrupts
 from lcodec.training.options import TrainOptions
 from lcodec.training.trainer import Trainer
 from tests.tinymodel import CONFIG, picture
@@ -98,6 +98,18 @@ def test_a_second_interrupt_acts_at_once() -> None:
         steps.append(None)
     assert steps == [signal.SIGINT]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_ignored_stays_so(number: int) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(number)
+            assert interrupts.noted is None
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 def test_an_error_is_not_hidden_by_an_interrupt() -> None:
