@@ -33,10 +33,11 @@ def gather_options(
     resumed: bool,
 ) -> tuple[TrainOptions, dict[str, Any]]:
     """The options of the run and the sizes asked for; imports nothing slow."""
-    asked = {} if recipe is None else recipes.read_recipe(recipe)
+    asked = {} if recipe is None else recipes.combined({}, recipes.read_recipe(recipe))
     for text in settings:
-        asked |= recipes.parse_setting(text)
-    asked |= {field: value for field, value in given.items() if value is not None}
+        asked = recipes.combined(asked, recipes.parse_setting(text))
+    own = {field: value for field, value in given.items() if value is not None}
+    asked = recipes.combined(asked, own)
     if crops is not None:
         asked["crops"] = parse_crops(crops)
     sizes = {name: asked.pop(name, None) for name in recipes.SIZES}

@@ -35,6 +35,8 @@ _NOT_SAID = {"run", "resume", "streams"}
 _ONLY_KEPT = {"data", "device"}
 """Options of one machine: a run stores them, a recipe may not."""
 
+_BUDGETS = {"minutes", "max_steps"}
+
 _KEPT = {"stage", "start", "fresh", "entropy", "latents", "latent_crops", "seed"}
 """Options that cannot change within a run; nor can its sizes."""
 
@@ -125,6 +127,19 @@ def parse_setting(text: str) -> Values:
     return parse({name.strip(): given}, f"--set {text}")
 
 
+def combined(below: Values, above: Values) -> Values:
+    """The options ``above`` over those ``below``; a budget replaces one of the other kind.
+
+    Raises:
+        UsageError: ``above`` has budgets of both kinds.
+    """
+    given = above.keys() & _BUDGETS
+    if given == _BUDGETS:
+        raise UsageError("--minutes and --steps: a run has one budget")
+    dropped = _BUDGETS - given if given else set()
+    return {field: value for field, value in below.items() if field not in dropped} | above
+
+
 def to_recipe(options: TrainOptions) -> dict[str, Any]:
     """Inverse of `parse`: the options by name, for ``run.json``."""
     said: dict[str, Any] = {}
@@ -165,4 +180,4 @@ def resumed_options(kept: Values, asked: Values) -> Values:
             shown = "none" if own is None else own
             option = f"--{option_name(field)} {asked[field]}"
             raise UsageError(f"{option}: the run has {shown} and keeps it")
-    return {**kept, **asked}
+    return combined(kept, asked)

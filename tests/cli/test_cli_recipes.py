@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,46 @@ def test_resuming_keeps_the_options(base: list[str], tmp_path: Path, capsys: Cap
     (tmp_path / "run" / "run.json").write_text('{"options": {}}')
     assert run(alone) == 3
     assert "cannot be resumed; use it with --start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", ["in a recipe", "in the run"])
+@pytest.mark.parametrize(
+    ("before", "words", "minutes", "steps"),
+    [
+        ("steps = 2", "--minutes 3", 3, None),
+        ("steps = 2", "--set minutes=3", 3, None),
+        ("steps = 2", "--set steps=4 --minutes 3", 3, None),
+        ("minutes = 3", "--steps 2", 60, 2),
+        ("minutes = 3", "--set steps=2", 60, 2),
+        ("steps = 2", "--lr 1e-3", 60, 2),
+    ],
+)
+def test_a_budget_replaces_the_other_kind(
+    written: str,
+    before: str,
+    words: str,
+    minutes: float,
+    steps: int | None,
+    base: list[str],
+    tmp_path: Path,
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(before)
+    command = [*base, str(recipe), *words.split()]
+    if written == "in the run":
+        a_run(tmp_path / "run", depth=1, **tomllib.loads(before))
+        command = [*base, "--resume", *words.split()]
+    assert run(command) == 0
+    made = Notes.made[-1].options
+    assert (made.minutes, made.max_steps) == (minutes, steps)
+
+
+def test_a_run_has_one_budget(base: list[str], tmp_path: Path, capsys: Capture) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("minutes = 3\nsteps = 2\n")
+    for words in (["--minutes", "3", "--steps", "2"], [str(recipe)]):
+        assert run([*base, *words]) == 2
+        assert "--minutes and --steps: a run has one budget" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.rglob("*.toml")), ids=lambda path: path.stem)

@@ -45,7 +45,7 @@ def test_options_reach_the_trainer(
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     start = a_run(tmp_path / "start", depth=2)
-    words = f"--stage joint --minutes 3 --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
+    words = f"--stage joint --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
     words += " --quantise-from 0.25 --fresh"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     words += f" --latents {tmp_path / 'kept'} --latent-crops 5 --compile-blocks"
@@ -56,7 +56,6 @@ def test_options_reach_the_trainer(
         data=tmp_path / "data",
         run=tmp_path / "run",
         stage="joint",
-        minutes=3,
         max_steps=9,
         start=Path(start),
         fresh=True,
@@ -80,7 +79,7 @@ def test_options_reach_the_trainer(
     )
     assert Notes.made[0].config.to_dict()["entropy"]["depth"] == 2
     assert threads == [3]
-    sizes = {"model", "depth", "channels", "tune", "entropy"}
+    sizes = {"model", "depth", "channels", "tune", "entropy", "minutes"}
     covered = set(inspect.signature(train).parameters) - sizes - {"recipe", "as_json", "quiet"}
     renamed = {"settings": "set", "compile_": "compile"}
     assert {f"--{renamed.get(name, name).replace('_', '-')}" for name in covered} <= {
