@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lcodec.cli import complete, console
+from lcodec.cli import complete
 from lcodec.cli.options import MESSAGES, NETWORKS, Device, QuietOption
 from lcodec.cli.values import whole
 from lcodec.errors import OutputError
@@ -324,7 +323,7 @@ def train(
         "compile_blocks": compile_blocks,
     }
     # Imported only now: no other command needs the trainer.
-    from lcodec.cli.trainrun import conclude, gather_options, on_this_machine, reporter
+    from lcodec.cli.trainrun import gather_options, on_this_machine, train_run
 
     begun = (run / "run.json").exists()
     options, sizes = gather_options(recipe, settings or [], given, crops, run, begun and resume)
@@ -332,19 +331,10 @@ def train(
         raise OutputError(f"{run}: a run exists already; `--resume` goes on with it")
 
     from lcodec.training.sizes import choose_sizes
-    from lcodec.training.trainer import Trainer
 
     options = on_this_machine(options)
     earlier, before = (run, None) if begun else (None, options.start)
     entropy_from = None if begun else options.entropy
     frozen = options.stage == "entropy"
     config = choose_sizes(earlier, before, entropy=entropy_from, frozen=frozen, **sizes)
-    trainer = Trainer(options, config, reporter(as_json, quiet))
-    try:
-        trainer.run()
-    except (KeyboardInterrupt, SystemExit):
-        console.say(f"{run}: saved after {trainer.saved} steps")
-        console.say(f"next: {shlex.join(['lcodec', 'train', '--run', str(run), '--resume'])}")
-        raise
-    if not quiet:
-        conclude(trainer)
+    train_run(options, config, as_json, quiet)

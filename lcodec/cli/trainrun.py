@@ -14,11 +14,13 @@ from lcodec.cli import console
 from lcodec.cli.options import Device
 from lcodec.errors import InputError, UsageError
 from lcodec.plurals import counted
+from lcodec.process.locks import own_folder
 from lcodec.training import recipe as recipes
 from lcodec.training.options import TrainOptions, parse_crops
 
 if TYPE_CHECKING:
     from lcodec.training.trainer import Trainer
+    from lcodec.weights.config import ModelConfig
 
 WEIGHTS = ("run.json", "config.json")
 """A folder that a run can start from has one of these."""
@@ -77,6 +79,23 @@ def on_this_machine(options: TrainOptions) -> TrainOptions:
         gather=gpu if options.gather is None else options.gather,
         graph=gpu if options.graph is None else options.graph,
     )
+
+
+def train_run(options: TrainOptions, config: ModelConfig, as_json: bool, quiet: bool) -> None:
+    """Train, and say what was saved and what to do next; the run's folder is ours meanwhile."""
+    from lcodec.training.trainer import Trainer
+
+    run = options.run
+    with own_folder(run):
+        trainer = Trainer(options, config, reporter(as_json, quiet))
+        try:
+            trainer.run()
+        except (KeyboardInterrupt, SystemExit):
+            console.say(f"{run}: saved after {trainer.saved} steps")
+            console.say(f"next: {shlex.join(['lcodec', 'train', '--run', str(run), '--resume'])}")
+            raise
+    if not quiet:
+        conclude(trainer)
 
 
 def conclude(trainer: Trainer) -> None:

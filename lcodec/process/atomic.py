@@ -12,17 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import BinaryIO
 
 from lcodec.errors import OutputError
 from lcodec.process.failures import unwritten
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from lcodec.process.locks import OPEN_FILES_STAY, hold
 
 STALE_SECONDS = 60
 _TEMPORARY = re.compile(r"\.lcodec-(?:([0-9a-f]+)-)?[0-9a-f]+\.tmp")
@@ -139,7 +133,7 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
     try:
         _refuse_if_stopped()
         with open(temporary, "xb", opener=_opener(permissions)) as stream:
-            _hold(stream.fileno())
+            hold(stream.fileno())
             if mode is not None:
                 os.chmod(temporary, stat.S_IMODE(mode))
             yield stream, temporary
@@ -147,17 +141,6 @@ def _temporary(target: Path, mode: int | None) -> Iterator[tuple[BinaryIO, Path]
         _delete(temporary)
         raise
     _unfinished.discard(temporary)
-
-
-def _hold(descriptor: int) -> bool:
-    """Lock a temporary file for as long as it is open; returns whether that succeeded."""
-    if fcntl is None:
-        return True  # Windows does not delete open files
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def owner(name: str) -> str | None:
@@ -193,12 +176,12 @@ def _delete_if_stale(path: str, *, known: bool = False) -> bool:
             return False
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
-            stale = _hold(descriptor)
-            if stale and fcntl is not None:
+            stale = hold(descriptor) is True
+            if stale and not OPEN_FILES_STAY:
                 os.unlink(path)
         finally:
             os.close(descriptor)
-        if stale and fcntl is None:
+        if stale and OPEN_FILES_STAY:
             os.unlink(path)
     except OSError:
         return False
@@ -219,7 +202,7 @@ def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     try:
         _refuse_if_stopped()
         with open(path, "xb+", opener=_opener(0o600)) as stream:
-            _hold(stream.fileno())
+            hold(stream.fileno())
             yield stream, path
     finally:
         _delete(path)

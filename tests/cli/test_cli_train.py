@@ -13,6 +13,7 @@ import torch
 from lcodec.cli.main import run
 from lcodec.cli.train import DEFAULTS, Stage, train
 from lcodec.nets.tune import REACH
+from lcodec.process.locks import own_folder
 from lcodec.training.options import STAGES, TrainOptions, format_crops, parse_crops
 from lcodec.tunes import TuneName
 from lcodec.weights.config import ModelConfig
@@ -211,6 +212,20 @@ def test_interrupted_run_says_how_to_go_on(
     printed = capsys.readouterr().err.splitlines()
     assert f"{base[-1]}: saved after 6 steps" in printed
     assert f"next: lcodec train --run {base[-1]} --resume" in printed
+
+
+@pytest.mark.parametrize("words", [[], ["--resume"]])
+def test_one_process_to_a_run(
+    words: list[str], base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    if words:
+        a_run(tmp_path / "run", depth=1)
+    with own_folder(tmp_path / "run"):
+        assert run([*base, *words]) == 8
+    assert (
+        capsys.readouterr().err == f"lcodec: {tmp_path / 'run'}: another process is writing to it\n"
+    )
+    assert not Notes.made
 
 
 def test_crops() -> None:

@@ -183,7 +183,7 @@ from lcodec.cli import main as program
 
 def work(*_, **__):
     global unchanged
-    module, name = {"making": (atomic, "_hold"), "naming": (os, "link")}.get(stage, (None, ""))
+    module, name = {"making": (atomic, "hold"), "naming": (os, "link")}.get(stage, (None, ""))
     if module is not None:
         unchanged = getattr(module, name)
         setattr(module, name, send)

@@ -1,0 +1,73 @@
+"""Locks on files and folders, which end with the process that has them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from lcodec.errors import OutputError
+from lcodec.process.outputs import make_folder
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+OPEN_FILES_STAY = fcntl is None
+"""Whether the system deletes no open files, as on Windows, where that is the lock."""
+LOCK_NAME = ".lcodec-lock"
+"""A file that is open where folders cannot be locked."""
+
+
+def hold(descriptor: int) -> bool | None:
+    """Lock a file or folder for as long as it is open.
+
+    Returns False if another process has locked it, and None if the file system has no locks.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process for the block; it is made if there is none.
+
+    Raises:
+        OutputError: another process has it, or it cannot be made.
+    """
+    made = not folder.exists()
+    make_folder(folder)
+    lock = folder / LOCK_NAME
+    try:
+        if OPEN_FILES_STAY:
+            lock.unlink(missing_ok=True)
+            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL)
+        else:
+            descriptor = os.open(folder, os.O_RDONLY)
+    except (PermissionError, FileExistsError):
+        descriptor = None
+    held = OPEN_FILES_STAY if descriptor is None else hold(descriptor) is False
+    try:
+        if held:
+            raise OutputError(f"{folder}: another process is writing to it")
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+        with contextlib.suppress(OSError):
+            if OPEN_FILES_STAY and not held:
+                lock.unlink()
+            if made:
+                folder.rmdir()  # if there is nothing in it
