@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
 from lcodec.training.runinfo import INFO_FILE, load_info
@@ -105,6 +105,26 @@ def save_portable(folder: Path, average: Mapping[str, Tensor], info: dict[str, A
         for name, value in average.items()
     }
     save_run(folder, {"average": half}, info, PORTABLE_BYTES)
+
+
+def check_portable(folder: Path, run: Path, identity: str | None) -> None:
+    """Check that `save_portable` replaces nothing but what it wrote for the same run.
+
+    ``identity`` is the "id" in the JSON part of the run in ``run``; None for older ones.
+
+    Raises:
+        UsageError: it is the folder of the run itself.
+        OutputError: it holds another run.
+    """
+    if folder.resolve() == run.resolve():
+        raise UsageError(f"--portable {folder}: is the folder of the run itself")
+    if not (folder / INFO_FILE).exists():
+        return
+    info = load_info(folder)
+    files = info.get("files")
+    alone = isinstance(files, dict) and files.keys() == {"average"}
+    if not alone or "random" not in info or info.get("id") != identity:
+        raise OutputError(f"--portable {folder}: holds another run already")
 
 
 def load_kind(folder: Path, kind: str) -> Tensors:

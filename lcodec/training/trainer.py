@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -70,6 +71,9 @@ class Trainer:
         self.elapsed = 0.0
         self.loss: float | None = None
         resumed = options.resume and (options.run / INFO_FILE).is_file()
+        self._id = load_info(options.run).get("id") if resumed else uuid.uuid4().hex
+        if options.portable is not None:
+            checkpoint.check_portable(options.portable, options.run, self._id)
         if resumed:
             self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
         else:
@@ -240,6 +244,7 @@ class Trainer:
         """
         o = self.options
         info = {
+            "id": self._id,
             "steps": self.steps,
             "elapsed": self.elapsed,
             "skipped": self.skipped,

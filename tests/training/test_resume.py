@@ -12,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.training.checkpoint import load_kind
 from lcodec.training.interrupts import SIGNALS, Interrupts
 from lcodec.training.options import TrainOptions
+from lcodec.training.runinfo import load_info
 from lcodec.training.trainer import Trainer
 from tests.tinymodel import CONFIG, picture
 
@@ -87,6 +88,27 @@ def test_other_pictures_are_refused(pictures: Path, tmp_path: Path) -> None:
     Image.fromarray(picture(150, 200)).save(tmp_path / "other" / "a.png")
     with pytest.raises(InputError, match="not the pictures that the run began with"):
         Trainer(replace(o, data=tmp_path / "other", resume=True), CONFIG)
+
+
+def test_portable_weights_replace_only_those_of_the_same_run(
+    pictures: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    o = options(pictures, tmp_path / "run", max_steps=1, portable=small)
+    Trainer(o, CONFIG).run()
+    Trainer(replace(o, resume=True, max_steps=2), CONFIG).run()
+    assert load_info(small)["steps"] == 2
+    other = replace(o, run=tmp_path / "other")
+    for portable in (small, o.run):
+        before = {path: path.read_bytes() for path in portable.iterdir()}
+        with pytest.raises(OutputError, match=r"--portable .*: holds another run already"):
+            Trainer(replace(other, portable=portable), CONFIG)
+        assert {path: path.read_bytes() for path in portable.iterdir()} == before
+    with pytest.raises(UsageError, match="is the folder of the run itself"):
+        Trainer(replace(o, portable=tmp_path / "small" / ".." / "run", resume=True), CONFIG)
+    Trainer(replace(other, portable=None), CONFIG).run()
+    with pytest.raises(OutputError, match="holds another run already"):
+        Trainer(replace(other, resume=True, portable=o.run), CONFIG)
 
 
 def test_a_second_interrupt_acts_at_once() -> None:
