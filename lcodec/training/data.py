@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lcodec.training.pictures import Pixels, load_pictures
+from lcodec.training.pictures import Pixels, identity, load_pictures
 
 SHRINK_MAX = 2.0
 SCREENS = 64
@@ -40,8 +41,8 @@ class Crops(Protocol):
         ...
 
     @property
-    def extent(self) -> tuple[int, int]:
-        """Number of pictures, and their total number of pixels."""
+    def identity(self) -> tuple[int, int, str]:
+        """That of the pictures, see `lcodec.training.pictures.identity`."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -76,9 +77,9 @@ class CropDataset:
         self._probability = weights / weights.sum()
         self._random = np.random.default_rng(seed)
 
-    @property
-    def extent(self) -> tuple[int, int]:
-        return len(self.pictures), sum(p.shape[0] * p.shape[1] for p in self.pictures)
+    @cached_property
+    def identity(self) -> tuple[int, int, str]:
+        return identity(self.pictures)
 
     def state(self) -> dict[str, Any]:
         return dict(self._random.bit_generator.state)

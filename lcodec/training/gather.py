@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lcodec.training.pictures import Pixels, on_all_cores
+from lcodec.training.pictures import Pixels, identity, on_all_cores
 
 SCALES = (1.0, 0.8, 0.67, 0.5)
 """Scales at which every picture is kept, in decreasing order."""
@@ -37,12 +37,12 @@ class GatheredCrops:
     ) -> None:
         self.device = device
         self._photographs = len(pictures)
+        self._identity = identity(pictures)
         pictures = [*pictures, *screens]
         levels = [list(pictures), *(_shrunk(pictures, scale) for scale in SCALES[1:])]
         sides = torch.tensor([[p.shape[:2] for p in level] for level in levels])
         areas = sides.prod(2)
         photographs = areas[0, : self._photographs]
-        self._extent = self._photographs, int(photographs.sum())
         starts = torch.cat((torch.zeros(1, dtype=torch.int64), areas.flatten().cumsum(0)[:-1]))
         data = np.empty((int(areas.sum()), 3), np.uint8)
         place = 0
@@ -62,8 +62,8 @@ class GatheredCrops:
         self._axes: dict[int, Tensor] = {}
 
     @property
-    def extent(self) -> tuple[int, int]:
-        return self._extent
+    def identity(self) -> tuple[int, int, str]:
+        return self._identity
 
     def state(self) -> dict[str, Any]:
         return {}

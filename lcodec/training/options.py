@@ -13,6 +13,12 @@ BLOCKS = ("analysis8", "analysis16", "synthesis16", "synthesis8")
 
 STAGES = ("transforms", "entropy", "joint", "decoder")
 
+SET_ONLY = {
+    *("warmup", "average", "clip", "momentum", "muon_every"),
+    *("split_rate", "scale_bound", "noise_pairs", "screens", "gather", "graph"),
+}
+"""Fields of `TrainOptions` that only ``--set`` and recipes give."""
+
 CropSchedule = tuple[tuple[float, int, int], ...]
 
 
@@ -105,10 +111,24 @@ class TrainOptions:
             raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
 
 
+def option_name(field: str) -> str:
+    """Name of a field of `TrainOptions` in recipes and on the command line."""
+    return {"max_steps": "steps"}.get(field, field).replace("_", "-")
+
+
+def as_given(field: str, value: object) -> str:
+    """An option as it is given on the command line, for messages."""
+    name = option_name(field)
+    if isinstance(value, bool):
+        value = str(value).lower()
+    if field in SET_ONLY:
+        return f"--set {name}={value}"
+    return f"--{name}" if value == "true" else f"--{name} {value}"
+
+
 def _demand(holds: bool, name: str, value: object, what: str) -> None:
     if not holds:
-        option = {"max_steps": "steps"}.get(name, name).replace("_", "-")
-        raise UsageError(f"--{option} {value}: {what}")
+        raise UsageError(f"{as_given(name, value)}: {what}")
 
 
 def parse_crops(text: str) -> CropSchedule:

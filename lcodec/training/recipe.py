@@ -14,7 +14,14 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from lcodec.errors import InputError, UsageError
-from lcodec.training.options import BLOCKS, TrainOptions, format_crops, parse_crops
+from lcodec.training.options import (
+    BLOCKS,
+    TrainOptions,
+    as_given,
+    format_crops,
+    option_name,
+    parse_crops,
+)
 from lcodec.training.runinfo import load_info
 
 Values = dict[str, Any]
@@ -30,15 +37,21 @@ SIZES: dict[str, type] = {
 """Options of a recipe for `lcodec.training.sizes.choose_sizes`, with their types."""
 
 _RENAMED = {"steps": "max_steps"}
-_NAMES = {field: name for name, field in _RENAMED.items()}
 _NOT_SAID = {"run", "resume", "streams"}
 _ONLY_KEPT = {"data", "device"}
 """Options of one machine: a run stores them, a recipe may not."""
 
 _BUDGETS = {"minutes", "max_steps"}
 
-_KEPT = {"stage", "start", "fresh", "entropy", "latents", "latent_crops", "seed"}
-"""Options that cannot change within a run; nor can its sizes."""
+_MAY_CHANGE = {
+    *("minutes", "max_steps", "lr", "decay", "quantise_from", "crops", "save_minutes", "portable"),
+    *("data", "device", "threads", "compile", "compile_blocks", "graph"),
+}
+"""Options that can change within a run: its schedule, where it runs and what is written.
+
+With others, nor with other sizes, it would not be the run that it began as. ``data`` is where the
+pictures are; they have to be the same.
+"""
 
 
 def _types() -> dict[str, type]:
@@ -51,11 +64,6 @@ def _types() -> dict[str, type]:
             parts = [part for part in get_args(hints[field.name]) if part is not NoneType]
             found[field.name] = parts[0] if parts else hints[field.name]
     return found
-
-
-def option_name(field: str) -> str:
-    """Name of a field of `TrainOptions` in recipes and on the command line."""
-    return _NAMES.get(field, field).replace("_", "-")
 
 
 def parse(values: Mapping[str, Any], where: str, kept: bool = False) -> Values:
@@ -71,7 +79,7 @@ def parse(values: Mapping[str, Any], where: str, kept: bool = False) -> Values:
     found: Values = {}
     for name, value in values.items():
         field = _RENAMED.get(name, name.replace("-", "_"))
-        if field not in types or (field in _ONLY_KEPT and not kept) or name in _NAMES:
+        if field not in types or (field in _ONLY_KEPT and not kept) or name in _RENAMED.values():
             raise UsageError(f"{where}: there is no option {name}")
         found[field] = _value(value, types[field], f"{where}: {name}")
         if field == "crops":
@@ -174,10 +182,10 @@ def resumed_options(kept: Values, asked: Values) -> Values:
         UsageError: an option that cannot change within a run is asked to change.
     """
     defaults = {field.name: field.default for field in fields(TrainOptions)}
-    for field in _KEPT & asked.keys():
+    for field in (name for name in asked if name not in _MAY_CHANGE):
         own = kept.get(field, defaults[field])
         if asked[field] != own:
-            shown = "none" if own is None else own
-            option = f"--{option_name(field)} {asked[field]}"
+            shown = "none" if own is None else str(own).lower() if isinstance(own, bool) else own
+            option = as_given(field, asked[field])
             raise UsageError(f"{option}: the run has {shown} and keeps it")
     return combined(kept, asked)

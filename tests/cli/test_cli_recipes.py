@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from lcodec.cli.main import run
+from lcodec.cli.train import train
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.training.options import TrainOptions
+from lcodec.training.options import SET_ONLY, TrainOptions, option_name
 from lcodec.training.recipe import SIZES, parse, parse_setting, read_recipe, to_recipe
 from tests.cli.trainers import Notes, a_run
 
@@ -94,12 +97,92 @@ def test_resuming_keeps_the_options(base: list[str], tmp_path: Path, capsys: Cap
     assert made.resume and made.data == tmp_path / "run"
     assert run([*alone, "--lr", "2e-3", "--data", base[2], "--seed", "4"]) == 0
     assert Notes.made[-1].options.lr == 2e-3 and Notes.made[-1].options.data == Path(base[2])
-    for words in (["--stage", "transforms"], ["--seed", "5"], ["--start", "elsewhere"]):
-        assert run([*alone, *words]) == 2
-        assert "and keeps it" in capsys.readouterr().err
     (tmp_path / "run" / "run.json").write_text('{"options": {}}')
     assert run(alone) == 3
     assert "cannot be resumed; use it with --start" in capsys.readouterr().err
+
+
+CHANGES = {
+    "minutes": 7.0,
+    "steps": 7,
+    "lr": 0.125,
+    "decay": 0.125,
+    "quantise-from": 0.125,
+    "crops": "0:3x64",
+    "save-minutes": 7.0,
+    "portable": "small",
+    "device": "cpu",
+    "threads": 1,
+    "compile": True,
+    "compile-blocks": True,
+    "graph": False,
+    "stage": "joint",
+    "start": "elsewhere",
+    "fresh": True,
+    "entropy": "elsewhere",
+    "latents": "elsewhere",
+    "latent-crops": 7,
+    "seed": 7,
+    "warmup": 7,
+    "average": 0.125,
+    "clip": 7.0,
+    "momentum": 0.125,
+    "muon-every": 7,
+    "split-rate": True,
+    "scale-bound": 0.125,
+    "noise-pairs": True,
+    "screens": 0.125,
+    "gather": True,
+}
+"""Another value than the default for each option."""
+MAY_CHANGE = list(CHANGES)[: list(CHANGES).index("graph") + 1]
+
+
+def test_what_may_change_is_what_the_document_says() -> None:
+    own = {option_name(field.name) for field in fields(TrainOptions)}
+    assert own - {"run", "resume", "streams"} == {"data", *CHANGES}
+    text = (RECIPES.parent / "docs" / "training.md").read_text("utf-8")
+    told = text.partition("Options that may change within a run (")[2].partition(")")[0]
+    words = {"quantise-from": "`quantise-from`", "save-minutes": "`save-minutes`"}
+    words |= {"portable": "`portable`", "lr": "rate"}
+    places = {"device", "threads", "compile", "compile-blocks", "graph"}
+    for name in set(MAY_CHANGE) - places:
+        assert words.get(name, name) in " ".join(told.split()), name
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_resumed_run_is_the_same_run(
+    name: str, base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    a_run(tmp_path / "run", depth=1)
+    field = {"steps": "max_steps"}.get(name, name.replace("-", "_"))
+    value = CHANGES[name]
+    given = str(value).lower() if isinstance(value, bool) else value
+    words = ["--device", "cpu"] if name == "device" else ["--set", f"{name}={given}"]
+    status = run([*base, "--resume", *words])
+    if name in MAY_CHANGE:
+        assert status == 0, capsys.readouterr().err
+        made = to_recipe(Notes.made[-1].options)
+        assert made[name] == value
+        return
+    assert status == 2 and not Notes.made
+    option = f"--set {name}={given}" if field in SET_ONLY else f"--{name}"
+    error = capsys.readouterr().err
+    assert error.startswith(f"lcodec: {option}") and "and keeps it" in error
+
+
+@pytest.mark.parametrize("name", ["warmup", "average", "clip", "momentum", "muon-every", "screens"])
+def test_messages_give_options_that_exist(name: str, base: list[str], capsys: Capture) -> None:
+    value = -7 if isinstance(CHANGES[name], int) else -7.0
+    assert run([*base, "--set", f"{name}={value}"]) == 2
+    assert capsys.readouterr().err.startswith(f"lcodec: --set {name}={value}: must be ")
+
+
+def test_options_that_only_set_gives() -> None:
+    own = {"settings", "compile_", "crops"} | {field.name for field in fields(TrainOptions)}
+    with_option = inspect.signature(train).parameters.keys() & own
+    without = {field.name for field in fields(TrainOptions)} - with_option
+    assert without - {"max_steps", "compile", "streams"} == SET_ONLY
 
 
 @pytest.mark.parametrize("written", ["in a recipe", "in the run"])

@@ -81,13 +81,31 @@ def test_resumed_equals_uninterrupted(
         assert not torch.equal(stored["prior.mean.values"], torch.zeros(3, 8))
 
 
-def test_other_pictures_are_refused(pictures: Path, tmp_path: Path) -> None:
-    o = options(pictures, tmp_path / "run", max_steps=1)
+@pytest.mark.parametrize("gather", [False, True])
+def test_other_pictures_are_refused(gather: bool, pictures: Path, tmp_path: Path) -> None:
+    o = options(pictures, tmp_path / "run", max_steps=1, gather=gather)
     Trainer(o, CONFIG).run()
     (tmp_path / "other").mkdir()
-    Image.fromarray(picture(150, 200)).save(tmp_path / "other" / "a.png")
-    with pytest.raises(InputError, match="not the pictures that the run began with"):
-        Trainer(replace(o, data=tmp_path / "other", resume=True), CONFIG)
+    for seeds in ((0,), (0, 1, 3), (1, 0, 2)):  # fewer, others of the same size, in another order
+        for number, seed in enumerate(seeds):
+            place = tmp_path / "other" / f"{number}.png"
+            Image.fromarray(picture(150, 200, seed)).save(place)
+        with pytest.raises(InputError, match="not the pictures that the run began with"):
+            Trainer(replace(o, data=tmp_path / "other", resume=True), CONFIG)
+    (tmp_path / "other").rename(tmp_path / "moved")
+    for number in range(3):
+        place = tmp_path / "moved" / f"{number}.png"
+        Image.fromarray(picture(150, 200, number)).save(place)
+    Trainer(replace(o, data=tmp_path / "moved", resume=True), CONFIG)
+
+
+def test_runs_that_did_not_keep_a_digest_of_their_pictures(pictures: Path, tmp_path: Path) -> None:
+    o = options(pictures, tmp_path / "run", max_steps=1)
+    Trainer(o, CONFIG).run()
+    info = load_info(o.run)
+    info["random"]["pictures"] = info["random"]["pictures"][:2]
+    (o.run / "run.json").write_text(json.dumps(info))
+    Trainer(replace(o, resume=True), CONFIG)
 
 
 def test_portable_weights_replace_only_those_of_the_same_run(
