@@ -91,8 +91,12 @@ def train_run(options: TrainOptions, config: ModelConfig, as_json: bool, quiet: 
         try:
             trainer.run()
         except (KeyboardInterrupt, SystemExit):
-            console.say(f"{run}: saved after {trainer.saved} steps")
-            console.say(f"next: {shlex.join(['lcodec', 'train', '--run', str(run), '--resume'])}")
+            if trainer.saved:
+                console.say(f"{run}: saved after {counted(trainer.saved, 'step')}")
+                again = ["lcodec", "train", "--run", str(run), "--resume"]
+                console.say(f"next: {shlex.join(again)}")
+            else:
+                console.say(f"{run}: nothing is saved yet")
             raise
     if not quiet:
         conclude(trainer)

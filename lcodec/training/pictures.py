@@ -57,8 +57,10 @@ def on_all_cores(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 def identity(pictures: Sequence[Pixels]) -> tuple[int, int, str]:
-    """Number of pictures, their total number of pixels, and a digest of their order, sizes and
-    every 16th row: what tells whether they are those of an earlier time."""
+    """What tells whether pictures are those of an earlier time.
+
+    Their number, their total number of pixels, and a digest of order, sizes and every 16th row.
+    """
     digest = hashlib.sha256()
     for picture in pictures:
         digest.update(repr(picture.shape).encode())

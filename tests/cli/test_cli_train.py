@@ -214,6 +214,16 @@ def test_interrupted_run_says_how_to_go_on(
     assert f"next: lcodec train --run {base[-1]} --resume" in printed
 
 
+def test_a_run_interrupted_before_it_is_saved_cannot_be_resumed(
+    base: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Notes, "ending", KeyboardInterrupt())
+    monkeypatch.setattr(Notes, "saved", 0)
+    assert run(base) == 130
+    printed = capsys.readouterr().err
+    assert f"{base[-1]}: nothing is saved yet\n" in printed and "--resume" not in printed
+
+
 @pytest.mark.parametrize("words", [[], ["--resume"]])
 def test_one_process_to_a_run(
     words: list[str], base: list[str], tmp_path: Path, capsys: Capture

@@ -16,12 +16,13 @@ class Notes:
 
     ending: ClassVar[BaseException | None] = None
     made: ClassVar[list[Notes]] = []
+    saved: ClassVar[int] = 6
 
     def __init__(
         self, options: TrainOptions, config: ModelConfig, report: Callable[[dict[str, Any]], None]
     ) -> None:
         self.options, self.config, self.report = options, config, report
-        self.steps, self.skipped, self.saved, self.loss = 7, 1, 6, 2.54321
+        self.steps, self.skipped, self.loss = 7, 1, 2.54321
         Notes.made.append(self)
 
     def run(self) -> None:
