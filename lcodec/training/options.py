@@ -93,9 +93,11 @@ class TrainOptions:
         for name in above_zero:
             value = getattr(self, name)
             _demand(math.isfinite(value) and value > 0, name, value, "must be above 0")
-        for name in ("warmup", "max_steps", "latent_crops", "threads", "muon_every"):
+        for name in ("warmup", "max_steps", "threads", "muon_every"):
             value = getattr(self, name)
             _demand(value is None or value >= 1, name, value, "must be 1 or more")
+        _demand(self.latent_crops >= 2, "latent_crops", self.latent_crops, "must be 2 or more")
+        _demand(0 <= self.seed < 2**63, "seed", self.seed, "must be 0 or more, and below 2^63")
         _demand(self.stage in STAGES, "stage", self.stage, f"must be one of {', '.join(STAGES)}")
         _demand(self.decay <= 1, "decay", self.decay, "must be at most 1")
         shares = ("quantise_from", "average", "momentum")

@@ -8,11 +8,15 @@ from pathlib import Path
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import preset
-from lcodec.errors import UsageError
+from lcodec.errors import UsageError, WeightsError
+from lcodec.format import PATCH
 from lcodec.nets.tune import REACH
 from lcodec.training.start import read_sizes
 from lcodec.tunes import parse_tune
 from lcodec.weights.config import ModelConfig
+
+MOST_CHANNELS = 3 * PATCH**2
+"""Latent channels start as different components of patches, which have no more."""
 
 
 def choose_sizes(
@@ -39,13 +43,17 @@ def choose_sizes(
 
     Raises:
         UsageError: a resumed run has other sizes or another tune, there are more channels or
-            blocks than asked for, the model cannot have a size, it has no ``depth``, or
+            blocks than asked for, a size is out of range, it has no ``depth``, or
             ``entropy`` is of another kind than ``model``.
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
     config = replace(config, scale=())  # training uses the networks' own qualities
     own = config.transforms.latent
+    if depth is not None and depth < 1:
+        raise UsageError(f"--depth {depth}: must be 1 or more")
+    if channels is not None and not 1 <= channels <= MOST_CHANNELS:
+        raise UsageError(f"--channels {channels}: must be between 1 and {MOST_CHANNELS}")
     if earlier is not None and channels is not None and channels < own:
         raise UsageError(f"--channels {channels}: {earlier} has {own}, which can only grow")
     keep = resumed is not None
@@ -91,7 +99,7 @@ def _deepened(
         if count < (1 if earlier is None else own):
             raise UsageError(f"--set {name}={count}: there are {own} blocks, which can only grow")
         transforms = replace(config.transforms, **{name: count})  # type: ignore[arg-type]
-        config = replace(config, transforms=transforms)
+        config = _readable(replace(config, transforms=transforms), f"--set {name}={count}")
     return config
 
 
@@ -119,4 +127,14 @@ def _changed(
         raise UsageError(f"{option}: {error}") from error
     if keep and changed != config:
         raise UsageError(f"{option}: the run has other sizes and keeps them")
-    return changed
+    return _readable(changed, option)
+
+
+def _readable(config: ModelConfig, option: str) -> ModelConfig:
+    """The same sizes, checked as they will be when the run is read again."""
+    try:
+        ModelConfig.from_dict(config.to_dict())
+    except WeightsError as error:
+        reason = str(error).rpartition("not understood: ")[2]
+        raise UsageError(f"{option}: {reason}") from error
+    return config

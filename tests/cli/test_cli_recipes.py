@@ -178,6 +178,33 @@ def test_messages_give_options_that_exist(name: str, base: list[str], capsys: Ca
     assert capsys.readouterr().err.startswith(f"lcodec: --set {name}={value}: must be ")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("depth=-1", "--depth -1: must be 1 or more"),
+        ("depth=0", "--depth 0: must be 1 or more"),
+        ("depth=65", "--depth 65: depth is out of range"),
+        ("channels=-8", "--channels -8: must be between 1 and 768"),
+        ("channels=0", "--channels 0: must be between 1 and 768"),
+        ("channels=772", "--channels 772: must be between 1 and 768"),
+        ("synthesis8=1000", "--set synthesis8=1000: synthesis8 is out of range"),
+        ("latent-crops=1", "--latent-crops 1: must be 2 or more"),
+        ("seed=-1", "--seed -1: must be 0 or more"),
+        ("seed=9223372036854775808", "--seed 9223372036854775808: must be 0 or more, and below"),
+    ],
+)
+def test_values_that_would_fail_later(
+    given: str, words: str, base: list[str], capsys: Capture
+) -> None:
+    assert run([*base, "--set", given]) == 2
+    assert capsys.readouterr().err.startswith(f"lcodec: {words}") and not Notes.made
+
+
+@pytest.mark.parametrize("given", ["depth=64", "channels=768", "seed=0"])
+def test_values_at_their_bounds(given: str, base: list[str]) -> None:
+    assert run([*base, "--set", given]) == 0
+
+
 def test_options_that_only_set_gives() -> None:
     own = {"settings", "compile_", "crops"} | {field.name for field in fields(TrainOptions)}
     with_option = inspect.signature(train).parameters.keys() & own
