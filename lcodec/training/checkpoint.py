@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.errors import InputError, OutputError, UsageError, WeightsError
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
 from lcodec.training.runinfo import INFO_FILE, load_info
+from lcodec.weights.config import ModelConfig
 
 PORTABLE_BYTES = 15_000_000
 """Size limit of the files that `save_portable` writes."""
@@ -39,8 +41,16 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def load_tensors(path: Path) -> Tensors:
-    """All tensors of a safetensors file, on the CPU."""
-    return load_file(path)
+    """All tensors of a safetensors file, on the CPU.
+
+    Raises:
+        InputError: it cannot be read, or is damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a complete file of tensors: {reason}") from error
 
 
 def save_run(
@@ -131,16 +141,34 @@ def load_kind(folder: Path, kind: str) -> Tensors:
     """The tensors of one kind in a run folder; float16 becomes float32.
 
     Raises:
-        InputError: the folder is not a run, or a file is missing.
+        InputError: the folder is not a run, or a file is missing or damaged.
     """
-    names = load_info(folder).get("files", {}).get(kind, [f"{kind}.safetensors"])
+    files = load_info(folder).get("files", {})
+    names = files.get(kind, [f"{kind}.safetensors"]) if isinstance(files, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{folder / INFO_FILE}: is damaged: names no files")
     found: Tensors = {}
     for name in names:
         path = folder / name
         if not path.is_file():
             raise InputError(f"{folder} is not a complete run folder: {name} is missing")
-        found |= load_file(path)
+        found |= load_tensors(path)
     return {k: v.float() if v.dtype == torch.float16 else v for k, v in found.items()}
+
+
+def load_sizes(folder: Path) -> ModelConfig:
+    """The sizes of a run.
+
+    Raises:
+        InputError: the folder is not a run, or its JSON part is damaged.
+    """
+    config = load_info(folder).get("config")
+    try:
+        if not isinstance(config, dict):
+            raise WeightsError("the sizes of the model are missing")
+        return ModelConfig.from_dict(config)
+    except WeightsError as error:
+        raise InputError(f"{folder / INFO_FILE}: {error}") from error
 
 
 def take_tensors(model: nn.Module, stored: Tensors) -> list[str]:

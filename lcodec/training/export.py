@@ -18,7 +18,6 @@ from lcodec.process.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures
-from lcodec.training.runinfo import load_info
 from lcodec.tunes import TuneName
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.headroom import with_headroom
@@ -42,10 +41,9 @@ def load_run(run: Path, average: bool = True) -> TwinCodec:
     """The model of a run folder, with its averaged weights, in evaluation mode.
 
     Raises:
-        InputError: the folder is not a run, or lacks weights.
+        InputError: the folder is not a run, lacks weights, or is damaged.
     """
-    info = load_info(run)
-    model = TwinCodec(ModelConfig.from_dict(info["config"]))
+    model = TwinCodec(checkpoint.load_sizes(run))
     kind = "average" if average else "weights"
     fresh = checkpoint.take_tensors(model, checkpoint.load_kind(run, kind))
     if fresh:

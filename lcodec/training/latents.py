@@ -88,12 +88,20 @@ class LatentCrops:
         """Read what `save` wrote.
 
         Raises:
-            InputError: the file holds something else.
+            InputError: the file holds something else, or is damaged.
         """
         tensors = checkpoint.load_tensors(path)
-        if set(tensors) != {f.name for f in fields(cls)}:
+        if set(tensors) != {f.name for f in fields(cls)} or not _fit(**tensors):
             raise InputError(f"{path}: not a file of latents")
         return cls(**tensors)
+
+
+def _fit(y: Tensor, z: Tensor, quality: Tensor, origin: Tensor) -> bool:
+    """Whether tensors have the shapes that `LatentCrops` has, of two crops or more."""
+    count, alike = len(quality) if quality.ndim else 0, y.ndim == z.ndim == 4
+    extent = [HYPER_STRIDE * side for side in z.shape[2:]]
+    shapes = alike and len(y) == len(z) == count >= 2 and list(y.shape[2:]) == extent
+    return shapes and quality.ndim == 1 and origin.shape == (32,)
 
 
 def fingerprint(model: TwinCodec) -> Tensor:

@@ -13,7 +13,6 @@ from lcodec.training.addblocks import add_blocks
 from lcodec.training.addchannels import add_channels
 from lcodec.training.data import Crops, patch_components
 from lcodec.training.requality import on_levels_of
-from lcodec.training.runinfo import load_info
 from lcodec.training.splitslices import split_slices
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -32,10 +31,14 @@ def is_released(folder: Path) -> bool:
 
 
 def read_sizes(folder: Path) -> ModelConfig:
-    """Sizes of a run or of a released model."""
+    """Sizes of a run or of a released model.
+
+    Raises:
+        InputError, WeightsError, UnsupportedError: they cannot be read.
+    """
     if is_released(folder):
         return read_config(folder).sizes
-    return ModelConfig.from_dict(load_info(folder)["config"])
+    return checkpoint.load_sizes(folder)
 
 
 def load_start(
@@ -55,7 +58,7 @@ def load_start(
     first. Returns the names of the tensors that stay fresh.
 
     Raises:
-        InputError: a folder is neither a complete run nor a released model.
+        InputError: a folder is neither a complete run nor a released model, or is damaged.
     """
     stored, config = _read(folder, model)
     more = model.config.transforms.latent - config.transforms.latent

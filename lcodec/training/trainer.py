@@ -14,6 +14,7 @@ from torch import Tensor
 from lcodec.errors import InputError
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
+from lcodec.process.failures import lacks_memory
 from lcodec.process.outputs import make_folder
 from lcodec.training import checkpoint
 from lcodec.training.compilation import compile_blocks
@@ -75,12 +76,14 @@ class Trainer:
         if options.portable is not None:
             checkpoint.check_portable(options.portable, options.run, self._id)
         if resumed:
-            self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
+            with self._resuming():
+                self.model.load_state_dict(checkpoint.load_kind(options.run, "weights"))
         else:
             self._load_start()
         self._prepare()
         if resumed:
-            self._restore()
+            with self._resuming():
+                self._restore()
 
     def _pictures(self) -> Crops:
         o = self.options
@@ -155,6 +158,17 @@ class Trainer:
         self.average = {k: v.detach().float().clone() for k, v in self.model.state_dict().items()}
         self.average |= self.flat.views(self._step.average)
 
+    @contextmanager
+    def _resuming(self) -> Iterator[None]:
+        """Raise InputError where files of the run do not fit the run."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            if lacks_memory(error):
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{self.options.run}: is damaged: {reason}") from error
+
     def _restore(self) -> None:
         """Restore the complete state from the run folder, as if the run had never stopped."""
         run = self.options.run
@@ -167,11 +181,12 @@ class Trainer:
             own = own[:2]
         if known != own:
             raise InputError(f"{self.options.data}: not the pictures that the run began with")
-        self.steps, self.elapsed = info["steps"], info["elapsed"]
-        self.skipped, self.saved = info["skipped"], info["steps"]
+        self.steps, self.elapsed = int(info["steps"]), float(info["elapsed"])
+        self.skipped, self.saved = int(info["skipped"]), self.steps
         self.optimiser.load(checkpoint.load_kind(run, "optimiser"))
-        for name, value in checkpoint.load_kind(run, "average").items():
-            self.average[name].copy_(value)
+        average = checkpoint.load_kind(run, "average")
+        for name, value in self.average.items():
+            value.copy_(average[name])
         if self._draws:
             self._pictures().restore(info["random"]["crops"])
         states = checkpoint.load_kind(run, "random")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -45,7 +46,8 @@ def restore_model(folder: Path) -> TwinCodec:
     Its residual streams are clamped as the integers clamp them, while it rounds.
 
     Raises:
-        InputError: files are missing or do not belong together.
+        InputError: files are missing, damaged, or do not belong together.
+        WeightsError, UnsupportedError: see `lcodec.weights.load.read_config`.
     """
     config, transforms_name, *_ = read_config(folder)
     model = TwinCodec(config).float()  # whatever default type the program has set in torch
@@ -54,6 +56,7 @@ def restore_model(folder: Path) -> TwinCodec:
         stored = with_names_of_today(load_file(folder / ENTROPY_FILE))
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
         restore_entropy(model, stored)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise InputError(f"{folder}: not a complete released model: {error}") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{folder}: not a complete released model: {reason}") from error
     return model
