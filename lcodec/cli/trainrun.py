@@ -43,12 +43,14 @@ def gather_options(
     if crops is not None:
         asked["crops"] = parse_crops(crops)
     sizes = {name: asked.pop(name, None) for name in recipes.SIZES}
+    own = dict(asked)
     if resumed:
         asked = recipes.resumed_options(recipes.kept_options(run), asked)
     if "data" not in asked:
         raise UsageError("--data is missing: give a folder or a pack of pictures")
     options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)
     options.check()
+    recipes.check_effect(own, options)
     if not options.data.exists():
         raise InputError(f"{options.data}: no such folder or pack")
     for folder in () if resumed else (options.start, options.entropy):

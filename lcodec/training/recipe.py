@@ -43,6 +43,13 @@ _ONLY_KEPT = {"data", "device"}
 
 _BUDGETS = {"minutes", "max_steps"}
 
+_ONLY_OF_LATENTS = ("latents", "latent_crops")
+_WITHOUT_EFFECT = {
+    "entropy": ("split_rate", "noise_pairs"),
+    "transforms": (*_ONLY_OF_LATENTS, "quantise_from"),
+}
+"""Options that do nothing, by stage."""
+
 _MAY_CHANGE = {
     *("minutes", "max_steps", "lr", "decay", "quantise_from", "crops", "save_minutes", "portable"),
     *("data", "device", "threads", "compile", "compile_blocks", "graph"),
@@ -189,3 +196,17 @@ def resumed_options(kept: Values, asked: Values) -> Values:
             option = as_given(field, asked[field])
             raise UsageError(f"{option}: the run has {shown} and keeps it")
     return combined(kept, asked)
+
+
+def check_effect(asked: Values, options: TrainOptions) -> None:
+    """Check that all options ``asked`` for do something in a run of these ``options``.
+
+    Raises:
+        UsageError: one would be ignored.
+    """
+    if asked.get("fresh") and options.start is None:
+        raise UsageError("--fresh: needs --start")
+    for field in _WITHOUT_EFFECT.get(options.stage, _ONLY_OF_LATENTS):
+        if asked.get(field):
+            option = as_given(field, asked[field])
+            raise UsageError(f"{option}: does nothing in stage {options.stage}")

@@ -42,9 +42,9 @@ def choose_sizes(
     deblocking filter.
 
     Raises:
-        UsageError: a resumed run has other sizes or another tune, there are more channels or
-            blocks than asked for, a size is out of range, it has no ``depth``, or
-            ``entropy`` is of another kind than ``model``.
+        UsageError: a resumed run has other sizes or another tune, frozen transforms other blocks,
+            there are more channels or blocks than asked for, a size is out of range, the model has
+            no ``depth``, or ``entropy`` is of another kind than ``model``.
     """
     earlier = start if resumed is None else resumed
     config = ModelConfig() if earlier is None else read_sizes(earlier)
@@ -73,7 +73,7 @@ def choose_sizes(
         config = _changed(config, config.entropy, channels, keep, f"--channels {channels}")
     if slices is not None:
         config = _sliced(config, slices, keep)
-    config = _deepened(config, blocks, earlier, keep)
+    config = _deepened(config, blocks, earlier, keep, frozen)
     if tune is not None and tune != config.tune:
         if keep:
             raise UsageError(f"--tune {tune}: the run is of tune {config.tune} and keeps it")
@@ -88,7 +88,11 @@ def choose_sizes(
 
 
 def _deepened(
-    config: ModelConfig, blocks: dict[str, int | None], earlier: Path | None, keep: bool
+    config: ModelConfig,
+    blocks: dict[str, int | None],
+    earlier: Path | None,
+    keep: bool,
+    frozen: bool,
 ) -> ModelConfig:
     for name, count in blocks.items():
         own = getattr(config.transforms, name)
@@ -96,6 +100,8 @@ def _deepened(
             continue
         if keep:
             raise UsageError(f"--set {name}={count}: the run has {own} blocks and keeps them")
+        if frozen:
+            raise UsageError(f"--set {name}={count}: the stage leaves the transforms as they are")
         if count < (1 if earlier is None else own):
             raise UsageError(f"--set {name}={count}: there are {own} blocks, which can only grow")
         transforms = replace(config.transforms, **{name: count})  # type: ignore[arg-type]

@@ -13,8 +13,8 @@ from lcodec.cli.main import run
 from lcodec.cli.train import train
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.training.options import SET_ONLY, TrainOptions, option_name
-from lcodec.training.recipe import SIZES, parse, parse_setting, read_recipe, to_recipe
+from lcodec.training.options import BLOCKS, SET_ONLY, TrainOptions, option_name
+from lcodec.training.recipe import SIZES, check_effect, parse, parse_setting, read_recipe, to_recipe
 from tests.cli.trainers import Notes, a_run
 
 pytestmark = pytest.mark.usefixtures("notes")
@@ -154,7 +154,7 @@ def test_what_may_change_is_what_the_document_says() -> None:
 def test_a_resumed_run_is_the_same_run(
     name: str, base: list[str], tmp_path: Path, capsys: Capture
 ) -> None:
-    a_run(tmp_path / "run", depth=1)
+    a_run(tmp_path / "run", depth=1, stage="decoder")
     field = {"steps": "max_steps"}.get(name, name.replace("-", "_"))
     value = CHANGES[name]
     given = str(value).lower() if isinstance(value, bool) else value
@@ -198,6 +198,40 @@ def test_values_that_would_fail_later(
 ) -> None:
     assert run([*base, "--set", given]) == 2
     assert capsys.readouterr().err.startswith(f"lcodec: {words}") and not Notes.made
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize(
+    ("stage", "words", "told"),
+    [
+        ("joint", "--fresh", "--fresh: needs --start"),
+        ("joint", "--latents old", "--latents old: does nothing in stage joint"),
+        ("decoder", "--set latents=old", "--latents old: does nothing in stage decoder"),
+        ("transforms", "--latents old", "--latents old: does nothing in stage transforms"),
+        ("joint", "--latent-crops 9", "--latent-crops 9: does nothing in stage joint"),
+        ("transforms", "--quantise-from 0.5", "--quantise-from 0.5: does nothing in stage t"),
+        ("entropy", "--set split-rate=true", "--set split-rate=true: does nothing in stage e"),
+        ("entropy", "--set noise-pairs=true", "--set noise-pairs=true: does nothing in stage e"),
+        ("entropy", "--set analysis16=9", "--set analysis16=9: the stage leaves the transforms"),
+        ("entropy", "--set synthesis8=8", "--set synthesis8=8: the stage leaves the transforms"),
+    ],
+)
+def test_options_without_effect(
+    stage: str,
+    words: str,
+    told: str,
+    resumed: bool,
+    base: list[str],
+    tmp_path: Path,
+    capsys: Capture,
+) -> None:
+    if resumed:  # the same options may be said again, or are refused for being others
+        a_run(tmp_path / "run", depth=1, stage=stage)
+        assert run([*base, "--resume", *words.split()]) == 2
+    else:
+        assert run([*base, "--stage", stage, *words.split()]) == 2
+        assert capsys.readouterr().err.startswith(f"lcodec: {told}")
+    assert not Notes.made
 
 
 @pytest.mark.parametrize("given", ["depth=64", "channels=768", "seed=0"])
@@ -256,7 +290,9 @@ def test_a_run_has_one_budget(base: list[str], tmp_path: Path, capsys: Capture) 
 def test_recipes_of_the_repository(path: Path, tmp_path: Path) -> None:
     recipe = read_recipe(path)
     sizes = {name: recipe.pop(name, None) for name in SIZES}
+    assert recipe.get("stage") != "entropy" or all(sizes[name] is None for name in BLOCKS)
     options = TrainOptions(tmp_path, tmp_path, **recipe)
     options.check()
+    check_effect(recipe, options)
     assert sizes["model"] is None or preset(sizes["model"])
     assert options.start is None or options.start.parts[0] in ("runs", "models")

@@ -46,7 +46,7 @@ def test_options_reach_the_trainer(
     threads: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     start = a_run(tmp_path / "start", depth=2)
-    words = f"--stage joint --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
+    words = f"--stage entropy --steps 9 --start {start} --lr 0.001 --decay 0.5 --seed 4"
     words += " --quantise-from 0.25 --fresh"
     words += " --compile --crops 0:12x128,0.35:8x256 --device cpu --threads 3 --resume"
     words += f" --latents {tmp_path / 'kept'} --latent-crops 5 --compile-blocks"
@@ -56,7 +56,7 @@ def test_options_reach_the_trainer(
     assert Notes.made[0].options == TrainOptions(
         data=tmp_path / "data",
         run=tmp_path / "run",
-        stage="joint",
+        stage="entropy",
         max_steps=9,
         start=Path(start),
         fresh=True,
