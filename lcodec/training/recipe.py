@@ -171,10 +171,15 @@ def kept_options(run: Path) -> Values:
     """The options of a run to be resumed.
 
     Raises:
-        InputError: the folder is not a run, its file is damaged, or the run is from an older
-            version that did not store all that resuming takes.
+        InputError: the folder is not a run, its file is damaged, or it does not have all that
+            resuming takes: a mean of runs, portable weights, or a run from an older version.
     """
     info = load_info(run)
+    files = info.get("files")
+    if isinstance(files, dict) and files.keys() == {"average"}:
+        raise InputError(
+            f"{run}: has averaged weights alone and cannot be resumed; use it with --start"
+        )
     if "random" not in info or not isinstance(info.get("options"), dict):
         raise InputError(
             f"{run}: is from an older version and cannot be resumed; use it with --start"

@@ -16,6 +16,7 @@ from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.training.checkpoint import load_kind
 from lcodec.training.interrupts import SIGNALS, Interrupts
 from lcodec.training.options import TrainOptions
+from lcodec.training.recipe import kept_options
 from lcodec.training.runinfo import load_info
 from lcodec.training.trainer import Trainer
 from tests.tinymodel import CONFIG, picture
@@ -116,6 +117,8 @@ def test_portable_weights_replace_only_those_of_the_same_run(
     Trainer(o, CONFIG).run()
     Trainer(replace(o, resume=True, max_steps=2), CONFIG).run()
     assert load_info(small)["steps"] == 2
+    with pytest.raises(InputError, match="has averaged weights alone and cannot be resumed"):
+        kept_options(small)
     other = replace(o, run=tmp_path / "other")
     for portable in (small, o.run):
         before = {path: path.read_bytes() for path in portable.iterdir()}

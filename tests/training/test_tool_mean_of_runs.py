@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lcodec.errors import UsageError
+from lcodec.errors import InputError, UsageError
 from lcodec.training.checkpoint import save_run
 from lcodec.training.export import load_run
+from lcodec.training.recipe import kept_options
 from tests.tinymodel import tiny_codec
 from tools.estimate import load_model
 from tools.mean_of_runs import main, mean_of
@@ -45,6 +46,12 @@ def test_a_released_model(tiny_model: Path, tmp_path: Path) -> None:
     assert not mean.config.scale
     for name, value in model.state_dict().items():
         assert torch.allclose(mean.state_dict()[name], value, atol=1e-6), name
+
+
+def test_a_mean_cannot_be_resumed(tmp_path: Path) -> None:
+    main([str(saved(tmp_path / "a", 0.0)), "--run", str(tmp_path / "mean")])
+    with pytest.raises(InputError, match="has averaged weights alone and cannot be resumed; use"):
+        kept_options(tmp_path / "mean")
 
 
 def test_other_sizes_are_refused(tiny_model: Path) -> None:
