@@ -38,19 +38,19 @@ def gather_options(
     asked = {} if recipe is None else recipes.combined({}, recipes.read_recipe(recipe))
     for text in settings:
         asked = recipes.combined(asked, recipes.parse_setting(text))
-    own = {field: value for field, value in given.items() if value is not None}
-    asked = recipes.combined(asked, own)
+    named = {field: value for field, value in given.items() if value is not None}
+    asked = recipes.combined(asked, named)
     if crops is not None:
         asked["crops"] = parse_crops(crops)
     sizes = {name: asked.pop(name, None) for name in recipes.SIZES}
-    own = dict(asked)
+    said = asked
     if resumed:
         asked = recipes.resumed_options(recipes.kept_options(run), asked)
     if "data" not in asked:
         raise UsageError("--data is missing: give a folder or a pack of pictures")
     options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)
     options.check()
-    recipes.check_effect(own, options)
+    recipes.check_effect(said, options)
     if not options.data.exists():
         raise InputError(f"{options.data}: no such folder or pack")
     for folder in () if resumed else (options.start, options.entropy):

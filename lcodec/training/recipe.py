@@ -42,6 +42,7 @@ _ONLY_KEPT = {"data", "device"}
 """Options of one machine: a run stores them, a recipe may not."""
 
 _BUDGETS = {"minutes", "max_steps"}
+"""Options of which a run has one."""
 
 _ONLY_OF_LATENTS = ("latents", "latent_crops")
 _WITHOUT_EFFECT = {
@@ -56,8 +57,8 @@ _MAY_CHANGE = {
 }
 """Options that can change within a run: its schedule, where it runs and what is written.
 
-With others, nor with other sizes, it would not be the run that it began as. ``data`` is where the
-pictures are; they have to be the same.
+All others stay as they were, and so do its sizes. ``data`` can change because pictures can be
+moved; they have to be the same.
 """
 
 
