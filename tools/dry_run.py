@@ -16,6 +16,8 @@ from pathlib import Path
 
 from lcodec.bench import find_pictures
 from lcodec.errors import InputError
+from lcodec.training.start import read_sizes
+from lcodec.tunes import TuneName
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "dry"
@@ -30,15 +32,26 @@ def commands(options: argparse.Namespace) -> list[list[str]]:
     train = [*lcodec, "train", str(ROOT / "recipes" / "dry-run.toml"), "--data", str(pack)]
     train += ["--run", str(run), "--start", str(options.start), "--portable", str(small)]
     export = [*lcodec, "weights", "export", str(small), NAME, "--models", str(folder / "models")]
+    export += ["--transforms", f"{NAME}-transforms"]
+    if tune_of(options) != TuneName.PSNR:
+        export += ["--calibrate", str(pack)]
     estimate = [sys.executable, str(tools / "estimate.py"), str(options.start), str(small)]
     estimate += ["--set", str(options.set), "--integers"]
     estimate += ["--only", ",".join(path.stem for path in find_pictures(options.set)[:PICTURES])]
     return [
         [sys.executable, str(tools / "pack_pictures.py"), str(options.pictures), str(pack)],
         [*train, *options.rest],
-        [*export, "--transforms", f"{NAME}-transforms"],
+        export,
         estimate,
     ]
+
+
+def tune_of(options: argparse.Namespace) -> str:
+    """The tune of the run: that of `lcodec train`, or that of what it starts from."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--tune")
+    told: str | None = parser.parse_known_args(options.rest)[0].tune
+    return told or read_sizes(options.start).tune
 
 
 def main(words: Sequence[str]) -> None:

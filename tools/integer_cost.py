@@ -21,17 +21,20 @@ from lcodec.integer.likelihood import logistic_bits
 from lcodec.library.codec import Codec
 from lcodec.picture import load
 from lcodec.pipeline.areas import padded_tile, tile_areas
-from lcodec.training.export import export_run, load_run
+from lcodec.training.export import TRANSFORMS_NAME, load_run, write_model
 from lcodec.twin.codec import TwinCodec
+from lcodec.weights.lock import lock_model
 
 NAME = "measured"
 
 
-def export(run: Path) -> Codec:
-    """The codec of the export of a run."""
+def export(model: TwinCodec) -> Codec:
+    """The codec of the export of a run as it was trained, without a scale."""
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "models"
-        export_run(run, models, NAME)
+        write_model(model, models, NAME, TRANSFORMS_NAME)
+        for name in (NAME, TRANSFORMS_NAME):
+            lock_model(models, name)
         os.environ["LCODEC_MODELS"] = str(models)
         return Codec(NAME, device="cpu", layers=False)
 
@@ -61,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     model = load_run(arguments.run)
     model.kit.rounding.enabled = False
-    codec = export(arguments.run)
+    codec = export(model)
     for quality in (int(q) for q in arguments.quality.split(",")):
         floats = integers = 0.0
         for path in arguments.pictures:

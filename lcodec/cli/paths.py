@@ -71,6 +71,12 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder}: {'is not a folder' if folder.exists() else 'no such folder'}")
 
 
+def check_pictures(source: Path) -> None:
+    """Make sure that there is a folder or a pack of pictures at ``source``; raises InputError."""
+    if not source.exists():
+        raise InputError(f"{source}: no such folder or pack")
+
+
 def absence(source: str) -> str:
     """What to say of an input that does not exist."""
     return "is a link to a missing file" if os.path.islink(source) else "no such file"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lcodec.cli import console
+from lcodec.cli import console, paths
 from lcodec.cli.options import Device
 from lcodec.errors import InputError, UsageError
 from lcodec.plurals import counted
@@ -51,8 +51,7 @@ def gather_options(
     options = TrainOptions(**{"device": Device.AUTO.value, **asked}, run=run, resume=resumed)
     options.check()
     recipes.check_effect(said, options)
-    if not options.data.exists():
-        raise InputError(f"{options.data}: no such folder or pack")
+    paths.check_pictures(options.data)
     for folder in () if resumed else (options.start, options.entropy):
         if folder is not None and not any((folder / f).is_file() for f in WEIGHTS):
             raise InputError(f"{folder}: is not the folder of a run or a released model")

@@ -206,8 +206,9 @@ def export(
         Path | None,
         typer.Option(
             "--calibrate",
-            metavar="DIR",
-            help="Pictures on which quality N should reach SSIMULACRA2 N; for tune visual.",
+            metavar="SOURCE",
+            help="Folder or pack of pictures on which quality N should reach SSIMULACRA2 N; for"
+            " tune visual.",
         ),
     ] = None,
     keep: Annotated[
@@ -226,14 +227,16 @@ def export(
     """Make a model from a training run.
 
     An existing model of this name is replaced. The transforms go into a folder of their own,
-    shared by all entropy models over them. Transforms that other models use are only replaced with
-    -f; those models must then be exported again. All files are entered into the weights.lock
+    shared by all entropy models over them, with the scale of the quality levels. An entropy model
+    over transforms that are there gets their scale; other runs of tune visual need --calibrate.
+    Transforms or a scale that other models use are only replaced with -f; those models must then be
+    exported again. All files are entered into the weights.lock
     beside the models folder, which by default is the first found of: $LCODEC_MODELS, the installed
     package, the checkout.
     """
     paths.check_folder(run)
     if calibrate is not None:
-        paths.check_folder(calibrate)
+        paths.check_pictures(calibrate)
     folder = models or weights.default_folder()
     from lcodec.training.export import export_run
 

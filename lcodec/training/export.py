@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.errors import InputError, OutputError, UsageError, WeightsError
 from lcodec.integer import profile as P
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
@@ -32,7 +33,10 @@ from lcodec.weights.load import (
     read_config,
 )
 from lcodec.weights.lock import LockedFile, check_model_name, lock_model
+from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
+SHARED_KEYS = ("transforms", "tune", "scale", "reach")
+"""What the configuration of transforms states; the rest is in that of each model over them."""
 TRANSFORMS_NAME = "transforms"
 """Name of the transforms that the released models share."""
 
@@ -71,7 +75,7 @@ def write_model(
     identity = canonical_id(model.config, shared, entropy)
     sizes = model.config.to_dict()
     set_folder, folder = models / transforms, models / name
-    shared_keys = [key for key in ("transforms", "tune", "scale", "reach") if key in sizes]
+    shared_keys = [key for key in SHARED_KEYS if key in sizes]
     same = _same_tensors(shared, set_folder / TRANSFORMS_FILE)
     earlier = _keep(folder, model.config, same, identity.hex()) if keep else {}
     _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
@@ -114,21 +118,93 @@ def _write_json(folder: Path, data: dict[str, Any]) -> None:
 
 
 def _same_tensors(tensors: dict[str, Tensor], path: Path) -> bool:
-    if not path.is_file():
+    try:
+        stored = checkpoint.load_tensors(path)
+    except (OSError, SafetensorError):  # not there, or damaged, which nothing is the same as
         return False
-    stored = checkpoint.load_tensors(path)
     return stored.keys() == tensors.keys() and all(
         stored[k].dtype == v.dtype and torch.equal(stored[k], v) for k, v in tensors.items()
     )
 
 
-def models_over(models: Path, transforms: str) -> list[str]:
-    """Names of the models in folder ``models`` that use the transforms of that name."""
-    found = []
-    for path in sorted(models.glob(f"*/{CONFIG_FILE}")):
-        if json.loads(path.read_text()).get("transforms") == transforms:
-            found.append(path.parent.name)
-    return found
+def _stated(folder: Path) -> dict[str, Any]:
+    """What the configuration in ``folder`` states; raises WeightsError if it cannot be read."""
+    path = folder / CONFIG_FILE
+    try:
+        return parse_object(read_small(path, CONFIG_LIMIT))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not understood: {error}") from error
+
+
+def _shared(config: ModelConfig) -> dict[str, Any]:
+    """What the transforms of a model state, as it is read again."""
+    told = json.loads(json.dumps(config.to_dict()))
+    return {key: told[key] for key in SHARED_KEYS if key in told}
+
+
+def models_over(models: Path, transforms: str, but: str | None = None) -> list[str]:
+    """Names of the models in folder ``models`` that use the transforms of that name.
+
+    The model ``but`` is left out; it need not be sound.
+
+    Raises:
+        WeightsError: the configuration of a model cannot be read.
+    """
+    folders = sorted(path.parent for path in models.glob(f"*/{CONFIG_FILE}"))
+    return [
+        folder.name
+        for folder in folders
+        if folder.name not in (but, transforms) and _stated(folder).get("transforms") == transforms
+    ]
+
+
+def _check_names(models: Path, name: str, transforms: str) -> None:
+    """Raise UsageError unless ``name`` can be a model, and ``transforms`` its transforms.
+
+    A model may replace a model, and transforms transforms; each in place of the other would
+    break what needs them.
+    """
+    check_model_name(name)
+    check_model_name(transforms)
+    if name == transforms:
+        raise UsageError(f"{name}: a model and its transforms need different names")
+    if (models / transforms / ENTROPY_FILE).exists():
+        raise UsageError(f"--transforms {transforms}: {models / transforms} is a model")
+    if (models / name / ENTROPY_FILE).exists():
+        return
+    if (models / name / TRANSFORMS_FILE).exists():
+        raise UsageError(f"{name}: {models / name} holds transforms, not a model")
+
+
+def _set_scale(model: TwinCodec, folder: Path, calibrate: Path | None) -> bool:
+    """Give a model its scale; whether that and its transforms are the ones in ``folder``.
+
+    An entropy model that was trained over transforms with a scale gets this scale: its levels are
+    those of the models beside it.
+
+    Raises:
+        UsageError: its tune needs a scale, and there is none.
+    """
+    same = _same_tensors(export_transforms(model.transforms), folder / TRANSFORMS_FILE)
+    stated = _stated(folder) if same else {}
+    same = same and _without_scale(stated) == _without_scale(_shared(model.config))
+    if calibrate is not None:
+        calibrated(model, load_pictures(calibrate))
+    elif same and "scale" in stated and not model.config.scale:
+        there = {**model.config.to_dict(), "scale": stated["scale"]}
+        model.rescale(ModelConfig.from_dict(there).scale)
+    elif not same and model.config.tune == TuneName.PSNR and model.config.reach is not None:
+        model.rescale(lagrangian_scale(model.config.reach))
+    if model.config.tune != TuneName.PSNR and not model.config.scale:
+        raise UsageError(
+            f"a model of the tune {model.config.tune} needs a scale: add `--calibrate PICTURES`, or"
+            " name with `--transforms` those it was trained over"
+        )
+    return same and _shared(model.config) == stated
+
+
+def _without_scale(shared: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in shared.items() if key != "scale"}
 
 
 def export_run(
@@ -142,34 +218,29 @@ def export_run(
 ) -> tuple[LockedFile, ...]:
     """Release the averaged weights of ``run`` as ``models/name`` and add them to the lock.
 
-    If ``calibrate`` names a folder or pack of pictures, the quality scale is measured on them; the
-    scale of the tune psnr needs none. See `lcodec.training.calibrate`. With ``keep``, the model of
-    that name, which must have the same transforms, is kept for its files.
+    If ``calibrate`` names a folder or pack of pictures, the quality scale is measured on them; see
+    `lcodec.training.calibrate`. Otherwise it is that of the transforms there, if they are those of
+    the run. The tune psnr needs neither. With ``keep``, the model of that name, which must have the
+    same transforms, is kept for its files.
 
     Raises:
         InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
-        UsageError: ``name`` and ``transforms`` are the same.
+        UsageError: ``name`` is that of transforms, or ``transforms`` that of a model; or the tune
+            needs a scale, and there is none.
         OutputError: a file cannot be written; or other models use the transforms, those of this run
-            differ, and ``replace`` is false.
+            or their scale differ, and ``replace`` is false.
+        WeightsError: the configuration of a model in the folder cannot be read.
     """
-    check_model_name(name)
-    check_model_name(transforms)
-    if name == transforms:
-        raise UsageError(f"{name}: a model and its transforms need different names")
+    _check_names(models, name, transforms)
     model = load_run(run)
-    if calibrate is not None:
-        model = calibrated(model, load_pictures(calibrate))
-    elif model.config.tune == TuneName.PSNR and model.config.reach is not None:
-        model.rescale(lagrangian_scale(model.config.reach))
-    others = [other for other in models_over(models, transforms) if other != name]
-    same = calibrate is None and _same_tensors(
-        export_transforms(model.transforms), models / transforms / TRANSFORMS_FILE
-    )
+    same = _set_scale(model, models / transforms, calibrate)
+    others = models_over(models, transforms, but=name)
     if others and not same and not replace:
         raise OutputError(
-            f"{models / transforms}: holds other transforms, used by {', '.join(others)}; name the"
-            f" new ones differently with `--transforms {name}-transforms`, write to another folder"
-            " with `--models DIR`, or replace them with `-f`"
+            f"{models / transforms}: holds other transforms or another scale, used by"
+            f" {', '.join(others)}; name the new ones differently with"
+            f" `--transforms {name}-transforms`, write to another folder with `--models DIR`, or"
+            " replace them with `-f`"
         )
     write_model(model, models, name, transforms, keep)
     return *lock_model(models, name), *lock_model(models, transforms)

@@ -89,9 +89,9 @@ def test_export_over_transforms_of_others_says_what_to_do(
     arguments = ["weights", "export", str(tmp_path / "run"), "mine", "--models", str(models)]
     assert run(arguments) == 8
     assert capsys.readouterr().err == (
-        f"lcodec: {models / 'transforms'}: holds other transforms, used by groupedmixer; name the"
-        " new ones differently with `--transforms mine-transforms`, write to another folder with"
-        " `--models DIR`, or replace them with `-f`\n"
+        f"lcodec: {models / 'transforms'}: holds other transforms or another scale, used by"
+        " groupedmixer; name the new ones differently with `--transforms mine-transforms`, write to"
+        " another folder with `--models DIR`, or replace them with `-f`\n"
     )
     assert run([*arguments, "--transforms", "mine-transforms"]) == 0
     assert capsys.readouterr().err.startswith(f"{tmp_path / 'run'} -> {models / 'mine'}: 4 files, ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from PIL import Image
 
 from lcodec.cli.main import run
 from lcodec.training.recipe import read_recipe
+from lcodec.tunes import default_model
 from tests.cli.parsing import parse
-from tests.tinymodel import picture, write_tiny_model
+from tests.tinymodel import picture, write_tiny_model, write_visual_model
 from tools import dry_run, estimate, pack_pictures
 
 
@@ -89,3 +91,16 @@ def test_a_set_without_pictures_is_refused_before_anything_runs(
         dry_run.main(options)
     assert stop.value.code == 2 and not (folder / "dry").exists()
     assert f"error: {folder / name}: no" in capsys.readouterr().err
+
+
+def test_a_run_for_the_eye_gets_a_scale(tmp_path: Path) -> None:
+    def exports(model: Path, *rest: str) -> bool:
+        options = argparse.Namespace(
+            folder=tmp_path, start=model, set=tmp_path, pictures=tmp_path, rest=list(rest)
+        )
+        return "--calibrate" in dry_run.commands(options)[2]
+
+    visual = write_visual_model(tmp_path) / default_model()
+    plain = write_tiny_model(tmp_path) / "groupedmixer"
+    assert exports(visual) and exports(plain, "--tune", "visual", "--minutes", "1")
+    assert not exports(plain) and not exports(visual, "--tune=psnr")
