@@ -230,9 +230,9 @@ def export(
     shared by all entropy models over them, with the scale of the quality levels. An entropy model
     over transforms that are there gets their scale; other runs of tune visual need --calibrate.
     Transforms or a scale that other models use are only replaced with -f; those models must then be
-    exported again. All files are entered into the weights.lock
-    beside the models folder, which by default is the first found of: $LCODEC_MODELS, the installed
-    package, the checkout.
+    exported again. The models folder is by default the first found of: $LCODEC_MODELS, the
+    installed package, the checkout. All files are entered into its weights.lock, which lies beside
+    a folder called "models", and inside one of any other name.
     """
     paths.check_folder(run)
     if calibrate is not None:

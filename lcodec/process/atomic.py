@@ -9,14 +9,15 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from lcodec.errors import OutputError
 from lcodec.process.failures import unwritten
 from lcodec.process.locks import OPEN_FILES_STAY, hold
+from lcodec.process.outputs import make_folder
 
 STALE_SECONDS = 60
 _TEMPORARY = re.compile(r"\.lcodec-(?:([0-9a-f]+)-)?[0-9a-f]+\.tmp")
@@ -82,6 +83,39 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[B
                 _delete(temporary)
     except OSError as error:
         raise unwritten(os.fspath(path), error) from error
+
+
+def write_together(changes: Mapping[Path, bytes | None]) -> None:
+    """Replace files by new contents, and delete those of None, once all contents are written.
+
+    Folders are made as needed. Until everything is on its way to the disk, all files stay as they
+    were, and so do they on a failure.
+
+    Raises:
+        OutputError: a file or folder cannot be written.
+    """
+    folders = {path.parent for path, data in changes.items() if data is not None}
+    made = [folder for folder in folders if not folder.exists()]
+    try:
+        with ExitStack() as stack:
+            for path, data in changes.items():
+                if data is None:
+                    continue
+                make_folder(path.parent)
+                stream = stack.enter_context(atomic_write(path, overwrite=True))
+                stream.write(data)
+                stream.flush()  # what is left to do needs no room
+    except BaseException:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+    for path, data in changes.items():
+        if data is None:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritten(str(path), error, "cannot be deleted") from error
 
 
 def _link(temporary: Path, target: Path, path: str | os.PathLike[str]) -> bool:

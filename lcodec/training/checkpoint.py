@@ -35,9 +35,15 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    data = save({k: v.detach().contiguous().cpu() for k, v in tensors.items()})
+    data = as_file(tensors)
     with atomic_write(path, overwrite=True) as stream:
         stream.write(data)
+
+
+def as_file(tensors: Mapping[str, Tensor]) -> bytes:
+    """The contents of a safetensors file."""
+    data: bytes = save({k: v.detach().contiguous().cpu() for k, v in tensors.items()})
+    return data
 
 
 def load_tensors(path: Path) -> Tensors:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from torch import Tensor
 
 from lcodec.errors import InputError, OutputError, UsageError, WeightsError
 from lcodec.integer import profile as P
-from lcodec.process.atomic import atomic_write
-from lcodec.process.outputs import make_folder
+from lcodec.process.atomic import write_together
+from lcodec.process.failures import readable
 from lcodec.training import checkpoint
 from lcodec.training.calibrate import calibrated, lagrangian_scale
 from lcodec.training.pictures import load_pictures
@@ -32,9 +31,11 @@ from lcodec.weights.load import (
     canonical_id,
     read_config,
 )
-from lcodec.weights.lock import LockedFile, check_model_name, lock_model
+from lcodec.weights.lock import LockedFile, check_model_name, relocked, written_lock
 from lcodec.weights.stored import CONFIG_LIMIT, parse_object, read_small
 
+Changes = dict[Path, bytes | None]
+"""New contents of files; None for those that go."""
 SHARED_KEYS = ("transforms", "tune", "scale", "reach")
 """What the configuration of transforms states; the rest is in that of each model over them."""
 TRANSFORMS_NAME = "transforms"
@@ -62,14 +63,24 @@ def write_model(
 
     Residual streams that the integers would clamp are scaled down, see `lcodec.twin.headroom`. With
     ``keep``, the model that was there is kept for its files (`lcodec.weights.info.with_earlier`).
-    Returns the model id.
+    Returns the model id. On any failure, what was there stays as it was.
 
     Raises:
+        InputError: the model to keep cannot be read.
         UsageError: there is nothing to keep, or it has other transforms or another kind of
             entropy model.
         WeightsError: an accumulator bound cannot be proved.
         OutputError: a file cannot be written.
     """
+    changes, identity = _changes(model, models, name, transforms, keep)
+    write_together(changes)
+    return identity
+
+
+def _changes(
+    model: TwinCodec, models: Path, name: str, transforms: str, keep: bool
+) -> tuple[Changes, bytes]:
+    """What `write_model` writes, and the model id."""
     entropy: dict[str, Tensor] = export_entropy(with_headroom(model))
     shared = export_transforms(model.transforms)
     identity = canonical_id(model.config, shared, entropy)
@@ -77,22 +88,23 @@ def write_model(
     set_folder, folder = models / transforms, models / name
     shared_keys = [key for key in SHARED_KEYS if key in sizes]
     same = _same_tensors(shared, set_folder / TRANSFORMS_FILE)
-    earlier = _keep(folder, model.config, same, identity.hex()) if keep else {}
-    _write_json(set_folder, {key: sizes.pop(key) for key in shared_keys})
-    if not same:
-        checkpoint.save_tensors(shared, set_folder / TRANSFORMS_FILE)
-    make_folder(folder)
+    earlier, changes = _keep(folder, model.config, same, identity.hex()) if keep else ({}, {})
     for path in folder.glob(earlier_entropy("*")):
         if path.name not in map(earlier_entropy, earlier):
-            path.unlink()
-    checkpoint.save_tensors(entropy, folder / ENTROPY_FILE)
+            changes[path] = None
+    changes[set_folder / CONFIG_FILE] = _as_json({key: sizes.pop(key) for key in shared_keys})
+    if not same:
+        changes[set_folder / TRANSFORMS_FILE] = checkpoint.as_file(shared)
     own = {"profile": P.PROFILE, "model_id": identity.hex(), "transforms": transforms, **sizes}
-    _write_json(folder, {**own, EARLIER: earlier} if earlier else own)
-    return identity
+    changes[folder / CONFIG_FILE] = _as_json({**own, EARLIER: earlier} if earlier else own)
+    changes[folder / ENTROPY_FILE] = checkpoint.as_file(entropy)
+    return changes, identity
 
 
-def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[str, Any]:
-    """Set aside the entropy model in ``folder``; what differs in all that are kept, by id.
+def _keep(
+    folder: Path, config: ModelConfig, same: bool, model_id: str
+) -> tuple[dict[str, Any], Changes]:
+    """What differs in all models that are kept in ``folder``, by id, and the entropy model to keep.
 
     The new model, ``model_id``, is of this ``config``; ``same`` is whether its transforms are those
     that are there.
@@ -106,15 +118,15 @@ def _keep(folder: Path, config: ModelConfig, same: bool, model_id: str) -> dict[
     own = {"scale": list(there.sizes.scale), "entropy": there.stated["entropy"]}
     kept = {str(there.model_id): own, **there.earlier}
     kept.pop(model_id, None)
-    if there.model_id in kept:
-        os.replace(folder / ENTROPY_FILE, folder / earlier_entropy(there.model_id))
-    return kept
+    if there.model_id not in kept:
+        return kept, {}
+    with readable(str(folder / ENTROPY_FILE)):
+        data = (folder / ENTROPY_FILE).read_bytes()
+    return kept, {folder / earlier_entropy(there.model_id): data}
 
 
-def _write_json(folder: Path, data: dict[str, Any]) -> None:
-    make_folder(folder)
-    with atomic_write(folder / CONFIG_FILE, overwrite=True) as stream:
-        stream.write(json.dumps(data, indent=1).encode() + b"\n")
+def _as_json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, indent=1).encode() + b"\n"
 
 
 def _same_tensors(tensors: dict[str, Tensor], path: Path) -> bool:
@@ -224,7 +236,7 @@ def export_run(
     same transforms, is kept for its files.
 
     Raises:
-        InputError, WeightsError, UsageError: see `load_run`, `write_model`, `lock_model`.
+        InputError, WeightsError, UsageError: see `load_run`, `write_model`, `relocked`.
         UsageError: ``name`` is that of transforms, or ``transforms`` that of a model; or the tune
             needs a scale, and there is none.
         OutputError: a file cannot be written; or other models use the transforms, those of this run
@@ -242,5 +254,7 @@ def export_run(
             f" `--transforms {name}-transforms`, write to another folder with `--models DIR`, or"
             " replace them with `-f`"
         )
-    write_model(model, models, name, transforms, keep)
-    return *lock_model(models, name), *lock_model(models, transforms)
+    changes, _ = _changes(model, models, name, transforms, keep)
+    files, lock = relocked(models, (name, transforms), changes)
+    write_together({written_lock(models): lock, **changes})
+    return files

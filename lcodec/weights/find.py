@@ -308,7 +308,8 @@ def _search_report(name: str) -> str:
 
 def _finding(place: Place, name: str) -> str:
     if not place.lock.exists():
-        return f"no {LOCK_NAME} beside it"
+        where = "in" if place.lock.parent == place.folder else "beside"
+        return f"no {LOCK_NAME} {where} it"
     try:
         files = [file for file in _listed(place) if file.model == name]
     except WeightsError:

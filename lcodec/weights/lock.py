@@ -6,7 +6,8 @@
     size = 8421376
     sha256 = "..."
 
-It lies beside the folder ``models``. Standard library only.
+It lies beside a folder that is called ``models``, and inside one of any other name, beside which
+there may be others; the paths in it begin with ``models`` all the same. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -159,8 +160,64 @@ def read_lock(path: Path) -> tuple[LockedFile, ...]:
         raise WeightsError(f"{path}: {error}") from error
 
 
+def written_lock(models: Path) -> Path:
+    """Where the lock of the folder of models is written."""
+    folder = Path(os.path.abspath(models))  # it may be given as "." or ".."
+    return (folder.parent if folder.name == FOLDER_NAME else folder) / LOCK_NAME
+
+
+def lock_of(models: Path) -> Path:
+    """The lock of the folder of models, whether or not it is there.
+
+    Earlier versions wrote that of any folder beside it. There it is still found, unless it is that
+    of a folder called ``models``.
+    """
+    own = written_lock(models)
+    beside = Path(os.path.abspath(models)).parent
+    if own.exists() or (beside / FOLDER_NAME).exists() or not (beside / LOCK_NAME).exists():
+        return own
+    return beside / LOCK_NAME
+
+
+def relocked(
+    models: Path, names: Sequence[str], changes: Mapping[Path, bytes | None]
+) -> tuple[tuple[LockedFile, ...], bytes]:
+    """The entries of models ``names``, and the lock with them, once ``changes`` are made.
+
+    These are new contents of files, or None for files that go. The entries replace earlier ones of
+    these models; other models keep theirs. Hidden files and the model card are left out.
+
+    Raises:
+        WeightsError: a model has no files, or the lock there is damaged.
+    """
+    entries: list[LockedFile] = []
+    for name in names:
+        folder = models / check_model_name(name)
+        paths = {*_visible_files(folder), *(path for path in changes if path.parent == folder)}
+        left = sorted(path for path in paths if changes.get(path, b"") is not None)
+        if not left:
+            raise WeightsError(f"model `{name}`: no files in {folder}")
+        entries += (_locked(path, models, name, changes.get(path)) for path in left)
+    others = [file for file in _entries_of(models) if file.model not in names]
+    return tuple(entries), format_lock([*others, *entries]).encode("utf-8")
+
+
+def _entries_of(models: Path) -> tuple[LockedFile, ...]:
+    """The entries of a folder's lock; of one that may be that of other folders, too, its own."""
+    lock = lock_of(models)
+    entries = read_lock(lock) if lock.exists() else ()
+    if lock == written_lock(models):
+        return entries
+    there = [(file, file.located_in(models)) for file in entries]
+    return tuple(
+        file
+        for file, path in there
+        if path.is_file() and _locked(path, models, file.model, None) == file
+    )
+
+
 def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
-    """Add all files of model ``name`` to the lock beside the folder ``models``.
+    """Add all files of model ``name`` to the lock of the folder ``models``.
 
     They replace earlier entries of this model; other models keep theirs. Hidden files and the
     model card are left out.
@@ -172,13 +229,9 @@ def lock_model(models: Path, name: str) -> tuple[LockedFile, ...]:
         WeightsError: the model has no files, or the lock there is damaged.
         OutputError: the lock cannot be written.
     """
-    folder = models / check_model_name(name)
-    files = tuple(_locked(path, models, name) for path in sorted(_visible_files(folder)))
-    if not files:
-        raise WeightsError(f"model `{name}`: no files in {folder}")
-    lock = models.parent / LOCK_NAME
-    others = read_lock(lock) if lock.exists() else ()
-    write_lock(lock, [*(file for file in others if file.model != name), *files])
+    files, lock = relocked(models, (name,), {})
+    with atomic_write(written_lock(models), overwrite=True) as stream:
+        stream.write(lock)
     return files
 
 
@@ -202,9 +255,12 @@ def _visible_files(folder: Path) -> list[Path]:
     ]
 
 
-def _locked(path: Path, models: Path, name: str) -> LockedFile:
+def _locked(path: Path, models: Path, name: str, data: bytes | None) -> LockedFile:
+    """The entry of a file, whose contents will be ``data`` if that is given."""
     inside = PurePosixPath(FOLDER_NAME, *path.relative_to(models).parts)
-    return LockedFile(name, str(inside), path.stat().st_size, sha256_of(path))
+    if data is None:
+        return LockedFile(name, str(inside), path.stat().st_size, sha256_of(path))
+    return LockedFile(name, str(inside), len(data), hashlib.sha256(data).hexdigest())
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

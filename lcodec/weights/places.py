@@ -2,8 +2,8 @@
 
 In this order: ``$LCODEC_MODELS``, ``models`` inside the installed package, ``models`` beside the
 package (a checkout), and what `lcodec weights add` put into the user's data folder, one folder for
-each model, those of the latest generation first. Each has its lock beside it. Standard library
-only.
+each model, those of the latest generation first. Each has its lock, see
+`lcodec.weights.lock`. Standard library only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lcodec.errors import OutputError
 from lcodec.process.datafolder import data_folder
-from lcodec.weights.lock import FOLDER_NAME, LOCK_NAME
+from lcodec.weights.lock import FOLDER_NAME, lock_of
 
 ENVIRONMENT = "LCODEC_MODELS"
 
@@ -37,7 +37,7 @@ class Place:
     @property
     def lock(self) -> Path:
         """The lock that belongs to the folder."""
-        return self.folder.parent / LOCK_NAME
+        return lock_of(self.folder)
 
     def __str__(self) -> str:
         return f"{self.folder} ({self.origin})"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -15,12 +18,14 @@ from PIL import Image
 
 from lcodec import weights
 from lcodec.cli.main import run
+from lcodec.process import atomic
 from lcodec.training import calibrate, export
 from lcodec.training.checkpoint import save_run
 from lcodec.tunes import default_model
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
 from lcodec.weights.load import load_model
+from lcodec.weights.lock import read_lock
 from tests.tinymodel import (
     VISUAL_TRANSFORMS,
     picture,
@@ -203,3 +208,84 @@ def test_a_scale_is_measured_on_a_folder_or_a_pack(
     assert "none.zip: no such folder or pack" in capsys.readouterr().err
     assert export_it(tmp_path, model, *words, str(pictures)) == 0
     assert load_model("mine", "cpu").config.scale == RISING
+
+
+@pytest.mark.parametrize("fails", ["entropy.safetensors", "config.json", "weights.lock"])
+def test_a_full_disk_leaves_everything_as_it_was(
+    fails: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(export, "calibrated", calibrated)
+    real = atomic.atomic_write
+
+    @contextmanager
+    def full(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+        with real(path, overwrite=overwrite) as stream:
+            if path.name == fails:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield stream
+
+    Image.fromarray(picture(64, 80)).save(tmp_path / "a.png")
+    run_folder = write_run(tmp_path / "run", trained_over(models, VISUAL))
+    words = ["weights", "export", run_folder]
+    again = [*words, VISUAL, "--transforms", VISUAL_TRANSFORMS, "--calibrate", str(tmp_path)]
+    before, kept = contents(models), weights.stated_id(weights.find_model(VISUAL))
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "atomic_write", full)
+        for arguments in (
+            [*again, "--keep"],
+            again,
+            [*words, "new", "--transforms", VISUAL_TRANSFORMS],
+        ):
+            assert run(arguments) == 8
+            assert f"{fails}: cannot be written: No space" in capsys.readouterr().err
+            assert contents(models) == before and not (models / "new").exists()
+    assert run([*again, "--keep"]) == 0
+    load_model(f"{VISUAL}@{kept}", "cpu")
+    assert load_model(VISUAL, "cpu").config.scale == RISING
+    assert all(check.state is weights.FileState.OK for check in weights.verify())
+
+
+def test_a_damaged_lock_is_told_before_anything_is_written(models: Path, tmp_path: Path) -> None:
+    model = trained_over(models, "groupedmixer")
+    (models.parent / "weights.lock").write_text("?")
+    before = contents(models)
+    assert export_it(tmp_path, model, "mine") == 6
+    assert contents(models) == before and not (models / "mine").exists()
+
+
+def test_folders_side_by_side_have_locks_of_their_own(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = (models.parent / "weights.lock").read_bytes()
+    folders = [tmp_path / "scratch", tmp_path / "more", models]
+    for folder in folders[:2]:
+        for name in ("groupedmixer", "mine"):
+            assert export_it(tmp_path, tiny_codec(7), name, "--models", str(folder)) == 0
+    assert (models.parent / "weights.lock").read_bytes() == lock
+    monkeypatch.chdir(models)
+    assert export_it(tmp_path, trained_over(models, "groupedmixer"), "mine", "--models", ".") == 0
+    assert not (models / "weights.lock").exists()
+    for folder in folders:
+        monkeypatch.setenv("LCODEC_MODELS", str(folder))
+        assert all(check.state is weights.FileState.OK for check in weights.verify())
+        assert weights.find_model("mine").folder == folder / "mine"
+        load_model("mine", "cpu")
+
+
+def test_a_lock_beside_a_folder_of_another_name_is_still_found(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained_over(models, "groupedmixer")
+    folder = models.rename(tmp_path / "other")
+    lock = (tmp_path / "weights.lock").read_bytes()
+    monkeypatch.setenv("LCODEC_MODELS", str(folder))
+    load_model(VISUAL, "cpu")
+    assert export_it(tmp_path, tiny_codec(7), "new", "--models", str(tmp_path / "more")) == 0
+    assert export_it(tmp_path, model, "mine") == 0
+    assert (tmp_path / "weights.lock").read_bytes() == lock
+    assert {file.model for file in read_lock(tmp_path / "more" / "weights.lock")} == {
+        "new",
+        "transforms",
+    }
+    for name in ("mine", VISUAL, "groupedmixer"):
+        load_model(name, "cpu")
