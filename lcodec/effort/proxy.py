@@ -21,7 +21,8 @@ class Proxy:
     """Synthesis and entropy model of a loaded model, with gradients to the latents only."""
 
     def __init__(self, loaded: LoadedModel) -> None:
-        twin = restore_model(find_model(loaded.name).folder)
+        found = find_model(loaded.name)
+        twin = restore_model(found.folder, found.earlier)
         twin.transforms = loaded.transforms
         self._twin = twin.to(loaded.device).eval().requires_grad_(False)
         self._transforms = loaded.transforms

@@ -19,6 +19,7 @@ from lcodec.integer.trainable import twin_layers
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.integers import released_deviation
 from lcodec.weights.firstlayout import with_names_of_today
+from lcodec.weights.info import earlier_entropy
 from lcodec.weights.load import ENTROPY_FILE, TRANSFORMS_FILE, read_config
 
 
@@ -40,20 +41,22 @@ def restore_entropy(model: TwinCodec, stored: dict[str, Tensor]) -> None:
     model.kit.rounding.bounded = True
 
 
-def restore_model(folder: Path) -> TwinCodec:
+def restore_model(folder: Path, earlier: str | None = None) -> TwinCodec:
     """A trainable model with the weights of the released model in ``folder``.
 
-    Its residual streams are clamped as the integers clamp them, while it rounds.
+    Of an ``earlier`` release that it keeps, if one is given by its id in hexadecimal. Its residual
+    streams are clamped as the integers clamp them, while it rounds.
 
     Raises:
         InputError: files are missing, damaged, or do not belong together.
         WeightsError, UnsupportedError: see `lcodec.weights.load.read_config`.
     """
-    config, transforms_name, *_ = read_config(folder)
+    config, transforms_name, *_ = read_config(folder, earlier)
+    entropy = earlier_entropy(earlier) if earlier else ENTROPY_FILE
     model = TwinCodec(config).float()  # whatever default type the program has set in torch
     try:
         transforms = load_file(folder.parent / transforms_name / TRANSFORMS_FILE)
-        stored = with_names_of_today(load_file(folder / ENTROPY_FILE))
+        stored = with_names_of_today(load_file(folder / entropy))
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
         restore_entropy(model, stored)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

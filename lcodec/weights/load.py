@@ -155,8 +155,8 @@ class StoredConfig(NamedTuple):
     earlier: dict[str, dict[str, Any]]
 
 
-def read_config(folder: Path) -> StoredConfig:
-    """The configuration of the model in ``folder``.
+def read_config(folder: Path, earlier: str | None = None) -> StoredConfig:
+    """The configuration of the model in ``folder``, or of an ``earlier`` release that it keeps.
 
     Raises:
         UnsupportedError: the model needs another arithmetic profile.
@@ -166,7 +166,7 @@ def read_config(folder: Path) -> StoredConfig:
     def read(name: str) -> bytes:
         return read_small(folder.parent / name / CONFIG_FILE, CONFIG_LIMIT)
 
-    return _stored_config(folder.name, read)
+    return _stored_config(folder.name, read, earlier)
 
 
 def _stored_config(

@@ -69,7 +69,11 @@ def test_the_entropy_model_of_another_release(tmp_path: Path) -> None:
 
 def test_an_incomplete_released_model_is_refused(tmp_path: Path) -> None:
     write_model(tiny_codec(), tmp_path, "tiny", "shared")
-    (tmp_path / "tiny" / "entropy.safetensors").unlink()
+    path = tmp_path / "tiny" / "entropy.safetensors"
+    path.write_bytes(b"?")
+    with pytest.raises(InputError, match="not a complete released model"):
+        restore_model(tmp_path / "tiny")
+    path.unlink()
     with pytest.raises(InputError, match="not a complete released model"):
         restore_model(tmp_path / "tiny")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lcodec import weights
 from lcodec.cli.main import run
@@ -193,3 +194,17 @@ def test_a_strange_list_of_earlier_models_hides_nothing(models: Path, stated: st
     lock_model(models, NAME)
     assert NAME in {model.name for model in weights.list_models()}
     Codec(device="cpu")
+
+
+def test_effort_searches_with_the_entropy_model_that_is_loaded(models: Path) -> None:
+    pixels, before = picture(64, 80), own_id()
+    wanted = Codec(device="cpu").encode(pixels, 40, effort=2)
+    source = recut(restore_model(models / NAME), models / NAME, 4, 8, 20)
+    with torch.no_grad():
+        for parameter in source.network.parameters():
+            parameter.mul_(0.5)
+    release_again(models, 1.25, source=source)
+    release_again(models, 0.8, source=source)
+    kept = Codec(f"{NAME}@{before}", device="cpu")
+    assert kept.encode(pixels, 40, effort=2) == wanted
+    assert own_id() != before
