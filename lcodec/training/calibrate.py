@@ -124,7 +124,8 @@ def scale_of(qualities: Floats, points: Floats) -> Floats:
         raise UsageError(f"SSIMULACRA2 runs from {points[0]:.1f} to {points[-1]:.1f} only")
     scale = PchipInterpolator(points, qualities)(levels.clip(low, high))
     first, last = int(levels[inside][0]), int(levels[inside][-1])
-    scale[: first + 1] = np.linspace(0.0, scale[first], first + 1)
+    if first:  # else level 0 was measured
+        scale[: first + 1] = np.linspace(0.0, scale[first], first + 1)
     scale[last:] = np.linspace(scale[last], QUALITY_MAX, QUALITY_MAX + 1 - last)
     rising = np.maximum.accumulate(scale - _LEAST_RISE * levels) + _LEAST_RISE * levels
     spread: Floats = rising * (QUALITY_MAX / max(rising[-1], QUALITY_MAX))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -61,6 +62,19 @@ def test_a_scale_rises_even_where_the_points_do_not() -> None:
     scale = scale_of(qualities, points)
     assert (np.diff(scale) > 0).all() and scale[0] >= 0 and scale[-1] <= 100
     assert scale[30] == pytest.approx(25.0, abs=0.7) and scale[60] == pytest.approx(75.0, abs=0.7)
+    assert np.diff(scale)[:2] == pytest.approx(0.5, abs=0.1)  # level 0 was measured as others were
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-20.0, 93.0), (-0.5, 99.5), (0.0, 100.0), (12.5, 103.0)]
+)
+def test_all_levels_that_were_measured_have_their_score(low: float, high: float) -> None:
+    qualities = np.linspace(0.0, 100.0, 17)
+    scale = scale_of(qualities, np.linspace(low, high, 17))
+    levels = np.arange(max(0, math.ceil(low)), min(100, math.floor(high)) + 1)
+    # The levels above all scores have to rise, too, which takes a little from the others.
+    assert scale[levels] == pytest.approx(100 * (levels - low) / (high - low), rel=2e-3)
+    assert np.diff(scale).min() > 0
 
 
 def test_levels_of_the_tune_psnr_keep_their_meaning_but_for_the_ends() -> None:
