@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,19 @@ def test_a_name_that_cannot_be(tmp_path: Path) -> None:
         atomic_write(f"{tmp_path}/a\0b.png", overwrite=True),
     ):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked")
+def test_what_a_killed_process_was_adding_goes_with_the_next(tmp_path: Path) -> None:
+    """But not what another one is adding, however long that takes, nor what is young."""
+    killed, young, other = (tmp_path / name for name in (".adding-a", ".adding-b", "4-00c0ffee"))
+    for folder in (killed, young, other):
+        (folder / "models").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(add, "added_folder", lambda: tmp_path)
+        with add._staging() as running:
+            for folder in (killed, running, other):
+                os.utime(folder, ns=(NS, NS))
+            with add._staging() as second:
+                assert set(tmp_path.iterdir()) == {young, other, running, second}
+    assert set(tmp_path.iterdir()) == {young, other}

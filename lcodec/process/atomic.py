@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 import time
@@ -220,6 +221,41 @@ def _delete_if_stale(path: str, *, known: bool = False) -> bool:
     except OSError:
         return False
     return stale
+
+
+@contextmanager
+def staging_folder(base: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in ``base``, gone when the block ends; ``prefix`` begins its name.
+
+    Those of processes that were killed are deleted first, where the system can tell.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for path in base.glob(f"{prefix}*"):
+        with _held_folder(path) as held, contextlib.suppress(OSError):
+            if held and time.time() - path.lstat().st_mtime >= STALE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+    try:
+        with _held_folder(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _held_folder(folder: Path) -> Iterator[bool]:
+    """Lock a folder for the time of the block; yields whether that succeeded."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:  # on Windows, of every folder
+        yield False
+        return
+    try:
+        yield hold(descriptor) is True
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lcodec.errors import WeightsError
+from lcodec.process.atomic import staging_folder
 from lcodec.process.failures import unwritten
 from lcodec.process.outputs import make_folder
 from lcodec.process.progress import Progress
@@ -169,10 +168,7 @@ def _staging() -> Iterator[Path]:
     base = added_folder()
     make_folder(base)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=".adding-", dir=base))
-        try:
+        with staging_folder(base, ".adding-") as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise unwritten(str(base), error) from error
