@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -10,17 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lcodec import weights
 from lcodec.cli import console, paths
 from lcodec.cli.options import Device
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import InputError, LcodecError, UsageError
 from lcodec.plurals import counted
 from lcodec.process.locks import own_folder
 from lcodec.training import recipe as recipes
 from lcodec.training.options import TrainOptions, parse_crops
+from lcodec.tunes import TuneName
 
 if TYPE_CHECKING:
     from lcodec.training.trainer import Trainer
     from lcodec.weights.config import ModelConfig
+    from lcodec.weights.load import StoredConfig
 
 WEIGHTS = ("run.json", "config.json")
 """A folder that a run can start from has one of these."""
@@ -100,19 +104,72 @@ def train_run(options: TrainOptions, config: ModelConfig, as_json: bool, quiet: 
                 console.say(f"{run}: nothing is saved yet")
             raise
     if not quiet:
-        conclude(trainer)
+        conclude(trainer, config)
 
 
-def conclude(trainer: Trainer) -> None:
-    """Report how the run ended, and what to do next."""
+def conclude(trainer: Trainer, sizes: ModelConfig) -> None:
+    """Report how a run of these sizes ended, and what to do next."""
     options = trainer.options
     loss = "" if trainer.loss is None else f", loss {trainer.loss:.4f}"
     console.say(f"{options.run}: {trainer.steps} steps, {trainer.skipped} skipped{loss}")
-    name = options.run.resolve().name
-    command = ["lcodec", "weights", "export", str(options.run), name]
-    if options.stage != "entropy":
-        command += ["--transforms", f"{name}-transforms"]  # keeps those of other models
-    console.say(f"next: {shlex.join(command)}")
+    console.say(f"next: {shlex.join(export_command(options, sizes))}")
+
+
+def export_command(options: TrainOptions, sizes: ModelConfig) -> list[str]:
+    """The command that makes a model of a run, beside what is there already.
+
+    An entropy model joins those over the transforms that it was trained over.
+    """
+    from lcodec.training.export import TRANSFORMS_NAME
+    from lcodec.weights.load import TRANSFORMS_FILE
+
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", options.run.resolve().name).lstrip("_.-") or "model"
+    command = ["lcodec", "weights", "export", str(options.run)]
+    models = usual = weights.default_folder().resolve()
+    over = _transforms_of_start(options, sizes)
+    if over is not None and options.start is not None:
+        models = options.start.resolve().parent
+    if (models / name / TRANSFORMS_FILE).exists():
+        name += "-model"
+    command.append(name)
+    if over is None:
+        command += ["--transforms", f"{name}-transforms"]
+        return (
+            command if sizes.tune == TuneName.PSNR else [*command, "--calibrate", str(options.data)]
+        )
+    if models != usual:
+        command += ["--models", str(models)]
+    if over != TRANSFORMS_NAME:
+        command += ["--transforms", over]
+    there = _released(models / name)
+    kind = sizes.entropy.kind
+    if there is not None and (there.transforms, there.sizes.entropy.kind) == (over, kind):
+        command.append("--keep")
+    return command
+
+
+def _released(folder: Path | None) -> StoredConfig | None:
+    """The configuration of the released model in a folder, if there is one."""
+    from lcodec.weights.load import read_config
+
+    try:
+        return None if folder is None else read_config(folder.resolve())
+    except LcodecError:
+        return None
+
+
+def _transforms_of_start(options: TrainOptions, sizes: ModelConfig) -> str | None:
+    """The name of the released transforms that a run was trained over and has the scale of."""
+    start = _released(options.start)
+    if start is None or options.start is None or options.stage != "entropy":
+        return None
+    there = start.sizes
+    own = (sizes.transforms, sizes.tune, sizes.reach)
+    alike = (there.transforms, there.tune, there.reach) == own
+    has_scale = bool(there.scale) or there.tune == TuneName.PSNR
+    # Those of the first layout are in the folder of the model.
+    apart = start.transforms != options.start.resolve().name
+    return start.transforms if alike and has_scale and apart else None
 
 
 def reporter(as_json: bool, quiet: bool) -> Callable[[dict[str, Any]], None]:

@@ -18,9 +18,11 @@ from PIL import Image
 
 from lcodec import weights
 from lcodec.cli.main import run
+from lcodec.cli.trainrun import export_command
 from lcodec.process import atomic
 from lcodec.training import calibrate, export
 from lcodec.training.checkpoint import save_run
+from lcodec.training.options import TrainOptions
 from lcodec.tunes import default_model
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -289,3 +291,49 @@ def test_a_lock_beside_a_folder_of_another_name_is_still_found(
     }
     for name in ("mine", VISUAL, "groupedmixer"):
         load_model(name, "cpu")
+
+
+HINTS = {
+    "entropy": ("run", VISUAL, "run --transforms transforms-visual"),
+    "elsewhere": ("run", VISUAL, "run --models {elsewhere} --transforms transforms-visual"),
+    "psnr": ("run", "groupedmixer", "run"),
+    "again": ("groupedmixer", "groupedmixer", "groupedmixer --keep"),
+    "joint": ("run", VISUAL, "run --transforms run-transforms --calibrate {data}"),
+    "another run": ("run", None, "run --transforms run-transforms --calibrate {data}"),
+    "unscaled": ("run", VISUAL, "run --transforms run-transforms --calibrate {data}"),
+    "other tune": ("run", VISUAL, "run --transforms run-transforms"),
+    "transforms": ("transforms", "groupedmixer", "transforms-model"),
+    "a name": ("_my run", "groupedmixer", "my-run"),
+}
+
+
+@pytest.mark.parametrize("case", HINTS)
+def test_the_command_that_training_names_works(
+    case: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "calibrated", calibrated)
+    name, started, words = HINTS[case]
+    model = trained_over(models, started or VISUAL)
+    if case == "other tune":
+        model.config = replace(model.config, tune="psnr")
+    if case == "elsewhere":
+        monkeypatch.setenv("LCODEC_MODELS", str(tmp_path / "none"))
+    if case == "unscaled":
+        shared = models / VISUAL_TRANSFORMS / "config.json"
+        stated = json.loads(shared.read_text())
+        shared.write_text(json.dumps({key: stated[key] for key in stated if key != "scale"}))
+    data = tmp_path / "data"
+    data.mkdir()
+    Image.fromarray(picture(64, 80)).save(data / "a.png")
+    folder = write_run(tmp_path / "runs" / name, model)
+    start = models / started if started else Path(folder)
+    stage = "joint" if case == "joint" else "entropy"
+    options = TrainOptions(data=data, run=Path(folder), stage=stage, start=start)
+    command = export_command(options, model.config)
+    expected = words.format(data=data, elsewhere=models).split()
+    assert command == ["lcodec", "weights", "export", folder, *expected]
+    assert run(command[1:]) == 0
+    if case != "unscaled":  # which nothing can load
+        monkeypatch.setenv("LCODEC_MODELS", str(models))
+        for released in (VISUAL, "groupedmixer", expected[0]):
+            load_model(released, "cpu")
