@@ -33,6 +33,7 @@ from lcodec.container.varint import encode_uvarint
 from lcodec.library.codec import Codec
 from lcodec.library.decoded import Decoded
 from lcodec.picture import Metadata, Picture, Samples, save
+from lcodec.picture.exif import bare
 from lcodec.pipeline.overlay import tile_place
 from lcodec.pipeline.skipping import skipped_positions
 from lcodec.pipeline.symbols import PictureSymbols, without_skipped
@@ -108,7 +109,7 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
         "column": Picture(picture(200, 1, 7)),
         "noise-100": Picture(noise),
         "stripes-100": Picture(stripes),
-        "metadata": Picture(colour, metadata=Metadata(profile, exif.tobytes(), xmp)),
+        "metadata": Picture(colour, metadata=Metadata(profile, bare(exif.tobytes()), xmp)),
     }
     for name, one in more.items():
         last = name.rpartition("-")[2]

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import SupportsFloat
 
-import numpy as np
-
 from lcodec.errors import UsageError
 from lcodec.integer.profile import QUALITY_LEVELS
 
@@ -123,10 +121,15 @@ class Target:
         return self.quantity.is_size and size > self.byte_limit(pixels)
 
 
+def _is_bool(value: object) -> bool:
+    """Whether a value is a truth value, numpy's too."""
+    return isinstance(value, bool) or getattr(getattr(value, "dtype", None), "kind", "") == "b"
+
+
 def _number(value: object) -> float:
     """A number of any type, infinite if it is beyond that of a float; else raises UsageError."""
     try:
-        if isinstance(value, SupportsFloat) and not isinstance(value, bool | np.bool_):
+        if isinstance(value, SupportsFloat) and not _is_bool(value):
             return float(value)
     except OverflowError:
         return math.inf

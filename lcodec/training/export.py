@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from lcodec.errors import InputError, OutputError, UsageError, WeightsError
@@ -132,7 +131,7 @@ def _as_json(data: dict[str, Any]) -> bytes:
 def _same_tensors(tensors: dict[str, Tensor], path: Path) -> bool:
     try:
         stored = checkpoint.load_tensors(path)
-    except (OSError, SafetensorError):  # not there, or damaged, which nothing is the same as
+    except InputError:  # not there, or damaged, which nothing is the same as
         return False
     return stored.keys() == tensors.keys() and all(
         stored[k].dtype == v.dtype and torch.equal(stored[k], v) for k, v in tensors.items()

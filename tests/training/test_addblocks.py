@@ -20,7 +20,7 @@ from tests.tinymodel import tiny_codec
 
 def a_run(folder: Path) -> TwinCodec:
     """A run of a tiny model whose networks do something."""
-    model = tiny_codec(seed=3)
+    model = tiny_codec(seed=3, deblocking=True)
     with torch.no_grad():
         for layer in (model.transforms.analysis.leave, model.transforms.synthesis.leave):
             layer.weight.normal_(std=0.05)
@@ -33,8 +33,10 @@ def a_run(folder: Path) -> TwinCodec:
 def test_a_deeper_codec_begins_where_the_other_is(tmp_path: Path, name: str) -> None:
     small = a_run(tmp_path / "run")
     more = getattr(small.config.transforms, name) + 2
-    config = choose_sizes(None, tmp_path / "run", frozen=True, **parse_setting(f"{name}={more}"))
-    assert config.transforms == replace(small.config.transforms, **{name: more})
+    transforms = replace(small.config.transforms, **{name: more})
+    chosen = choose_sizes(None, tmp_path / "run", **parse_setting(f"{name}={more}"))
+    assert chosen.transforms == transforms
+    config = replace(small.config, transforms=transforms)  # of the same reach
     deep = TwinCodec(config).eval()
     assert load_start(deep, tmp_path / "run", pytest.fail) == []
     pixels, quality = torch.rand(1, 3, 64, 64), torch.tensor([60.0])

@@ -94,6 +94,8 @@ def test_a_set_without_pictures_is_refused_before_anything_runs(
 
 
 def test_a_run_for_the_eye_gets_a_scale(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+
     def exports(model: Path, *rest: str) -> bool:
         options = argparse.Namespace(
             folder=tmp_path, start=model, set=tmp_path, pictures=tmp_path, rest=list(rest)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lcodec.training.checkpoint import save_run
+from lcodec.training.export import load_run
 from tests.tinymodel import picture, tiny_codec
 from tools import integer_cost
 
@@ -36,7 +37,7 @@ def test_both_code_the_symbols_of_the_files_of_the_run(
     integer_cost.main([str(run), *names, "--quality", "20,70"])
     found = [tuple(map(int, f)) for f in FIGURES.findall(capsys.readouterr().out)]
     assert [quality for quality, _, _ in found] == [20, 70]
-    codec = integer_cost.export(run)
+    codec = integer_cost.export(load_run(run))
     assert codec.loaded.config == model.config
     for quality, floats, integers in found:
         files = [codec.encode_detailed(picture(h, w), quality) for h, w in sides]
