@@ -1,7 +1,8 @@
 """From a released model back to trainable weights: the inverse of `lcodec.twin.integers`.
 
 The integers are a rounded copy of the float twin, so training can continue from them almost where
-it stopped: exporting a restored model gives the released integers again.
+it stopped: exporting a restored model gives the released integers again, but for some entries of
+tables over the levels, which are fitted by a few anchors and can differ by 1.
 """
 
 from __future__ import annotations
