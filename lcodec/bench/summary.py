@@ -155,9 +155,7 @@ def _bd_row(anchor: Curve, measured: Curve) -> BdRow:
         raise
     except UsageError as error:
         return BdRow(anchor.name, anchor.title, None, reason=str(error))
-    return BdRow(
-        *(anchor.name, anchor.title, value.percent, value.low, value.high), overlap=value.overlap
-    )
+    return BdRow(anchor.name, anchor.title, **vars(value))
 
 
 def _peer_row(anchor: Curve, measured: Curve) -> PeerRow:
@@ -169,15 +167,8 @@ def _peer_row(anchor: Curve, measured: Curve) -> PeerRow:
             raise
         except UsageError:
             continue
-
-    def percent(metric: Metric) -> float | None:
-        return found[metric].percent if metric in found else None
-
-    return PeerRow(
-        *(anchor.name, anchor.title),
-        *(percent("ssimulacra2"), percent("psnr"), percent("ms_ssim")),
-        rates=found,
-    )
+    percents = {m: found[m].percent if m in found else None for m in PEER_METRICS}
+    return PeerRow(anchor.name, anchor.title, rates=found, **percents)
 
 
 def _overlap_notes(bd_rates: Sequence[BdRow], peers: Sequence[PeerRow]) -> Iterator[str]:

@@ -154,7 +154,8 @@ def _of_tiff(image: Image.Image, fresh: bool) -> Decoded | None:
             else:
                 reader = Reader(stream)
                 what = tiffread.layout(reader, image.tell())
-                orientation = tiffread.orientation(reader, image.tell())
+                if not fresh:  # of pixels that Pillow has turned; else the metadata tell
+                    orientation = tiffread.orientation(reader, image.tell())
         except (ValueError, InputError):
             if fresh:
                 raise

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lcodec.errors import InputError, OutputError, UsageError, WeightsError
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
-from lcodec.training.runinfo import INFO_FILE, load_info
+from lcodec.training.runinfo import INFO_FILE, has_averages_alone, load_info
 from lcodec.weights.config import ModelConfig
 
 PORTABLE_BYTES = 15_000_000
@@ -137,9 +137,8 @@ def check_portable(folder: Path, run: Path, identity: str | None) -> None:
     if not (folder / INFO_FILE).exists():
         return
     info = load_info(folder)
-    files = info.get("files")
-    alone = isinstance(files, dict) and files.keys() == {"average"}
-    if not alone or "random" not in info or info.get("id") != identity:
+    portable = has_averages_alone(info) and "random" in info
+    if not portable or info.get("id") != identity:
         raise OutputError(f"--portable {folder}: holds another run already")
 
 

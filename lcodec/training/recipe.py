@@ -22,7 +22,7 @@ from lcodec.training.options import (
     option_name,
     parse_crops,
 )
-from lcodec.training.runinfo import load_info
+from lcodec.training.runinfo import has_averages_alone, load_info
 
 Values = dict[str, Any]
 
@@ -176,8 +176,7 @@ def kept_options(run: Path) -> Values:
             resuming takes: a mean of runs, portable weights, or a run from an older version.
     """
     info = load_info(run)
-    files = info.get("files")
-    if isinstance(files, dict) and files.keys() == {"average"}:
+    if has_averages_alone(info):
         raise InputError(
             f"{run}: has averaged weights alone and cannot be resumed; use it with --start"
         )

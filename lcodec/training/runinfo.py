@@ -27,3 +27,9 @@ def load_info(folder: Path) -> dict[str, Any]:
     if not isinstance(info, dict):
         raise InputError(f"{path}: is damaged: not an object of JSON")
     return info
+
+
+def has_averages_alone(info: dict[str, Any]) -> bool:
+    """Whether a run folder has nothing but averaged weights: a mean of runs, or portable ones."""
+    files = info.get("files")
+    return isinstance(files, dict) and files.keys() == {"average"}
