@@ -106,3 +106,12 @@ class TargetError(LcodecError):
     """No quality level gives a file of the size, PSNR or SSIMULACRA2 that was asked for."""
 
     exit_code: ClassVar[int] = Exit.TARGET
+
+
+def reason_of(error: BaseException, limit: int | None = None) -> str:
+    """What an error of a library says, on one line, for a message of ours.
+
+    Args:
+        limit: characters to keep; some libraries list every tensor that does not fit.
+    """
+    return " ".join(str(error).split())[:limit] or type(error).__name__

@@ -169,11 +169,11 @@ def _encoded(
 ) -> Iterator[TilePayload]:
     layers: dict[int, bytes] = {}
     skipped: dict[int, NDArray[np.bool_]] = {}
-    if codec._splitter is not None:
-        split = _SplitRows(codec._splitter, rows, header)
+    if codec.stages.splitter is not None:
+        split = _SplitRows(codec.stages.splitter, rows, header)
         rows, layers, skipped = replace(rows, bands=split.bands), split.layers, split.skipped
     window, watch = Window(rows), Stopwatch()
-    halo = looks_halo(codec._pixels)
+    halo = looks_halo(codec.stages.pixels)
     areas = tile_areas(header)
     for number, tile in enumerate(areas):
         progress("encoding", number, len(areas))
@@ -183,10 +183,10 @@ def _encoded(
             held = window.move(area.rows.outer_start * PATCH, bottom)
         columns = slice(area.columns.outer_start * PATCH, area.columns.outer_stop * PATCH)
         latents = analyse_with_looks(
-            codec._pixels, held[:, columns], header, area=area, again=again
+            codec.stages.pixels, held[:, columns], header, area=area, again=again
         )
         own = skipped.pop(number, None)
-        payload = codec._latents.code_tile(header, tile, latents, watch, BitTally(), own)
+        payload = codec.stages.latents.code_tile(header, tile, latents, watch, BitTally(), own)
         yield replace(payload, layer=layers.pop(number, b""))
     progress("encoding", len(areas), len(areas))
 

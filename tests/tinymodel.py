@@ -130,8 +130,8 @@ def encode_layered(codec: Codec, pixels: NDArray[np.uint8], quality: int) -> byt
     from lcodec import container
 
     other = Codec(codec.loaded.name, device="cpu", tile_edge=codec.tile_edge)
-    assert other._splitter is not None
-    other._splitter._octave *= 100.0
+    assert other.stages.splitter is not None
+    other.stages.splitter._octave *= 100.0
     data = other.encode(pixels, quality)
     assert container.read(data).layers
     return data

@@ -288,7 +288,7 @@ _OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
 
 
 def _coded(picture: Picture, encoded: Encoded) -> Coded:
-    data, notes = encoded.data, picture.notes + encoded.notes
+    data, notes = encoded.data, encoded.notes
     pixels, metadata = picture.width * picture.height, container.metadata_bytes(data)
     return Coded(data, len(data), pixels, notes, metadata)
 

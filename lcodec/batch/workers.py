@@ -83,7 +83,7 @@ class _Source:
             picture.height,
             len(data),
             self.stamp,
-            picture.notes + encoded.notes,
+            encoded.notes,
             output_etag=version(output),
             metadata_bytes=container.metadata_bytes(data),
         )

@@ -119,7 +119,6 @@ class _Work:
                 given = BytesIO(paths.read_input(source)) if source == paths.STANDARD else source
                 picture = load(given, metadata=not self.strip, max_pixels=limit, name=shown)
             details.picture(picture)
-            messages.warn(shown, picture.notes)
             if self.codec is None:
                 progress("loading networks", 0, 1)
                 with watch.stage("networks"):
@@ -193,5 +192,5 @@ def _record(
         "estimated_bits_y": encoded.estimated_bits_y,
         "estimated_bits_z": encoded.estimated_bits_z,
         "layer_bytes": encoded.layer_bytes,
-        "notes": list(picture.notes + encoded.notes),
+        "notes": list(encoded.notes),
     }

@@ -12,7 +12,7 @@ from lcodec.entropy.hyperprior import Hyperprior, HyperpriorConfig
 from lcodec.entropy.memplusplus import MemPlusPlus, MemPlusPlusConfig
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork
 from lcodec.entropy.serial import Serial, SerialConfig
-from lcodec.errors import UsageError, WeightsError
+from lcodec.errors import UsageError, WeightsError, reason_of
 from lcodec.integer.kit import Kit
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def make_config(kind: str, sizes: dict[str, Any]) -> EntropyConfig:
     try:
         return _KINDS[kind][0](**checked_sizes(_KINDS[kind][0], sizes))
     except (TypeError, ValueError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise WeightsError(f"configuration of {kind} not understood: {reason}") from error
 
 

@@ -30,6 +30,7 @@ from lcodec.pipeline.overlay import lay_over
 from lcodec.pipeline.parts import DEFAULT_KEPT, PartDecoder
 from lcodec.pipeline.pixels import PixelTransform
 from lcodec.pipeline.search import encode_to
+from lcodec.pipeline.stages import Stages
 from lcodec.pipeline.symbols import PictureSymbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.pipeline.targets import Target
@@ -93,15 +94,19 @@ class Codec:
         )
         self.loaded = load_model(chosen_model(model, tune), device, carrier, cached)
         self.tile_edge = tile_edge
-        self._pixels = PixelTransform(
+        config = self.loaded.config
+        pixels = PixelTransform(
             self.loaded.transforms,
             self.loaded.device,
-            quality_of=self.loaded.config.trained_quality,
-            tune=self.loaded.config.factors,
+            quality_of=config.trained_quality,
+            tune=config.factors,
         )
-        self._latents = LatentCoder(self.loaded, tiles_at_once)
-        self._refiner = Refiner(self.loaded, self._pixels)
-        self._splitter = Splitter(self._pixels, self.loaded.config) if layers else None
+        self.stages = Stages(
+            Splitter(pixels, config) if layers else None,
+            pixels,
+            Refiner(self.loaded, pixels),
+            LatentCoder(self.loaded, tiles_at_once),
+        )
 
     def __reduce__(self) -> tuple[Callable[[], Codec], tuple[()]]:
         return self._again, ()
@@ -194,15 +199,7 @@ class Codec:
         picture = as_picture(image)
         if strip:
             picture = picture.stripped()
-        return Encoder(
-            self._pixels,
-            self._latents,
-            self._refiner,
-            self._source(picture),
-            self.loaded.config,
-            self._splitter,
-            progress,
-        )
+        return Encoder(self.stages, self._source(picture), progress)
 
     def _source(self, picture: Picture) -> Source:
         pixels, alpha, visible = picture.pixels, picture.alpha, None
@@ -216,7 +213,8 @@ class Codec:
         count = Ancillary(DecoderLimits())
         for section in metadata:
             count.add(len(section.payload))
-        return Source(pixels, header, metadata, sidedata.alpha_payload(picture), visible)
+        alpha_payload = sidedata.alpha_payload(picture)
+        return Source(pixels, header, metadata, alpha_payload, visible, picture.notes)
 
     def strip_header(self, rows: Rows, quality: int | None) -> Header:
         """The header of the file of a picture that is read by rows.
@@ -259,7 +257,7 @@ class Codec:
         suit_threads(file.header.pixels)
         watch, metadata = Stopwatch(), sidedata.read_metadata(file)
         # Tiles first: damage there is found before pixels and alpha take memory.
-        symbols = self._latents.decode_tiles(file.header, file.tiles, watch, progress)
+        symbols = self.stages.latents.decode_tiles(file.header, file.tiles, watch, progress)
         return self._show(file, symbols, metadata, watch, progress)
 
     @own_errors("decoding")
@@ -282,7 +280,9 @@ class Codec:
         suit_threads(sum(header.pixels for header in headers))
         metadata = [sidedata.read_metadata(file) for file in read]
         together = Stopwatch()
-        found = self._latents.decode_pictures(headers, [file.tiles for file in read], together)
+        found = self.stages.latents.decode_pictures(
+            headers, [file.tiles for file in read], together
+        )
         shares = {name: spent / len(read) for name, spent in together.seconds.items()}
         return [
             self._show(file, symbols, own, Stopwatch(shares))
@@ -300,7 +300,7 @@ class Codec:
         with watch.stage("alpha"):
             alpha = sidedata.read_alpha(file)
         with watch.stage("synthesis"):
-            pixels = self._pixels.synthesise(symbols.y, file.header, progress)
+            pixels = self.stages.pixels.synthesise(symbols.y, file.header, progress)
         with watch.stage("layers"):
             lay_over(pixels, file.header, file.layers)
             picture = sidedata.assemble(pixels, alpha, metadata)
@@ -309,14 +309,14 @@ class Codec:
     def parts(self, source: TileSource, kept: int = DEFAULT_KEPT) -> PartDecoder:
         """A decoder of parts of a file; raises WeightsError if it was made with other weights."""
         self.check(source.header)
-        return PartDecoder(source, self._latents, self._pixels, kept)
+        return PartDecoder(source, self.stages.latents, self.stages.pixels, kept)
 
     @own_errors("decoding")
     def decode_symbols(self, data: AnyFile, progress: Progress = no_progress) -> PictureSymbols:
         """The integer latents of a file, without making a picture of them."""
         file = as_file(data)
         self.check(file.header)
-        return self._latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
+        return self.stages.latents.decode_tiles(file.header, file.tiles, Stopwatch(), progress)
 
     @own_errors("coding")
     def code_symbols(
@@ -332,7 +332,7 @@ class Codec:
         """
         loaded = self.loaded
         header = replace(header, entropy_model=loaded.entropy.fourcc, model_id=loaded.model_id)
-        tiles = self._latents.code_tiles(
+        tiles = self.stages.latents.code_tiles(
             header, symbols, Stopwatch(), tally or BitTally(), progress
         )
         return header, tuple(tiles)

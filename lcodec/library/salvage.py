@@ -110,7 +110,7 @@ def salvage_found(found: Survey, codec: Codec, progress: Progress = no_progress)
     partial = _decode_cut(codec, found, y, layers, lost, faults, watch)
     arrived = _arrived_layers(found, lost, faults)
     with watch.stage("synthesis"):
-        pixels = codec._pixels.synthesise(y, header, progress)
+        pixels = codec.stages.pixels.synthesise(y, header, progress)
     for number, data in layers.items():
         try:
             lay_over(pixels, header, {number: data})
@@ -152,7 +152,7 @@ def _decode_tiles(
 
     def placed(tile: FoundTile, alike: list[TileArea]) -> bool:
         """Put a tile where it fits, if it does, among places of the same extents."""
-        match = codec._latents.find_tile(found.header, places, alike, tile.payload, watch)
+        match = codec.stages.latents.find_tile(found.header, places, alike, tile.payload, watch)
         if match is None:
             return False
         area, part = match
@@ -204,14 +204,14 @@ def _decode_cut(
     tile = tile_areas(found.header)[number]
     payload = found.cut.payload
     if found.cut.complete:
-        match = codec._latents.find_tile(found.header, Places([tile]), [tile], payload, watch)
+        match = codec.stages.latents.find_tile(found.header, Places([tile]), [tile], payload, watch)
         if match is not None:
             y[:, tile.rows, tile.columns] = match[1]
             layers[number] = payload.layer
             lost.remove(number)
             return {}
     try:
-        part, share = codec._latents.decode_cut_tile(found.header, tile, payload, watch)
+        part, share = codec.stages.latents.decode_cut_tile(found.header, tile, payload, watch)
     except FormatError:
         return {}  # its hyper stream or its layer is damaged
     y[:, tile.rows, tile.columns] = part

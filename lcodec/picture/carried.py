@@ -24,6 +24,7 @@ class Carried:
         icc_from_figures: a profile made from the file's other colour information.
         text: XMP properties, from fields that are not XMP.
         frames: number of pictures in the file.
+        shown: which of them it is, from 1.
         lost: descriptions of what cannot be kept.
     """
 
@@ -34,6 +35,7 @@ class Carried:
     icc_from_figures: bytes | None = None
     text: dict[str, list[str]] = field(default_factory=dict)
     frames: int = 1
+    shown: int = 1
     lost: list[str] = field(default_factory=list)
 
     def set_space(self, space: Space) -> None:

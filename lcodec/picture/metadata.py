@@ -114,7 +114,8 @@ def keep(carried: Carried, channels: int, *, converted: bool, given: Given = NOT
         lost += left
     icc = _icc(carried, channels, converted, given, notes)
     if frames > 1:
-        notes.insert(0, f"only the first of {frames} frames is kept")
+        which = "the first" if carried.shown == 1 else f"number {carried.shown}"
+        notes.insert(0, f"only {which} of {frames} frames is kept")
     if lost:
         notes.append(f"dropped: {', '.join(dict.fromkeys(lost))}")
     valid = orientation if orientation in range(1, 9) else None

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from lcodec.container import MAX_SIDE
-from lcodec.errors import InputError
+from lcodec.errors import InputError, reason_of
 from lcodec.picture import tiffcarry
 from lcodec.picture.ifd import Reader
 from lcodec.picture.metadata import keep, of_info
@@ -33,8 +33,7 @@ def probe(
                 return size_of(stream)
         return size_of(steady(source))
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{source if name is None else name}: {reason}") from error
+        raise InputError(f"{source if name is None else name}: {reason_of(error)}") from error
 
 
 def upright_size(stream: BinaryIO, name: str | None = None) -> tuple[int, int]:

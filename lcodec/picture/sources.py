@@ -87,7 +87,7 @@ def carried_of(image: Image.Image) -> Carried:
         pass  # damaged metadata must not affect the rest
     if out.exif is None and "exif" not in image.info:
         out.exif = _of_tags(image)
-    out.frames = max(out.frames, _frames(image))
+    out.frames, out.shown = max(out.frames, _frames(image)), image.tell() + 1
     return out
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from lcodec.errors import LcodecError, OutputError, UsageError
+from lcodec.errors import LcodecError, OutputError, UsageError, reason_of
 from lcodec.picture.convert import reduced_to_bytes, to_pil
 from lcodec.picture.deeppng import write_png
 from lcodec.picture.exif import EXIF_PREFIX, is_readable, without_orientation
@@ -206,8 +206,7 @@ def _encode(picture: Picture, suffix: str, stream: BinaryIO, name: str) -> None:
         if isinstance(error, OSError) and error.errno is not None:
             raise unwritten(name, error) from error
         # Pillow raises several kinds, for instance when a side is too long for the format.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise OutputError(f"{name}: cannot be written: {reason}") from error
+        raise OutputError(f"{name}: cannot be written: {reason_of(error)}") from error
 
 
 def _write_pillow(stream: BinaryIO, picture: Picture, kind: str, options: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +15,14 @@ from lcodec.metrics.distortion import psnr
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.picture import Samples
 from lcodec.pipeline.latents import Latents
-from lcodec.pipeline.layers import Split, Splits, Splitter
+from lcodec.pipeline.layers import Split, Splits
 from lcodec.pipeline.looks import analyse_with_looks
-from lcodec.pipeline.pixels import AnalysisStarts, PixelTransform
+from lcodec.pipeline.pixels import AnalysisStarts
+from lcodec.pipeline.stages import Stages
 from lcodec.pipeline.symbols import PictureSymbols, without_skipped
 from lcodec.pipeline.tally import BitTally
-from lcodec.pipeline.tiles import LatentCoder
 from lcodec.process.progress import Progress, labelled, no_progress
 from lcodec.process.timing import Stopwatch
-from lcodec.weights.config import ModelConfig
-
-if TYPE_CHECKING:
-    from lcodec.effort.refiner import Refiner
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,7 @@ class Encoded:
             only where even level 0 was too large for a target.
         layer_bytes: bytes of the lossless layers (docs/screens.md).
         stream_bytes: bytes of the streams of latents and hyper-latents.
+        dropped: what was dropped from the source when it was read, as `lcodec.Picture.notes`.
     """
 
     data: bytes
@@ -78,6 +74,7 @@ class Encoded:
     kept: float = 1.0
     layer_bytes: int = 0
     stream_bytes: int = 0
+    dropped: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<lcodec.Encoded {len(self.data):,} bytes, quality {self.quality}>"
@@ -86,8 +83,9 @@ class Encoded:
     def notes(self) -> tuple[str, ...]:
         """What the file lacks, for the user to know."""
         if self.kept == 1.0:
-            return ()
-        return (f"quality {self.quality} is too large for the target: latents were left out",)
+            return self.dropped
+        thinned = f"quality {self.quality} is too large for the target: latents were left out"
+        return (*self.dropped, thinned)
 
     @property
     def evaluations(self) -> int:
@@ -100,7 +98,7 @@ class Source:
     """What is encoded: pixels (H, W) or (H, W, 3), and whatever else goes into the file.
 
     ``header`` makes the file's header for a quality. ``alpha`` is a coded plane; ``visible``
-    (H, W) is where it is not 0, or None for everywhere.
+    (H, W) is where it is not 0, or None for everywhere. ``notes`` say what is missing already.
     """
 
     pixels: Samples
@@ -108,6 +106,7 @@ class Source:
     metadata: tuple[Section, ...] = ()
     alpha: bytes | None = None
     visible: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,23 +127,16 @@ class Encoder:
 
     def __init__(
         self,
-        pixels: PixelTransform,
-        latents: LatentCoder,
-        refiner: Refiner,
+        stages: Stages,
         source: Source,
-        config: ModelConfig,
-        splitter: Splitter | None,
         progress: Progress = no_progress,
     ) -> None:
+        self.stages = stages
         self.source = source
-        self.config = config
         self._progress = progress
         self.watch = Stopwatch()
-        self._pixels = pixels
-        self._latents = latents
-        self._refiner = refiner
         self._starts: AnalysisStarts | None = None
-        self._splits = Splits(splitter, source.pixels)
+        self._splits = Splits(stages.splitter, source.pixels)
 
     def expect_several(self) -> None:
         """From now on, keep what several qualities have in common."""
@@ -179,7 +171,7 @@ class Encoder:
         starts = self._starts if rest is self.source.pixels else None
         with self.watch.stage("analysis"):
             return analyse_with_looks(
-                self._pixels, rest, header, starts, self._progress, again=effort >= 0
+                self.stages.pixels, rest, header, starts, self._progress, again=effort >= 0
             )
 
     def thinner(self, quality: int, latents: Latents, share: float) -> Encoded:
@@ -188,7 +180,7 @@ class Encoder:
         If means were left out, too, those of colour would go first, and files would hardly get
         smaller: means that are missing here and there cost more bits than means.
         """
-        means = self._pixels.transforms.synthesis.channels_of_means()
+        means = self.stages.pixels.transforms.synthesis.channels_of_means()
         thin = latents.thinned(share, means)
         before, after = (int(np.count_nonzero(part.rounded)) for part in (latents, thin))
         kept = after / before if before else 1.0
@@ -197,7 +189,7 @@ class Encoder:
     def symbols(self, quality: int, latents: Latents) -> PictureSymbols:
         """The symbols for latents that were made for ``quality``."""
         header = self.source.header(quality)
-        symbols = self._latents.quantise(header, latents, self.watch)
+        symbols = self.stages.latents.quantise(header, latents, self.watch)
         return without_skipped(header, symbols, self._split(header).skipped)
 
     def make_file(self, quality: int, effort: int = 0) -> Encoded:
@@ -217,13 +209,13 @@ class Encoder:
         header = self.source.header(quality)
         rest = self._split(header).rest
         with self.watch.stage("optimisation"):
-            refined = self._refiner.refine(header, rest, plain, effort, self._progress)
+            refined = self.stages.refiner.refine(header, rest, plain, effort, self._progress)
         return without_skipped(header, refined, plain.skipped)
 
     def write(self, quality: int, symbols: PictureSymbols) -> Encoded:
         """The file that holds ``symbols``; they must have been chosen for ``quality``."""
         header, tally = self.source.header(quality), BitTally()
-        tiles = self._latents.code_tiles(header, symbols, self.watch, tally, self._progress)
+        tiles = self.stages.latents.code_tiles(header, symbols, self.watch, tally, self._progress)
         return self._assemble(header, tiles, tally)
 
     def _assemble(self, header: Header, tiles: list[TilePayload], tally: BitTally) -> Encoded:
@@ -238,6 +230,7 @@ class Encoder:
             timings=self.watch.seconds,
             layer_bytes=sum(len(layer) for layer in layers.values()),
             stream_bytes=sum(len(tile.hyper) + len(tile.latent) for tile in tiles),
+            dropped=source.notes,
         )
 
     @staticmethod
@@ -254,7 +247,7 @@ class Encoder:
         symbols = [encoder.best_symbols(quality, effort) for encoder in encoders]
         tallies = [BitTally() for _ in encoders]
         watch = Stopwatch()
-        latents = encoders[0]._latents
+        latents = encoders[0].stages.latents
         tiles = latents.code_pictures(headers, symbols, watch, tallies)
         encoded = []
         for encoder, header, own, tally in zip(encoders, headers, tiles, tallies, strict=True):
@@ -273,7 +266,7 @@ class Encoder:
         header = self.source.header(quality)
         source, visible = self.source.pixels, self.source.visible
         with self.watch.stage("synthesis"):
-            decoded = self._pixels.synthesise(symbols.y, header, self._progress)
+            decoded = self.stages.pixels.synthesise(symbols.y, header, self._progress)
         self._split(header).restore(decoded, header)
         shown, wanted = decoded, source
         if visible is not None:

@@ -128,7 +128,7 @@ class _SizeSearch(_Search):
         self.bytes = target.byte_limit(self.pixels)
         self.limit = math.log(max(self.bytes, 1))
         # The better of two files is the one that is better at what the model was trained for.
-        self.seen = counts_what_is_seen(encoder.config.factors, (height, width))
+        self.seen = counts_what_is_seen(encoder.stages.pixels.tune, (height, width))
         self._symbols: PictureSymbols | None = None  # of the best
 
     def measure(self, encoder: Encoder, level: int) -> float:

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from lcodec.errors import OutputError
 from lcodec.process.failures import unwritten
-from lcodec.process.locks import OPEN_FILES_STAY, hold
+from lcodec.process.locks import OPEN_FILES_STAY, held_folder, hold
 from lcodec.process.outputs import make_folder
 
 STALE_SECONDS = 60
@@ -233,29 +233,15 @@ def staging_folder(base: Path, prefix: str) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     for path in base.glob(f"{prefix}*"):
-        with _held_folder(path) as held, contextlib.suppress(OSError):
+        with held_folder(path) as held, contextlib.suppress(OSError):
             if held and time.time() - path.lstat().st_mtime >= STALE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     try:
-        with _held_folder(folder):
+        with held_folder(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _held_folder(folder: Path) -> Iterator[bool]:
-    """Lock a folder for the time of the block; yields whether that succeeded."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    except OSError:  # on Windows, of every folder
-        yield False
-        return
-    try:
-        yield hold(descriptor) is True
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

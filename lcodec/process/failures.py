@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lcodec.errors import DiskFullError, InputError, LcodecError, OutOfMemoryError, OutputError
+from lcodec.errors import (
+    DiskFullError,
+    InputError,
+    LcodecError,
+    OutOfMemoryError,
+    OutputError,
+    reason_of,
+)
 
 _OF_TORCH = re.compile(r"(?:out of|not enough|allocate) memory", re.IGNORECASE)
 
@@ -25,7 +32,7 @@ def own_errors(doing: str) -> Iterator[None]:
             raise OutOfMemoryError(f"{doing} takes more memory than there is") from error
         if isinstance(error, RuntimeError) and not isinstance(error, RecursionError):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
         raise InputError(f"{doing} went beyond what this machine can do: {reason}") from error
 
 
@@ -56,8 +63,7 @@ def decodable(name: str) -> Iterator[None]:
     except Exception as error:
         if lacks_memory(error):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name}: cannot be decoded: {reason}") from error
+        raise InputError(f"{name}: cannot be decoded: {reason_of(error)}") from error
 
 
 def unwritten(name: str, error: OSError, what: str = "cannot be written") -> OutputError:

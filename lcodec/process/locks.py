@@ -41,6 +41,37 @@ def hold(descriptor: int) -> bool | None:
 
 
 @contextmanager
+def held_folder(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder for the block; yields as `hold` returns, None where folders have no locks."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except OSError:  # on Windows, of every folder
+        yield None
+        return
+    try:
+        yield hold(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[bool]:
+    """Keep a new file open for the block, and delete it; yields False if another process does."""
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL)
+    except (PermissionError, FileExistsError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
     """Keep a folder to this process for the block; it is made if there is none.
 
@@ -49,25 +80,12 @@ def own_folder(folder: Path) -> Iterator[None]:
     """
     made = not folder.exists()
     make_folder(folder)
-    lock = folder / LOCK_NAME
     try:
-        if OPEN_FILES_STAY:
-            lock.unlink(missing_ok=True)
-            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL)
-        else:
-            descriptor = os.open(folder, os.O_RDONLY)
-    except (PermissionError, FileExistsError):
-        descriptor = None
-    held = OPEN_FILES_STAY if descriptor is None else hold(descriptor) is False
-    try:
-        if held:
-            raise OutputError(f"{folder}: another process is writing to it")
-        yield
+        with _open_file(folder / LOCK_NAME) if OPEN_FILES_STAY else held_folder(folder) as free:
+            if free is False:
+                raise OutputError(f"{folder}: another process is writing to it")
+            yield
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
-        with contextlib.suppress(OSError):
-            if OPEN_FILES_STAY and not held:
-                lock.unlink()
-            if made:
+        if made:
+            with contextlib.suppress(OSError):
                 folder.rmdir()  # if there is nothing in it

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lcodec.errors import InputError, OutputError, UsageError, WeightsError
+from lcodec.errors import InputError, OutputError, UsageError, WeightsError, reason_of
 from lcodec.process.atomic import atomic_write
 from lcodec.process.outputs import make_folder
 from lcodec.training.runinfo import INFO_FILE, has_averages_alone, load_info
@@ -55,8 +55,7 @@ def load_tensors(path: Path) -> Tensors:
     try:
         return load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a complete file of tensors: {reason}") from error
+        raise InputError(f"{path}: not a complete file of tensors: {reason_of(error)}") from error
 
 
 def save_run(

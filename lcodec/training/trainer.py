@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, reason_of
 from lcodec.nets.transforms import PATCH
 from lcodec.nets.tune import find_tune
 from lcodec.process.failures import lacks_memory
@@ -166,8 +166,7 @@ class Trainer:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             if lacks_memory(error):
                 raise
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{self.options.run}: is damaged: {reason}") from error
+            raise InputError(f"{self.options.run}: is damaged: {reason_of(error, 200)}") from error
 
     def _restore(self) -> None:
         """Restore the complete state from the run folder, as if the run had never stopped."""

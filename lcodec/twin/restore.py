@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from lcodec.errors import InputError
+from lcodec.errors import InputError, reason_of
 from lcodec.integer import profile as P
 from lcodec.integer.trainable import twin_layers
 from lcodec.twin.codec import TwinCodec
@@ -61,6 +61,6 @@ def restore_model(folder: Path, earlier: str | None = None) -> TwinCodec:
         model.transforms.load_state_dict({k: v.float() for k, v in transforms.items()})
         restore_entropy(model, stored)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise InputError(f"{folder}: not a complete released model: {reason}") from error
     return model

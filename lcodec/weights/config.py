@@ -9,7 +9,7 @@ from typing import Any
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import checked_sizes, make_config
-from lcodec.errors import UsageError, WeightsError
+from lcodec.errors import UsageError, WeightsError, reason_of
 from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
 from lcodec.nets.tune import Reach, Tune, find_tune
@@ -97,5 +97,5 @@ class ModelConfig:
             transforms = TransformConfig(**checked_sizes(TransformConfig, data["transforms"]))
             return cls(transforms, entropy, tune, scale, reach)
         except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = reason_of(error, 200)
             raise WeightsError(f"model configuration not understood: {reason}") from error

@@ -17,7 +17,7 @@ from torch import Tensor
 from lcodec import weights
 from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.entropy.network import EntropyConfig
-from lcodec.errors import UnsupportedError, UsageError, WeightsError
+from lcodec.errors import UnsupportedError, UsageError, WeightsError, reason_of
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier, make_carrier, own_settings
 from lcodec.integer.check import check_finite
@@ -112,8 +112,7 @@ def _tensors(data: bytes, name: str) -> dict[str, Tensor]:
     try:
         return load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"cannot read weights {name}: {reason}") from error
+        raise WeightsError(f"cannot read weights {name}: {reason_of(error)}") from error
 
 
 def _build(
@@ -202,7 +201,7 @@ def _stored_config(
         everything = {**data, **shared}
         stated = {key: everything[key] for key in keys if key in everything}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise WeightsError(f"model {name}: {CONFIG_FILE} not understood: {reason}") from error
     model_id = earlier or data.get("model_id")
     return StoredConfig(sizes, today["transforms"], model_id, stated, kept)
@@ -224,7 +223,7 @@ def _network(
     try:
         return IntegerEntropyModel(config, carrier, cached)
     except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise WeightsError(f"model {name}: no network has these sizes: {reason}") from error
 
 

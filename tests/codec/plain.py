@@ -17,12 +17,12 @@ def header_of(codec: Codec, pixels: Samples, quality: int) -> Header:
 
 def rounded_symbols(codec: Codec, pixels: Samples, quality: int) -> PictureSymbols:
     """What the latents are rounded to."""
-    y = codec._pixels.analyse(pixels, quality)
+    y = codec.stages.pixels.analyse(pixels, quality)
     latents, header = Latents(y, to_symbols(y)), header_of(codec, pixels, quality)
-    return codec._latents.quantise(header, latents, Stopwatch())
+    return codec.stages.latents.quantise(header, latents, Stopwatch())
 
 
 def without_looks(codec: Codec, pixels: Samples, quality: int) -> bytes:
     """The file if latents were simply rounded."""
     header, symbols = header_of(codec, pixels, quality), rounded_symbols(codec, pixels, quality)
-    return write(header, codec._latents.code_tiles(header, symbols, Stopwatch(), BitTally()))
+    return write(header, codec.stages.latents.code_tiles(header, symbols, Stopwatch(), BitTally()))

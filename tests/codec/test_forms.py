@@ -270,3 +270,27 @@ def test_images_do_not_share_their_pixels(dtype: type[np.unsignedinteger]) -> No
         one.pixels[0, 0] = 77
         assert image.getpixel((0, 0)) != before
         assert np.asarray(image).ravel()[0] == 3
+
+
+@pytest.mark.usefixtures("tiny_model")
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "TIFF", "WEBP", "MPO"])
+def test_what_was_dropped_from_a_source_is_said_of_the_file(kind: str) -> None:
+    """And an image of Pillow may show a later frame than the first."""
+    codec, stream = lcodec.Codec(device="cpu"), io.BytesIO()
+    levels = 40, 200
+    first, second = (Image.new("RGB", (16, 8), (level, level, level)) for level in levels)
+    first.save(stream, kind, save_all=True, append_images=[second])
+    for number, name in enumerate(("the first", "number 2")):
+        stream.seek(0)
+        with Image.open(stream) as image:
+            image.seek(number)
+            encoded = codec.encode_detailed(image)
+            (together,) = codec.encode_many([image])
+            found = codec.encode_detailed(image, target=lcodec.Target.size(10_000))
+        assert abs(int(codec.decode(encoded.data).pixels.mean()) - levels[number]) <= 30
+        dropped = (f"only {name} of 2 frames is kept",)
+        for one in (encoded, together, found):
+            assert one.dropped == one.notes == dropped
+    stream.seek(0)
+    assert codec.encode_detailed(stream).dropped == ("only the first of 2 frames is kept",)
+    assert codec.encode_detailed(PIXELS).notes == ()

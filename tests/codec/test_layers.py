@@ -49,8 +49,8 @@ def codec(tiny_model: Path) -> Codec:
 
 def dear(codec: Codec) -> Codec:
     """The codec, its networks' bits thought to be as many as those of a released model."""
-    assert codec._splitter is not None
-    codec._splitter._octave *= 12.0
+    assert codec.stages.splitter is not None
+    codec.stages.splitter._octave *= 12.0
     return codec
 
 
@@ -63,12 +63,12 @@ def plain(codec: Codec) -> Codec:
 def test_released_models(tune: str) -> None:
     codec, pixels = Codec(device="cpu", tune=tune), half_photograph()
     for level in (75, 100):
-        layer = codec._splitter.choose(pixels, level) if codec._splitter else None
+        layer = codec.stages.splitter.choose(pixels, level) if codec.stages.splitter else None
         assert layer is not None
         assert layer.kept[:, :240].mean() > 0.9
         assert layer.kept[:, 272:].mean() < 0.1
-        assert codec._splitter is not None
-        assert codec._splitter.choose(picture(192, 256), level) is None
+        assert codec.stages.splitter is not None
+        assert codec.stages.splitter.choose(picture(192, 256), level) is None
     pixels = page(96, 128)
     found, without = (one.encode(pixels, 95) for one in (codec, plain(codec)))
     assert len(found) < len(without)
@@ -86,7 +86,7 @@ def test_a_higher_level_rounds_no_colours_more(tune: str) -> None:
     for number in range(8):
         draw.text((2, 12 * number), "The quick brown fox", (0, 0, 84 * number % 255), font)
     tile = np.asarray(image)
-    splitter = Codec(device="cpu", tune=tune)._splitter
+    splitter = Codec(device="cpu", tune=tune).stages.splitter
     assert splitter is not None
     errors = []
     for level in range(40, 100, 5):
@@ -100,7 +100,7 @@ def test_a_higher_level_rounds_no_colours_more(tune: str) -> None:
 @pytest.mark.parametrize("tune", ["visual", "psnr"])
 def test_photographs_have_no_layer(tune: str) -> None:
     photographs = load(Path(__file__).parents[2] / "docs" / "crops.webp").pixels[:384, :384]
-    splitter = Codec(device="cpu", tune=tune)._splitter
+    splitter = Codec(device="cpu", tune=tune).stages.splitter
     assert splitter is not None
     assert [level for level in (0, 50, 70, 80) if splitter.choose(photographs, level)] == []
     # Nor if they have a palette: what the networks do not show of them is little.
@@ -121,8 +121,8 @@ def test_text_on_a_gradient_of_colours(tune: str) -> None:
     written = (page() < 200).any(2)
     pixels[written] = page()[written]
     codec = Codec(device="cpu", tune=tune)
-    assert codec._splitter is not None
-    layer = codec._splitter.choose(pixels, 85)
+    assert codec.stages.splitter is not None
+    layer = codec.stages.splitter.choose(pixels, 85)
     assert layer is not None and layer.kept.mean() > 0.8
 
 
@@ -130,7 +130,7 @@ def test_text_on_a_gradient_of_colours(tune: str) -> None:
 @pytest.mark.parametrize("tune", ["visual", "psnr"])
 def test_flat_areas_cost_the_networks_nothing(tune: str) -> None:
     """Their means have many steps, but neighbours foretell them."""
-    splitter = Codec(device="cpu", tune=tune)._splitter
+    splitter = Codec(device="cpu", tune=tune).stages.splitter
     assert splitter is not None
     flat = np.full((96, 128, 3), (250, 249, 240), np.uint8)
     flat[:, 64:] = 30, 20, 90
@@ -150,7 +150,7 @@ def test_a_noisy_picture_has_no_layer(codec: Codec) -> None:
 
 def test_a_layer_keeps_what_is_drawn_and_leaves_the_rest(codec: Codec) -> None:
     pixels = half_photograph()
-    layer = codec._splitter.choose(pixels, 95) if codec._splitter else None
+    layer = codec.stages.splitter.choose(pixels, 95) if codec.stages.splitter else None
     assert layer is not None
     assert layer.kept[:, :240].mean() > 0.9
     assert layer.kept[:, 272:].mean() < 0.1
@@ -161,7 +161,7 @@ def test_a_layer_keeps_what_is_drawn_and_leaves_the_rest(codec: Codec) -> None:
 
 def test_gray_deep_and_transparent_pages(codec: Codec) -> None:
     gray = page()[..., 0]
-    layer = codec._splitter.choose(gray, 100) if codec._splitter else None
+    layer = codec.stages.splitter.choose(gray, 100) if codec.stages.splitter else None
     assert layer is not None and layer.kept.mean() > 0.8
     shown = codec.decode(codec.encode(gray, 100)).picture.pixels
     assert np.array_equal(shown[layer.kept], layer.pixels[layer.kept])

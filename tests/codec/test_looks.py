@@ -54,16 +54,16 @@ def test_without_networks_nothing_is_lacking(tiny_model: Path) -> None:
     for module in (transforms.analysis.leave, transforms.synthesis.leave):
         module.start_at_zero()
     torch.nn.init.zeros_(transforms.gains.log_correction.values)
-    found = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 60))
+    found = analyse_with_looks(codec.stages.pixels, pixels, header_of(codec, pixels, 60))
     assert len(np.unique(found.rounded)) > 10
     assert np.abs(found.rounded - found.y).max() < 0.52  # components are stored in float16
 
 
 def test_one_look_moves_no_latent_by_more_than_a_step(tiny_model: Path) -> None:
     codec, pixels = Codec(device="cpu", tune="psnr"), picture(64, 96)
-    found = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 100))
+    found = analyse_with_looks(codec.stages.pixels, pixels, header_of(codec, pixels, 100))
     assert np.abs(found.rounded - np.rint(found.y)).max() == 1
-    assert np.array_equal(found.y, codec._pixels.analyse(pixels, 100))
+    assert np.array_equal(found.y, codec.stages.pixels.analyse(pixels, 100))
 
 
 @pytest.mark.parametrize("tune", list(TuneName))
@@ -74,7 +74,7 @@ def test_no_seams(tiny_model: Path, shape: tuple[int, ...], tune: TuneName) -> N
     pixels = pixels if len(shape) == 3 else pixels[..., 1].copy()
     header = header_of(codec, pixels, 70)
     transforms, device = codec.loaded.transforms, codec.loaded.device
-    quality_of, factors = codec._pixels._quality_of, codec._pixels.tune
+    quality_of, factors = codec.stages.pixels._quality_of, codec.stages.pixels.tune
     whole = PixelTransform(transforms, device, 1000, quality_of, factors)
     blocks = PixelTransform(transforms, device, 5, quality_of, factors)
     one = analyse_with_looks(whole, pixels, header)

@@ -122,7 +122,7 @@ def test_previews_are_means_of_the_linear_branch(tiny_model: Path) -> None:
         kept = y.clone()
         kept[:, max(3, -(-y.shape[1] // share)) :] = 0
         with torch.inference_mode():
-            gains = transforms.gains.inverse(codec._pixels.quality(80))[:, :, None, None]
+            gains = transforms.gains.inverse(codec.stages.pixels.quality(80))[:, :, None, None]
             full = transforms.synthesis.linear_only(kept * gains)[0]
             mean = torch.nn.functional.avg_pool2d(full, scale).clamp(0, 1) * 255
         expected = mean.permute(1, 2, 0).numpy()[: shown.shape[0], : shown.shape[1]]

@@ -72,11 +72,11 @@ def test_mode_and_depth_come_back(
 def test_sixteen_bits_are_coded_as_such(codec: Codec) -> None:
     # Steps of less than one level of 8 bits: reduced to 8 bits first, nothing would be left.
     ramp = (32768 + 100 * np.sin(COLUMNS / 6)).astype(np.uint16)
-    y = codec._pixels.analyse(ramp, 100)
-    flat = codec._pixels.analyse(np.full_like(ramp, 32768), 100)
-    shallow = codec._pixels.analyse((ramp // 257).astype(np.uint8), 100)
+    y = codec.stages.pixels.analyse(ramp, 100)
+    flat = codec.stages.pixels.analyse(np.full_like(ramp, 32768), 100)
+    shallow = codec.stages.pixels.analyse((ramp // 257).astype(np.uint8), 100)
     assert np.abs(y - flat).max() > 1e-3
-    assert np.abs(shallow - codec._pixels.analyse(np.full_like(FADE, 127), 100)).max() < 1e-5
+    assert np.abs(shallow - codec.stages.pixels.analyse(np.full_like(FADE, 127), 100)).max() < 1e-5
     decoded = codec.decode(codec.encode(samples(3, np.uint16), 100)).pixels
     assert len(np.unique(decoded % 257)) > 200  # not 8 bits widened
 

@@ -19,7 +19,7 @@ Steps = list[tuple[str, int, int]]
 @pytest.fixture
 def codec(tiny_model: Path) -> Codec:
     codec = Codec(device="cpu", tile_edge=64)
-    codec._pixels.block = 8
+    codec.stages.pixels.block = 8
     return codec
 
 

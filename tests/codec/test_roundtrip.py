@@ -47,7 +47,7 @@ def test_every_size_round_trips(codec: Codec, h: int, w: int) -> None:
 
 def test_symbols_survive_exactly(codec: Codec) -> None:
     pixels = picture(200, 150)
-    latents = analyse_with_looks(codec._pixels, pixels, header_of(codec, pixels, 70))
+    latents = analyse_with_looks(codec.stages.pixels, pixels, header_of(codec, pixels, 70))
     symbols = codec.decode_symbols(codec.encode(pixels, 70)).y
     assert np.array_equal(symbols, latents.rounded)
     assert len(np.unique(symbols)) > 20
@@ -116,7 +116,8 @@ def test_overlapping_batches_change_nothing(codec: Codec, monkeypatch: pytest.Mo
     """As on a GPU: several tiles a batch, two batches at a time, in two threads."""
     pixels = [picture(260, 400), picture(300, 140, 1)]
     overlapping = Codec(device="cpu", tile_edge=128)
-    overlapping._latents = tiles.LatentCoder(codec.loaded, tiles_at_once=3, threads=2)
+    several = tiles.LatentCoder(codec.loaded, tiles_at_once=3, threads=2)
+    overlapping.stages = replace(overlapping.stages, latents=several)
     used = set()
     for name in ("_encode_batch", "_decode_batch"):
         run = getattr(tiles.LatentCoder, name)

@@ -229,11 +229,11 @@ def test_the_analysis_of_several_levels_is_that_of_each(codec: Codec) -> None:
 
     pixels, starts = picture(70, 90), AnalysisStarts()
     for level in (10, 90):
-        several = codec._pixels.analyse(pixels, level, starts)
-        assert np.array_equal(several, codec._pixels.analyse(pixels, level))
+        several = codec.stages.pixels.analyse(pixels, level, starts)
+        assert np.array_equal(several, codec.stages.pixels.analyse(pixels, level))
     assert starts.get((0, 0)) is not None
     crowded = AnalysisStarts(limit=10)
-    codec._pixels.analyse(pixels, 10, crowded)
+    codec.stages.pixels.analyse(pixels, 10, crowded)
     assert crowded.get((0, 0)) is None
 
 

@@ -166,7 +166,7 @@ def linear_alone(codec: Codec, pixels: Pixels, quality: int) -> Pixels:
 def check_finite(codec: Codec, pixels: Pixels, quality: int) -> NDArray[np.int16]:
     """Latents and pixels before clipping are finite and of sane size; gives the symbols."""
     header = header_of(codec, pixels, quality)
-    found = analyse_with_looks(codec._pixels, pixels, header)
+    found = analyse_with_looks(codec.stages.pixels, pixels, header)
     y, symbols = found.y, found.rounded
     assert np.isfinite(y).all()
     assert max(np.abs(y).max(), np.abs(symbols).max()) < SYMBOL_LIMIT  # nothing is clamped away
@@ -189,7 +189,7 @@ def check_coding(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np
 
 def shown(codec: Codec, pixels: Pixels, quality: int, symbols: NDArray[np.int16]) -> Pixels:
     """What decoding these symbols shows."""
-    return codec._pixels.synthesise(symbols, codec._header_of(Picture(pixels))(quality))
+    return codec.stages.pixels.synthesise(symbols, codec._header_of(Picture(pixels))(quality))
 
 
 @cache

@@ -148,8 +148,8 @@ def test_same_symbols_at_the_limits(
     header = codec._header_of(Picture(np.zeros((60, 100, 3), np.uint8)))(90)
     y = np.random.default_rng(4).standard_cauchy((LATENT, 4, 7)).astype(np.float32) * 300
     watch = Stopwatch()
-    symbols = codec._latents.quantise(header, Latents(y, to_symbols(y)), watch)
-    tiles = codec._latents.code_tiles(header, symbols, watch, BitTally())
+    symbols = codec.stages.latents.quantise(header, Latents(y, to_symbols(y)), watch)
+    tiles = codec.stages.latents.code_tiles(header, symbols, watch, BitTally())
     data = container.write(header, tiles)
     expected = np.rint(y).clip(-32767, 32767)
     assert np.abs(expected).max() == 32767

@@ -132,8 +132,8 @@ def test_the_lowest_effort_takes_the_first_look_alone(tiny_model: Path, tune: Tu
     once = codec.encode(pixels, 60, effort=-1)
     assert (once == codec.encode(pixels, 60)) == (tune == TuneName.PSNR)
     header = header_of(codec, pixels, 60)
-    y = codec._pixels.analyse(pixels, 60)
-    moved = analyse_with_looks(codec._pixels, pixels, header, again=False).rounded
+    y = codec.stages.pixels.analyse(pixels, 60)
+    moved = analyse_with_looks(codec.stages.pixels, pixels, header, again=False).rounded
     assert np.array_equal(codec.decode_symbols(once).y, moved)
     assert np.abs(moved - np.rint(y)).max() == 1
     (together,) = codec.encode_many([pixels], 60, effort=-1)
@@ -155,7 +155,9 @@ def problem(codec: Codec, pixels: np.ndarray, quality: int, symbols: PictureSymb
     """The only area of a small picture."""
     header = header_of(codec, pixels, quality)
     (area,) = areas(header)
-    return Problem(codec._refiner._proxy(), codec._pixels, header, pixels, symbols, area)
+    return Problem(
+        codec.stages.refiner._proxy(), codec.stages.pixels, header, pixels, symbols, area
+    )
 
 
 def rounded_problem(codec: Codec, pixels: np.ndarray, quality: int) -> Problem:
@@ -217,7 +219,7 @@ def test_the_curvature_is_that_of_squared_error(codec: Codec) -> None:
             flat = torch.zeros_like(one.start)
             step = flat.clone()
             step[0, channel, 1, 1] = 1.0
-            transforms = codec._pixels.transforms
+            transforms = codec.stages.pixels.transforms
             gains = transforms.gains.inverse(one.quality)[:, :, None, None]
             planes = [transforms.synthesis.linear_only(y * gains) for y in (flat, step)]
             moved = planes[1] - planes[0]
@@ -248,9 +250,9 @@ def test_cells_tell_where_costs_change(codec: Codec) -> None:
 def test_the_margin_counts_where_it_is_next_to(codec: Codec) -> None:
     pixels = picture(100, 120)
     header = header_of(codec, pixels, 50)
-    symbols, proxy = rounded_symbols(codec, pixels, 50), codec._refiner._proxy()
+    symbols, proxy = rounded_symbols(codec, pixels, 50), codec.stages.refiner._proxy()
     for area in areas(header, side=4):
-        one = Problem(proxy, codec._pixels, header, pixels, symbols, area)
+        one = Problem(proxy, codec.stages.pixels, header, pixels, symbols, area)
         found = one.seen(one.start)
         assert found.cells.shape == one.start.shape[2:]
         seen = one.distortion.of(one._shown(one.start), found.norms).cells[0]

@@ -55,7 +55,7 @@ def test_the_second_look_is_for_the_eye() -> None:
         return ssimulacra2(pixels, shown), math.log(len(data)), drift(pixels, shown) or 0.0
 
     two = [point(quality) for quality in (40, 60, 80)]
-    codec._pixels.tune = find_tune("psnr")
+    codec.stages.pixels.tune = find_tune("psnr")
     one = [point(quality) for quality in (40, 50, 60, 70, 80, 90)]
     curve = [[row[column] for row in one] for column in range(3)]
     gains = [rate - np.interp(points, curve[0], curve[1]) for points, rate, _ in two]
@@ -82,7 +82,7 @@ def test_no_other_colour_shows_in_a_saturated_weave() -> None:
 
     points, size, error = coded(55)
     assert error < 2.0
-    codec._pixels.tune = find_tune("psnr")
+    codec.stages.pixels.tune = find_tune("psnr")
     plain = [coded(quality)[:2] for quality in (55, 65)]
     assert plain[0][0] < points < plain[1][0]
     assert size < np.interp(points, *zip(*plain, strict=True))

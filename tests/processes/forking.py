@@ -39,7 +39,7 @@ def forked() -> bytes:
             data = encode()
             lcodec.decode(data, device="cpu")
             # None of these may wait for a thread that is not there, or stay as it has left them.
-            with shared_codec(device="cpu")._refiner._making:
+            with shared_codec(device="cpu").stages.refiner._making:
                 forget_codecs()
             lcodec.encode(Image.fromarray(PIXELS), 50, device="cpu")
             with exact_products(), no_pillow_limit():
@@ -67,7 +67,7 @@ def forked_beside_a_thread() -> bytes:
         with ExitStack() as stack:
             stack.enter_context(full_float32())
             stack.enter_context(no_pillow_limit())
-            refiner = shared_codec(device="cpu")._refiner
+            refiner = shared_codec(device="cpu").stages.refiner
             locks = (shared._keeping, carriers._lock, limit._lock, refiner._making)
             for lock in (*locks, *convert._LOCKS):
                 stack.enter_context(lock)
