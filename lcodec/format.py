@@ -13,6 +13,9 @@ MIME_TYPE: Final = "image/x-lic"
 PROFILE: Final = 1
 """The arithmetic profile of the parse path; see `lcodec.integer.profile`."""
 
+QUALITY_MAX: Final = 100
+QUALITY_LEVELS: Final = QUALITY_MAX + 1  # 0..100
+
 PATCH: Final = 16
 """Pixels per latent position and side."""
 

@@ -15,7 +15,7 @@ from lcodec.integer.layout import (
     relative_index,
     to_windows,
 )
-from lcodec.nets.typed import Typed
+from lcodec.modules.typed import Typed
 
 
 @dataclass

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lcodec.integer.kit import ACT, RELU, Kit
 from lcodec.integer.layout import checker_neighbours, neighbourhood
-from lcodec.nets.typed import Typed
+from lcodec.modules.typed import Typed
 
 NINE = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1))
 

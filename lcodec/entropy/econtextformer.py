@@ -42,7 +42,7 @@ from lcodec.entropy.network import EntropyConfig, Prediction
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import ACT, RELU, RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import checker_latents, checker_tokens
-from lcodec.nets.typed import Typed, TypedList
+from lcodec.modules.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lcodec.integer.kit import RELU, Kit
-from lcodec.nets.typed import Typed
+from lcodec.modules.typed import Typed
 
 
 class FeedForward(Typed[[Tensor], Tensor]):

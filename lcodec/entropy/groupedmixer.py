@@ -31,8 +31,8 @@ from lcodec.entropy.network import EntropyConfig, Prediction
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import ACT, RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import group_tokens, reordered, ungroup_tokens
+from lcodec.modules.typed import Typed, TypedList
 from lcodec.nets.transforms import HYPER_STRIDE
-from lcodec.nets.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)

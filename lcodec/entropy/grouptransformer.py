@@ -15,7 +15,7 @@ from torch import Tensor
 from lcodec.entropy.attention import KeyValueCache
 from lcodec.entropy.network import EntropyNetwork, State
 from lcodec.integer.kit import Norm
-from lcodec.nets.typed import Typed, TypedList
+from lcodec.modules.typed import Typed, TypedList
 
 
 @dataclass

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lcodec.integer.kit import HYPER, RELU, RESIDUAL, Kit
 from lcodec.integer.layout import shuffle_up
-from lcodec.nets.typed import Typed
+from lcodec.modules.typed import Typed
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import RESIDUAL, Kit, check_attention, check_norm
 from lcodec.integer.layout import checker_latents, checker_tokens
-from lcodec.nets.typed import Typed, TypedList
+from lcodec.modules.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from lcodec.entropy.interface import Symbols
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, State
 from lcodec.entropy.registry import make_network
 from lcodec.errors import WeightsError
+from lcodec.format import QUALITY_LEVELS
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier
 from lcodec.integer.check import check_finite, check_layers, check_range
 from lcodec.integer.condition import Condition
-from lcodec.integer.exact import ExactKit, prepare_all
+from lcodec.integer.exact import ExactKit
+from lcodec.integer.prepared import prepare_all
 
 
 class IntegerEntropyModel(nn.Module):
@@ -38,11 +40,11 @@ class IntegerEntropyModel(nn.Module):
         self.cached = cached
         self.kit = ExactKit(carrier)
         self.network: EntropyNetwork[State] = make_network(config, self.kit)
-        hyper = (P.QUALITY_LEVELS, config.hyper_latent)
+        hyper = (QUALITY_LEVELS, config.hyper_latent)
         self.register_buffer("prior_mean", torch.zeros(hyper, dtype=torch.int32))
         self.register_buffer("prior_index", torch.zeros(hyper, dtype=torch.uint8))
         # float32 whatever default type the program has set in torch.
-        latents = torch.zeros(P.QUALITY_LEVELS, config.latent, dtype=torch.float32)
+        latents = torch.zeros(QUALITY_LEVELS, config.latent, dtype=torch.float32)
         self.register_buffer("latent_multiplier", latents)
 
     def load(self, tensors: dict[str, Tensor], device: torch.device) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lcodec.entropy.hyper import HyperSynthesis, HyperSynthesisConfig
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import Kit, check_norm
-from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
+from lcodec.modules.defaults import ANCHORS, HYPER_LATENT, LATENT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lcodec.entropy.feedforward import FeedForward
 from lcodec.entropy.network import EntropyConfig, EntropyNetwork, Prediction, StateT
 from lcodec.integer.condition import Condition
 from lcodec.integer.kit import RESIDUAL, Kit, check_norm
-from lcodec.nets.typed import Typed, TypedList
+from lcodec.modules.typed import Typed, TypedList
 
 
 @dataclass(frozen=True)

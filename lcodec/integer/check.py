@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from lcodec.errors import WeightsError
 from lcodec.integer import profile as P
 from lcodec.integer.exact import (
-    ExactAttention,
     ExactDepthwise,
     ExactHead,
     ExactLevelTable,
     ExactLinear,
     ExactTable,
 )
+from lcodec.integer.exactattention import ExactAttention
 
 
 def check_layers(module: nn.Module) -> None:

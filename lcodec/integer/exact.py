@@ -9,55 +9,34 @@ library's choice of algorithm.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from lcodec.format import QUALITY_LEVELS
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier
 from lcodec.integer.condition import Condition
+from lcodec.integer.exactattention import ExactAttention, ExactMemory, ExactRecall
 from lcodec.integer.kit import (
     ACT,
     HYPER,
     LATENT,
     RELU,
     RESIDUAL,
-    Attention,
     Depthwise,
     Format,
     Head,
     LevelTable,
     Linear,
-    Memory,
     Norm,
-    Recall,
     Table,
 )
+from lcodec.integer.prepared import Prepared, rescale, store
 
-_SCORE = Format(P.OCTAVE, -P.SCORE_LIMIT, P.SCORE_LIMIT)
 _MEAN = Format(P.MEAN_SCALE, -P.HEAD_MEAN_LIMIT, P.HEAD_MEAN_LIMIT)
 _INDEX = Format(1, 0, P.SCALE_LEVELS - 1)
-_LARGEST = 1 << 26  # numbers in a tensor, many times what released models have
-
-
-def rescale(total: Tensor, multiplier: Tensor, form: Format, dtype: torch.dtype) -> Tensor:
-    """One float32 multiplication, round half to even, clamp to a format."""
-    return torch.round(total.to(torch.float32) * multiplier).clamp_(form.low, form.high).to(dtype)
-
-
-class Prepared:
-    """A layer that derives working tensors from its stored integers after loading."""
-
-    def prepare(self) -> None:
-        """Derive the working tensors; called once after loading and moving to a device."""
-
-
-def _store(layer: nn.Module, name: str, shape: Sequence[int], dtype: torch.dtype) -> None:
-    if math.prod(shape) > _LARGEST:
-        raise ValueError(f"a tensor of {'x'.join(map(str, shape))} is too large")
-    layer.register_buffer(name, torch.zeros(tuple(shape), dtype=dtype))
 
 
 class ExactLinear(Linear, Prepared):
@@ -72,9 +51,9 @@ class ExactLinear(Linear, Prepared):
     ) -> None:
         super().__init__(n_in, n_out, output, input)
         self.carrier = carrier
-        _store(self, "weight", (n_out, n_in), torch.int8)
-        _store(self, "bias", (n_out,), torch.int32)
-        _store(self, "multiplier", (n_out,), torch.float32)
+        store(self, "weight", (n_out, n_in), torch.int8)
+        store(self, "bias", (n_out,), torch.int32)
+        store(self, "multiplier", (n_out,), torch.float32)
 
     def prepare(self) -> None:
         self._weight = self.carrier.prepare(self.weight)
@@ -98,9 +77,9 @@ class ExactDepthwise(Depthwise, Prepared):
     def __init__(self, carrier: Carrier, width: int) -> None:
         super().__init__(width)
         self.carrier = carrier
-        _store(self, "weight", (width, 3, 3), torch.int8)
-        _store(self, "bias", (width,), torch.int32)
-        _store(self, "multiplier", (width,), torch.float32)
+        store(self, "weight", (width, 3, 3), torch.int8)
+        store(self, "bias", (width,), torch.int32)
+        store(self, "multiplier", (width,), torch.float32)
 
     def prepare(self) -> None:
         self._taps = self.weight.permute(1, 2, 0).to(self.carrier.dtype)
@@ -148,7 +127,7 @@ class ExactTable(Table, Prepared):
     def __init__(self, carrier: Carrier, rows: int, width: int) -> None:
         super().__init__()
         self.carrier = carrier
-        _store(self, "weight", (rows, width), torch.int16)
+        store(self, "weight", (rows, width), torch.int16)
 
     def prepare(self) -> None:
         self._weight = self.weight.to(self.carrier.dtype)
@@ -165,102 +144,13 @@ class ExactLevelTable(LevelTable, Prepared):
     def __init__(self, carrier: Carrier, width: int) -> None:
         super().__init__()
         self.carrier = carrier
-        _store(self, "weight", (P.QUALITY_LEVELS, width), torch.int16)
+        store(self, "weight", (QUALITY_LEVELS, width), torch.int16)
 
     def prepare(self) -> None:
         self._weight = self.weight.to(self.carrier.dtype)
 
     def forward(self, quality: Tensor) -> Tensor:
         return self._weight[quality]
-
-
-class ExactAttention(Attention, Prepared):
-    """See `Attention`: scores in 1/32 octaves, weights from a table, one division."""
-
-    bias: Tensor
-    multiplier: Tensor
-
-    def __init__(self, carrier: Carrier, heads: int, head_width: int, entries: int) -> None:
-        super().__init__(heads, head_width, entries)
-        self.carrier = carrier
-        _store(self, "bias", (heads, entries), torch.int32)
-        _store(self, "multiplier", (1,), torch.float32)
-
-    def prepare(self) -> None:
-        self._bias = self.bias.to(torch.float32)
-        self._table = torch.tensor(
-            P.score_table(), dtype=self.carrier.dtype, device=self.multiplier.device
-        )
-
-    def forward(
-        self, q: Tensor, k: Tensor, v: Tensor, index: Tensor, mask: Tensor | None
-    ) -> Tensor:
-        dtype = self.carrier.dtype
-        products = torch.matmul(q, k.transpose(-1, -2))
-        scores = rescale(products, self.multiplier, _SCORE, torch.float32)
-        scores = scores + self._bias[:, index.flatten()].view(-1, *index.shape)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, -4.0 * P.SCORE_LIMIT)
-        below = scores.amax(dim=-1, keepdim=True) - scores
-        steps = below.clamp_(max=P.SCORE_TABLE_SIZE - 1).to(torch.int32)
-        weights = self._table[steps]
-        total = weights.sum(-1, keepdim=True, dtype=dtype).to(torch.float32)
-        mixed = torch.matmul(weights, v).to(torch.float32)
-        return torch.round(mixed / total).to(dtype)
-
-
-class _OctaveSoftmax(nn.Module):
-    """What both halves of linear attention share: weights from the table, exact divisions.
-
-    Sums over positions exceed 2^24, so they are taken in a type that is exact up to 2^53.
-    """
-
-    table: Tensor
-    STEPS = P.OCTAVE // P.ACT_SCALE  # table steps per unit of an activation
-
-    def __init__(self, carrier: Carrier) -> None:
-        super().__init__()
-        self.wide = torch.float64 if carrier.dtype.is_floating_point else torch.int64
-        table = torch.tensor(P.score_table(), dtype=self.wide)
-        self.register_buffer("table", table, persistent=False)
-
-    def weights(self, scores: Tensor, axis: int) -> Tensor:
-        """Weights of scores along an axis, in the wide type."""
-        below = scores.amax(dim=axis, keepdim=True) - scores
-        steps = (below * self.STEPS).clamp_(max=P.SCORE_TABLE_SIZE - 1)
-        return self.table[steps.to(torch.int32)]
-
-
-def _quotient(total: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.round(total.to(torch.float64) / weight.to(torch.float64)).to(dtype)
-
-
-class ExactMemory(Memory):
-    """See `Memory`. The result stays in the wide type."""
-
-    def __init__(self, carrier: Carrier) -> None:
-        super().__init__()
-        self.softmax = _OctaveSoftmax(carrier)
-
-    def forward(self, k: Tensor, v: Tensor) -> Tensor:
-        weights, wide = self.softmax.weights(k, -2), self.softmax.wide
-        total = torch.matmul(weights.transpose(-1, -2), v.to(wide))
-        total = total * (RESIDUAL.scale // ACT.scale)
-        return _quotient(total, weights.sum(-2)[..., None], wide)
-
-
-class ExactRecall(Recall):
-    """See `Recall`."""
-
-    def __init__(self, carrier: Carrier) -> None:
-        super().__init__()
-        self.carrier = carrier
-        self.softmax = _OctaveSoftmax(carrier)
-
-    def forward(self, q: Tensor, memory: Tensor) -> Tensor:
-        weights = self.softmax.weights(q, -1)
-        total = torch.matmul(weights, memory)
-        return _quotient(total, weights.sum(-1, keepdim=True), self.carrier.dtype)
 
 
 class ExactHead(Head, Prepared):
@@ -273,10 +163,10 @@ class ExactHead(Head, Prepared):
     def __init__(self, carrier: Carrier, n_in: int, channels: slice) -> None:
         super().__init__(n_in, channels)
         self.carrier = carrier
-        by_level = (P.QUALITY_LEVELS, 2 * self.n_out)
-        _store(self, "weight", (2 * self.n_out, n_in), torch.int8)
-        _store(self, "bias", by_level, torch.int32)
-        _store(self, "multiplier", by_level, torch.float32)
+        by_level = (QUALITY_LEVELS, 2 * self.n_out)
+        store(self, "weight", (2 * self.n_out, n_in), torch.int8)
+        store(self, "bias", by_level, torch.int32)
+        store(self, "multiplier", by_level, torch.float32)
 
     def prepare(self) -> None:
         self._weight = self.carrier.prepare(self.weight)
@@ -341,10 +231,3 @@ class ExactKit:
 
     def add(self, stream: Tensor, update: Tensor) -> Tensor:
         return (stream + update).clamp_(RESIDUAL.low, RESIDUAL.high)
-
-
-def prepare_all(module: nn.Module) -> None:
-    """Prepare every integer layer below ``module``."""
-    for child in module.modules():
-        if isinstance(child, Prepared):
-            child.prepare()

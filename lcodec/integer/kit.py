@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
-from lcodec.nets.typed import Args, Out, Typed
+from lcodec.modules.typed import Args, Out, Typed
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,6 @@ import math
 
 from lcodec.format import PROFILE as PROFILE
 
-QUALITY_MAX = 100
-QUALITY_LEVELS = QUALITY_MAX + 1  # 0..100
-
 ACT_SCALE = 16  # activations that enter a product, 8 bit
 ACT_LIMIT = 127
 RESIDUAL_SCALE = 256  # residual stream between blocks, 16 bit

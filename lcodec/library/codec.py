@@ -15,7 +15,7 @@ from lcodec.container import Header, LicFile, TilePayload, TileSource
 from lcodec.effort import EFFORT_MAX, EFFORT_MIN
 from lcodec.effort.refiner import Refiner
 from lcodec.errors import UsageError, WeightsError
-from lcodec.integer.profile import QUALITY_MAX
+from lcodec.format import QUALITY_MAX
 from lcodec.library.decoded import Decoded
 from lcodec.library.forms import AnyPicture, as_file, as_picture, several
 from lcodec.library.licforms import AnyFile

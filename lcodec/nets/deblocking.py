@@ -13,10 +13,9 @@ import math
 import torch
 from torch import Tensor
 
-from lcodec.format import PATCH
-from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.quality import QualityTable
-from lcodec.nets.typed import Typed
+from lcodec.format import PATCH, QUALITY_MAX
+from lcodec.modules.quality import QualityTable
+from lcodec.modules.typed import Typed
 
 _REACH = PATCH // 2  # pixels on each side of a border that may change
 _STEP, _SLOPE = 2.73, 0.82  # limits at quality 0, in levels of 255

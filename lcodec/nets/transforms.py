@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from lcodec.format import HYPER_STRIDE as HYPER_STRIDE
 from lcodec.format import PATCH as PATCH
-from lcodec.integer.profile import QUALITY_MAX
+from lcodec.format import QUALITY_MAX
+from lcodec.modules.defaults import ANCHORS, HYPER_LATENT, LATENT
+from lcodec.modules.quality import QualityTable, quality_lambda
+from lcodec.modules.typed import Conv2d, Sequential, Typed
 from lcodec.nets.deblocking import Deblocking
-from lcodec.nets.defaults import ANCHORS, HYPER_LATENT, LATENT
-from lcodec.nets.quality import QualityTable, quality_lambda
-from lcodec.nets.typed import Conv2d, Sequential, Typed
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.quality import LAMBDA_MAX, LAMBDA_MIN
+from lcodec.format import QUALITY_MAX
+from lcodec.modules.quality import LAMBDA_MAX, LAMBDA_MIN
 from lcodec.tunes import TuneName, parse_tune
 
 CALM = 6.0 * LAMBDA_MIN

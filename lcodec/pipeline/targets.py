@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import SupportsFloat
 
 from lcodec.errors import UsageError
-from lcodec.integer.profile import QUALITY_LEVELS
+from lcodec.format import QUALITY_LEVELS
 
 QUALITIES = range(QUALITY_LEVELS)
 

@@ -6,7 +6,7 @@ is a promise, so the best-scoring quarter is left out: the mean of the others is
 qualities evenly spread over the networks' range and interpolated monotonically. Levels beyond the
 measured scores are spaced evenly to the ends of the range.
 
-With the tune psnr, level N has the Lagrange multiplier of `lcodec.nets.quality`, except near the
+With the tune psnr, level N has the Lagrange multiplier of `lcodec.modules.quality`, except near the
 ends, where the levels stretch to the ends of the networks' range.
 """
 
@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from lcodec.errors import UsageError
-from lcodec.integer.profile import QUALITY_MAX
+from lcodec.format import QUALITY_MAX
 from lcodec.metrics.ssimulacra2 import distances, score
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
 from lcodec.nets.tune import Reach
@@ -92,7 +92,7 @@ def lower_mean(values: Sequence[float]) -> float:
 def lagrangian_scale(reach: Reach) -> tuple[float, ...]:
     """Quality of each level (101,) of a model of the tune psnr of this reach.
 
-    Levels 20 to 80 have the multiplier of `lcodec.nets.quality.quality_lambda`; beyond, steps
+    Levels 20 to 80 have the multiplier of `lcodec.modules.quality.quality_lambda`; beyond, steps
     grow evenly, so that 0 and 100 lie where the reach ends.
     """
     levels = np.arange(QUALITY_MAX + 1, dtype=np.float64)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from lcodec.errors import InputError
+from lcodec.format import QUALITY_MAX
 from lcodec.integer import profile as P
-from lcodec.integer.profile import QUALITY_MAX
 from lcodec.nets import looks, steps, worth
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lcodec.integer.profile import QUALITY_MAX
+from lcodec.format import QUALITY_MAX
 from lcodec.metrics.smooth import unrest
 from lcodec.metrics.ssimulacra2 import distances_and_fine
 from lcodec.nets.precision import reduced_precision

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lcodec.integer.profile import QUALITY_MAX
-from lcodec.nets.quality import QualityTable
+from lcodec.format import QUALITY_MAX
+from lcodec.modules.quality import QualityTable
 from lcodec.nets.tune import Tune
 
 Tensors = dict[str, Tensor]

@@ -13,8 +13,8 @@ from lcodec.integer import profile as P
 from lcodec.integer.condition import Condition
 from lcodec.integer.likelihood import index_to_sigma, logistic_bits
 from lcodec.integer.twin import TwinKit
+from lcodec.modules.quality import QualityTable
 from lcodec.nets.looks import after_looks
-from lcodec.nets.quality import QualityTable
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH, Transforms
 from lcodec.weights.config import ModelConfig
 

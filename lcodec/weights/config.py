@@ -10,7 +10,7 @@ from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.network import EntropyConfig
 from lcodec.entropy.registry import checked_sizes, make_config
 from lcodec.errors import UsageError, WeightsError, reason_of
-from lcodec.integer.profile import QUALITY_MAX
+from lcodec.format import QUALITY_MAX
 from lcodec.nets.transforms import TransformConfig
 from lcodec.nets.tune import Reach, Tune, find_tune
 from lcodec.weights.info import UNTOLD_TUNE

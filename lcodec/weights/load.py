@@ -21,8 +21,8 @@ from lcodec.errors import UnsupportedError, UsageError, WeightsError, reason_of
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier, make_carrier, own_settings
 from lcodec.integer.check import check_finite
+from lcodec.modules.typed import unfilled
 from lcodec.nets.transforms import TransformConfig, Transforms
-from lcodec.nets.typed import unfilled
 from lcodec.process.forks import in_forked_child
 from lcodec.weights.config import ModelConfig
 from lcodec.weights.firstlayout import as_today, has_first_layout, with_names_of_today

@@ -13,7 +13,7 @@ from benchmarks.picture import natural
 from benchmarks.roofline import Figures, Product, Stage, Workload
 from lcodec.bench.macs import steps_and_macs
 from lcodec.library.codec import Codec
-from lcodec.nets.typed import Conv2d
+from lcodec.modules.typed import Conv2d
 
 MODEL = "groupedmixer-fast"
 

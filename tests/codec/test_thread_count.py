@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lcodec.library.codec import Codec
 from lcodec.metrics.localdistance import LocalMeasure
-from lcodec.nets.typed import Conv2d
+from lcodec.modules.typed import Conv2d
 from lcodec.tunes import TuneName
 from tests.conftest import RELEASED
 from tests.tinymodel import picture

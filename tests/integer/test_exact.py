@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lcodec.errors import WeightsError
+from lcodec.format import QUALITY_LEVELS
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products
 from lcodec.integer.quantise import proved
@@ -31,7 +32,7 @@ def test_wide_embeddings_take_coarser_steps_where_they_must(flat: bool) -> None:
         if flat:  # all weights at the limit: the worst there is
             twin.linear.weight.copy_(0.3 * torch.sign(twin.linear.weight))
         twin.linear.bias.normal_()
-    stored = twin.to_integers(torch.ones(P.QUALITY_LEVELS, 1))  # refuses what could overflow
+    stored = twin.to_integers(torch.ones(QUALITY_LEVELS, 1))  # refuses what could overflow
     largest = int(stored["weight"].abs().max())
     assert 10 < largest < P.WEIGHT_LIMIT if flat else largest == P.WEIGHT_LIMIT
 

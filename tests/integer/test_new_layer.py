@@ -17,8 +17,9 @@ from lcodec.entropy.model import IntegerEntropyModel
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import Carrier, exact_products, make_carrier
 from lcodec.integer.condition import Condition
-from lcodec.integer.exact import ExactKit, Prepared, rescale
+from lcodec.integer.exact import ExactKit
 from lcodec.integer.kit import ACT, RESIDUAL, Kit, Layer
+from lcodec.integer.prepared import Prepared, rescale
 from lcodec.integer.quantise import Rounding, integer_weight, proved, real_weight
 from lcodec.integer.trainable import Integers, TwinLayer
 from lcodec.integer.twin import TwinKit

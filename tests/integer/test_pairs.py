@@ -14,11 +14,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lcodec.format import QUALITY_LEVELS, QUALITY_MAX
 from lcodec.integer import profile as P
 from lcodec.integer.carriers import exact_products, make_carrier
 from lcodec.integer.condition import Condition
-from lcodec.integer.exact import ExactKit, prepare_all
+from lcodec.integer.exact import ExactKit
 from lcodec.integer.kit import ACT, HYPER, LATENT, RELU, RESIDUAL, Format, Kit, Layer
+from lcodec.integer.prepared import prepare_all
 from lcodec.integer.trainable import Integers, TwinLayer
 from lcodec.integer.twin import TwinKit
 
@@ -28,7 +30,7 @@ LEVEL = 60
 SIZES = (0.0, 1.0, 3000.0)  # as a closing layer starts; as usual; far beyond all clamps
 
 
-def deviation(levels: int = P.QUALITY_LEVELS) -> Tensor:
+def deviation(levels: int = QUALITY_LEVELS) -> Tensor:
     """Deviations of the latents in steps at every level, over a wide range."""
     return torch.logspace(-1, 2, levels * CHANNELS, dtype=torch.float64).view(levels, CHANNELS)
 
@@ -195,7 +197,7 @@ def test_both_forms_agree(name: str, carrier: str) -> None:
     assert not pair.clamps or {pair.output.low, pair.output.high} <= reached
 
 
-@pytest.mark.parametrize("level", [0, LEVEL, P.QUALITY_MAX])
+@pytest.mark.parametrize("level", [0, LEVEL, QUALITY_MAX])
 @pytest.mark.parametrize("size", [0.0, 0.3, 3000.0])
 def test_heads_agree(level: int, size: float) -> None:
     """Means in sixteenths of a step; indices once the twin's are clamped, as sigmas are."""

@@ -15,6 +15,7 @@ import lcodec
 from lcodec.container import DEFAULT_TILE_EDGE
 from lcodec.entropy.groupedmixer import GroupedMixerConfig
 from lcodec.entropy.registry import PRESETS
+from lcodec.format import QUALITY_LEVELS
 from lcodec.integer import profile
 from lcodec.weights.catalogue import Released, read_catalogue
 from tests.conftest import ROOT
@@ -178,7 +179,7 @@ def test_figures_of_how_it_works() -> None:
     plain = " ".join(text("README.md").split())
     base = PRESETS["groupedmixer"]
     assert isinstance(base, GroupedMixerConfig)
-    assert f"serve {profile.QUALITY_LEVELS} qualities" in plain
+    assert f"serve {QUALITY_LEVELS} qualities" in plain
     assert f"{base.groups} groups in the Base model" in plain
     weights, activations = (
         limit.bit_length() + 1 for limit in (profile.WEIGHT_LIMIT, profile.ACT_LIMIT)

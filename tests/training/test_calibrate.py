@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from lcodec.errors import UsageError
-from lcodec.integer.profile import QUALITY_LEVELS
-from lcodec.nets.quality import quality_lambda
+from lcodec.format import QUALITY_LEVELS
+from lcodec.modules.quality import quality_lambda
 from lcodec.nets.tune import find_tune
 from lcodec.training import calibrate
 from lcodec.training.calibrate import calibrated, lagrangian_scale, lower_mean, scale_of, scored

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lcodec.errors import UsageError, WeightsError
-from lcodec.nets.quality import quality_lambda
+from lcodec.modules.quality import quality_lambda
 from lcodec.nets.tune import FIRST_REACH, REACH, find_tune
 from lcodec.training.export import load_run
 from lcodec.training.options import TrainOptions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 
 from torch import Tensor, nn
 
-from lcodec.nets.product import product
+from lcodec.modules.product import product
 
 Args = ParamSpec("Args")
 Out = TypeVar("Out")

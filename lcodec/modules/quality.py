@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lcodec.integer.profile import QUALITY_LEVELS, QUALITY_MAX
-from lcodec.nets.typed import Typed
+from lcodec.format import QUALITY_LEVELS, QUALITY_MAX
+from lcodec.modules.typed import Typed
 
 LAMBDA_MIN = 0.0008
 LAMBDA_MAX = 0.24

@@ -1,0 +1,1 @@
+"""Modules of torch that all networks are made of, and the sizes that these have in common."""
