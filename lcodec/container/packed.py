@@ -86,8 +86,10 @@ def unpack(section: Section) -> Unpacked | None:
     if code is None:
         return None
     if form >> 4 == _KNOWN:
+        if code != ICC:
+            return None
         number = cursor.u8("number of a known profile")
-        if number >= len(PROFILES) or code != ICC:
+        if number >= len(PROFILES):
             return None
         return Unpacked(Section(code, _changed(number, cursor)), PROFILES[number].name)
     if form >> 4 == _DEFLATED:
@@ -103,8 +105,10 @@ def check_unpacked(code: int, payload: bytes | memoryview, limits: DecoderLimits
     Raises:
         InputError: it is beyond the limit.
     """
+    if code != PACKED or kind_of(payload) is None:
+        return
     cursor = Cursor(memoryview(payload))
-    if code != PACKED or cursor.u8("form of packed metadata") >> 4 != _DEFLATED:
+    if cursor.u8("form of packed metadata") >> 4 != _DEFLATED:
         return  # known profiles have a few kilobytes
     with contextlib.suppress(FormatError):
         limits.check_unpacked(cursor.uvarint("size of metadata", MAX_UNPACKED))
@@ -121,7 +125,7 @@ def check_extra(extra: Iterable[Section], limits: DecoderLimits) -> None:
 def unpacked(extra: Iterable[Section]) -> tuple[Section, ...]:
     """Ancillary sections in order, the PACKED ones among them unpacked.
 
-    Of several PACKED sections of a kind only the first is unpacked and the others are left out: a
+    A PACKED section of a kind that came before, packed or not, does not count and is left out: a
     file could have any number of them.
 
     Raises:
@@ -136,13 +140,13 @@ def unpacked(extra: Iterable[Section]) -> tuple[Section, ...]:
             plain = unpack(section)
             if plain is None:
                 continue
-            seen.add(kind)
             section = plain.section
+        seen.add(section.type)
         out.append(section)
     return tuple(out)
 
 
-def kind_of(payload: bytes) -> int | None:
+def kind_of(payload: bytes | memoryview) -> int | None:
     """The type of the plain section that a PACKED one stands for; None if that is not known."""
     return _KINDS.get(payload[0] & 15)
 

@@ -143,6 +143,17 @@ def test_the_first_of_a_kind_counts() -> None:
     assert payloads([Section(ICC, b"icc"), packed(1, 0)]) == {ICC: b"icc"}
 
 
+def test_what_comes_after_the_first_of_a_kind_is_not_looked_at() -> None:
+    damaged = packed(1, 0, 5)
+    for first in (Section(ICC, b"icc"), packed(1, 0)):
+        sections = [first, damaged, packed(2, 0), Section(XMP, b"x")]
+        assert unpacked(sections) == (*unpacked([first]), Section(XMP, b"x"))
+        info = describe(write(make_header(), [TILE], sections))["metadata"]
+        assert [one["type"] for one in info] == ["ICC", "XMP"]
+        with pytest.raises(FormatError):
+            unpacked([damaged, first])
+
+
 @pytest.mark.parametrize(
     "section",
     [
@@ -151,6 +162,8 @@ def test_the_first_of_a_kind_counts() -> None:
         packed(0x21, 0),  # another form
         packed(1, len(PROFILES)),  # a profile that has no number yet
         packed(2, 0),  # an EXIF that is a profile
+        packed(2),
+        packed(0x14, 0xFF, 0xFF, 3),  # a size, if it were of a known kind
     ],
 )
 def test_later_forms_are_skipped(section: Section) -> None:
@@ -158,7 +171,7 @@ def test_later_forms_are_skipped(section: Section) -> None:
     assert payloads([section, Section(XMP, b"x")]) == {XMP: b"x"}
     data = write(make_header(), [TILE], [section])
     assert describe(data)["metadata"] == []
-    assert read(data).extra == (section,)
+    assert read(data, limits=DecoderLimits(unpacked=1)).extra == (section,)
 
 
 @pytest.mark.parametrize(
