@@ -12,13 +12,9 @@ exit status. Existing files are kept, because they were made by earlier versions
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import struct
 import sys
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +24,6 @@ from PIL import Image, ImageCms
 
 from lcodec import container
 from lcodec.coding.layer import Mask, encode_layer
-from lcodec.container import TilePayload
-from lcodec.container.varint import encode_uvarint
 from lcodec.library.codec import Codec
 from lcodec.library.decoded import Decoded
 from lcodec.picture import Metadata, Picture, Samples, save
@@ -37,10 +31,12 @@ from lcodec.picture.exif import bare
 from lcodec.pipeline.overlay import tile_place
 from lcodec.pipeline.skipping import skipped_positions
 from lcodec.pipeline.symbols import PictureSymbols, without_skipped
+from lcodec.training.export import write_model
+from lcodec.weights.lock import lock_model
 from tests.entropy.extremes import extreme_symbols, header_of
-from tests.entropy.tiny import HYPER_LATENT, LATENT
-from tests.fuzz.mutate import Part, join, split
-from tests.tinymodel import picture, write_tiny_model
+from tests.tinymodel import VISUAL_TRANSFORMS, picture, tiny_codec, write_tiny_model
+from tools import conformance_forms as forms
+from tools import conformance_refusals as refused
 
 CORPUS = Path(__file__).resolve().parents[1] / "tests" / "conformance" / "corpus"
 KINDS = (
@@ -52,12 +48,15 @@ KINDS = (
     "serial",
     "hyperprior",
 )
+CHANNELS_FIRST = "groupedmixer-channels-first"
+VISUAL = "groupedmixer-visual"
+"""With deblocking and a scale of levels; its folder keeps an earlier release."""
+EARLIER = f"{VISUAL}@earlier"
+"""That release, whose own name has its id."""
+WIDER = 1.5
+"""What is added to the logarithms of its limits of deblocking."""
 EDGE = 64
 EXTREME_QUALITY = 80
-BASES = ("gray", "gray-alpha", "metadata", "layer-gray")
-"""Sound files that those to be refused are made from."""
-
-Change = Callable[[list[Part]], None]
 
 
 def digest(data: bytes) -> str:
@@ -92,7 +91,11 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
     noise = np.random.default_rng(4).integers(0, 256, (33, 47, 3), np.uint8)
     stripes = np.repeat((np.arange(80) % 2 * 255).astype(np.uint8)[None], 65, 0)
     opaque = np.full((40, 50), 65535, np.uint16)
-    found = {f"kind-{kind}": (kind, Picture(colour), 50) for kind in KINDS}
+    found = {f"kind-{kind}": (kind, Picture(colour), 50) for kind in (*KINDS, CHANNELS_FIRST)}
+    across = np.arange(100) / 3 + np.arange(70)[:, None] / 4
+    smooth = Picture(np.dstack([across + 60, across + 90, 160 - across]).astype(np.uint8))
+    found |= {f"visual-{quality}": (VISUAL, smooth, quality) for quality in (10, 40, 90)}
+    found["visual-earlier"] = (EARLIER, smooth, 20)
     more = {
         "quality-0": Picture(colour),
         "quality-100": Picture(colour),
@@ -108,6 +111,8 @@ def pictures() -> dict[str, tuple[str, Picture, int]]:
         "row": Picture(picture(1, 200, 6)),
         "column": Picture(picture(200, 1, 7)),
         "noise-100": Picture(noise),
+        "gray-opaque": Picture(gray, alpha=np.full((50, 40), 255, np.uint8)),
+        "deep-gray-alpha": Picture(deep_gray, alpha=(deep_gray + 9) * (deep_gray > 30000)),
         "stripes-100": Picture(stripes),
         "metadata": Picture(colour, metadata=Metadata(profile, bare(exif.tobytes()), xmp)),
     }
@@ -179,118 +184,19 @@ def layered_file(codec: Codec, source: Layered) -> bytes:
     return container.write(header, tiles, file.extra, file.alpha)
 
 
-def half_transparent(width: int, height: int) -> bytes:
-    """A bitstream whose pixels are neither in a layer nor outside."""
-    stream = io.BytesIO()
-    Image.new("RGBA", (width, height), (9, 99, 199, 128)).save(stream, "WEBP", lossless=True)
-    data = stream.getvalue()
-    return data[20 : 20 + int.from_bytes(data[16:20], "little")]
-
-
 def extremes() -> dict[str, str]:
     """Name: kind of model of every sound file whose symbols are at their limits."""
     return {f"extreme-{kind}": kind for kind in KINDS}
 
 
-def refusals(
-    sound: bytes, alpha: bytes, metadata: bytes, layer: bytes
-) -> dict[str, tuple[bytes, int]]:
-    """Name: (file, exit status) of the files to refuse, made from `BASES`."""
-    preamble, parts = split(sound)
-    other = bytes(preamble[:8])
-
-    def changed(change: Change, data: bytes = sound) -> bytes:
-        head, own = split(data)
-        change(own)
-        return join(head, own)
-
-    def payload(code: int, new: Callable[[bytes], bytes]) -> Change:
-        def change(own: list[Part]) -> None:
-            part = next(part for part in own if part.code == code)
-            part.payload = new(part.payload)
-
-        return change
-
-    def bit(data: bytes, at: int) -> bytes:
-        return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-
-    def inserted(at: int, part: Part) -> Change:
-        return lambda own: own.insert(at, part)
-
-    def plane(own: list[Part]) -> Part:
-        return next(part for part in own if part.code == 3)
-
-    def mixed_file(tile: TilePayload) -> bytes:
-        return container.write(container.read(layer).header, [tile])
-
-    def relayered(data: bytes) -> bytes:
-        return mixed_file(replace(mixed, layer=data))
-
-    mixed, corner = container.read(layer).tiles[0], layered()["layer-gray"].kept
-    wider = np.pad(corner, ((0, 0), (0, 1)), mode="edge")
-    blank, all_of_it = np.zeros((50, 41), np.uint8), np.ones_like(corner)
-    nothing = zlib.crc32(bytes(4 + 2 * (HYPER_LATENT + LATENT * 4 * 3)))  # of zeros in tile 0
-    covered = TilePayload(nothing, b"", bytes(4), encode_layer(blank[:, :40], all_of_it))
-    plain = container.read(sound).tiles[0]
-    without_layer = plain.checksum.to_bytes(4, "little") + encode_uvarint(len(plain.hyper))
-    without_layer += plain.hyper + b"\0" + plain.latent
-    tile = parts[1].payload
-    head = parts[0].payload
-    wide = struct.pack("<BBBBB", 0xFF, 0xFF, 0xFF, 0xFF, 0x07)  # 2^31 - 1
-    return {
-        "empty": (b"", 4),
-        "signature-alone": (sound[:8], 4),
-        "text-mode": (sound.replace(b"\r\n", b"\n", 1), 4),
-        "not-a-lic": (b"\x89PNG\r\n\x1a\n" + sound[8:], 4),
-        "newer-major": (join(other + b"\x02\x00", parts), 5),
-        "major-0": (join(other + b"\x00\x00", parts), 4),
-        "cut-in-head": (sound[:14], 4),
-        "cut-in-tile": (sound[: len(sound) // 2], 4),
-        "no-end": (join(preamble, parts[:-1]), 4),
-        "trailing-byte": (sound + b"\0", 4),
-        "crc-of-head": (bit(sound, 12), 4),
-        "crc-of-tile": (bit(sound, len(sound) - 20), 4),
-        "length-not-shortest": (sound[:11] + bytes((sound[11] | 0x80, 0)) + sound[12:], 4),
-        "no-tile": (join(preamble, [parts[0], parts[-1]]), 4),
-        "tile-too-many": (changed(inserted(1, Part(2, tile))), 4),
-        "tile-before-head": (join(preamble, [parts[1], parts[0], *parts[2:]]), 4),
-        "second-head": (changed(inserted(1, Part(1, head))), 4),
-        "empty-section": (sound[:-1] + b"\x81\x00\x00", 4),
-        "unknown-critical": (changed(inserted(1, Part(0x10, b"x"))), 5),
-        "width-0": (changed(payload(1, lambda data: b"\0" + data[1:])), 4),
-        "too-large": (changed(payload(1, lambda data: wide + wide + data[2:])), 3),
-        "quality-101": (changed(payload(1, lambda d: d[:3] + b"\x65" + d[4:])), 4),
-        "profile-2": (changed(payload(1, lambda d: d[:5] + b"\x02" + d[6:])), 5),
-        "unknown-entropy-model": (changed(payload(1, lambda d: d[:6] + b"none" + d[10:])), 5),
-        "unknown-weights": (changed(payload(1, lambda d: d[:10] + b"\0\0\0\0")), 6),
-        "head-too-long": (changed(payload(1, lambda d: d + b"\0")), 4),
-        "stream-not-whole": (changed(payload(2, lambda d: d + b"\0")), 4),
-        "checksum": (changed(payload(2, lambda d: bit(d, 0))), 7),
-        "latent-bit": (changed(payload(2, lambda d: bit(d, len(d) - 1))), 4),
-        "latent-cut": (changed(payload(2, lambda d: d[:-8])), 4),
-        "alpha-missing": (changed(lambda own: own.remove(plane(own)), alpha), 4),
-        "alpha-twice": (changed(lambda own: own.insert(2, plane(own)), alpha), 4),
-        "alpha-damaged": (changed(payload(3, lambda d: d[:-3]), alpha), 4),
-        "alpha-where-none": (changed(inserted(2, Part(3, b"\0\0"))), 4),
-        "packed-damaged": (changed(payload(0x84, lambda d: d[:2] + b"\xff" * 9), metadata), 4),
-        "layer-empty": (join(layer[:10], [parts[0], Part(4, without_layer), parts[-1]]), 4),
-        "layer-size": (relayered(encode_layer(blank, wider)), 4),
-        "layer-half-transparent": (relayered(half_transparent(40, 50)), 4),
-        "layer-garbage": (relayered(mixed.layer[:5] + b"\xa7\x3c\x5e" * 40), 4),
-        "layer-signature": (relayered(b"\x2e" + mixed.layer[1:]), 4),
-        "layer-cut": (relayered(mixed.layer[: len(mixed.layer) // 2]), 4),
-        "layer-all-coded": (mixed_file(replace(plain, layer=mixed.layer)), 4),
-        "layer-needless-word": (mixed_file(covered), 4),
-        "layer-deep": (changed(payload(1, lambda d: d[:2] + b"\x10" + d[3:]), layer), 4),
-    }
-
-
 def make(folder: Path) -> None:
     """Make the files missing in ``folder``."""
     models = folder / "models"
-    for kind in KINDS:
+    for kind in (*KINDS, CHANNELS_FIRST):
         if not (models / kind).exists():
             write_tiny_model(folder, kind=kind)
+    if not (models / VISUAL).exists():
+        write_visual_models(models)
     os.environ["LCODEC_MODELS"] = str(models)
     index: dict[str, Any] = {"valid": {}, "invalid": {}}
     listed = folder / "corpus.json"
@@ -301,7 +207,7 @@ def make(folder: Path) -> None:
     for name, (kind, source, quality) in pictures().items():
         path = folder / "valid" / f"{name}.lic"
         if not path.exists():
-            codec = Codec(kind, device="cpu", tile_edge=EDGE)
+            codec = Codec(model_name(kind, models), device="cpu", tile_edge=EDGE)
             path.write_bytes(codec.encode(source, quality))
             index["valid"][name] = entry(codec, path)
     for name, own in layered().items():
@@ -317,13 +223,43 @@ def make(folder: Path) -> None:
             symbols = extreme_symbols(header)
             path.write_bytes(container.write(*codec.code_symbols(header, symbols)))
             index["valid"][name] = {"model": kind, "symbols": symbols_digest(symbols)}
-    bases = [(folder / "valid" / f"{name}.lic").read_bytes() for name in BASES]
-    for name, (data, status) in refusals(*bases).items():
+    bases = {name: (folder / "valid" / f"{name}.lic").read_bytes() for name in forms.BASES}
+    for name, data in forms.forms(bases).items():
+        path = folder / "valid" / f"{name}.lic"
+        if not path.exists():
+            path.write_bytes(data)
+            index["valid"][name] = entry(Codec(KINDS[0], device="cpu"), path)
+    for name, (data, status) in refused.refusals(*(bases[n] for n in refused.BASES)).items():
         path = folder / "invalid" / f"{name}.lic"
         if not path.exists():
             path.write_bytes(data)
             index["invalid"][name] = {"status": status}
     listed.write_text(json.dumps(index, indent=1, sort_keys=True) + "\n")
+
+
+def write_visual_models(models: Path) -> None:
+    """Release two models after each other, the second with other slices and another scale."""
+    for kind, power, keep in (
+        ("groupedmixer", 1.1, False),
+        ("groupedmixer-uneven", 1.25, True),
+    ):
+        codec = tiny_codec(1, kind=kind, deblocking=True)
+        deblocking = codec.transforms.synthesis.deblocking
+        assert deblocking is not None
+        deblocking.log_limits.values.data.add_(WIDER)  # so that much more than one level changes
+        codec.config = replace(codec.config, tune="visual")
+        codec.rescale(tuple(round(100 * (level / 100) ** power, 3) for level in range(101)))
+        write_model(codec, models, VISUAL, VISUAL_TRANSFORMS, keep)
+    for name in (VISUAL, VISUAL_TRANSFORMS):
+        lock_model(models, name)
+
+
+def model_name(kind: str, models: Path) -> str:
+    """What the model of a kind is called; that of `EARLIER` has its id in its name."""
+    if kind != EARLIER:
+        return kind
+    config = json.loads((models / VISUAL / "config.json").read_text())
+    return f"{VISUAL}@{min(config['earlier'])}"
 
 
 def entry(codec: Codec, path: Path) -> dict[str, Any]:

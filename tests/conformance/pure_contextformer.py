@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.coding.reference import RangeReader, read_group
-from tests.conformance.pure_decoder import Ints, Model, add, attend, check, norm
+from tests.coding.reference import read_group
+from tests.conformance.pure_container import Ints
+from tests.conformance.pure_decoder import Model, add, attend, norm
 from tests.conformance.pure_layer import Mask
+from tests.conformance.pure_stream import Stream
 
 
 class Contextformer(Model):
@@ -74,7 +76,7 @@ class Contextformer(Model):
         high, wide = features.shape[:2]
         y = np.zeros((self.latent, high, wide), np.int64)
         kept: list[list[Ints]] = [[] for _ in range(self.depth)]
-        reader = RangeReader(stream)
+        reader = Stream(stream)
         i, j = np.mgrid[0:high, 0 : wide // 2]
         context = None
         for group in range(self.groups):
@@ -95,5 +97,5 @@ class Contextformer(Model):
                 y[self.channels[segment].start + c, i, column] = symbols[:, :, c]
             if group + 1 < self.groups:
                 context = self.tell_next(group, symbols, kept, quality)
-        check(not reader.words, "words are left in the latent stream")
+        reader.finish()
         return y

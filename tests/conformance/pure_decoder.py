@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import math
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,190 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from tests.coding.reference import RangeReader, read_group
+from tests.coding.reference import read_group
+from tests.conformance.pure_container import Ints, Tile, check, parse
 from tests.conformance.pure_layer import Mask, skipped_positions, unpacked_layer
+from tests.conformance.pure_stream import Stream
 
-Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 
 EXACT = 1 << 24
-NAMES = (b"gmix", b"chkb", b"hypr", b"serl", b"ectx", b"memp")
-METADATA = Path(__file__).parents[2] / "lcodec" / "container" / "metadata_v1.bin"
 RANGES = {"act": (-127, 127), "relu": (0, 127), "residual": (-32767, 32767)}
-
-
-# File structure
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Payload of a TILE or MIXED section."""
-
-    checksum: int
-    hyper: bytes
-    latent: bytes
-    layer: bytes | None
-
-
-@dataclass(frozen=True)
-class File:
-    """What HEAD, TILE, MIXED and ALPHA sections say; ``alpha_kind`` is the number in the mode."""
-
-    width: int
-    height: int
-    quality: int
-    edge: int
-    entropy_model: bytes
-    model_id: bytes
-    tiles: list[Tile]
-    colour: bool
-    depth: int
-    alpha_kind: int
-    alpha: bytes | None
-    others: list[tuple[int, bytes]]  # ancillary sections
-
-
-def uvarint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at offset ``at``, and the offset after it."""
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
-
-
-def sections(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and payload of every section up to END. Raises ValueError for a wrong CRC."""
-    at, begin = 10, 0  # the CRC of the first section covers the signature and the version too
-    while data[at] != 0:
-        length, start = uvarint(data, at + 1)
-        stop = start + length
-        if zlib.crc32(data[begin:stop]) != int.from_bytes(data[stop : stop + 4], "little"):
-            raise ValueError("wrong CRC")
-        yield data[at], data[start:stop]
-        at = begin = stop + 4
-    if data[at:] != b"\0\0":
-        raise ValueError("bytes after the end")
-
-
-def parse(data: bytes) -> File:
-    """Read the container. Raises ValueError if it is not one of this kind."""
-    if data[:9] != b"\x89LIC\r\n\x1a\n\x01":
-        raise ValueError("not a .lic file of version 1")
-    head, *others = sections(data)
-    width, at = uvarint(head[1], 0)
-    height, at = uvarint(head[1], at)
-    mode, quality, edge, profile = head[1][at : at + 4]
-    if (head[0], profile) != (1, 1):
-        raise ValueError("not of profile 1")
-    names = head[1][at + 4 : at + 8], head[1][at + 8 :]
-    if not (0 < width < 1 << 31 and 0 < height < 1 << 31 and quality <= 100 and edge):
-        raise ValueError("numbers out of range in the header")
-    if names[0] not in NAMES or len(names[1]) != 4:
-        raise ValueError("an unknown entropy model, or a header that is too long")
-    tiles, ancillary, alpha = [], [], None
-    for kind, payload in others:
-        if kind in (2, 4):
-            tiles.append(parse_tile(payload, kind == 4))
-        elif kind == 3:
-            if alpha is not None:
-                raise ValueError("two alpha planes")
-            alpha = payload
-        elif kind < 128:
-            raise ValueError("a newer file")
-        else:
-            ancillary.append((kind, payload))
-    alpha_kind, depth = mode >> 1 & 7, 8 << (mode >> 4)
-    if alpha_kind > 2 or depth > 16 or (alpha is None) != (alpha_kind != 1):
-        raise ValueError("a newer file, or one whose mode and sections disagree")
-    if depth == 16 and any(tile.layer for tile in tiles):
-        raise ValueError("a layer in a picture of 16 bits")
-    edge, colour = 64 * edge, mode % 2 == 1
-    if len(tiles) != -(-width // edge) * -(-height // edge):
-        raise ValueError("not the tiles of the picture")
-    return File(
-        width=width,
-        height=height,
-        quality=quality,
-        edge=edge,
-        entropy_model=names[0],
-        model_id=names[1],
-        tiles=tiles,
-        colour=colour,
-        depth=depth,
-        alpha_kind=alpha_kind,
-        alpha=alpha,
-        others=ancillary,
-    )
-
-
-def parse_tile(payload: bytes, mixed: bool) -> Tile:
-    """Read a TILE section, or a ``mixed`` one. Raises ValueError if its fields do not fit."""
-    length, at = uvarint(payload, 4)
-    hyper, at, layer = payload[at : at + length], at + length, None
-    if mixed:
-        size, at = uvarint(payload, at)
-        layer, at = payload[at : at + size], at + size
-        check(size > 0, "an empty layer")
-    check(at <= len(payload), "fields that are longer than their section")
-    latent = payload[at:]
-    check(len(hyper) % 4 == len(latent) % 4 == 0, "streams that are not whole words")
-    return Tile(int.from_bytes(payload[:4], "little"), hyper, latent, layer)
-
-
-def metadata(file: File) -> dict[int, bytes]:
-    """Payloads of ICC (129), EXIF (130) and XMP (131). Raises ValueError if they are damaged."""
-    found: dict[int, bytes] = {}
-    for kind, payload in file.others:
-        if kind == 132:
-            kind, payload = unpacked(payload)
-        if kind in (129, 130, 131):
-            found.setdefault(kind, payload)
-    return found
-
-
-def unpacked(payload: bytes) -> tuple[int, bytes]:
-    """Type and payload of the section that a PACKED one stands for; type 0 if it is not known."""
-    kind, form = payload[0] & 15, payload[0] >> 4
-    if kind not in (1, 2, 3) or form > 1 or (form == 0 and (kind != 1 or payload[1] >= 6)):
-        return 0, b""
-    common = METADATA.read_bytes()
-    if form == 1:
-        size, at = uvarint(payload, 1)
-        stream = zlib.decompressobj(-15, common)
-        data = stream.decompress(payload[at:], size + 1)
-        check(len(data) == size and stream.eof and not stream.unused_data, "damaged metadata")
-        return 128 + kind, data
-    start = (0, 3144, 3816, 4404, 4884, 5364, 5944)
-    profile = bytearray(common[start[payload[1]] : start[payload[1] + 1]])
-    at = 2
-    while at < len(payload):
-        place, at = uvarint(payload, at)
-        profile[place] = payload[at]
-        at += 1
-    return 129, bytes(profile)
-
-
-def alpha_plane(file: File) -> Ints:
-    """Alpha values (H, W). Raises ValueError if there are none."""
-    shape = file.height, file.width
-    if file.alpha_kind == 2:
-        return np.full(shape, 2**file.depth - 1)
-    if file.alpha is None:
-        raise ValueError("no alpha")
-    prediction, size = file.alpha[0] & 15, 1 + (file.alpha[0] >> 4)
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 22}]
-    data = lzma.decompress(file.alpha[1:], lzma.FORMAT_RAW, None, filters)
-    values = np.frombuffer(data, f"<u{size}").astype(np.int64).reshape(shape)
-    for y in range(file.height if prediction & 2 else 0):
-        values[y] += values[y - 1] if y else 0
-    for x in range(file.width if prediction & 1 else 0):
-        values[:, x] += values[:, x - 1] if x else 0
-    values %= 2 ** (8 * size)
-    return values * (257 if file.depth > 8 * size else 1)
 
 
 # Layers
@@ -281,12 +104,19 @@ class Model:
 
     fourcc = b"gmix"
 
-    def __init__(self, folder: Path) -> None:
-        """Raises ValueError if the tensors are not those the configuration names."""
+    def __init__(self, folder: Path, earlier: str | None = None) -> None:
+        """The model in a folder, or the ``earlier`` release that it keeps.
+
+        Raises ValueError if the tensors are not those that its id names.
+        """
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.tensors: Tensors = load_file(folder / "entropy.safetensors")
         shared = folder.parent / config["transforms"]
         config |= json.loads((shared / "config.json").read_text(encoding="utf-8"))
+        entropy = "entropy.safetensors"
+        if earlier is not None:
+            config |= config["earlier"][earlier] | {"model_id": earlier}
+            entropy = f"entropy-{earlier}.safetensors"
+        self.tensors: Tensors = load_file(folder / entropy)
         transforms = load_file(shared / "transforms.safetensors")
         self.id = model_id(config, transforms, self.tensors)
         if config["model_id"] != self.id.hex():
@@ -305,7 +135,8 @@ class Model:
         self.phases = sorted(places, key=lambda place: (sum(place) % 2, place))
         self.slices = sizes["slices"]
         self.groups = self.slices * len(self.phases)
-        self.mixers, self.channels_first = sizes["mixers"], sizes["channels_first"]
+        self.mixers = sizes.get("mixers", "both")
+        self.channels_first = sizes.get("channels_first", False)
 
     def cut(self, slices: int, widths: list[int] | None = None) -> None:
         """Cut the channels into slices, alike if no ``widths`` are given."""
@@ -419,9 +250,9 @@ class Model:
         count = np.count_nonzero(coded)
         mean = np.repeat(self.get("prior_mean")[quality], count)
         index = np.repeat(self.get("prior_index")[quality], count)
-        reader = RangeReader(stream)
+        reader = Stream(stream)
         symbols = read_group(reader, mean.tolist(), index.tolist())
-        check(not reader.words, "words are left in the hyper stream")
+        reader.finish()
         z = np.zeros((self.hyper_latent, *coded.shape), np.int64)
         z[:, coded] = np.array(symbols, np.int64).reshape(self.hyper_latent, count)
         return z
@@ -431,7 +262,7 @@ class Model:
         features = self.features(z)
         y = np.zeros((self.latent, *features.shape[:2]), np.int64)
         kept: list[list[Ints]] = [[] for _ in range(self.depth)]
-        reader = RangeReader(stream)
+        reader = Stream(stream)
         context = None
         for group in range(self.groups):
             part, place = divmod(group, len(self.phases))
@@ -453,7 +284,7 @@ class Model:
             symbols[own] = np.array(values, np.int64).reshape(-1, mean.shape[-1])
             y[(self.channels[part], *grid)] = symbols.transpose(2, 0, 1)
             context = self.context(part, symbols, quality)
-        check(not reader.words, "words are left in the latent stream")
+        reader.finish()
         return y
 
     def decode_tile(self, number: int, tile: Tile, height: int, width: int, quality: int) -> Ints:
@@ -462,8 +293,6 @@ class Model:
         Raises ValueError if its symbols are not the encoded ones, or its layer is damaged.
         """
         coded = coded_positions(tile, height, width)
-        empty = not tile.hyper and not tile.latent
-        check(bool(coded.any()) or empty, "words in the streams of a tile that has no symbols")
         hp, wp = coded.shape
         z_coded = np.asarray(coded.reshape(hp // 4, 4, wp // 4, 4).any((1, 3)))
         z = self.decode_hyper(tile.hyper, z_coded, quality)
@@ -497,12 +326,6 @@ def coded_positions(tile: Tile, height: int, width: int) -> Mask:
         _, kept = unpacked_layer(tile.layer, height, width)
         coded[:h, :w] = ~skipped_positions(kept)
     return coded
-
-
-def check(condition: bool, message: str) -> None:
-    """Raises ValueError with the message unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
 
 
 def model_id(config: dict[str, Any], *files: Tensors) -> bytes:

@@ -22,16 +22,25 @@ def unpacked_layer(data: bytes, height: int, width: int) -> tuple[Bytes, Mask]:
     if stated != (width, height) or bits >> 29:
         raise ValueError("another size than the tile's")
     bits |= 1 << 28  # without the hint, Pillow leaves out alpha
-    chunk = b"VP8L" + len(data).to_bytes(4, "little") + b"\x2f" + bits.to_bytes(4, "little")
-    chunk += data[5:] + b"\0" * (len(data) % 2)
-    file = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP" + chunk
-    try:
-        samples = np.asarray(Image.open(io.BytesIO(file)).convert("RGBA"))
-    except (OSError, EOFError) as error:
-        raise ValueError("a damaged layer") from error
+    data = b"\x2f" + bits.to_bytes(4, "little") + data[5:]
+    samples = samples_of(data, b"\0")
+    # Pillow takes what is missing from behind the end.
+    if not np.array_equal(samples, samples_of(data, b"\xff")):
+        raise ValueError("a layer that is cut off")
     if not np.isin(samples[..., 3], (0, 255)).all():
         raise ValueError("a pixel half in the layer")
     return samples[..., :3], samples[..., 3] == 255
+
+
+def samples_of(data: bytes, after: bytes) -> Bytes:
+    """Samples (height, width, 4) of a bitstream and what comes after. ValueError if damaged."""
+    chunk = data + after * (2 - len(data) % 2)
+    chunk = b"VP8L" + len(chunk).to_bytes(4, "little") + chunk
+    file = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP" + chunk
+    try:
+        return np.asarray(Image.open(io.BytesIO(file)).convert("RGBA"))
+    except (OSError, EOFError) as error:
+        raise ValueError("a damaged layer") from error
 
 
 def skipped_positions(kept: Mask) -> Mask:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.coding.reference import RangeReader, read_group
-from tests.conformance.pure_decoder import SCORES, Ints, Model, add, attend, check, norm
+from tests.coding.reference import read_group
+from tests.conformance.pure_container import Ints
+from tests.conformance.pure_decoder import SCORES, Model, add, attend, norm
 from tests.conformance.pure_layer import Mask
+from tests.conformance.pure_stream import Stream
 
 
 def quotient(a: Ints, b: Ints) -> Ints:
@@ -98,7 +100,7 @@ class MemPlusPlus(Model):
         y = np.zeros((self.latent, high, wide), np.int64)
         codes: list[Ints] = []
         memories: list[Ints] = []
-        reader = RangeReader(stream)
+        reader = Stream(stream)
         i, j = np.mgrid[0:high, 0 : wide // 2]
         parities = [(i.ravel(), (2 * j + (i + p) % 2).ravel()) for p in range(2)]
         for k in range(self.slices):
@@ -131,5 +133,5 @@ class MemPlusPlus(Model):
                 pair = self.linear(f"network.memory.{k}.key_value", code, "act")
                 flat = pair.reshape(high * wide, -1)
                 memories.append(remember(self.head_of(flat, 0), self.head_of(flat, 1)))
-        check(not reader.words, "words are left in the latent stream")
+        reader.finish()
         return y

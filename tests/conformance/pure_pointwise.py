@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.coding.reference import RangeReader, read_group
-from tests.conformance.pure_decoder import Ints, Model, add, check, norm, rescale
+from tests.coding.reference import read_group
+from tests.conformance.pure_container import Ints
+from tests.conformance.pure_decoder import Model, add, norm, rescale
 from tests.conformance.pure_layer import Mask
+from tests.conformance.pure_stream import Stream
 
 Place = tuple[int, int]
 AROUND = [(-2, -1), (-2, 1), (-1, -2), (-1, 0), (-1, 2), (0, -1)]
@@ -45,7 +47,7 @@ class HyperpriorModel(Model):
         side = add(self.features(z), self.get("network.quality_table.weight")[quality])
         y = np.zeros((self.latent, *side.shape[:2]), np.int64)
         tokens: dict[Place, Ints] = {}
-        reader = RangeReader(stream)
+        reader = Stream(stream)
         groups = list(self.steps(list(np.ndindex(*side.shape[:2]))))
         for places, offsets in groups:
             x = np.stack([side[place] for place in places])
@@ -63,7 +65,7 @@ class HyperpriorModel(Model):
                 y[(slice(None), *place)] = known
                 if len(groups) > 1:
                     tokens[place] = self.token(side[place], known, quality)
-        check(not reader.words, "words are left in the latent stream")
+        reader.finish()
         return y
 
 

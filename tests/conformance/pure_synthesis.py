@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from tests.conformance.pure_decoder import File
-from tests.conformance.pure_layer import Bytes, unpacked_layer
+from tests.conformance.pure_container import File, Ints, alpha_plane
+from tests.conformance.pure_layer import unpacked_layer
 
 Array = NDArray[np.float64]
 
 
 class PureSynthesis:
-    """The transforms in a folder."""
+    """The transforms of the model in a folder, or of the ``earlier`` release that it keeps."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, earlier: str | None = None) -> None:
+        own = json.loads((folder / "config.json").read_text())
+        folder = folder.parent / own["transforms"]
         self.config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        if earlier is not None:
+            self.config["scale"] = own["earlier"][earlier]["scale"]
         self.sizes = self.config["transforms"]
         self.tensors = {
             name: value.astype(np.float64)
@@ -56,7 +60,7 @@ class PureSynthesis:
         return t + self.conv(f"{name}.down", hardswish(self.conv(f"{name}.up", t)))
 
     def decode(self, y: NDArray[np.int16], quality: int, height: int, width: int) -> Array:
-        """Samples (height, width, 3) from 0 to 255, not rounded, of symbols (M, h, w)."""
+        """Samples (height, width, 3) from 0 to 1, not rounded, of symbols (M, h, w)."""
         gain = self.table("gains.log_correction", quality) - self.table("gains.log_gain", quality)
         v = y.astype(np.float64) * np.exp(gain)[:, None, None]
         h = self.conv("synthesis.enter", v / self.tensors["gains.deviation"][:, None, None])
@@ -74,16 +78,31 @@ class PureSynthesis:
             step, slope = np.exp(limits) / 255
             x = across(x, step, slope)
             x = across(x.transpose(0, 2, 1), step, slope).transpose(0, 2, 1)
-        return 255 * np.clip(x, 0, 1).transpose(1, 2, 0)[:height, :width]
+        shown: Array = x.transpose(1, 2, 0)[:height, :width]
+        return shown
+
+    def show(self, file: File, y: NDArray[np.int16]) -> tuple[Ints, Ints | None]:
+        """Levels (height, width, 3) or (height, width), and alpha if there is any, of a file.
+
+        Raises ValueError if a layer or alpha is damaged.
+        """
+        levels = rounded(self.decode(y, file.quality, file.height, file.width), file)
+        lay_over(levels, file)
+        if not file.alpha_kind:
+            return levels, None
+        alpha = alpha_plane(file)
+        levels[alpha == 0] = 0
+        return levels, alpha
 
 
-def rounded(samples: Array, colour: bool) -> Bytes:
-    """Levels (height, width, 3), or (height, width) without colour, of 8 bits."""
-    levels: Bytes = np.rint(samples if colour else samples.mean(2)).astype(np.uint8)
+def rounded(samples: Array, file: File) -> Ints:
+    """Levels (height, width, 3), or (height, width) without colour."""
+    samples = samples if file.colour else samples.mean(2)
+    levels: Ints = np.rint((2**file.depth - 1) * np.clip(samples, 0, 1)).astype(np.int64)
     return levels
 
 
-def lay_over(levels: Bytes, file: File) -> None:
+def lay_over(levels: Ints, file: File) -> None:
     """Put the lossless layers of a file over its levels. Raises ValueError if one is damaged."""
     columns = -(-file.width // file.edge)
     for number, tile in enumerate(file.tiles):

@@ -18,8 +18,9 @@ from lcodec.pipeline.latents import Latents, to_symbols
 from lcodec.pipeline.tally import BitTally
 from lcodec.process.timing import Stopwatch
 from lcodec.weights.lock import lock_model
+from tests.conformance.pure_container import alpha_plane, metadata, parse
 from tests.conformance.pure_contextformer import Contextformer
-from tests.conformance.pure_decoder import Model, alpha_plane, metadata, model_id, parse
+from tests.conformance.pure_decoder import Model, model_id
 from tests.conformance.pure_memplusplus import MemPlusPlus
 from tests.entropy.tiny import LATENT
 from tests.tinymodel import picture, write_tiny_model
