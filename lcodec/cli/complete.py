@@ -19,8 +19,17 @@ VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 _SHOW, _INSTALL = "--show-completion", "--install-completion"
 
-# Other characters would need quoting, which the bash script does not do.
-_PLAIN = re.compile(r"[\w.,/+@%~-]+")
+_OFFERED = {
+    # Other characters would need quoting, which these scripts do not do.
+    "bash": re.compile(r"[\w.,/+@%~-]+"),
+    "powershell": re.compile(r"[\w./\\:+%~-]+"),
+    "pwsh": re.compile(r"[\w./\\:+%~-]+"),
+    # The script evaluates its text, and its quoting can be undone by a backslash: a file name must
+    # not become a command.
+    "zsh": re.compile(r"[^\x00-\x1f\x7f\\'\"`$]+"),
+    "fish": re.compile(r"[^\x00-\x1f\x7f]+"),
+}
+"""The paths that each shell can take over as they are."""
 
 
 def models(incomplete: str) -> list[str]:
@@ -86,6 +95,7 @@ def _beginning(words: Iterable[str], start: str) -> list[str]:
 def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
     """Paths that begin as typed. If there are none, the shell falls back to all files."""
     head, name = os.path.split(incomplete)
+    offered = _OFFERED.get(os.environ.get(VARIABLE, "").removeprefix("complete_"))
     folders, files = [], []
     try:
         with os.scandir(os.path.expanduser(head) or ".") as entries:
@@ -93,6 +103,8 @@ def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
                 if not _fits(entry.name, name):
                     continue
                 path = os.path.join(head, entry.name)
+                if offered is not None and not offered.fullmatch(path):
+                    continue
                 if entry.is_dir():
                     folders.append(f"{path}/")
                 elif os.path.splitext(entry.name)[1].lower() in suffixes:
@@ -107,8 +119,7 @@ def _files(incomplete: str, suffixes: Collection[str]) -> list[str]:
 
 def _fits(name: str, start: str) -> bool:
     hidden = name.startswith(".") and not start.startswith(".")
-    plain = "bash" not in os.environ.get(VARIABLE, "") or _PLAIN.fullmatch(name)
-    return name.startswith(start) and not hidden and bool(plain)
+    return name.startswith(start) and not hidden
 
 
 def asked_script(arguments: Sequence[str], detect: Callable[[], bool] | None = None) -> str | None:

@@ -105,6 +105,66 @@ def test_names_with_blanks_where_they_are_quoted(monkeypatch: pytest.MonkeyPatch
     assert complete.lic_files("t") == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_no_name_becomes_a_command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of names that a shell would not take over as they are, whatever part of a path they are."""
+    hostile = folder / "x"
+    names = ["y\\$(id).lic", 'x\\");id;(".lic', "it's.lic", "z`id`.lic", "new\nline.lic"]
+    for name in [*names, "a;id.lic", "plain.lic", "p q.lic"]:
+        (hostile / f"in {name}").mkdir(parents=True)
+        (hostile / f"in {name}" / "w.lic").touch()
+        (hostile / name).touch()
+    for shell in ("bash", "powershell", "pwsh"):
+        monkeypatch.setenv(complete.VARIABLE, f"complete_{shell}")
+        assert complete.lic_files("x/") == ["x/plain.lic"]
+        assert complete.lic_files("x/in plain.lic/") == []
+    quoted = ["x/a;id.lic", "x/p q.lic", "x/plain.lic"]
+    monkeypatch.setenv(complete.VARIABLE, "complete_zsh")
+    assert [name for name in complete.lic_files("x/") if not name.endswith("/")] == quoted
+    assert complete.lic_files("x/in a;id.lic/") == ["x/in a;id.lic/w.lic"]
+    for name in names:
+        assert complete.lic_files(f"x/in {name}/") == []
+    monkeypatch.setenv(complete.VARIABLE, "complete_fish")
+    assert complete.lic_files("x/y") == ["x/y\\$(id).lic"]
+    assert complete.lic_files("x/new") == []
+
+
+def test_in_a_real_zsh(folder: Path) -> None:
+    """What is offered, its script evaluates."""
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("no zsh")
+    (folder / "y\\$(touch made).lic").touch()
+    program = folder / "lcodec"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lcodec "$@"\n')
+    program.chmod(0o755)
+    script = """
+        compdef() { :; }
+        # As in the function of zsh's own completion.
+        _arguments() {
+            local action="${1#*:*:}"
+            eval ws\\=\\( "${action[3,-3]}" \\)
+            print -l $ws
+        }
+        eval "$(lcodec --show-completion zsh)"
+        words=(lcodec decode "") CURRENT=3
+        _lcodec_completion
+    """
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [zsh, "-f", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment(PATH=path),
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["a.lic", "b.LIC", "in/", "two words.lic"]
+    assert not (folder / "made").exists()
+
+
 def test_a_damaged_lock_is_no_reason_to_fail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = hollow_model(folder / "store")
     (models.parent / "weights.lock").write_text("no [TOML")
