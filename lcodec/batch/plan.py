@@ -13,7 +13,7 @@ from lcodec.batch.location import Location, parse_location
 from lcodec.batch.report import Outcome, failure
 from lcodec.batch.search import find
 from lcodec.batch.url import State, Url
-from lcodec.errors import InputError, OutputError, UsageError
+from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.suffixes import LIC
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -112,6 +112,7 @@ def plan_list(
     are relative and stay inside it, else the deepest folder that holds all files. A file named
     twice counts once; one outside ``base``, or whose output would be one of the sources, fails.
     URLs must all be of one store, and mirror the tree below the deepest folder that holds them.
+    Those whose paths are the same, because only their queries differ, fail.
 
     Raises:
         OutputError: ``destination`` exists and is not a folder.
@@ -129,12 +130,13 @@ def plan_list(
         raise UsageError(f"{base}: the files in the list are not URLs")
     full = {_absolute(source): source for source in reversed(paths)}
     root = _absolute(base) if base is not None else _common(full)
-    outside = [path for path in full if not path.is_relative_to(root)]
+    inside = {path: None for path in full if path.is_relative_to(root) and path != root}
     problems = [
-        failure(full[path], None, UsageError(f"{full[path]}: is not below {base}"))
-        for path in outside
+        failure(full[path], None, _not_below(full[path], base or root))
+        for path in full
+        if path not in inside
     ]
-    relative = {path.relative_to(root): path for path in full if path.is_relative_to(root)}
+    relative = {path.relative_to(root): path for path in inside}
     outputs = outputs_of(relative, output)
     real = {os.path.realpath(path) for path in full}
     jobs = []
@@ -148,40 +150,49 @@ def plan_list(
     return Plan(tuple(sorted(jobs)), tuple(problems))
 
 
+def _not_below(source: Path, root: Location) -> LcodecError:
+    """Why a path in a list is not that of a file below ``root``, which itself may be listed."""
+    if source.is_dir():
+        return InputError(f"{source}: is a folder")
+    return UsageError(f"{source}: is not below {root}")
+
+
 def _plan_urls(urls: list[Url], destination: Location, base: Location | None, output: str) -> Plan:
     roots = {(url.scheme, url.rest) for url in urls}
     if len(roots) > 1:
         raise UsageError("the list has URLs of several stores; run a batch for each")
-    full = {PurePosixPath(url.path): url for url in urls}
+    # The query of a web address is not part of the name.
+    full = {url: url.pure for url in urls}
     if base is None:
-        common = os.path.commonpath([path.parent for path in full])
+        root = _deepest(full.values())
     elif isinstance(base, Url) and (base.scheme, base.rest) in roots:
-        common = base.path
+        root = base.pure
     else:
         raise UsageError(f"{base}: is not in the same store as the list")
-    inside = {
-        path.relative_to(common): url for path, url in full.items() if path.is_relative_to(common)
+    places = {
+        url: path.relative_to(root) for url, path in full.items() if path.is_relative_to(root)
     }
-    problems = [
-        failure(url, None, UsageError(f"{url}: is not below {base}"))
-        for path, url in full.items()
-        if not path.is_relative_to(common)
-    ]
-    # The query of a web address is not part of the name.
-    names = {path.with_name(url.name): url for path, url in inside.items()}
-    outputs = outputs_of(names, output)
-    named = set(urls)
-    jobs = []
-    for path, url in names.items():
-        job = Job(url, destination / outputs[path])
-        if ".." in path.parts:
-            reason = UsageError(f"{url}: leads out of its folder")
-            problems.append(failure(url, None, reason))
-        elif job.output in named:
-            reason = UsageError(f"{job.output}: is both an input and an output")
-            problems.append(failure(url, job.output, reason))
+    uses = Counter(places.values())
+    outputs = outputs_of([path for path in uses if path.name], output)
+    jobs, problems = [], []
+    for url in full:
+        made = None
+        path = places.get(url)
+        if path is None:
+            fault = f"{url}: is not below {base}"
+        elif path not in outputs:
+            fault = f"{url}: does not name a file"
+        elif uses[path] > 1:
+            fault = f"{url}: has the same path as {uses[path] - 1} more in the list"
+        elif ".." in path.parts:
+            fault = f"{url}: leads out of its folder"
         else:
-            jobs.append(job)
+            made = destination / outputs[path]
+            if made not in full:
+                jobs.append(Job(url, made))
+                continue
+            fault = f"{made}: is both an input and an output"
+        problems.append(failure(url, made, UsageError(fault)))
     return Plan(tuple(sorted(jobs)), tuple(problems))
 
 
@@ -246,7 +257,13 @@ def is_folder(source: Location, inputs: Collection[str]) -> bool:
 
 
 def parse_list(data: bytes, *, null: bool = False) -> list[Location]:
-    """Paths or URLs from a list, one per line or each ended by NUL; empty ones are left out."""
+    """Paths or URLs from a list, one per line or each ended by NUL; empty ones are left out.
+
+    Raises:
+        UsageError: a NUL in a line, or an incomplete ``file://`` URL.
+    """
+    if not null and b"\0" in data:
+        raise UsageError("the list has a character NUL; `--null` is for paths that end with it")
     parts = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     return [parse_location(os.fsdecode(part)) for part in parts if part]
 
@@ -273,8 +290,14 @@ def _common(full: Mapping[Path, Path]) -> Path:
     here = Path.cwd()
     if all(path.is_relative_to(here) and not full[path].is_absolute() for path in full):
         return here
+    return _deepest(full)
+
+
+def _deepest(files: Iterable[AnyPath]) -> AnyPath:
+    """The deepest folder that holds all files."""
+    folders = [path.parent for path in files]
     try:
-        return Path(os.path.commonpath([path.parent for path in full]))
+        return type(folders[0])(os.path.commonpath(folders))
     except ValueError:
         raise UsageError("the files have no common folder; run a batch for each drive") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import re
 import tarfile
 from collections.abc import Collection, Iterator, Sequence
@@ -82,7 +83,8 @@ def plan_shards(patterns: Sequence[str], destination: str) -> Plan:
 
 
 def _where(location: Location) -> str:
-    return str(location if isinstance(location, Url) else location.resolve())
+    # Unlike `Path.resolve`, it goes no further than a link to itself.
+    return str(location) if isinstance(location, Url) else os.path.realpath(location)
 
 
 @dataclass(frozen=True)

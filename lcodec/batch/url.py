@@ -58,18 +58,19 @@ class Url:
         return Url(self.scheme, f"{self.path}/{tail}" if self.path else tail, self.rest)
 
     @property
-    def _pure(self) -> PurePosixPath:
+    def pure(self) -> PurePosixPath:
+        """The path, without the query of a web address."""
         return PurePosixPath(self.path.partition("?")[0] if "http" in self.scheme else self.path)
 
     @property
     def name(self) -> str:
         """The last part of the path, without the query of a web address."""
-        return self._pure.name
+        return self.pure.name
 
     @property
     def suffix(self) -> str:
         """The suffix of the name, with its dot."""
-        return self._pure.suffix
+        return self.pure.suffix
 
     @property
     def parent(self) -> Url:

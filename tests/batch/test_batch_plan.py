@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lcodec.batch.location import Location, parse_location
 from lcodec.batch.plan import parse_list, plan_list, plan_several, plan_tree
 from lcodec.batch.search import kinds
 from lcodec.batch.url import Url
-from lcodec.errors import InputError, OutputError
+from lcodec.errors import InputError, OutputError, UsageError
 from lcodec.picture import READ_SUFFIXES
 
 from .conftest import here
@@ -180,6 +181,52 @@ def test_lists() -> None:
     ]
     assert parse_list(b"a\nb.png\0\0c\0", null=True) == [Path("a\nb.png"), Path("c")]
     assert os.fsencode(here(parse_list(b"\xff.png\n")[0])) == b"\xff.png"
+
+
+def test_lists_of_whatever_find_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are in them, the current one first; and NULs, by an option too many."""
+    monkeypatch.chdir(tmp_path)
+    touched(tmp_path, "p/a.png")
+    planned = plan_list(parse_list(b".\n./p\n./p/a.png\n"), tmp_path / "out")
+    assert [job.source for job in planned.jobs] == [Path("p"), Path("p/a.png")]
+    assert [(one.error, one.code) for one in planned.problems] == [(".: is a folder", 3)]
+    for words, base in ((b"/\n", None), (b"p\n", Path("p")), (b"/\np/a.png", Path())):
+        planned = plan_list(parse_list(words), tmp_path / "out", base=base)
+        assert [one.code for one in planned.problems] == [3]
+    planned = plan_list([Path("p/a.png")], tmp_path / "out", base=Path("p/a.png"))
+    assert [one.error for one in planned.problems] == ["p/a.png: is not below p/a.png"]
+    with pytest.raises(UsageError, match="NUL; `--null`"):
+        parse_list(b"a.png\0b.png\0")
+
+
+def urls(*names: str) -> list[Location]:
+    return [parse_location(name) for name in names]
+
+
+def test_urls_that_differ_in_their_query_alone(tmp_path: Path) -> None:
+    """None of them goes into the place of another, nor is it left out without a word."""
+    same = urls("https://h/get?id=1", "https://h/get?f=x/a.png", "https://h/b.png?v=/2")
+    planned = plan_list([*same, same[0]], tmp_path)
+    assert [(job.source, job.output) for job in planned.jobs] == [(same[2], tmp_path / "b.lic")]
+    assert [(one.source, one.error, one.code) for one in planned.problems] == [
+        (one, f"{one}: has the same path as 1 more in the list", 2) for one in same[:2]
+    ]
+    # Stores may hold both of these.
+    planned = plan_list(urls("s3://b/x//a.png", "s3://b/x/a.png", "s3://b/x/c.png"), tmp_path)
+    assert (len(planned.jobs), len(planned.problems)) == (1, 2)
+
+
+def test_urls_that_name_no_file(tmp_path: Path) -> None:
+    planned = plan_list(urls("s3://", "s3://b/a.png"), tmp_path)
+    assert [one.error for one in planned.problems] == ["s3://: does not name a file"]
+    assert len(planned.jobs) == 1
+    planned = plan_list(urls("s3://b/a.png", "s3://b/c"), tmp_path, base=parse_location("s3://b/c"))
+    assert [one.error for one in planned.problems] == [
+        "s3://b/a.png: is not below s3://b/c",
+        "s3://b/c: does not name a file",
+    ]
+    with pytest.raises(UsageError, match="no common folder"):
+        plan_list(urls("memory:///a/b.png", "memory://a/b.png"), tmp_path)
 
 
 def touched(root: Path, *names: str) -> None:

@@ -257,3 +257,6 @@ def test_patterns(tmp_path: Path) -> None:
         plan_shards(["{0..1}/x.tar"], str(tmp_path))
     same = plan_shards([f"{tmp_path}/x-{{0..1}}.tar"], str(tmp_path))
     assert len(same.problems) == 2
+    loop = tmp_path / "loop.tar"
+    loop.symlink_to(loop.name)
+    assert len(plan_shards([str(loop)], str(tmp_path / "out")).jobs) == 1  # making it will fail
