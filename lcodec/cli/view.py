@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -132,7 +133,8 @@ def _serve(
         if not no_open:
             import webbrowser
 
-            webbrowser.open(server.address)
+            # Browsers of terminals, and the commands of $BROWSER, are waited for until they end.
+            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:

@@ -226,6 +226,24 @@ def test_command_until_it_is_interrupted(folder: Path) -> None:
     ]
 
 
+def test_pages_are_there_while_the_browser_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    answers = []
+
+    def stay(address: str) -> None:
+        """As a browser in a terminal, that has shown the page before it ends."""
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                answers.append(answer.status)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("webbrowser.open", stay)
+    assert run(["view", str(folder), "--browser", "--quiet", "--device", "cpu"]) == 0
+    assert answers == [200]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
