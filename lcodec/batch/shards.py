@@ -17,7 +17,8 @@ from lcodec.batch.location import Location, parse_location
 from lcodec.batch.plan import Job, Plan, check_destination, outputs_of
 from lcodec.batch.report import failure
 from lcodec.batch.url import Url
-from lcodec.errors import InputError, UsageError
+from lcodec.errors import InputError, UsageError, reason_of
+from lcodec.process.failures import lacks_memory
 from lcodec.suffixes import is_sought
 
 SUFFIX = ".tar"
@@ -26,6 +27,8 @@ MOST = 1_000_000
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _BLOCK = 512
+_LARGEST_SPARSE = 1 << 28
+"""Most bytes of a file with holes, which take no room in a shard, but do in memory."""
 
 
 def names_shards(text: str) -> bool:
@@ -107,10 +110,8 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tarfile.TarFile]:
     Raises:
         InputError: it is not a tar file.
     """
-    try:
+    with _damage(name, "is not a tar file"):
         tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed below
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{name}: is not a tar file ({error})") from error
     with tar:
         yield tar
 
@@ -121,13 +122,16 @@ def members_of(
     """All members of a shard; those with a suffix of ``inputs`` have an output.
 
     Raises:
-        InputError: it is truncated or damaged, or two members would get the same name.
+        InputError: it is truncated or damaged, two members would get the same name, or one has
+            holes and is too large.
     """
-    try:
+    with _damage(name):
         infos = tar.getmembers()
-        _check_end(infos, stream)
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"{name}: damaged: {error}") from error
+        _check_end(tar, stream)
+    for info in infos:
+        if info.issparse() and info.size > _LARGEST_SPARSE:
+            limit = f"{_LARGEST_SPARSE >> 20} MiB"
+            raise InputError(f"{name}: {info.name}: a file with holes of more than {limit}")
     pictures = {info.name for info in infos if _is_picture(info, inputs)}
     paths = {PurePosixPath(one): one for one in sorted(pictures)}
     carried = {str(PurePosixPath(info.name)) for info in infos if info.name not in pictures}
@@ -149,10 +153,23 @@ def content(tar: tarfile.TarFile, member: Member, name: str) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    try:
+    with _damage(f"{name}: {member.name}"):
         return stream_of(tar, member).read()
-    except (tarfile.TarError, OSError, KeyError) as error:
-        raise InputError(f"{name}: {member.name}: damaged: {error}") from error
+
+
+@contextmanager
+def _damage(name: str, what: str = "damaged") -> Iterator[None]:
+    """Raise InputError where a shard cannot be read; ``name`` begins its message.
+
+    Of damaged headers tarfile raises many kinds of errors (TarError, ValueError, KeyError,
+    OverflowError, RecursionError, ...). Want of memory is no damage.
+    """
+    try:
+        yield
+    except Exception as error:
+        if lacks_memory(error):
+            raise
+        raise InputError(f"{name}: {what}: {reason_of(error)}") from error
 
 
 def stream_of(tar: tarfile.TarFile, member: Member) -> BinaryIO:
@@ -170,14 +187,10 @@ def _is_picture(info: tarfile.TarInfo, inputs: Collection[str]) -> bool:
     return (info.isfile() or info.islnk()) and is_sought(path, inputs)
 
 
-def _check_end(infos: list[tarfile.TarInfo], stream: BinaryIO) -> None:
-    """Make sure that the end is not missing and nothing follows it."""
-    end = 0
-    if infos:
-        last = infos[-1]
-        size = last.size if last.isfile() else 0
-        end = last.offset_data + -(-size // _BLOCK) * _BLOCK
-    stream.seek(end)
+def _check_end(tar: tarfile.TarFile, stream: BinaryIO) -> None:
+    """Make sure that the end is not missing and nothing follows it; all members have been read."""
+    # Where the last member ends. Its size does not tell: with holes it takes less room.
+    stream.seek(tar.offset)
     if stream.read(_BLOCK) != bytes(_BLOCK):
         raise tarfile.ReadError("the end is missing")
     while chunk := stream.read(1 << 20):

@@ -279,12 +279,12 @@ def _add(made: tarfile.TarFile, like: tarfile.TarInfo, name: str, data: bytes) -
     """Add a file with the times and owner of another."""
     info = copy.copy(like)
     info.name, info.size, info.type, info.linkname = name, len(data), tarfile.REGTYPE, ""
-    info.pax_headers = {k: v for k, v in like.pax_headers.items() if k not in _OWN}
+    info.pax_headers = {k: v for k, v in like.pax_headers.items() if not k.startswith(_OWN)}
     made.addfile(info, io.BytesIO(data))
 
 
-_OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname")
-"""Headers that tarfile creates itself where needed."""
+_OWN = ("path", "size", "linkpath", "mtime", "uid", "gid", "uname", "gname", "GNU.sparse.")
+"""Headers that tarfile creates itself where needed, and those of holes, which are filled."""
 
 
 def _coded(picture: Picture, encoded: Encoded) -> Coded:

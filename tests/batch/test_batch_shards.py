@@ -177,6 +177,72 @@ def test_shards_are_resumed_one_by_one(
     )
 
 
+def with_holes(kind: str, name: str, size: int, end: bytes) -> bytes:
+    """A member of ``size`` bytes, zeros but for its ``end``, as ``tar -S`` writes it."""
+    place = size - len(end)
+    if kind == "posix":
+        info = tarfile.TarInfo(f"GNUSparseFile.0/{name}")
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+        info.pax_headers |= {"GNU.sparse.name": name, "GNU.sparse.realsize": str(size)}
+        data = f"1\n{place}\n{len(end)}\n".encode().ljust(512, b"\0") + end
+        info.size = len(data)
+        head = info.tobuf(tarfile.PAX_FORMAT)
+    else:
+        info = tarfile.TarInfo(name)
+        info.type, info.size, data = tarfile.GNUTYPE_SPARSE, len(end), end
+        made = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+        made[386:410] = b"%011o\0%011o\0" % (place, len(end))
+        made[483:495] = b"%011o\0" % size
+        made[148:156] = b" " * 8
+        made[148:156] = b"%06o\0 " % sum(made)
+        head = bytes(made)
+    return head + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize("kind", ["posix", "gnu"])
+@pytest.mark.usefixtures("tiny_model")
+def test_files_with_holes(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shard(tmp_path / "plain.tar", [("a.png", png(0))])
+    plain = Path("plain.tar").read_bytes().rstrip(b"\0")
+    start = plain + bytes(-len(plain) % 512)
+    holes = [with_holes(kind, name, 5000, b"words") for name in ("b.bin", "c.bin")]
+    Path("a.tar").write_bytes(start + b"".join(holes) + bytes(1024))
+    coding = ["batch", "a.tar", "out", "-q", "30", "-j", "1", "--quiet"]
+    assert run(coding) == 0
+    made = members(tmp_path / "out" / "a.tar")
+    assert [name for name, _ in made] == ["a.lic", "b.bin", "c.bin"]
+    assert made[1][1] == made[2][1] == bytes(4995) + b"words"
+    assert run(coding) == 9
+    # What takes no room in the shard must not take all there is in memory.
+    Path("a.tar").write_bytes(start + with_holes(kind, "b.png", 1 << 32, b"x") + bytes(1024))
+    assert run(["batch", "a.tar", "new", "-q", "30", "-j", "1", "--quiet"]) == 1
+    line = "lcodec: a.tar: b.png: a file with holes of more than 256 MiB\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("words", [b"x" * 512, b"1\n" + b"9" * 30])
+@pytest.mark.usefixtures("tiny_model")
+def test_damaged_heads(
+    words: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Of these tarfile raises errors of many kinds, whether there is an output or not."""
+    monkeypatch.chdir(tmp_path)
+    good = shard(tmp_path / "a.tar", [("a.png", png(0))]).read_bytes().rstrip(b"\0")
+    coding = ["batch", "a.tar", "out", "-q", "30", "-j", "1", "--quiet"]
+    assert run(coding) == 0
+    hole = bytearray(with_holes("posix", "b.bin", 5000, b"words"))
+    hole[-1024 : len(words) - 1024] = words
+    for start in (b"", good + bytes(-len(good) % 512)):
+        (tmp_path / "a.tar").write_bytes(start + hole + bytes(1024))
+        assert run(coding) == 1
+        line = capsys.readouterr().err
+        assert line.startswith("lcodec: a.tar: "), line
+        assert len(line.splitlines()) == 1
+
+
 @pytest.mark.usefixtures("tiny_model")
 def test_shards_that_cannot_be_read(
     shards: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
