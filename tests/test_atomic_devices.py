@@ -1,20 +1,23 @@
-"""Devices, symbolic links and what is open already are written directly."""
+"""Devices, symbolic links and what is open already are written directly; disks may be full."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import pytest
 
-from lcodec.errors import OutputError
-from lcodec.process.atomic import (
-    atomic_write,
-    descriptor_of,
-)
+from lcodec.batch.location import at_hand
+from lcodec.batch.url import Url
+from lcodec.errors import DiskFullError, OutputError
+from lcodec.process import atomic
+from lcodec.process.atomic import atomic_write, descriptor_of, scratch_file
 from tests.test_atomic_write import WRITE
 
 
@@ -65,3 +68,43 @@ def test_descriptors_that_are_not_open() -> None:
     with pytest.raises(OutputError, match="Bad file"), atomic_write("/dev/fd/987", overwrite=True):
         pytest.fail("the block must not run")
     assert [descriptor_of(n) for n in ("/dev/fd/12", "/dev/fd/a", "/dev/null")] == [12, None, None]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_folder_for_temporary_files_is_told_from_what_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    full = re.escape(f"{tmp_path}: cannot be written: No space left on device")
+    source = Url("memory", "full/a.tar")
+    with fsspec.open("memory://full/a.tar", "wb") as stream:
+        stream.write(bytes(1 << 17))
+    with monkeypatch.context() as patch:
+        # As if the new file had no room for anything.
+        patch.setattr(atomic, "_opener", lambda _: lambda *_: os.open("/dev/full", os.O_RDWR))
+        for size in (10, 1 << 17):
+            with pytest.raises(DiskFullError, match=full), scratch_file() as (stream, _):
+                stream.write(bytes(size))
+        output = Url("memory", "full/a.lic")
+        with pytest.raises(DiskFullError, match=full), output.write(overwrite=False) as stream:
+            stream.write(bytes(10))
+        with pytest.raises(DiskFullError, match=full), at_hand(source):
+            pass
+    assert not output.exists()
+    assert list(tmp_path.iterdir()) == []
+    fsspec.filesystem("memory").rm("/full", recursive=True)
+
+
+def test_no_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(OutputError, match=r"none: cannot be written: No such file"), scratch_file():
+        pass
+    monkeypatch.setattr("tempfile._get_default_tempdir", none_usable)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    source = Url("memory", "a.tar")
+    with pytest.raises(OutputError, match=r"TMPDIR may name one"), at_hand(source):
+        pass
+
+
+def none_usable() -> str:
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
@@ -13,10 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lcodec.errors import OutputError
-from lcodec.process.failures import unwritten
+from lcodec.process.failures import unwritten, without_temporary_folder
 from lcodec.process.locks import OPEN_FILES_STAY, held_folder, hold
 from lcodec.process.outputs import make_folder
 
@@ -244,6 +245,16 @@ def staging_folder(base: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Scratch(io.FileIO):
+    """A file whose errors are told from those of what is copied into it, or made from it."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise unwritten(tempfile.gettempdir(), error) from error
+
+
 @contextmanager
 def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     """An open new file in the system's folder for temporary ones, gone when the block ends.
@@ -251,13 +262,19 @@ def scratch_file() -> Iterator[tuple[BinaryIO, Path]]:
     Other users cannot read it: it may hold what is in a private store.
 
     Raises:
-        OSError: it cannot be made.
+        OutputError: it cannot be made or written.
     """
-    path = Path(tempfile.gettempdir()) / _temporary_name()
-    _unfinished.add(path)
+    path = Path(_temporary_name())
     try:
+        path = tempfile.gettempdir() / path
+        _unfinished.add(path)
         _refuse_if_stopped()
-        with open(path, "xb+", opener=_opener(0o600)) as stream:
+        raw = _Scratch(path, "x+", opener=_opener(0o600))
+    except OSError as error:
+        _unfinished.discard(path)
+        raise without_temporary_folder(error) or unwritten(str(path.parent), error) from error
+    try:
+        with io.BufferedRandom(raw) as stream:
             hold(stream.fileno())
             yield stream, path
     finally:
