@@ -200,8 +200,7 @@ class Check:
         known = self._manifest.known_stamp(job.output) if self._manifest else None
         if known is not None and None not in (known.source_etag, source.source_etag):
             return known.differs(source)
-        made, changed = output.st_mtime_ns, source.source_mtime_ns
-        if made is not None and changed is not None and changed > made:
+        if source.is_newer(output.st_mtime_ns, by_itself=isinstance(job.output, Url)):
             return True
         return known is not None and known.differs(source)
 

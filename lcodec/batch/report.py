@@ -17,6 +17,10 @@ UNREADABLE = "cannot be read"
 """The reason of a planned file that will fail."""
 
 
+_TIME_UNITS = (100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000)
+"""Nanoseconds in which file systems count: NTFS 100, exFAT 10 ms, HFS+ 1 s, FAT 2 s, ..."""
+
+
 class Status(StrEnum):
     """What happened to a file, or in a dry run would happen."""
 
@@ -73,6 +77,17 @@ class Stamp:
                 (self.source_mtime_ns, other.source_mtime_ns),
             )
         )
+
+    def is_newer(self, made_ns: int | None, *, by_itself: bool) -> bool:
+        """Whether the file changed after its output was made, which has the time ``made_ns``.
+
+        Unless the output got that ``by_itself``, in a store, it may be the file's own time, as far
+        as the output's file system can keep it.
+        """
+        changed = self.source_mtime_ns
+        if made_ns is None or changed is None or changed <= made_ns:
+            return False
+        return by_itself or all(changed - changed % unit != made_ns for unit in _TIME_UNITS)
 
     @classmethod
     def of_state(cls, state: State) -> Stamp:

@@ -99,6 +99,18 @@ def test_newer_source_is_made_anew_whatever_the_options(job: Job) -> None:
     assert Check(OPTIONS)(job).action is Action.REFUSE
 
 
+def test_file_systems_with_coarse_times(job: Job) -> None:
+    """With ``--preserve``, an output there is a little older than its source, by less than 2 s."""
+    changed = 1_500_000_001_987_654_321
+    for unit in (100, 1_000, 1_000_000, 10_000_000, 10**9, 2 * 10**9):
+        os.utime(here(job.source), ns=(changed, changed))
+        os.utime(here(job.output), ns=(changed, changed - changed % unit))
+        assert Check(OPTIONS)(job).action is Action.SKIP
+    for made in (changed - 10**9, changed - changed % 10**9 - 3 * 10**9, changed - 1):
+        os.utime(here(job.output), ns=(changed, made))
+        assert Check(OPTIONS)(job).reason == "its source has changed"
+
+
 def test_older_picture_of_another_size_is_a_refusal(job: Job) -> None:
     Image.new("L", (12, 9)).save(here(job.source))
     age(here(job.source))
