@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lcodec.errors import WeightsError
+from lcodec.process.failures import unwritten
 from lcodec.weights.catalogue import Released
 from lcodec.weights.lock import LockedFile
 from lcodec.weights.sources import Moved, Source, WheelSource
@@ -84,6 +85,7 @@ def _fetch(address: str, target: Path, known_hash: str | None, limit: int, moved
 
     Raises:
         WeightsError: it cannot be fetched, is larger than ``limit`` or has another hash.
+        OutputError: ``target`` cannot be written.
     """
     import pooch
     from requests.exceptions import HTTPError, RequestException
@@ -112,6 +114,10 @@ def _fetch(address: str, target: Path, known_hash: str | None, limit: int, moved
         raise WeightsError(f"{address}: cannot be fetched: {_reason(error)}") from error
     except ValueError as error:
         raise WeightsError(f"{address}: not the file that the catalogue lists") from error
+    except OSError as error:
+        if error.errno is None:  # requests says so of certificates that are not there
+            raise WeightsError(f"{address}: cannot be fetched: {error}") from error
+        raise unwritten(str(target), error) from error
 
 
 def _reason(error: Exception) -> str:

@@ -12,14 +12,13 @@ import re
 import shutil
 import subprocess
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from lcodec.errors import UsageError, WeightsError
+from lcodec.errors import UsageError, WeightsError, reason_of
 from lcodec.weights.catalogue import Released
 from lcodec.weights.lock import FOLDER_NAME, LockedFile
 from lcodec.weights.stored import CONFIG_LIMIT, parse_object
@@ -126,8 +125,8 @@ class _Readable(Source):
                 limit -= len(block)
         except (KeyError, FileNotFoundError) as error:
             raise WeightsError(f"{self.name}: {path} is not in it") from error
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise WeightsError(f"{self.name}: {path} cannot be read: {error}") from error
+        except Exception as error:  # of an archive that is damaged, of many kinds
+            raise WeightsError(f"{self.name}: {path} cannot be read: {reason_of(error)}") from error
 
 
 class FolderSource(_Readable):
@@ -155,7 +154,9 @@ class WheelSource(_Readable):
         self.name = str(path)
         try:
             self._archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except Exception as error:  # of what is no archive, or a damaged one, of many kinds
             raise WeightsError(f"{path}: neither a folder of models nor a wheel") from error
         wheel = any(name.startswith("lcodec/") for name in self._archive.namelist())
         self._prefix = "lcodec/" if wheel else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lcodec import weights
+from lcodec.cli.main import run
 from lcodec.errors import UnsupportedError, WeightsError
 from lcodec.library.codec import Codec
 from lcodec.weights import state, stored
@@ -298,3 +300,17 @@ def test_the_command_says_so_with_status_6(name: str, models: Path) -> None:
     result = lcodec("weights", "list")
     assert result.status == 6
     assert LOCK_NAME in result.error_line
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_wheel(kind: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever byte it is, and whatever of that zipfile and its decoders raise."""
+    wheel = tmp_path / "a.whl"
+    with zipfile.ZipFile(wheel, "w", kind) as archive:
+        archive.writestr("lcodec/models/b\u00e9/config.json", b'{"model_id": "00c0ffee"}' * 9)
+    whole = wheel.read_bytes()
+    for place in range(0, len(whole), 3):
+        wheel.write_bytes(whole[:place] + b"\xff" * 4 + whole[place + 4 :])
+        assert run(["weights", "add", str(wheel), "--quiet"]) == 6
+        line = capsys.readouterr().err
+        assert line.startswith(f"lcodec: {wheel}: ") and len(line.splitlines()) == 1, line

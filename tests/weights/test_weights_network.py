@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
 
 from lcodec.cli.main import run
+from lcodec.weights import fetch
 from tests.weights.conftest import Server, assert_decodes
 from tests.weights.tinyhistory import TinyHistory, make_wheel
 
@@ -50,6 +52,33 @@ def test_without_a_network(
     assert run(["weights", "add", server.address, "--model", history.earlier.model_id]) == 6
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and "Connection refused" in lines[0], lines
+
+
+def test_certificates_that_are_not_there(
+    history: TinyHistory, data: Path, server: Server, monkeypatch: Patch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.root / "none.pem"))
+    safe = server.address.replace("http:", "https:")
+    for words in ([safe, "--model", history.earlier.model_id], [f"{safe}/a.whl"]):
+        assert run(["weights", "add", *words]) == 6
+        line = capsys.readouterr().err
+        assert line.startswith(f"lcodec: {words[0]}") and "TLS CA certificate bundle" in line
+        assert len(line.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_no_room_for_a_wheel(
+    history: TinyHistory, data: Path, server: Server, monkeypatch: Patch, capsys: Capture
+) -> None:
+    make_wheel(history.folder / "models", server.root / "a.whl")
+
+    def full(name: str, mode: str) -> io.BufferedWriter:
+        return io.BufferedWriter(io.FileIO("/dev/full", mode.replace("b", "")))
+
+    monkeypatch.setattr(fetch, "open", full, raising=False)
+    assert run(["weights", "add", f"{server.address}/a.whl"]) == 8
+    line = capsys.readouterr().err
+    assert line.endswith("fetched.whl: cannot be written: No space left on device\n")
 
 
 def test_a_wheel_from_an_address(
