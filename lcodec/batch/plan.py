@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lcodec.batch.location import Location, parse_location
 from lcodec.batch.report import Outcome, failure
-from lcodec.batch.search import find
+from lcodec.batch.search import fault_of, find
 from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
 from lcodec.suffixes import LIC
@@ -184,8 +184,8 @@ def _plan_urls(urls: list[Url], destination: Location, base: Location | None, ou
             fault = f"{url}: does not name a file"
         elif uses[path] > 1:
             fault = f"{url}: has the same path as {uses[path] - 1} more in the list"
-        elif ".." in path.parts:
-            fault = f"{url}: leads out of its folder"
+        elif (unfit := fault_of(str(path))) is not None:
+            fault = f"{url}: {unfit}"
         else:
             made = destination / outputs[path]
             if made not in full:

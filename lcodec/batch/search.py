@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from lcodec.batch.location import Location
 from lcodec.batch.report import Outcome, failure
@@ -74,19 +74,35 @@ def _stored(source: Url, suffixes: Collection[str]) -> Found:
     except OSError as error:
         raise InputError(f"{source}: cannot be listed: {error.strerror or error}") from error
     found = Found()
-    for path, state in listed.items():
+    for name, state in listed.items():
+        path = PurePosixPath(name)
         if any(part.startswith(".") for part in path.parts if part != ".."):
             continue
         if path.suffix.lower() not in suffixes:
             if path.name.lower() not in _CLUTTER:
-                found.others.append(source / path)
-        elif ".." in path.parts:  # archives and stores may contain such names
-            reason = InputError(f"{source / path}: leads out of its folder")
-            found.problems.append(failure(source / path, None, reason))
+                found.others.append(source / name)
+        elif (fault := fault_of(name)) is not None:
+            reason = InputError(f"{source / name}: {fault}")
+            found.problems.append(failure(source / name, None, reason))
         else:
             found.files.append(path)
-            found.states[source / path] = state
+            found.states[source / name] = state
     return found
+
+
+def fault_of(name: str, *, windows: bool = os.name == "nt") -> str | None:
+    """Why the path of a file in an archive or a store cannot be that of an output; None if it can.
+
+    On Windows, more leads elsewhere: backslashes, drives, and streams of other files.
+    """
+    path = PurePosixPath(name)
+    if ".." in path.parts:
+        return "leads out of its folder"
+    if path.is_absolute() or str(path) != name:
+        return "has an empty part in its path, or a dot, which no output can have"
+    if windows and ("\\" in name or ":" in name):
+        return "has a character in its path that no output can have"
+    return None
 
 
 def files_below(

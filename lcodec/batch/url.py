@@ -123,8 +123,10 @@ class Url:
         # fsspec says that such files can seek, but fails when they seek back.
         return "http" in self.scheme and getattr(stream, "size", None) is None
 
-    def find(self) -> dict[PurePosixPath, State]:
-        """All files below this folder, by their paths relative to it.
+    def find(self) -> dict[str, State]:
+        """All files below this folder, by their paths relative to it, as the store has them.
+
+        Those need not be in normal form: a store may have ``x//a.png`` beside ``x/a.png``.
 
         Raises:
             OSError: FileNotFoundError if it does not exist, NotADirectoryError for a file.
@@ -138,7 +140,7 @@ class Url:
                 raise NotADirectoryError(f"{self}: is not a folder")
             files = {name: info for name, info in found.items() if info.get("type") == "file"}
             return {
-                PurePosixPath(name.removeprefix(root).lstrip("/")): _state(info)
+                name.removeprefix(root).removeprefix("/"): _state(info)
                 for name, info in files.items()
             }
 

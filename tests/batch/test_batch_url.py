@@ -6,7 +6,7 @@ import json
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,10 +18,11 @@ import lcodec
 from lcodec.batch.location import parse_location
 from lcodec.batch.plan import plan_list, plan_tree
 from lcodec.batch.report import Stamp
+from lcodec.batch.search import fault_of
 from lcodec.batch.url import State, Url
 from lcodec.cli.main import run
 from lcodec.errors import UsageError
-from tests.batch.conftest import contents
+from tests.batch.conftest import contents, read
 from tests.tinymodel import picture
 
 Capture = pytest.CaptureFixture[str]
@@ -208,7 +209,7 @@ def test_stamps_are_compared_by_what_both_tell() -> None:
 
 def test_names_that_lead_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("a.png", "../b.png", "deep/../../c.png", "deep/d.jxl", ".e.jxl", "x/old.lic")
-    found = {PurePosixPath(name): State(1, 1) for name in names}
+    found = {name: State(1, 1) for name in names}
     monkeypatch.setattr(Url, "find", lambda self: found)
     plan = plan_tree(Url("s3", "pictures/in"), tmp_path / "out", inputs={".png"})
     assert [job.output for job in plan.jobs] == [tmp_path / "out" / "a.lic"]
@@ -217,6 +218,28 @@ def test_names_that_lead_out_of_the_folder(tmp_path: Path, monkeypatch: pytest.M
     assert below.left_out == ()
     assert len(plan.problems) == 2
     assert all("leads out of its folder" in (one.error or "") for one in plan.problems)
+
+
+def test_names_that_are_no_paths_of_files(tmp_path: Path, bucket: Any) -> None:
+    """S3 takes them for what they are: none stands for another, and each is told of."""
+    odd = ("pictures/in//a.png", "pictures/in/x//b.png", "pictures/in/./c.png")
+    for name in ("pictures/in/a.png", *odd):
+        bucket.pipe_file(name, name.encode())
+    plan = plan_tree(Url("s3", "pictures/in"), tmp_path, inputs={".png"})
+    assert [job.output for job in plan.jobs] == [tmp_path / "a.lic"]
+    source = plan.jobs[0].source
+    assert isinstance(source, Url)
+    assert read(source) == b"pictures/in/a.png"
+    assert plan.states[source].st_size == len("pictures/in/a.png")
+    words = "has an empty part in its path, or a dot, which no output can have"
+    assert {one.error for one in plan.problems} == {f"s3://{name}: {words}" for name in odd}
+
+
+def test_names_that_lead_elsewhere_on_windows() -> None:
+    for name in ("x\\..\\..\\a.png", "C:/a.png", "a.png:b.png", "\\\\host\\share\\a.png"):
+        assert fault_of(name, windows=True) is not None
+        assert fault_of(name, windows=False) is None
+    assert fault_of("x/a b.png", windows=True) is None
 
 
 @pytest.mark.usefixtures("tiny_model")
