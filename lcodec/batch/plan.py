@@ -272,7 +272,8 @@ def check_destination(destination: Location) -> None:
     """Make sure, as far as can be told, that outputs can be written below it.
 
     Raises:
-        OutputError: it exists and is not a folder, or its store is read-only.
+        OutputError: it exists and is not a folder, is a link to a missing one, or its store is
+            read-only.
     """
     if isinstance(destination, Url):
         if destination.is_read_only:
@@ -280,6 +281,8 @@ def check_destination(destination: Location) -> None:
         return  # stores have no folders, or create them
     if destination.exists() and not destination.is_dir():
         raise OutputError(f"{destination}: is not a folder")
+    if destination.is_symlink() and not destination.exists():
+        raise OutputError(f"{destination}: is a link to a missing folder")
 
 
 def _absolute(path: Path) -> Path:

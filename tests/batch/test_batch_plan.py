@@ -105,6 +105,10 @@ def test_wrong_folders(tmp_path: Path) -> None:
         plan_tree(tmp_path / "file", tmp_path, inputs=READ_SUFFIXES)
     with pytest.raises(OutputError, match="is not a folder"):
         plan_tree(tmp_path, tmp_path / "file", inputs=READ_SUFFIXES)
+    for name, target in (("link", "none"), ("loop", "loop")):
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(OutputError, match="is a link to a missing folder"):
+            plan_tree(tmp_path, tmp_path / name, inputs=READ_SUFFIXES)
 
 
 def listed(root: Path, names: list[str], base: Path | None = None) -> dict[str, str]:
