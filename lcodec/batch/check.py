@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
-from lcodec import container
+from lcodec.batch.directions import Action, Direction, Finding, Size, direction_of
 from lcodec.batch.listing import Listed, Listing
-from lcodec.batch.location import Location, open_at, unreadable
+from lcodec.batch.location import Location
 from lcodec.batch.manifest import Manifest
-from lcodec.batch.options import DecodeOptions, EncodeOptions, Options, other_model, settings
+from lcodec.batch.options import Options, settings
 from lcodec.batch.plan import Job
 from lcodec.batch.report import UNREADABLE, Stamp
 from lcodec.batch.url import State, Url
-from lcodec.container import METADATA, LicFile
-from lcodec.errors import FormatError, InputError, LcodecError
-from lcodec.kinds import HEAD_SIZE
-from lcodec.limits import UNDECODED
-from lcodec.picture import format_of_suffix, is_whole, probe, upright_size
-from lcodec.process.failures import own_errors
-from lcodec.weights import require_model, stated_id
+from lcodec.errors import InputError, LcodecError
 
 TYPICAL_PIXELS = 12_000_000
 """Of a photograph."""
-
-Size = tuple[int, int]
-"""Width and height."""
-
-
-class Action(StrEnum):
-    """What to do for a job."""
-
-    MAKE = "make"
-    SKIP = "skip"
-    REFUSE = "refuse"
 
 
 @dataclass(frozen=True)
@@ -67,38 +49,6 @@ class Decision:
         return self.pixels or (0 if self.reason == UNREADABLE else TYPICAL_PIXELS)
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What exists in place of an output; ``action`` is for an unchanged source.
-
-    ``bytes`` is the size of the ``.lic`` file if a batch may have made this output, with any
-    options; None otherwise. ``size`` is that of its picture, if known.
-    """
-
-    action: Action
-    reason: str
-    bytes: int | None = None
-    size: Size | None = None
-
-
-class Direction(Protocol):
-    """What differs between encoding and decoding when outputs are checked."""
-
-    def size(self, source: Location) -> Size | None:
-        """Width and height of the picture in a source, None if it holds several.
-
-        Raises:
-            InputError, FormatError, UnsupportedError: it holds none.
-        """
-
-    def find(self, job: Job, size: Size | None) -> Finding:
-        """Judge an existing output file, given the size of the picture.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-
-
 class _Unreadable(Exception):
     """A source that will fail when it is processed."""
 
@@ -110,7 +60,8 @@ class Check:
     - one whose source has changed: it is newer, or differs from the one in the manifest.
 
     A sound output made with the options asked for is skipped. Anything else in place of an output
-    is refused: a file of another kind, a folder, a picture of another size, other options.
+    is refused: a file of another kind, a folder, a picture of another size, other options, and the
+    output of another one of the ``jobs``, where the file system does not tell their names apart.
 
     A picture in a store is asked only for its stamp as long as there is no output to compare it
     with. An output in a store whose version is in the manifest is not read again.
@@ -124,6 +75,7 @@ class Check:
         manifest: Manifest | None = None,
         listing: Listing | None = None,
         direction: Direction | None = None,
+        jobs: Iterable[Job] = (),
     ) -> None:
         """Prepare to check; if not given, ``direction`` follows from the options.
 
@@ -135,6 +87,7 @@ class Check:
         self._force = force
         self._manifest = manifest
         self._listing = listing or Listing()
+        self._alike = _alike(jobs)
 
     def __call__(self, job: Job) -> Decision:
         """The decision on one job."""
@@ -163,6 +116,10 @@ class Check:
                 return Decision(job, Action.MAKE, "new")
             if state.is_dir:
                 return Decision(job, Action.REFUSE, f"{output}: is a folder")
+            for other in self._alike.get(job, ()):
+                if _is_same(other.output, output):
+                    reason = f"{output}: is {other.output} there, the output of {other.source}"
+                    return Decision(job, Action.REFUSE, reason)
             if self._force:
                 return Decision(job, Action.MAKE, "forced", replace=True)
             changed = self._has_changed(job, stamp, state)
@@ -222,11 +179,24 @@ class Check:
         return ""
 
 
-def direction_of(options: Options) -> Encoding | Decoding:
-    """How to check outputs made with these options."""
-    if isinstance(options, EncodeOptions):
-        return Encoding(options)
-    return Decoding(options)
+def _is_same(one: Location, other: Location) -> bool:
+    """Whether two paths are the same file, which exists."""
+    return (
+        isinstance(one, Path) and isinstance(other, Path) and one.exists() and one.samefile(other)
+    )
+
+
+def _alike(jobs: Iterable[Job]) -> dict[Job, list[Job]]:
+    """For every job, those before it with the same output but for upper and lower case."""
+    groups: dict[str, list[Job]] = {}
+    found = {}
+    for job in jobs:
+        if isinstance(job.output, Path):
+            group = groups.setdefault(str(job.output).casefold(), [])
+            if group:
+                found[job] = list(group)
+            group.append(job)
+    return found
 
 
 def _state(output: Location) -> State | None:
@@ -240,109 +210,6 @@ def _state(output: Location) -> State | None:
         return None
     state = output.stat()
     return State(state.st_size, state.st_mtime_ns, is_dir=stat.S_ISDIR(state.st_mode))
-
-
-class Encoding:
-    """Outputs are ``.lic`` files."""
-
-    def __init__(self, options: EncodeOptions) -> None:
-        self._quality = options.quality
-        self._target = options.target
-        self._model = require_model(options.model)
-        self._model_id = stated_id(self._model)
-        self._strip = options.strip
-
-    def size(self, source: Location) -> Size:
-        """See `Direction`."""
-        try:
-            with open_at(source) as stream:
-                return upright_size(stream, str(source))
-        except OSError as error:
-            raise unreadable(source, error) from error
-
-    def find(self, job: Job, size: Size | None) -> Finding:
-        """See `Direction`."""
-        with open_at(job.output) as stream:
-            return self.judge(stream, size)
-
-    def judge(self, stream: BinaryIO, size: Size | None) -> Finding:
-        """Judge what exists in place of a ``.lic`` file."""
-        start = stream.read(HEAD_SIZE)
-        if not container.may_be_lic(start):
-            return Finding(Action.REFUSE, "not a .lic file")
-        try:
-            file, coded = _read(stream, start)
-        except FormatError:
-            return Finding(Action.MAKE, "damaged" if start else "empty")
-        except LcodecError as error:
-            return Finding(Action.REFUSE, f"but {error}")
-        header = file.header
-        # An orientation stored after the pixels may have turned the picture.
-        if size is not None and sorted((header.width, header.height)) != sorted(size):
-            reason = f"holds a picture of {header.width}x{header.height}, not {size[0]}x{size[1]}"
-        elif self._target is not None and self._target.is_exceeded(
-            coded, header.width * header.height
-        ):
-            reason = f"has {coded} bytes, more than {self._target}"
-        elif self._model_id is not None and header.model_id.hex() != self._model_id:
-            reason = f"made with {other_model(header.model_id, self._model)}"
-        elif self._quality is not None and header.quality != self._quality:
-            reason = f"made with quality {header.quality}, not {self._quality}"
-        elif self._strip and any(section.type in METADATA for section in file.extra):
-            reason = "made without --strip"
-        else:
-            return Finding(Action.SKIP, "", coded, (header.width, header.height))
-        return Finding(Action.REFUSE, reason, coded)
-
-
-class Decoding:
-    """Outputs are pictures."""
-
-    def __init__(self, options: DecodeOptions) -> None:
-        self._format = format_of_suffix(options.suffix)
-
-    def size(self, source: Location) -> Size:
-        """See `Direction`."""
-        try:
-            with open_at(source) as stream:
-                return self.size_of(stream)
-        except OSError as error:
-            raise unreadable(source, error) from error
-
-    def size_of(self, stream: BinaryIO) -> Size:
-        """Width and height of the picture in a ``.lic`` file, whose every byte is checked."""
-        header = _read(stream)[0].header
-        return header.width, header.height
-
-    def find(self, job: Job, size: Size | None) -> Finding:
-        """See `Direction`."""
-        coded = job.source.stat().st_size
-        with open_at(job.output) as stream:
-            return self.judge(stream, coded, size)
-
-    def judge(self, stream: BinaryIO, coded: int | None, size: Size | None) -> Finding:
-        """Judge what exists in place of a picture decoded from a file of ``coded`` bytes."""
-        if not stream.read(1):
-            return Finding(Action.MAKE, "empty")
-        try:
-            width, height, kind = probe(stream)
-        except InputError:
-            return Finding(Action.REFUSE, "not a picture")
-        if kind != self._format:
-            return Finding(Action.REFUSE, f"a picture of another format ({kind})", coded)
-        if size is not None and (width, height) != size:
-            reason = f"a picture of {width}x{height}, not {size[0]}x{size[1]}"
-            return Finding(Action.REFUSE, reason, coded)
-        if not is_whole(stream):
-            return Finding(Action.MAKE, "damaged")
-        return Finding(Action.SKIP, "", coded)
-
-
-def _read(stream: BinaryIO, start: bytes = b"") -> tuple[LicFile, int]:
-    """A file, with every byte checked whatever the picture size, and its size in bytes."""
-    with own_errors("reading"):
-        data = container.load(stream, UNDECODED, start)
-        return container.read(data, limits=UNDECODED), len(data)
 
 
 Checker = Callable[[Job], Decision]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lcodec.batch.check import Action, Checker, Decision
+from lcodec.batch.check import Checker, Decision
+from lcodec.batch.directions import Action
 from lcodec.batch.plan import Job
 from lcodec.batch.pool import Executor
 from lcodec.batch.report import Outcome, Status

@@ -136,6 +136,7 @@ class Setup:
             manifest=manifest,
             listing=Listing(plan.states, outputs),
             direction=direction,
+            jobs=plan.jobs,
         )
 
     def prepare(self) -> None:

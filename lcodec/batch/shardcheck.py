@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import BinaryIO
 
-from lcodec.batch.check import Action, Encoding, Finding, Size, direction_of
+from lcodec.batch.directions import Action, Encoding, Finding, Size, direction_of
 from lcodec.batch.location import Location, at_hand
 from lcodec.batch.options import Options
 from lcodec.batch.plan import Job

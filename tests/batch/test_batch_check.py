@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lcodec.batch.check import Action, Check, Decision
+from lcodec.batch.check import Check, Decision
+from lcodec.batch.directions import Action
 from lcodec.batch.manifest import Manifest
 from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job
@@ -84,7 +85,7 @@ def test_other_options_are_a_refusal(job: Job, monkeypatch: pytest.MonkeyPatch) 
     decision = Check(replace(OPTIONS, quality=41))(job)
     assert decision.action is Action.REFUSE
     assert "exists, made with quality 40, not 41; `-f` replaces it" in decision.reason
-    monkeypatch.setattr("lcodec.batch.check.stated_id", lambda model: "00000000")
+    monkeypatch.setattr("lcodec.batch.directions.stated_id", lambda model: "00000000")
     decision = Check(OPTIONS)(job)
     assert decision.action is Action.REFUSE
     assert "made with other weights" in decision.reason

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lcodec import container
-from lcodec.batch.check import Action, Check, Decision
+from lcodec.batch.check import Check, Decision
+from lcodec.batch.directions import Action
 from lcodec.batch.engine import bundles, survey, work
 from lcodec.batch.options import DecodeOptions, settings
 from lcodec.batch.plan import Job, Plan
@@ -34,7 +35,7 @@ def go(plan: Plan, recipe: FakeRecipe | None = None, *, force: bool = False) -> 
     """All outcomes of a batch in this process."""
     recipe = recipe or FakeRecipe()
     outcomes: list[Outcome] = []
-    check = Check(recipe.options, force=force)
+    check = Check(recipe.options, force=force, jobs=plan.jobs)
     todo = survey(plan.jobs, check, outcomes.append)
     work(todo, InProcess(recipe), check, outcomes.append, settings(recipe.options))
     return outcomes
@@ -171,6 +172,32 @@ def test_what_another_process_has_finished_meanwhile_is_skipped(
     outcomes: list[Outcome] = []
     work(todo, InProcess(FakeRecipe()), check, outcomes.append, {})
     assert shown(outcomes) == [("a.png", "skipped", 0)]
+
+
+def test_names_that_a_file_system_does_not_tell_apart(
+    make_batch: MakeBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where upper and lower case are the same: one of the outputs is the other, too."""
+    plan, out = make_batch("A.png", "a.png", "b.png"), tmp_path / "out"
+    if len(plan.jobs) < 3:
+        pytest.skip("this file system is one of them")
+    make = FakeWorker.make
+
+    def linked(self: FakeWorker, task: Task) -> Made:
+        made = make(self, task)
+        for name in ("A.png.lic", "a.png.lic"):
+            if here(task.output).name.lower() == "a.png.lic" and not (out / name).exists():
+                (out / name).hardlink_to(here(task.output))
+        return made
+
+    monkeypatch.setattr(FakeWorker, "make", linked)
+    reason = f"{out}/a.png.lic: is {out}/A.png.lic there, the output of {tmp_path}/in/A.png"
+    for force, how in ((False, "done"), (False, "skipped"), (True, "done")):
+        first, lost, other = sorted(go(plan, force=force), key=lambda o: str(o.source))
+        assert (first.status.value, other.status.value) == (how, how)
+        assert (lost.status.value, lost.code, lost.error) == ("failed", 8, reason)
+        made = container.read((out / "A.png.lic").read_bytes()).tiles[0].latent
+        assert made == (10).to_bytes(4, "little")
 
 
 def test_dry_run_changes_nothing(make_batch: MakeBatch, tmp_path: Path) -> None:
