@@ -1,6 +1,7 @@
 """The command ``lcodec``, also as ``python -m lcodec``.
 
-Importing the program takes a moment; this module handles an interrupt until then.
+Importing the program takes a moment, and so does leaving it; this module handles an interrupt
+meanwhile.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ def main() -> NoReturn:
         program()
     except KeyboardInterrupt:
         _leave()
+    finally:
+        if heeded:  # Python takes a moment to end, too
+            signal.signal(signal.SIGINT, _leave)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,12 @@ def on_one_line(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line for people on standard error."""
-    print(printable(text), file=sys.stderr, flush=True)
+    """Print one line for people on standard error; one that cannot be written is lost."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except OSError:  # full, or its reader has gone, neither of which changes what the program does
+        # What is still buffered would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def fail(message: str) -> None:

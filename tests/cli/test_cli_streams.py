@@ -83,6 +83,60 @@ def test_reader_that_went_away(tmp_path: Path, name: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "full"])
+def test_messages_that_cannot_be_written_change_no_status(
+    gone: bool, status: int, tmp_path: Path
+) -> None:
+    if not gone and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    receiver, sender = os.pipe() if gone else (None, os.open("/dev/full", os.O_WRONLY))
+    if receiver is not None:
+        os.close(receiver)
+    words = ["desktop", "remove", "--data", str(tmp_path)] if status == 0 else ["inspect", "none"]
+    try:
+        done = subprocess.run(
+            command(*words),
+            cwd=tmp_path,
+            stderr=sender,
+            env=environment(),
+            timeout=TIMEOUT,
+            check=False,
+        )
+    finally:
+        os.close(sender)
+    assert done.returncode == status
+
+
+def test_interrupt_at_the_very_end() -> None:
+    """While Python waits for its threads and forgets its modules."""
+    program = """
+import os, signal, sys, threading, time
+import lcodec.cli.main
+
+def late():
+    threading.main_thread().join()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+def main():
+    threading.Thread(target=late).start()
+    sys.exit(0)
+
+lcodec.cli.main.main = main
+from lcodec.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        env=environment(),
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, b"lcodec: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "words"),
     [
