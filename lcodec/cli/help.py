@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from textwrap import wrap
 from typing import Any
 
@@ -89,6 +90,18 @@ class Group(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.width = _width()
         super().format_help(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Commands with their summaries, which typer cuts to what is left of a line."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(sys.maxsize))
+                    for name, command in commands.items()
+                    if command is not None and not command.hidden
+                ]
+            )
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _write_examples(ctx.command_path.partition(" ")[2], formatter)

@@ -86,6 +86,7 @@ def test_fits_the_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     text = shown(name, capsys)
     assert max(map(len, text.splitlines())) <= columns
+    assert not re.search(r"[a-z]\.\.\.$", text.partition("Examples:")[0], re.MULTILINE)  # cut off
     told = " ".join(text.replace(" \\\n", " ").split())
     assert all(line in told for line, _ in EXAMPLES.get(name, ()))
 
