@@ -114,4 +114,5 @@ def reason_of(error: BaseException, limit: int | None = None) -> str:
     Args:
         limit: characters to keep; some libraries list every tensor that does not fit.
     """
-    return " ".join(str(error).split())[:limit] or type(error).__name__
+    said = getattr(error, "strerror", None) or error  # without number and path
+    return " ".join(str(said).split())[:limit] or type(error).__name__

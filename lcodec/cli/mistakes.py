@@ -10,8 +10,10 @@ from lcodec.cli import foreign
 from lcodec.cli.console import PROGRAM
 from lcodec.suggest import did_you_mean
 
-# Messages of pydantic, inside newer versions of typer, reworded for users.
+# Messages of typer, and of pydantic inside newer versions of it, reworded for users.
 _REWORDED = (
+    (r"Got unexpected extra argument(?:\(s\)|s)? \((\S+)\)$", r"Unexpected argument '\1'"),
+    (r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)$", r"Unexpected arguments: \1"),
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "must be a whole number"),
     (r"Input should be a valid number.*", "must be a number"),

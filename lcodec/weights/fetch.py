@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from lcodec.errors import WeightsError
+from lcodec.errors import WeightsError, reason_of
 from lcodec.process.failures import unwritten
 from lcodec.weights.catalogue import Released
 from lcodec.weights.lock import LockedFile
@@ -127,15 +127,13 @@ def _reason(error: Exception) -> str:
     inner = error
     while isinstance(deeper := _inside(inner), Exception):
         inner = deeper
-    return str(inner).rpartition(": ")[2] or type(inner).__name__
+    return reason_of(inner).rpartition(": ")[2]
 
 
 def _inside(error: BaseException) -> object:
     """The error inside ``error``: requests wraps urllib3's, which wraps the system's."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, Exception):
-        return reason
-    return error.args[0] if error.args else None
+    wrapped = (getattr(error, "reason", None), *error.args[:1], error.__cause__)
+    return next((one for one in wrapped if isinstance(one, Exception)), None)
 
 
 class _Bounded:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lcodec.errors import UsageError, WeightsError
+from lcodec.errors import UsageError, WeightsError, reason_of
 from lcodec.process.atomic import atomic_write
 from lcodec.weights.stored import LOCK_LIMIT, read_small
 
@@ -155,7 +155,7 @@ def read_lock(path: Path) -> tuple[LockedFile, ...]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read: {error}") from error
+        raise WeightsError(f"{path}: cannot be read: {reason_of(error)}") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import tomllib
 from pathlib import Path
 
@@ -85,6 +87,17 @@ def test_file_listed_twice() -> None:
     text = format_lock([LockedFile("a", "models/a/x", 3, HASH)] * 2)
     with pytest.raises(WeightsError, match="models/a/x is listed twice"):
         parse_lock(text)
+
+
+def test_a_lock_that_cannot_be_read(tmp_path: Path) -> None:
+    lock = tmp_path / "weights.lock"
+    try:
+        lock.symlink_to(lock)
+    except OSError:
+        pytest.skip("needs links")
+    with pytest.raises(WeightsError) as error:
+        read_lock(lock)
+    assert str(error.value) == f"{lock}: cannot be read: {os.strerror(errno.ELOOP)}"
 
 
 def test_locking_a_model_keeps_the_others(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_without_a_network(
     server.server_close()
     assert run(["weights", "add", server.address, "--model", history.earlier.model_id]) == 6
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and "Connection refused" in lines[0], lines
+    assert len(lines) == 1 and lines[0].endswith("cannot be fetched: Connection refused"), lines
 
 
 def test_certificates_that_are_not_there(
