@@ -57,9 +57,10 @@ def remove(data: FolderOption = None, quiet: QuietOption = False) -> None:
     for path in removed:
         if not quiet:
             console.say(f"{path}: removed")
-    if not removed and not quiet:
+    if removed:
+        pieces.tell(root, _missing)
+    elif not quiet:
         console.say(f"{root}: nothing of lcodec is installed here")
-    pieces.tell(root, _missing)
 
 
 @desktop_app.command(cls=Command)
