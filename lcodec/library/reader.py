@@ -59,6 +59,10 @@ class Reader:
             raise
         self.header: Header = source.header
 
+    def __repr__(self) -> str:
+        header, state = self.header, ", closed" if self._closed else ""
+        return f"<lcodec.Reader {header.width}x{header.height}, quality {header.quality}{state}>"
+
     def __enter__(self) -> Reader:
         return self
 

@@ -201,10 +201,12 @@ def test_parts_leave_a_file_where_it_was() -> None:
 def test_readers_of_closed_files() -> None:
     stream = io.BytesIO(lcodec.encode(PIXELS))
     reader = lcodec.Reader(stream)
+    assert repr(reader) == "<lcodec.Reader {1}x{0}, quality 75>".format(*PIXELS.shape)
     stream.close()
     with pytest.raises(InputError, match="cannot be read"):
         reader.read()
     reader.close()
+    assert repr(reader).endswith(", closed>")
     with pytest.raises(UsageError, match="the reader is closed"):
         reader.read()
 
