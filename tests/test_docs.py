@@ -43,6 +43,16 @@ def test_links(document: Path) -> None:
 
 
 @names
+def test_contents_are_complete(document: Path) -> None:
+    """A list of the sections of a document has all of them, in their order."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    contents = text.partition("\n## ")[0]
+    listed = re.findall(r"^(?:-|\d+\.) \[(.*)\]\(#", contents, re.MULTILINE)
+    if listed:
+        assert listed == re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+
+@names
 def test_tables(document: Path) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", document.read_text("utf-8"), re.MULTILINE):
         rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
@@ -87,3 +97,24 @@ def test_the_list_of_commands_in_the_readme_can_be_run_from_top_to_bottom() -> N
             assert written not in there, words
             there.add(written)
     assert len(there) > 6
+
+
+def test_figures_told_in_the_text_are_those_of_the_tables() -> None:
+    """Of the tune visual, whose tables are replaced with every release of its weights."""
+    readme, visual = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/visual.md"))
+    table = readme.partition("<!-- visual -->")[2].partition("<!-- end of visual -->")[0]
+    scores = re.findall(r"^\| (\d+) \| [\d.]+ \| ([\d.]+) \|", table, re.MULTILINE)
+    reached = {int(level): score for level, score in scores}
+    told = " ".join(visual.split())
+    found = re.search(r"levels ([\d, and]+) are SSIMULACRA2 ([\d., and]+), but", told)
+    assert found is not None
+    levels = re.findall(r"\d+", found[1])
+    assert re.findall(r"[\d.]+", found[2]) == [reached[int(level)] for level in levels]
+    assert f"The highest level reaches {reached[100]};" in told
+
+    rows = re.findall(r"^\| (\d+) \| (visual|AVIF) \| (\d+) \|", visual, re.MULTILINE)
+    sizes = {(level, codec): int(size) for level, codec, size in rows}
+    more = [100 * sizes[level, "AVIF"] / sizes[level, "visual"] - 100 for level, _ in sizes]
+    assert f"are {round(min(more))} to {round(max(more))} % larger here" in told
+    assert re.search(r"^\| 85 \| \S+ % \| \S+ % \| \+0 % \|", visual, re.MULTILINE)
+    assert "At level 85 it needs as many bytes as AVIF 4:4:4 by VIF" in told

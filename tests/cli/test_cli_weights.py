@@ -10,7 +10,7 @@ import pytest
 
 from lcodec.cli.main import run
 
-from .command import MODEL_ID, hollow_model
+from .command import MODEL_ID, ROOT, hollow_model
 
 Capture = pytest.CaptureFixture[str]
 
@@ -69,6 +69,19 @@ def test_verify(damage: str | None, state: str, folder: Path, capsys: Capture) -
         "path": str(path),
     }
     assert printed.err == "lcodec: 1 of 1 files are missing or wrong\n"
+
+
+@pytest.mark.parametrize("words", ["list", "list --released", "verify"])
+def test_manual_has_the_keys(words: str, folder: Path, capsys: Capture) -> None:
+    manual = (ROOT / "docs" / "CLI.md").read_text("utf-8")
+    name, _, released = words.partition(" ")
+    part = manual.partition(f"\n### weights {name}\n")[2].partition("\n### ")[0]
+    (row,) = re.findall(r"^\| `--json` \|(.*)\|$", part, re.MULTILINE)
+    plain, _, with_option = row.partition("--released")
+    assert run(["weights", *words.split(), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    told = re.findall(r"`(\w+)`", with_option if released else plain)
+    assert [key for key in told if key != "ok"] == list(record)
 
 
 def test_verify_of_an_unknown_model(folder: Path, capsys: Capture) -> None:
