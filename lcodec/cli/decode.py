@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,7 +45,7 @@ FormatOption = Annotated[
         "--format",
         metavar="NAME",
         autocompletion=complete.picture_formats,
-        help="Format of pictures whose names are not given, such as tif; png if not given.",
+        help="Format of pictures whose names do not tell, such as tif; png if not given.",
         rich_help_panel=FILES,
     ),
 ]
@@ -57,8 +58,8 @@ def decode(
         typer.Argument(
             metavar="IN... [OUT]",
             help="The .lic files, or `-`; then the picture to write (.png .tif .webp .jp2 .qoi "
-            ".bmp .ppm lossless, .jpg .avif lossy), a folder, or `-` for PNG on standard output. "
-            "If not given, IN with suffix .png.",
+            ".bmp .ppm lossless, .jpg .avif lossy), a folder, or `-` for standard output. "
+            "If not given, IN with the suffix of the format.",
             autocompletion=complete.lic_files,
         ),
     ],
@@ -83,7 +84,8 @@ def decode(
     next to its source; one that fails does not stop the rest.
     """
     plain = routes.DECODE_STRIPS if parts.strips else routes.DECODE
-    route = replace(plain, suffix=format_suffix(picture_format, plain.formats))
+    suffix = format_suffix(picture_format, plain.formats)
+    route = replace(plain, suffix=suffix, chosen=picture_format is not None)
     if test:
         sources, output = routes.split(route, files, output)
         if output is not None:
@@ -94,7 +96,7 @@ def decode(
     if parts.strips:
         run_each(ways, StripDecoding(networks, writing, messages), messages, rated=False)
     else:
-        run_each(ways, _Work(parts, networks, writing, messages), messages, rated=False)
+        run_each(ways, _Work(parts, networks, writing, messages, suffix), messages, rated=False)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class _Work:
     networks: Networks
     writing: Writing
     messages: Messages
+    suffix: str
 
     def __call__(self, way: Way, named: Callable[[Progress], Progress]) -> Done:
         messages, limits = self.messages, DecoderLimits.for_pixels(self.writing.max_pixels)
@@ -170,9 +173,10 @@ class _Work:
         from lcodec.picture import save
 
         if output != paths.STANDARD:
-            return save(picture, output, overwrite=self.writing.force)
+            suffix = Path(output).suffix or self.suffix
+            return save(picture, output, suffix=suffix, overwrite=self.writing.force)
         buffer = BytesIO()
-        notes = save(picture, buffer, suffix=".png", name="standard output")
+        notes = save(picture, buffer, suffix=self.suffix, name="standard output")
         emit_bytes(buffer.getvalue())
         return notes
 

@@ -29,6 +29,7 @@ from lcodec.suggest import nearest, nearest_file
 
 _NO_STREAMS = "`--strips` goes from file to file, not to or from standard streams"
 _NEIGHBOURS = 10_000  # files searched for a similar name
+_SAME = ({".jpg", ".jpeg"}, {".tif", ".tiff"})  # suffixes of one format
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Route:
         folder: the command to suggest for a folder, if any.
         formats: suffixes of the pictures that it writes.
         streams: whether IN and OUT may be "-".
+        chosen: whether ``suffix`` has been asked for; OUT must not contradict it then, and needs
+            no suffix of its own.
     """
 
     command: str
@@ -52,6 +55,7 @@ class Route:
     folder: str | None = None
     formats: frozenset[str] = WRITE_SUFFIXES
     streams: bool = True
+    chosen: bool = False
 
 
 ENCODE = Route("encode", sniff.refuse_lic, LIC, READ_SUFFIXES, "batch {} DST")
@@ -225,7 +229,7 @@ def _missing(route: Route, source: str, output: str | None) -> str:
 
 def _check_name(route: Route, output: str) -> None:
     if route.command == DECODE.command:
-        _check_picture_name(output, route.formats)
+        _check_picture_name(route, output)
     else:
         _check_lic_name(output)
 
@@ -239,12 +243,15 @@ def _check_lic_name(output: str) -> None:
         raise UsageError(f"{output}: unknown suffix `{suffix}`; did you mean {better}?")
 
 
-def _check_picture_name(output: str, formats: frozenset[str]) -> None:
+def _check_picture_name(route: Route, output: str) -> None:
     suffix = Path(output).suffix
-    if not suffix and is_special(output):
-        return
+    if not suffix and (is_special(output) or (route.chosen and route.streams)):
+        return  # by rows, the name alone tells the format
     if not suffix:
-        known = " ".join(sorted(formats))
+        known = " ".join(sorted(route.formats))
         raise UsageError(f"{output}: needs a suffix that names the format, one of {known}")
     with paths.about(output):
-        format_suffix(suffix, formats)
+        suffix = format_suffix(suffix, route.formats)
+    asked = next((same for same in _SAME if route.suffix in same), {route.suffix})
+    if route.chosen and suffix not in asked:
+        raise UsageError(f"{output}: contradicts `--format {route.suffix[1:]}`")

@@ -310,3 +310,35 @@ def test_train_export_and_use(
     assert run(["encode", str(data / "a.png"), "--model", "mine", "--quiet"]) == 0
     assert run(["decode", str(data / "a.lic"), str(tmp_path / "b.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "mine"
+
+
+def test_the_format_of_pictures_whose_names_do_not_tell(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    coded, bare = tmp_path / "a.lic", tmp_path / "bare"
+    coded.write_bytes(lcodec.encode(picture(20, 30)))
+    for name, kind in (("tif", "TIFF"), ("jpeg", "JPEG"), (".png", "PNG"), (None, "PNG")):
+        asked = [] if name is None else ["--format", name]
+        assert run(["decode", str(coded), "-", *asked]) == 0
+        with Image.open(io.BytesIO(capsysbinary.readouterr().out)) as shown:
+            assert shown.format == kind
+        assert run(["decode", str(coded), "-f", "-o", str(bare), *asked]) == (0 if asked else 2)
+        if asked:
+            with Image.open(bare) as kept:
+                assert kept.format == kind
+
+
+@pytest.mark.parametrize("more", [[], ["--strips"]])
+def test_a_name_that_contradicts_the_format(
+    more: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    coded = tmp_path / "a.lic"
+    coded.write_bytes(lcodec.encode(picture(20, 30)))
+    for name in ("a.png", "a.TIF"):
+        out = str(tmp_path / name)
+        assert run(["decode", str(coded), out, "--format", "tiff", *more]) == 2 * (name == "a.png")
+    wrong = tmp_path / "a.png"
+    assert capsys.readouterr().err.startswith(f"lcodec: {wrong}: contradicts `--format tiff`\n")
+    assert not wrong.exists()
+    # By rows, the name alone tells the format.
+    assert run(["decode", str(coded), str(tmp_path / "b"), "--format", "png", "--strips"]) == 2
