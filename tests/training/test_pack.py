@@ -73,6 +73,15 @@ def test_what_is_no_pack_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path.write_bytes(stream.getvalue())
     with pytest.raises(InputError, match=r"zip: a\.png: not a picture"):
         load_pictures(path)
+    # Encrypted, and compressed in unknown and damaged ways.
+    for flags, method in ((1, 0), (0, 99), (0, 8), (0, 14)):
+        entry = bytearray(stream.getvalue())
+        for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            where = entry.index(signature) + at
+            entry[where : where + 4] = bytes((flags, 0, method, 0))
+        path.write_bytes(entry)
+        with pytest.raises(InputError, match="neither a folder nor a pack"):
+            load_pictures(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", b"Dear reader,")
     with pytest.raises(InputError, match="no pictures found"):
