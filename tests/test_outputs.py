@@ -121,3 +121,12 @@ def test_what_a_killed_process_was_adding_goes_with_the_next(tmp_path: Path) -> 
             with add._staging() as second:
                 assert set(tmp_path.iterdir()) == {young, other, running, second}
     assert set(tmp_path.iterdir()) == {young, other}
+
+
+def test_a_link_to_a_missing_folder_is_called_so(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    with pytest.raises(OutputError, match=r"link: is a link to a missing folder$"):
+        make_folder(link)
+    (tmp_path / "nowhere").mkdir()
+    make_folder(link)

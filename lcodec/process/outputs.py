@@ -17,6 +17,8 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
+        if os.path.islink(folder) and not os.path.exists(folder):
+            raise OutputError(f"{os.fspath(folder)}: is a link to a missing folder") from None
         raise unwritten(os.fspath(folder), error, "the folder cannot be created") from error
 
 
