@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from lcodec.bench.comparemodels import Comparison, ModelFigures
+from lcodec.bench.curves import Curve
+from lcodec.bench.results import BenchResult, PictureResult
+from lcodec.bench.summary import BdRow, PeerRow, StageRow, Summary
 from tests.cli.parsing import invocations, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -118,3 +123,18 @@ def test_figures_told_in_the_text_are_those_of_the_tables() -> None:
     assert f"are {round(min(more))} to {round(max(more))} % larger here" in told
     assert re.search(r"^\| 85 \| \S+ % \| \S+ % \| \+0 % \|", visual, re.MULTILINE)
     assert "At level 85 it needs as many bytes as AVIF 4:4:4 by VIF" in told
+
+
+def test_manual_has_the_keys_of_benchmarks() -> None:
+    manual = (ROOT / "docs" / "CLI.md").read_text("utf-8")
+    kinds = {
+        "bench": (BenchResult, PictureResult, Curve, Summary, BdRow, PeerRow, StageRow),
+        "compare-models": (Comparison, ModelFigures),
+    }
+    for command, held in kinds.items():
+        part = manual.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+        told = part.partition("\nJSON keys: ")[2].partition("\n    lcodec")[0]
+        words = set(re.findall(r"`(\w+)`", told))
+        keys = {field.name for kind in held for field in fields(kind)}
+        added = {"schema", *({"summary", "bpp"} if command == "bench" else ())}
+        assert words == keys | added, command
