@@ -144,6 +144,10 @@ class Actors:
     def _welcome(self, actor: _Actor, ready: Any) -> None:
         try:
             actor.node, actor.token = self._ray.get(ready)
+        except self._ray.exceptions.ActorUnavailableError:
+            time.sleep(_PAUSE)
+            self._starting[actor.handle.hello.remote()] = actor
+            return
         except self._ray.exceptions.RayActorError as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, LcodecError):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lcodec import __version__
+from lcodec.batch import raypool
 from lcodec.batch.actor import Claim, Serving
-from lcodec.batch.work import Made
+from lcodec.batch.work import Made, attempt
 from lcodec.cli.main import run
 from lcodec.errors import LcodecError
 
@@ -45,6 +50,60 @@ def test_actor_makes_files_in_its_settings(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(actor.make(next(tasks(1)))[0], Made)
     with pytest.raises(LcodecError, match=f"a node of the cluster has lcodec {__version__}, not 0"):
         Serving(Stub("fine"), "0", 1, {})
+
+
+class Lost(Exception):
+    """As `ray.exceptions.RayActorError`."""
+
+
+class Unreachable(Lost):
+    """As `ray.exceptions.ActorUnavailableError`."""
+
+
+class OneActor:
+    """What `Actors` needs of Ray, with actors that are unreachable when they are first asked."""
+
+    exceptions = SimpleNamespace(
+        RayError=Exception, RayActorError=Lost, ActorUnavailableError=Unreachable
+    )
+
+    def __init__(self) -> None:
+        self.worker = Stub("fine").open()
+        self.started = self.asked = 0
+
+    def remote(self, **_options: object) -> Any:
+        options = SimpleNamespace(remote=self._start)
+        return lambda _kind: SimpleNamespace(options=lambda **_options: options)
+
+    def _start(self, *_arguments: object) -> Any:
+        self.started += 1
+        make = SimpleNamespace(remote=lambda bundle: partial(attempt, self.worker, bundle))
+        return SimpleNamespace(
+            hello=SimpleNamespace(remote=lambda: partial(self._hello)), make=make
+        )
+
+    def _hello(self) -> tuple[str, str]:
+        self.asked += 1
+        if self.asked == 1:
+            raise Unreachable("the network is down")
+        return "node", "token"
+
+    def wait(self, refs: list[Any], num_returns: int) -> tuple[list[Any], list[Any]]:
+        return refs[:num_returns], refs[num_returns:]
+
+    def get(self, ref: Callable[[], Any]) -> Any:
+        return ref()
+
+
+def test_an_actor_that_cannot_be_reached_at_first_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(raypool, "_PAUSE", 0.0)
+    ray, actors = OneActor(), raypool.Actors(Stub("fine"), Claim(), most=1)
+    actors._ray = ray
+    results = list(actors.run(tasks(3)))
+    assert all(isinstance(result, Made) for _, result in results) and len(results) == 3
+    assert (ray.started, ray.asked, actors._deaths) == (1, 2, 0)
 
 
 @pytest.mark.usefixtures("tiny_model")
