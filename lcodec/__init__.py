@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lcodec.pipeline.targets import Target
     from lcodec.region import Region
 
-__version__ = "0.9.0"
+__version__ = "0.10.0"
 
 __all__ = [
     "Codec",
