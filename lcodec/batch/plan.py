@@ -14,6 +14,7 @@ from lcodec.batch.report import Outcome, failure
 from lcodec.batch.search import fault_of, find
 from lcodec.batch.url import State, Url
 from lcodec.errors import InputError, LcodecError, OutputError, UsageError
+from lcodec.process.outputs import check_link
 from lcodec.suffixes import LIC
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
@@ -281,8 +282,7 @@ def check_destination(destination: Location) -> None:
         return  # stores have no folders, or create them
     if destination.exists() and not destination.is_dir():
         raise OutputError(f"{destination}: is not a folder")
-    if destination.is_symlink() and not destination.exists():
-        raise OutputError(f"{destination}: is a link to a missing folder")
+    check_link(destination)
 
 
 def _absolute(path: Path) -> Path:

@@ -17,8 +17,8 @@ from lcodec.batch.location import Location, parse_location
 from lcodec.batch.plan import Job, Plan, check_destination, outputs_of
 from lcodec.batch.report import failure
 from lcodec.batch.url import Url
-from lcodec.errors import InputError, UsageError, reason_of
-from lcodec.process.failures import lacks_memory
+from lcodec.errors import InputError, UsageError
+from lcodec.process.failures import decodable
 from lcodec.suffixes import is_sought
 
 SUFFIX = ".tar"
@@ -110,7 +110,7 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tarfile.TarFile]:
     Raises:
         InputError: it is not a tar file.
     """
-    with _damage(name, "is not a tar file"):
+    with decodable(name, "is not a tar file"):
         tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - closed below
     with tar:
         yield tar
@@ -125,7 +125,7 @@ def members_of(
         InputError: it is truncated or damaged, two members would get the same name, or one has
             holes and is too large.
     """
-    with _damage(name):
+    with decodable(name, "damaged"):
         infos = tar.getmembers()
         _check_end(tar, stream)
     for info in infos:
@@ -153,23 +153,8 @@ def content(tar: tarfile.TarFile, member: Member, name: str) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    with _damage(f"{name}: {member.name}"):
+    with decodable(f"{name}: {member.name}", "damaged"):
         return stream_of(tar, member).read()
-
-
-@contextmanager
-def _damage(name: str, what: str = "damaged") -> Iterator[None]:
-    """Raise InputError where a shard cannot be read; ``name`` begins its message.
-
-    Of damaged headers tarfile raises many kinds of errors (TarError, ValueError, KeyError,
-    OverflowError, RecursionError, ...). Want of memory is no damage.
-    """
-    try:
-        yield
-    except Exception as error:
-        if lacks_memory(error):
-            raise
-        raise InputError(f"{name}: {what}: {reason_of(error)}") from error
 
 
 def stream_of(tar: tarfile.TarFile, member: Member) -> BinaryIO:

@@ -50,11 +50,11 @@ def readable(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def decodable(name: str) -> Iterator[None]:
-    """Raise InputError where a picture cannot be decoded; ``name`` begins its message.
+def decodable(name: str, fault: str = "cannot be decoded") -> Iterator[None]:
+    """Raise InputError where data cannot be decoded; ``name`` and ``fault`` begin its message.
 
-    Pillow's decoders raise many kinds of errors on damaged data (OSError, SyntaxError, ValueError,
-    struct.error, IndexError, ...). Want of memory is left to `own_errors`.
+    Pillow's decoders, zipfile and tarfile raise many kinds of errors on damaged data (OSError,
+    SyntaxError, ValueError, struct.error, IndexError, ...). Want of memory is left to `own_errors`.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def decodable(name: str) -> Iterator[None]:
     except Exception as error:
         if lacks_memory(error):
             raise
-        raise InputError(f"{name}: cannot be decoded: {reason_of(error)}") from error
+        raise InputError(f"{name}: {fault}: {reason_of(error)}") from error
 
 
 def unwritten(name: str, error: OSError, what: str = "cannot be written") -> OutputError:

@@ -17,9 +17,14 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        if os.path.islink(folder) and not os.path.exists(folder):
-            raise OutputError(f"{os.fspath(folder)}: is a link to a missing folder") from None
+        check_link(folder)
         raise unwritten(os.fspath(folder), error, "the folder cannot be created") from error
+
+
+def check_link(folder: str | os.PathLike[str]) -> None:
+    """Raise OutputError if a folder to write to is a link to a missing one."""
+    if os.path.islink(folder) and not os.path.exists(folder):
+        raise OutputError(f"{os.fspath(folder)}: is a link to a missing folder")
 
 
 def set_time(path: str | os.PathLike[str], time_ns: int) -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcodec.batch.search import find
-from lcodec.errors import InputError, reason_of
+from lcodec.errors import InputError
 from lcodec.picture import READ_SUFFIXES, load
 from lcodec.picture.convert import reduced_to_bytes
-from lcodec.process.failures import lacks_memory
+from lcodec.process.failures import decodable
 from lcodec.suffixes import is_sought
 
 Pixels = NDArray[np.uint8]
@@ -90,13 +90,8 @@ def _of_folder(folder: Path) -> list[Loader]:
 
 
 def _of_pack(pack: Path) -> list[Loader]:
-    try:
-        with zipfile.ZipFile(pack) as archive:
-            names = sorted(n for n in archive.namelist() if is_sought(Path(n), READ_SUFFIXES))
-            held = {name: archive.read(name) for name in names}
-    except Exception as error:  # of an archive that is damaged or encrypted, of many kinds
-        if lacks_memory(error):
-            raise
-        what = "neither a folder nor a pack of pictures"
-        raise InputError(f"{pack}: {what}: {reason_of(error)}") from None
+    fault = "neither a folder nor a pack of pictures"
+    with decodable(str(pack), fault), zipfile.ZipFile(pack) as archive:
+        names = sorted(n for n in archive.namelist() if is_sought(Path(n), READ_SUFFIXES))
+        held = {name: archive.read(name) for name in names}
     return [partial(load_rgb, io.BytesIO(held[name]), f"{pack}: {name}") for name in names]
