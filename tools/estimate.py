@@ -2,13 +2,15 @@
 
     python tools/estimate.py runs/a [runs/b ...] --set kodak [--quality 5,25,50,75,95]
 
-A run may also be a released model. For each, this prints mean rates, PSNR and SSIMULACRA2,
-blockiness and drift of smooth areas (`lcodec.metrics.smooth`); the BD-rate against VTM 9.1 (a
-published curve for the 24 Kodak pictures: over other pictures the figure only serves to compare
+A run may also be a released model. For each, this prints mean rates, PSNR, SSIMULACRA2, and costs:
+bits per pixel together with what distortions are worth to the tune, which is what training makes
+smaller; blockiness and drift of smooth areas (`lcodec.metrics.smooth`); the BD-rate against VTM 9.1
+(a published curve for the 24 Kodak pictures: over other pictures the figure only serves to compare
 runs); and from the second run on, BD-rates against the first in PSNR and SSIMULACRA2, the latter
-also from 30 to 85. Rates are those of the rounded latents under the float networks; `--integers`
-adds the rounding of the parse path. Qualities are those of the networks, without the scale of a
-release. Sides are cropped to multiples of 64. Real files (`lcodec bench`) are about 1 % larger.
+also from 30 to 85, and by how much the costs differ. Rates are those of the rounded latents under
+the float networks; `--integers` adds the rounding of the parse path. Qualities are those of the
+networks, without the scale of a release. Sides are cropped to multiples of 64. Real files
+(`lcodec bench`) are about 1 % larger.
 """
 
 from __future__ import annotations
@@ -31,8 +33,10 @@ from lcodec.metrics.smooth import blockiness, drift
 from lcodec.metrics.ssimulacra2 import ssimulacra2
 from lcodec.nets.precision import reduced_precision
 from lcodec.nets.transforms import HYPER_STRIDE, PATCH
+from lcodec.nets.tune import Tune
 from lcodec.picture import Samples, load
 from lcodec.training.export import load_run
+from lcodec.training.objective import costs, distortions
 from lcodec.training.start import is_released
 from lcodec.twin.codec import TwinCodec
 from lcodec.twin.restore import restore_model
@@ -50,11 +54,12 @@ def whole(pixels: Samples) -> Samples:
 
 
 class Point(NamedTuple):
-    """Bits per pixel, PSNR in dB and SSIMULACRA2; measures of smooth areas, if there are any."""
+    """Bits per pixel, PSNR in dB, SSIMULACRA2, cost; measures of smooth areas, if there are any."""
 
     bpp: float
     psnr: float
     ssimulacra2: float
+    cost: float
     blockiness: float | None
     drift: float | None
 
@@ -63,13 +68,17 @@ class Point(NamedTuple):
 def point(model: TwinCodec, pixels: Samples, quality: int) -> Point:
     """The estimate for one 8-bit colour picture (H, W, 3) of whole hyper-latents."""
     picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255.0
+    given = torch.tensor([float(quality)])
     with reduced_precision(picture.device):
-        out = model(picture, torch.tensor([float(quality)]))
-    planes = (255.0 * out.pixels[0].float()).round().clamp(0, 255).to(torch.uint8)
-    shown = planes.permute(1, 2, 0).numpy()
-    bpp = float(out.bits_y + out.bits_z) / (pixels.shape[0] * pixels.shape[1])
+        out = model(picture, given)
+    planes = (255.0 * out.pixels.float()).round().clamp(0, 255)
+    shown = planes[0].to(torch.uint8).permute(1, 2, 0).numpy()
+    bpp = (out.bits_y + out.bits_z) / (pixels.shape[0] * pixels.shape[1])
+    tune = model.config.factors
+    cost = costs(bpp, tune, given, *distortions(tune, picture, planes / 255.0))
     seen = ssimulacra2(pixels, shown)
-    return Point(bpp, psnr(pixels, shown), seen, blockiness(pixels, shown), drift(pixels, shown))
+    smooth = blockiness(pixels, shown), drift(pixels, shown)
+    return Point(float(bpp), psnr(pixels, shown), seen, float(cost), *smooth)
 
 
 def mean(points: Sequence[Point]) -> Point:
@@ -84,6 +93,7 @@ def mean(points: Sequence[Point]) -> Point:
 def line(found: Point) -> str:
     """The figures of a quality as a line."""
     text = f"{found.bpp:.4f} bpp, {found.psnr:.3f} dB, SSIMULACRA2 {found.ssimulacra2:.2f}"
+    text += f", cost {found.cost:.4f}"
     if found.blockiness is not None and found.drift is not None:
         text += f", blockiness {found.blockiness:.3f}, drift {found.drift:.3f}"
     return text
@@ -107,6 +117,13 @@ def comparison(first: Curve, found: Curve) -> str:
         place = "" if within is None else f" from {within[0]:.0f} to {within[1]:.0f}"
         parts.append(f"{rate.percent:+.2f} % in {NAMES[metric]}{place}")
     return ", ".join(parts) or "no common range"
+
+
+def cost_changes(first: Sequence[Point], found: Sequence[Point]) -> str:
+    """By how much the costs of a run differ from those of the first, for each quality."""
+    changes = [100.0 * (b.cost / a.cost - 1.0) for a, b in zip(first, found, strict=True)]
+    each = ", ".join(f"{change:+.1f}" for change in changes)
+    return f"{statistics.fmean(changes):+.2f} % in cost ({each} %)"
 
 
 def against_published(found: Curve) -> str:
@@ -141,7 +158,7 @@ def main(words: Sequence[str] | None = None) -> None:
             parser.error(f"{options.set}: no picture {', '.join(missing)}")
         paths = [path for path in paths if path.stem in wanted]
     pictures = [whole(load(path).pixels) for path in paths]
-    first: Curve | None = None
+    first: tuple[Curve, list[Point], Tune] | None = None
     for run in options.runs:
         model = load_model(run)
         model.kit.rounding.enabled = options.integers
@@ -152,8 +169,11 @@ def main(words: Sequence[str] | None = None) -> None:
         found = curve(str(run), points)
         print(f"{run}: {against_published(found)}")
         if first is not None:
-            print(f"{run}: {comparison(first, found)} against {first.name}")
-        first = first or found
+            changes = comparison(first[0], found)
+            if model.config.factors == first[2]:
+                changes += f", {cost_changes(first[1], points)}"
+            print(f"{run}: {changes} against {first[0].name}")
+        first = first or (found, points, model.config.factors)
 
 
 if __name__ == "__main__":

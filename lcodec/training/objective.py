@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from lcodec.nets.tune import Tune
 from lcodec.training.data import Crops
 from lcodec.training.latents import LatentCrops
 from lcodec.training.options import TrainOptions
-from lcodec.training.rates import latents, picture_bits
-from lcodec.twin.codec import TwinCodec, round_through
+from lcodec.training.rates import picture_bits, rounded
+from lcodec.twin.codec import TwinCodec
 
 
 @dataclass
@@ -38,16 +38,40 @@ class Losses:
     unrest: Tensor
 
 
-def sample_loss(
+class Distortions(NamedTuple):
+    """Distortions (B,) that a tune may count, as in `Losses`."""
+
+    error: Tensor
+    distance: Tensor
+    unrest: Tensor
+
+
+def distortions(tune: Tune, pixels: Tensor, shown: Tensor) -> Distortions:
+    """The distortions of pictures (B, 3, H, W) in [0, 1] against the originals ``pixels``."""
+    error = squared_error(shown, pixels)
+    nothing = torch.zeros_like(error)
+    distance = nothing
+    if tune.perceived is not None:
+        plain, fine = distances_and_fine(pixels, shown)
+        distance = plain + tune.fine * fine
+    return Distortions(error, distance, nothing if tune.calm is None else unrest(pixels, shown))
+
+
+def costs(
     bpp: Tensor, tune: Tune, quality: Tensor, error: Tensor, distance: Tensor, unrest: Tensor
 ) -> Tensor:
-    """Mean loss of a batch for a tune, see `lcodec.nets.tune`; all tensors (B,)."""
+    """Bits per pixel of pictures and of what their distortions are worth to a tune, all (B,)."""
     cost = bpp + tune.error.at(quality) * 255.0**2 * error
     if tune.perceived is not None:
         cost = cost + tune.perceived.at(quality) * distance
     if tune.calm is not None:
         cost = cost + tune.calm.at(quality) * unrest
-    return (cost / tune.reference.at(quality).sqrt()).mean()
+    return cost
+
+
+def sample_loss(bpp: Tensor, tune: Tune, quality: Tensor, *distortions: Tensor) -> Tensor:
+    """Mean loss of a batch for a tune, see `lcodec.nets.tune`; arguments as for `costs`."""
+    return (costs(bpp, tune, quality, *distortions) / tune.reference.at(quality).sqrt()).mean()
 
 
 def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:
@@ -102,22 +126,16 @@ class PictureObjective:
             transforms = self.model.transforms
             with torch.set_grad_enabled(self.options.stage != "decoder"):
                 y = transforms.analyse(pixels, quality)
-            z = latents(self.model, y, self.options)
+            z = transforms.hyper_analysis(y)
             y = self.model.after_looks(y, pixels, quality)
             bits_y, bits_z = picture_bits(
                 self.model, y, z, (noise[0], noise[1]), quality, self.options
             )
-            shown = transforms.synthesise(round_through(y), quality)
-        error = squared_error(shown, pixels)
-        nothing = torch.zeros_like(error)
-        distance = nothing
-        if self.tune.perceived is not None:
-            plain, fine = distances_and_fine(pixels, shown)
-            distance = plain + self.tune.fine * fine
-        moved = nothing if self.tune.calm is None else unrest(pixels, shown)
+            shown = transforms.synthesise(rounded(y, self.options), quality)
+        lost = distortions(self.tune, pixels, shown)
         bpp_y, bpp_z = (bits / (pixels.shape[2] * pixels.shape[3]) for bits in (bits_y, bits_z))
-        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, error, distance, moved)
-        figures = (part.detach() for part in (bpp_y, bpp_z, error, distance, moved))
+        loss = sample_loss(bpp_y + bpp_z, self.tune, quality, *lost)
+        figures = (part.detach() for part in (bpp_y, bpp_z, *lost))
         return Losses(loss, *figures)
 
     def validate(self) -> float | None:

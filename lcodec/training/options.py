@@ -15,7 +15,7 @@ STAGES = ("transforms", "entropy", "joint", "decoder")
 
 SET_ONLY = {
     *("warmup", "average", "clip", "momentum", "muon_every"),
-    *("split_rate", "scale_bound", "noise_pairs", "screens", "gather", "graph"),
+    *("coded_rate", "screens", "gather", "graph"),
 }
 """Fields of `TrainOptions` that only ``--set`` and recipes give."""
 
@@ -44,7 +44,7 @@ class TrainOptions:
     saved.
     Matrices are updated only every ``muon_every`` steps, that many times as far, by the momentum
     of all of these steps.
-    For ``split_rate``, ``scale_bound`` and ``noise_pairs`` see `lcodec.training.rates`.
+    For ``coded_rate`` see `lcodec.training.rates`.
     ``screens`` is the share of crops taken from generated screens.
     """
 
@@ -78,9 +78,7 @@ class TrainOptions:
     clip: float = 1.0
     momentum: float = 0.95
     muon_every: int = 1
-    split_rate: bool = False
-    scale_bound: float = 0.0
-    noise_pairs: bool = False
+    coded_rate: bool = False
     screens: float = 0.0
 
     def check(self) -> None:
@@ -105,10 +103,6 @@ class TrainOptions:
             value = getattr(self, name)
             _demand(0 <= value < 1, name, value, "must be at least 0 and below 1")
         _demand(0 <= self.screens <= 1, "screens", self.screens, "must be between 0 and 1")
-        bound = self.scale_bound
-        _demand(0 <= bound < math.inf, "scale_bound", bound, "must be 0 or more")
-        if bound and not self.split_rate:
-            raise UsageError(f"--set scale-bound={bound}: needs split-rate")
         if self.entropy is not None and (self.start is None or self.fresh):
             raise UsageError("--entropy: needs --start for the transforms, and no --fresh")
 

@@ -1,14 +1,25 @@
-"""The rate terms of the training loss, and which parts of the model learn from them."""
+"""The rate terms of the training loss, and what is learnt through the rounding of latents."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from lcodec.integer.likelihood import logistic_bits
+from lcodec.nets.steps import LINEAR_SHARE, energy
 from lcodec.training.options import TrainOptions
 from lcodec.twin.codec import TwinCodec, round_through
+
+_EDGE = 2.0
+"""Power with which a gradient counts more, the nearer a latent is to where it rounds otherwise.
+
+With 4, too few latents are heard, and runs are noisier; with 1 or 0, files lose textures at low
+levels (docs/log/visual.md).
+"""
+_BEND = 1.5
+"""Curvature of all distortion relative to that of what the tune pays for squared error."""
 
 
 class Rates(NamedTuple):
@@ -18,10 +29,13 @@ class Rates(NamedTuple):
     bits_z: Tensor
 
 
-def latents(model: TwinCodec, y: Tensor, options: TrainOptions) -> Tensor:
-    """z of y (B, M, h, w); with ``split_rate`` no gradient reaches the analysis through it."""
-    z: Tensor = model.transforms.hyper_analysis(y.detach() if options.split_rate else y)
-    return z
+def rounded(latents: Tensor, options: TrainOptions) -> Tensor:
+    """Rounded latents for contexts and synthesis, whose gradient goes straight through.
+
+    With ``coded_rate``, that of each latent is weighted by how near it is to the edge of its
+    interval of rounding: others stay what they are if the analysis changes a little.
+    """
+    return _Rounding.apply(latents) if options.coded_rate else round_through(latents)  # type: ignore[no-untyped-call]
 
 
 def picture_bits(
@@ -34,41 +48,63 @@ def picture_bits(
 ) -> Rates:
     """Bits of the unrounded latents y (B, M, h, w) and z (B, Z, h/4, w/4).
 
-    They are the bits of y and z with noise in place of rounding; with ``noise_pairs``, the mean
-    over noise of both signs, which takes most of the noise out of the gradient.
+    They are the bits of y and z with noise in place of rounding. In stage ``decoder``, y does not
+    learn, and its bits are those of the rounded latents.
 
-    With ``split_rate`` each part learns from what it can change. The distributions learn from the
-    rounded latents, as they will be coded; y and z from the noisy ones, under fixed distributions
-    whose deviations are at least ``scale_bound``, to keep a slope where all is zero. The bits are
-    then those of the rounded latents.
-
-    In stage ``decoder``, y does not learn, and its bits are those of the rounded latents.
+    With ``coded_rate`` they are the bits of the rounded latents, and distributions learn from
+    these. To y and z, their gradient is what the next integer on their side would cost more.
     """
-    y_hat, z_hat = round_through(y), round_through(z)
-    context = y_hat.detach() if options.split_rate else y_hat
-    of_y = model.predict(context, z_hat, quality)
+    y_hat, z_hat = rounded(y, options), rounded(z, options)
+    of_y = model.predict(y_hat, z_hat, quality)
     of_z = model.prior.predict(quality)
-    found = []
-    for value, rounded, part, (mean, sigma) in (
-        (y, y_hat, noise[0], of_y),
-        (z, z_hat, noise[1], of_z),
-    ):
-        if options.split_rate:
-            bound = max(options.scale_bound, 0.0)
-            fixed = (mean.detach(), sigma.detach().clamp(min=bound))
-            heard = _noisy(value, part, *fixed, options.noise_pairs)
-            own = logistic_bits(rounded.detach().float(), mean, sigma)
-            bits = own + (heard - heard.detach())
-        elif value is y and options.stage == "decoder":
-            bits = logistic_bits(rounded.float(), mean, sigma)
-        else:
-            bits = _noisy(value, part, mean, sigma, options.noise_pairs)
-        found.append(bits.flatten(1).sum(1))
-    return Rates(found[0], found[1])
+    if options.coded_rate:
+        bits_y = _coded_bits(y, *of_y, _bend(model, quality))
+        bits_z = _coded_bits(z, *of_z, 0.0)
+    else:
+        heard = y_hat if options.stage == "decoder" else y + noise[0]
+        bits_y = logistic_bits(heard.float(), *of_y)
+        bits_z = logistic_bits((z + noise[1]).float(), *of_z)
+    return Rates(bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1))
 
 
-def _noisy(value: Tensor, noise: Tensor, mean: Tensor, sigma: Tensor, pairs: bool) -> Tensor:
-    bits = logistic_bits((value + noise).float(), mean, sigma)
-    if not pairs:
-        return bits
-    return 0.5 * (bits + logistic_bits((value - noise).float(), mean, sigma))
+def _coded_bits(value: Tensor, mean: Tensor, sigma: Tensor, bend: Tensor | float) -> Tensor:
+    """Bits of rounded latents; ``bend`` is what a step costs beyond the slope of all distortion."""
+    value = value.float()
+    with torch.no_grad():
+        symbols = torch.round(value)
+        off = value - symbols
+        side = 1.0 - 2.0 * (off < 0).to(off.dtype)
+    bits: Tensor = logistic_bits(symbols, mean, sigma)
+    with torch.no_grad():
+        more = logistic_bits(symbols + side, mean, sigma) - bits + bend
+        slope = _nearness(off) * side * more
+    return bits + slope * (value - value.detach())
+
+
+def _bend(model: TwinCodec, quality: Tensor) -> Tensor:
+    """Half the second derivative of distortion by latents (B, M, 1, 1), in bits.
+
+    The slope at the integer below says what a step up gains but for this, that at the integer
+    above what a step down gains. More latents are below an edge than above it, so without it
+    the steps up are heard too well.
+    """
+    worth = 255.0**2 * model.config.factors.error.at(quality)[:, None, None, None] / 3.0
+    return _BEND * LINEAR_SHARE * worth * energy(model.transforms, quality)
+
+
+def _nearness(off: Tensor) -> Tensor:
+    """Weights of latents that are ``off`` their integers by -1/2..1/2; 1 on average over these."""
+    return (_EDGE + 1.0) * (2.0 * off.abs()) ** _EDGE
+
+
+class _Rounding(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, latents: Tensor) -> Tensor:
+        symbols = torch.round(latents)
+        ctx.save_for_backward(latents - symbols)
+        return symbols
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (off,) = ctx.saved_tensors
+        return gradient * _nearness(off).to(gradient.dtype)

@@ -46,10 +46,13 @@ _BUDGETS = {"minutes", "max_steps"}
 
 _ONLY_OF_LATENTS = ("latents", "latent_crops")
 _WITHOUT_EFFECT = {
-    "entropy": ("split_rate", "noise_pairs"),
+    "entropy": ("coded_rate",),
     "transforms": (*_ONLY_OF_LATENTS, "quantise_from"),
 }
 """Options that do nothing, by stage."""
+
+_GONE = ("split-rate", "scale-bound", "noise-pairs")
+"""Options of older versions: runs that did not use them can still be resumed."""
 
 _MAY_CHANGE = {
     *("minutes", "max_steps", "lr", "decay", "quantise_from", "crops", "save_minutes", "portable"),
@@ -180,11 +183,13 @@ def kept_options(run: Path) -> Values:
         raise InputError(
             f"{run}: has averaged weights alone and cannot be resumed; use it with --start"
         )
-    if "random" not in info or not isinstance(info.get("options"), dict):
+    options = info.get("options")
+    if "random" not in info or not isinstance(options, dict) or any(map(options.get, _GONE)):
         raise InputError(
             f"{run}: is from an older version and cannot be resumed; use it with --start"
         )
-    return parse(info["options"], f"{run}/run.json", kept=True)
+    known = {name: value for name, value in options.items() if name not in _GONE}
+    return parse(known, f"{run}/run.json", kept=True)
 
 
 def resumed_options(kept: Values, asked: Values) -> Values:

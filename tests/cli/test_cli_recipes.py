@@ -128,9 +128,7 @@ CHANGES = {
     "clip": 7.0,
     "momentum": 0.125,
     "muon-every": 7,
-    "split-rate": True,
-    "scale-bound": 0.125,
-    "noise-pairs": True,
+    "coded-rate": True,
     "screens": 0.125,
     "gather": True,
 }
@@ -169,6 +167,18 @@ def test_a_resumed_run_is_the_same_run(
     option = f"--set {name}={given}" if field in SET_ONLY else f"--{name}"
     error = capsys.readouterr().err
     assert error.startswith(f"lcodec: {option}") and "and keeps it" in error
+
+
+@pytest.mark.parametrize(("used", "status"), [(False, 0), (True, 3)])
+def test_a_run_of_an_older_version_goes_on_if_nothing_is_missing(
+    used: bool, status: int, base: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    gone = {"split-rate": used, "scale-bound": 0.0, "noise-pairs": False}
+    a_run(tmp_path / "run", depth=1, stage="joint", **gone)
+    assert run([*base, "--resume"]) == status
+    error = capsys.readouterr().err
+    assert ("is from an older version and cannot be resumed" in error) == used
+    assert bool(Notes.made) != used
 
 
 @pytest.mark.parametrize("name", ["warmup", "average", "clip", "momentum", "muon-every", "screens"])
@@ -210,8 +220,7 @@ def test_values_that_would_fail_later(
         ("transforms", "--latents old", "--latents old: does nothing in stage transforms"),
         ("joint", "--latent-crops 9", "--latent-crops 9: does nothing in stage joint"),
         ("transforms", "--quantise-from 0.5", "--quantise-from 0.5: does nothing in stage t"),
-        ("entropy", "--set split-rate=true", "--set split-rate=true: does nothing in stage e"),
-        ("entropy", "--set noise-pairs=true", "--set noise-pairs=true: does nothing in stage e"),
+        ("entropy", "--set coded-rate=true", "--set coded-rate=true: does nothing in stage e"),
         ("entropy", "--set analysis16=9", "--set analysis16=9: the stage leaves the transforms"),
         ("entropy", "--set synthesis8=8", "--set synthesis8=8: the stage leaves the transforms"),
     ],

@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lcodec.errors import UsageError
 from lcodec.integer.likelihood import logistic_bits
 from lcodec.training.flat import FlatParameters
 from lcodec.training.optim import MuonAdam
 from lcodec.training.options import TrainOptions
-from lcodec.training.rates import latents, picture_bits
+from lcodec.training.rates import picture_bits, rounded
 from lcodec.twin.codec import TwinCodec
 from tests.tinymodel import tiny_codec
 
@@ -51,6 +50,10 @@ def weights(codec: TwinCodec) -> list[Tensor]:
     return [*codec.network.parameters(), *codec.prior.parameters()]
 
 
+def gradients(bits: Tensor, parts: list[Tensor]) -> tuple[Tensor | None, ...]:
+    return torch.autograd.grad(bits, parts, retain_graph=True, allow_unused=True)
+
+
 def test_usually_noise_stands_in_for_rounding(codec: TwinCodec, given: Any) -> None:
     y, z, noise = given
     expected = codec.rate(y.round(), z.round(), y + noise[0], z + noise[1], QUALITY)
@@ -65,73 +68,52 @@ def test_for_a_decoder_the_latents_are_those_coded(codec: TwinCodec, given: Any)
     torch.testing.assert_close(found, (expected[0] + expected[1]).sum())
 
 
-def test_pairs_are_the_mean_of_both_signs(codec: TwinCodec, given: Any) -> None:
-    y, z, noise = given
-    other = total(codec, (y, z, (-noise[0], -noise[1])))
-    mean = 0.5 * (total(codec, given) + other)
-    torch.testing.assert_close(total(codec, given, noise_pairs=True), mean)
-    assert abs(float(mean.detach() - other.detach())) > 1
-
-
-@pytest.mark.parametrize("pairs", [False, True])
-def test_each_part_learns_from_what_it_can_change(
-    pairs: bool, codec: TwinCodec, given: Any
-) -> None:
-    y, z, noise = given
-    found = total(codec, given, split_rate=True, noise_pairs=pairs)
-    got = torch.autograd.grad(found, [y, z, *weights(codec)], allow_unused=True)
-    # Distributions: from the bits of the rounded latents, which are the value.
-    z_hat = z + (z.round() - z).detach()
-    coded = codec.rate(y.round().detach(), z_hat, y.round().detach(), z.round().detach(), QUALITY)
-    rounded = (coded[0] + coded[1]).sum()
-    torch.testing.assert_close(found, rounded)
-    through_z, *expected = torch.autograd.grad(rounded, [z, *weights(codec)], allow_unused=True)
-    for one, other in zip(got[2:], expected, strict=True):
+def test_the_rate_as_coded_is_that_of_the_rounded_latents(codec: TwinCodec, given: Any) -> None:
+    """And the distributions learn from these alone."""
+    y, z, _ = given
+    found = total(codec, given, coded_rate=True)
+    bits_y, bits_z = codec.rate(y.round(), z.round(), y.round(), z.round(), QUALITY)
+    expected = (bits_y + bits_z).sum()
+    torch.testing.assert_close(found, expected)
+    got, wanted = (gradients(bits, weights(codec)) for bits in (found, expected))
+    for one, other in zip(got, wanted, strict=True):
         assert (one is None) == (other is None)
         if one is not None and other is not None:
             torch.testing.assert_close(one, other)
-    # Latents: from the noisy ones under distributions that stay; z also from what it tells of y.
+
+
+def test_latents_hear_what_the_next_integer_costs_the_nearer_it_is(
+    codec: TwinCodec, given: Any
+) -> None:
+    y, z, _ = given
+    (got,) = torch.autograd.grad(total(codec, given, coded_rate=True), [y])
+    weight = 3.0 * (2.0 * (y - y.round()).abs()) ** 2
     with torch.no_grad():
-        of_y = codec.predict(y.round(), z.round(), QUALITY)
-        of_z = codec.prior.predict(QUALITY)
-    signs = (1, -1) if pairs else (1,)
-    for latent, part, distribution, gradient, more in (
-        (y, noise[0], of_y, got[0], None),
-        (z, noise[1], of_z, got[1], through_z),
-    ):
-        bits = [logistic_bits(latent + s * part, *distribution).sum() for s in signs]
-        heard = torch.stack(bits).sum()
-        (slope,) = torch.autograd.grad(heard / len(signs), [latent])
-        torch.testing.assert_close(gradient, slope if more is None else slope + more)
+        mean, sigma = codec.predict(y.round(), z.round(), QUALITY)
+        side = torch.sign(y - y.round())
+        more = logistic_bits(y.round() + side, mean, sigma) - logistic_bits(y.round(), mean, sigma)
+        worth = 255.0**2 * codec.config.factors.error.at(QUALITY)[:, None, None, None] / 3
+        steps = codec.transforms.gains.inverse(QUALITY)[:, :, None, None].square()
+        squares = codec.transforms.synthesis.linear.weight.flatten(1).square().sum(0)
+        bend = 1.5 * 0.75 * worth * steps * squares[:, None, None]
+    # Besides, latents are the context of others.
+    context = y.detach().round().requires_grad_()
+    others = logistic_bits(context.detach(), *codec.predict(context, z.round(), QUALITY)).sum()
+    (through,) = torch.autograd.grad(others, [context])
+    torch.testing.assert_close(got, weight * (side * (more + bend) + through))
 
 
-def test_the_bound_is_for_the_noisy_latents_only(codec: TwinCodec, given: Any) -> None:
-    y, _, noise = given
-    with torch.no_grad():
-        mean, sigma = codec.predict(y.round(), given[1].round(), QUALITY)
-    bound = float(sigma.median())
-    free, bounded = (total(codec, given, split_rate=True, scale_bound=b) for b in (0.0, bound))
-    torch.testing.assert_close(free, bounded)
-    parts = [y, *codec.network.parameters()]
-    one, other = (torch.autograd.grad(t, parts, allow_unused=True) for t in (free, bounded))
-    for a, b in zip(one[1:], other[1:], strict=True):
-        assert a is b is None or torch.equal(a, b)
-    heard = logistic_bits(y + noise[0], mean, sigma.clamp(min=bound)).sum()
-    torch.testing.assert_close(other[0], torch.autograd.grad(heard, [y])[0])
-    assert not torch.equal(one[0], other[0])
-    with pytest.raises(UsageError, match="needs split-rate"):
-        options(scale_bound=0.1)
-
-
-def test_with_a_split_rate_y_hears_nothing_through_z(codec: TwinCodec) -> None:
-    y = torch.randn(1, 32, 4, 4, requires_grad=True)
-    (slope,) = torch.autograd.grad(latents(codec, y, options()).square().sum(), [y])
-    assert slope.any()
-    assert latents(codec, y, options(split_rate=True)).square().sum().requires_grad
-    (none,) = torch.autograd.grad(
-        latents(codec, y, options(split_rate=True)).square().sum(), [y], allow_unused=True
-    )
-    assert none is None
+def test_a_latent_between_its_integers_is_hardly_heard() -> None:
+    off = torch.linspace(-0.5, 0.5, 1001)
+    latents = (torch.arange(1001) % 7 - 3.0 + off).requires_grad_()
+    symbols = rounded(latents, options(coded_rate=True))
+    assert torch.equal(symbols, latents.round())
+    (heard,) = torch.autograd.grad(symbols.sum(), [latents])
+    assert float(heard[500]) == pytest.approx(0.0, abs=1e-9)
+    assert float(heard.mean()) == pytest.approx(1.0, abs=0.01)
+    torch.testing.assert_close(heard, heard.flip(0), rtol=0.0, atol=1e-3)
+    (straight,) = torch.autograd.grad(rounded(latents, options()).sum(), [latents])
+    assert torch.equal(straight, torch.ones(1001))
 
 
 def test_matrices_may_rest_every_other_step() -> None:

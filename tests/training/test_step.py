@@ -94,7 +94,7 @@ def test_a_step_asks_nothing_of_the_device(
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     config = replace(CONFIG, entropy=TINY[kind], tune=tune)
     model = TwinCodec(config).to(META)
-    wanted = {"split_rate": True, "scale_bound": 0.2, "noise_pairs": True}
+    wanted = {"coded_rate": True}
     options = TrainOptions(Path(), Path(), **(wanted if tune == "visual" else {}))  # type: ignore[arg-type]
     objective = PictureObjective(model, GatheredCrops([picture(70, 80)], META), META, options)
     step = step_of(model, objective.losses)

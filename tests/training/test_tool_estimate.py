@@ -11,6 +11,7 @@ from PIL import Image
 
 from lcodec.library.codec import Codec
 from lcodec.metrics.distortion import psnr
+from lcodec.picture import load
 from lcodec.training.checkpoint import save_run
 from tests.tinymodel import picture, tiny_codec
 from tools import estimate
@@ -62,6 +63,23 @@ def test_later_runs_are_compared_with_the_first(
     estimate.main([*runs, "--set", str(pictures), "--only", "other", "--threads", "1"])
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{runs[1]}: +") and last.endswith(f"against {runs[0]}")
+    by_cost = re.search(r"([+-][\d.]+) % in cost \(([^)]*) %\)", last)
+    assert by_cost is not None
+    each = [float(change) for change in by_cost[2].split(", ")]
+    assert len(each) == 5 and min(each) > 0
+    assert float(by_cost[1]) == pytest.approx(sum(each) / 5, abs=0.06)
+
+
+def test_costs_are_what_training_makes_smaller(pictures: Path, tiny_model: Path) -> None:
+    """With one quality, the mean loss of pictures times the root of the tune's reference."""
+    model = estimate.load_model(tiny_model / "groupedmixer")
+    pixels = estimate.whole(load(pictures / "other.png").pixels)
+    found = estimate.point(model, pixels, 60)
+    tune = model.config.factors
+    error = 10.0 ** (-found.psnr / 10.0)
+    worth = float(tune.error.at(torch.tensor(60.0))) * 255.0**2 * error
+    assert tune.perceived is None
+    assert found.cost == pytest.approx(found.bpp + worth, rel=1e-3)
 
 
 def test_a_picture_that_is_not_there_is_named(
@@ -87,7 +105,7 @@ def test_levels_that_give_no_curve_are_refused_before_anything_is_measured(
 def test_curves_that_share_no_range_are_no_fault_of_the_program() -> None:
     low, high = (
         estimate.curve(
-            "a", [estimate.Point(1.0 + n, base + n, base + n, None, None) for n in (0, 1)]
+            "a", [estimate.Point(1.0 + n, base + n, base + n, 1.0, None, None) for n in (0, 1)]
         )
         for base in (1.0, 80.0)
     )
