@@ -169,10 +169,11 @@ def main(words: Sequence[str] | None = None) -> None:
         found = curve(str(run), points)
         print(f"{run}: {against_published(found)}")
         if first is not None:
-            changes = comparison(first[0], found)
-            if model.config.factors == first[2]:
-                changes += f", {cost_changes(first[1], points)}"
-            print(f"{run}: {changes} against {first[0].name}")
+            against, first_points, tune = first
+            changes = comparison(against, found)
+            if model.config.factors == tune:
+                changes += f", {cost_changes(first_points, points)}"
+            print(f"{run}: {changes} against {against.name}")
         first = first or (found, points, model.config.factors)
 
 

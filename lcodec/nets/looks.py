@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lcodec.integer.profile import SYMBOL_LIMIT
-from lcodec.nets.steps import LINEAR_SHARE, Histograms, energy, judge
+from lcodec.nets.steps import Histograms, curvature, judge
 from lcodec.nets.transforms import PATCH, Transforms
 from lcodec.nets.tune import Tune
 from lcodec.nets.worth import Distortion, counts_what_is_seen, keeps_colours, worth_at
@@ -216,7 +216,8 @@ class _Square:
             if self.errors is None:
                 self.errors = found.errors
             bits = Histograms(symbols).bits
-            slope, bend = self._to_latents(slope), self._bend()
+            slope = self._to_latents(slope)
+            bend = curvature(self.transforms, self.quality, self.distortion.worth.error, self.gray)
             gain, step = judge(symbols, bits, slope, bend, SYMBOL_LIMIT)
             most, place = gain.masked_fill(refused[self.part], 0.0).max(1, keepdim=True)
             step = torch.gather(step, 1, place) * ((most >= LEAST_GAIN) & self.rough)
@@ -241,8 +242,3 @@ class _Square:
         through = self.transforms.synthesis.linear.weight.transpose(0, 1).float()
         inverse = self.transforms.gains.inverse(self.quality)[:, :, None, None]
         return F.conv2d(F.pixel_unshuffle(slope, PATCH), through) * inverse
-
-    def _bend(self) -> Tensor:
-        """Half the second derivative of the squared error's worth (B, latent, 1, 1)."""
-        error = self.distortion.worth.error[:, None, None, None] / (1 if self.gray else 3)
-        return LINEAR_SHARE * error * energy(self.transforms, self.quality, self.gray)

@@ -32,6 +32,15 @@ def energy(transforms: Transforms, quality: Tensor, gray: bool = False) -> Tenso
     return found[:, :, None, None]
 
 
+def curvature(transforms: Transforms, quality: Tensor, worth: Tensor, gray: bool = False) -> Tensor:
+    """Half the second derivative by symbols (B, M, 1, 1) of what the squared error is worth.
+
+    ``worth`` (B,) is that of a mean over the colours of 1 at one pixel; ``gray`` as in `energy`.
+    """
+    error = worth[:, None, None, None] / (1 if gray else 3)
+    return LINEAR_SHARE * error * energy(transforms, quality, gray)
+
+
 def judge(
     symbols: Tensor,
     bits: Callable[[Tensor], Tensor],

@@ -69,9 +69,9 @@ def costs(
     return cost
 
 
-def sample_loss(bpp: Tensor, tune: Tune, quality: Tensor, *distortions: Tensor) -> Tensor:
+def sample_loss(bpp: Tensor, tune: Tune, quality: Tensor, *lost: Tensor) -> Tensor:
     """Mean loss of a batch for a tune, see `lcodec.nets.tune`; arguments as for `costs`."""
-    return (costs(bpp, tune, quality, *distortions) / tune.reference.at(quality).sqrt()).mean()
+    return (costs(bpp, tune, quality, *lost) / tune.reference.at(quality).sqrt()).mean()
 
 
 def squared_error(shown: Tensor, pixels: Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lcodec.integer.likelihood import logistic_bits
-from lcodec.nets.steps import LINEAR_SHARE, energy
+from lcodec.nets.steps import curvature
 from lcodec.training.options import TrainOptions
 from lcodec.twin.codec import TwinCodec, round_through
 
@@ -35,7 +35,10 @@ def rounded(latents: Tensor, options: TrainOptions) -> Tensor:
     With ``coded_rate``, that of each latent is weighted by how near it is to the edge of its
     interval of rounding: others stay what they are if the analysis changes a little.
     """
-    return _Rounding.apply(latents) if options.coded_rate else round_through(latents)  # type: ignore[no-untyped-call]
+    if not options.coded_rate:
+        return round_through(latents)
+    symbols = torch.round(latents.detach())
+    return _sloped(symbols, _nearness(latents.detach() - symbols), latents)
 
 
 def picture_bits(
@@ -67,18 +70,17 @@ def picture_bits(
     return Rates(bits_y.flatten(1).sum(1), bits_z.flatten(1).sum(1))
 
 
-def _coded_bits(value: Tensor, mean: Tensor, sigma: Tensor, bend: Tensor | float) -> Tensor:
+def _coded_bits(latents: Tensor, mean: Tensor, sigma: Tensor, bend: Tensor | float) -> Tensor:
     """Bits of rounded latents; ``bend`` is what a step costs beyond the slope of all distortion."""
-    value = value.float()
-    with torch.no_grad():
-        symbols = torch.round(value)
-        off = value - symbols
-        side = 1.0 - 2.0 * (off < 0).to(off.dtype)
+    latents = latents.float()
+    symbols = torch.round(latents.detach())
     bits: Tensor = logistic_bits(symbols, mean, sigma)
     with torch.no_grad():
+        off = latents - symbols
+        side = 1.0 - 2.0 * (off < 0).to(off.dtype)
         more = logistic_bits(symbols + side, mean, sigma) - bits + bend
         slope = _nearness(off) * side * more
-    return bits + slope * (value - value.detach())
+    return _sloped(bits, slope, latents)
 
 
 def _bend(model: TwinCodec, quality: Tensor) -> Tensor:
@@ -88,8 +90,8 @@ def _bend(model: TwinCodec, quality: Tensor) -> Tensor:
     above what a step down gains. More latents are below an edge than above it, so without it
     the steps up are heard too well.
     """
-    worth = 255.0**2 * model.config.factors.error.at(quality)[:, None, None, None] / 3.0
-    return _BEND * LINEAR_SHARE * worth * energy(model.transforms, quality)
+    worth = 255.0**2 * model.config.factors.error.at(quality)
+    return _BEND * curvature(model.transforms, quality, worth)
 
 
 def _nearness(off: Tensor) -> Tensor:
@@ -97,14 +99,6 @@ def _nearness(off: Tensor) -> Tensor:
     return (_EDGE + 1.0) * (2.0 * off.abs()) ** _EDGE
 
 
-class _Rounding(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, latents: Tensor) -> Tensor:
-        symbols = torch.round(latents)
-        ctx.save_for_backward(latents - symbols)
-        return symbols
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (off,) = ctx.saved_tensors
-        return gradient * _nearness(off).to(gradient.dtype)
+def _sloped(value: Tensor, slope: Tensor, latents: Tensor) -> Tensor:
+    """``value``, with ``slope`` as its derivative by latents besides its own; all of one shape."""
+    return value + slope * (latents - latents.detach())

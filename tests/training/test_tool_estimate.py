@@ -71,7 +71,7 @@ def test_later_runs_are_compared_with_the_first(
 
 
 def test_costs_are_what_training_makes_smaller(pictures: Path, tiny_model: Path) -> None:
-    """With one quality, the mean loss of pictures times the root of the tune's reference."""
+    """Bits and, in the tune psnr, the worth of the squared error."""
     model = estimate.load_model(tiny_model / "groupedmixer")
     pixels = estimate.whole(load(pictures / "other.png").pixels)
     found = estimate.point(model, pixels, 60)
