@@ -51,7 +51,8 @@ def after_looks(
     """y (B, latent, h, w) in steps, moved by the looks of a tune at what it decodes to.
 
     What is coded is the result, rounded. ``pixels`` (B, 3, 16h, 16w) in [0, 1], ``quality`` (B,).
-    The gradient is that of y: the moves are constants.
+    Latents that moved are integers without a gradient. The way from y to these is no longer
+    rounding: one at 0.45 that was moved to 1 would hear that 2 is worse, and go down.
     """
 
     def show(symbols: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def after_looks(
         height, width = pixels.shape[2:]
         if counts_what_is_seen(tune, (height, width)):
             moves += moves_for_eyes(transforms, tune, pixels, show, symbols + moves, quality)
-    return y + moves
+    return torch.where(moves == 0, y, symbols + moves)
 
 
 def moves_for_pixels(

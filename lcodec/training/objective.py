@@ -98,7 +98,8 @@ class Objective(Protocol):
 class PictureObjective:
     """Rate and distortion of random crops of pictures.
 
-    The latents are those of the encoder, after its looks at what they decode to. The rate sees
+    The latents are those of the encoder, after its looks at what they decode to, unless the options
+    do without. The rate sees
     additive noise in place of rounding; contexts and synthesis see the rounded latents with
     straight-through gradients. These are noisy, but less noisy alternatives gave worse results:
     see `docs/log/generation-1.md`, "What the analysis learns from". In stage ``decoder``, where
@@ -127,7 +128,8 @@ class PictureObjective:
             with torch.set_grad_enabled(self.options.stage != "decoder"):
                 y = transforms.analyse(pixels, quality)
             z = transforms.hyper_analysis(y)
-            y = self.model.after_looks(y, pixels, quality)
+            if self.options.looks:
+                y = self.model.after_looks(y, pixels, quality)
             bits_y, bits_z = picture_bits(
                 self.model, y, z, (noise[0], noise[1]), quality, self.options
             )

@@ -15,7 +15,7 @@ STAGES = ("transforms", "entropy", "joint", "decoder")
 
 SET_ONLY = {
     *("warmup", "average", "clip", "momentum", "muon_every"),
-    *("coded_rate", "screens", "gather", "graph"),
+    *("coded_rate", "looks", "screens", "gather", "graph"),
 }
 """Fields of `TrainOptions` that only ``--set`` and recipes give."""
 
@@ -44,7 +44,8 @@ class TrainOptions:
     saved.
     Matrices are updated only every ``muon_every`` steps, that many times as far, by the momentum
     of all of these steps.
-    For ``coded_rate`` see `lcodec.training.rates`.
+    For ``coded_rate`` see `lcodec.training.rates`. Without ``looks`` the latents are those of the
+    analysis, rounded, and no look moves them.
     ``screens`` is the share of crops taken from generated screens.
     """
 
@@ -79,6 +80,7 @@ class TrainOptions:
     momentum: float = 0.95
     muon_every: int = 1
     coded_rate: bool = False
+    looks: bool = True
     screens: float = 0.0
 
     def check(self) -> None:

@@ -46,7 +46,7 @@ _BUDGETS = {"minutes", "max_steps"}
 
 _ONLY_OF_LATENTS = ("latents", "latent_crops")
 _WITHOUT_EFFECT = {
-    "entropy": ("coded_rate",),
+    "entropy": ("coded_rate", "looks"),
     "transforms": (*_ONLY_OF_LATENTS, "quantise_from"),
 }
 """Options that do nothing, by stage."""
@@ -217,6 +217,6 @@ def check_effect(asked: Values, options: TrainOptions) -> None:
     if asked.get("fresh") and options.start is None:
         raise UsageError("--fresh: needs --start")
     for field in _WITHOUT_EFFECT.get(options.stage, _ONLY_OF_LATENTS):
-        if asked.get(field):
+        if asked.get(field) not in (None, getattr(TrainOptions, field)):
             option = as_given(field, asked[field])
             raise UsageError(f"{option}: does nothing in stage {options.stage}")

@@ -129,6 +129,7 @@ CHANGES = {
     "momentum": 0.125,
     "muon-every": 7,
     "coded-rate": True,
+    "looks": False,
     "screens": 0.125,
     "gather": True,
 }
@@ -220,6 +221,7 @@ def test_values_that_would_fail_later(
         ("transforms", "--latents old", "--latents old: does nothing in stage transforms"),
         ("joint", "--latent-crops 9", "--latent-crops 9: does nothing in stage joint"),
         ("transforms", "--quantise-from 0.5", "--quantise-from 0.5: does nothing in stage t"),
+        ("entropy", "--set looks=false", "--set looks=false: does nothing in stage entropy"),
         ("entropy", "--set coded-rate=true", "--set coded-rate=true: does nothing in stage e"),
         ("entropy", "--set analysis16=9", "--set analysis16=9: the stage leaves the transforms"),
         ("entropy", "--set synthesis8=8", "--set synthesis8=8: the stage leaves the transforms"),

@@ -225,6 +225,18 @@ def test_the_tune_psnr_takes_one_look(codec: Codec) -> None:
     assert torch.equal(torch.round(two), symbols + moves)
 
 
+def test_latents_that_moved_have_no_gradient(codec: Codec) -> None:
+    """What was moved for the picture does not follow y; the rest goes straight through."""
+    pixels, quality = planes(picture(64, 96)), torch.tensor([60.0])
+    y = codec.loaded.transforms.analyse(pixels, quality).detach().requires_grad_()
+    looked = after_looks(codec.loaded.transforms, VISUAL, y, pixels, quality)
+    (slope,) = torch.autograd.grad(looked.sum(), [y])
+    moved = torch.round(looked) != torch.round(y)
+    assert 0 < int(moved.sum()) < moved.numel()
+    assert torch.equal(slope, (~moved).float())
+    assert torch.equal(looked[moved], torch.round(looked[moved]))
+
+
 def test_bits_of_a_histogram() -> None:
     symbols = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, -20.0]]).view(1, 1, 2, 4)
     bits = Histograms(symbols).bits(torch.tensor([0.0, 1.0, -1.0, 8.0, 9.0, 3.0]).view(1, 1, 1, 6))

@@ -88,6 +88,21 @@ def test_all_of_the_transforms_learn_straight_through_the_rounding(
         torch.testing.assert_close(one, other, rtol=0.02, atol=0.02 * float(other.abs().max()))
 
 
+def test_without_looks_the_latents_are_those_of_the_analysis(
+    objective: PictureObjective,
+) -> None:
+    pixels, quality, *noise = objective.draw(3, 64)
+    objective.options = replace(objective.options, looks=False)
+    losses = objective.losses(pixels, quality, *noise)
+    with torch.no_grad(), reduced_precision(torch.device("cpu")):
+        model = objective.model
+        plain = model.code(*model.latents(pixels, quality), quality).pixels
+        shown = model(pixels, quality).pixels
+    assert plain is not None and shown is not None
+    assert not torch.allclose(shown, plain)
+    torch.testing.assert_close(losses.error, squared_error(plain, pixels), rtol=1e-3, atol=0)
+
+
 def test_the_visual_tune_learns_from_what_is_seen(tmp_path: Path) -> None:
     """Its value is made of bits, squared error and SSIMULACRA2 with fine details, most of all."""
     Image.fromarray(picture(140, 170, 4)).save(tmp_path / "picture.png")
