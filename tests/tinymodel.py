@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,15 +57,13 @@ def cosine_components(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(rows[:count]).float(), deviation
 
 
-def tiny_codec(
-    seed: int = 0, rounding: bool = True, kind: str = KIND, deblocking: bool = False
-) -> TwinCodec:
+def tiny_codec(seed: int = 0, rounding: bool = True, kind: str = KIND, **sizes: Any) -> TwinCodec:
     """A model whose heads and closed layers are random too, so that everything matters.
 
-    The transforms depend on the seed alone, so those of all kinds are the same.
+    The transforms depend on the seed and their ``sizes`` alone, so those of all kinds are the same.
     """
     torch.manual_seed(seed)
-    transforms = replace(CONFIG.transforms, deblocking=deblocking)
+    transforms = replace(CONFIG.transforms, **sizes)
     model = TwinCodec(replace(CONFIG, transforms=transforms, entropy=TINY[kind]), rounding)
     model.transforms.start_from_components(*cosine_components(LATENT))
     with torch.no_grad():
@@ -78,7 +77,7 @@ def tiny_codec(
 
 def write_tiny_model(root: Path, seed: int = 0, kind: str = KIND, name: str | None = None) -> Path:
     """Release a tiny model below ``root``, by default under its kind; returns its models folder."""
-    return _release(root, tiny_codec(seed, kind=kind), name or kind, TRANSFORMS_NAME)
+    return release(root, tiny_codec(seed, kind=kind), name or kind, TRANSFORMS_NAME)
 
 
 def write_visual_model(root: Path) -> Path:
@@ -90,10 +89,11 @@ def write_visual_model(root: Path) -> Path:
     scale = tuple(round(100 * (level / 100) ** 1.25, 3) for level in range(101))
     codec.config = replace(codec.config, tune="visual")
     codec.rescale(scale)
-    return _release(root, codec, default_model(), VISUAL_TRANSFORMS)
+    return release(root, codec, default_model(), VISUAL_TRANSFORMS)
 
 
-def _release(root: Path, codec: TwinCodec, name: str, transforms: str) -> Path:
+def release(root: Path, codec: TwinCodec, name: str, transforms: str) -> Path:
+    """Release ``codec`` below ``root``; returns its models folder."""
     models = root / "models"
     write_model(codec, models, name, transforms)
     lock_model(models, name)

@@ -91,7 +91,7 @@ def make_config(kind: str, sizes: dict[str, Any]) -> EntropyConfig:
         raise WeightsError(f"configuration of {kind} not understood: {reason}") from error
 
 
-_MOST = 64  # times the default, for any size
+_MOST = 64  # times the default, for any size, or the size itself where that is 0
 
 
 def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def checked_sizes(config: type[DataclassInstance], sizes: Any) -> dict[str, Any]
             continue
         if type(value) is not type(default):
             raise ValueError(f"{name} is not of type {type(default).__name__}")
-        if type(default) is int and not 0 <= value <= _MOST * default:
+        if type(default) is int and not 0 <= value <= _MOST * max(1, default):
             raise ValueError(f"{name} is out of range")
         checked[name] = value
     return checked

@@ -1,10 +1,11 @@
 """Analysis and synthesis transforms, and the hyper-analysis.
 
-All networks work at 1/8 resolution and below. A linear 16x16 transform (the KLT of training
-patches at the start) runs beside each network, whose last layer starts at zero, so that the
-codec begins as a working transform codec (the idea of AuxT, arXiv 2501.13751, with principal
-components in place of wavelets). Blocks follow the DCVC-RT family: 1x1 convolutions, one 3x3
-depthwise convolution, a 1x1 feed-forward. Activations grow at most linearly with their input.
+Networks work at 1/8 resolution and below; in larger ones a small part joins at 1/4. A linear 16x16
+transform (the KLT of training patches at the start) runs beside each network, whose last layer
+starts at zero, so that the codec begins as a working transform codec (the idea of AuxT, arXiv
+2501.13751, with principal components in place of wavelets). Blocks follow the DCVC-RT family: 1x1
+convolutions, one 3x3 depthwise convolution, a 1x1 feed-forward. Activations grow at most linearly
+with their input.
 """
 
 from __future__ import annotations
@@ -28,7 +29,17 @@ from lcodec.nets.deblocking import Deblocking
 
 @dataclass(frozen=True)
 class TransformConfig:
-    """Sizes of the transforms, and whether the synthesis ends with `Deblocking`."""
+    """Sizes of the transforms.
+
+    Attributes:
+        latent, hyper_latent: channels of y and of z.
+        width4, width8, width16: channels at 1/4, 1/8 and 1/16 of the size of pictures.
+        analysis4, analysis8, analysis16: numbers of blocks of the analysis there.
+        synthesis16, synthesis8, synthesis4: numbers of blocks of the synthesis.
+        hyper_width: channels of the hyper-analysis.
+        anchors: qualities that tables have vectors for.
+        deblocking: whether the synthesis ends with `Deblocking`.
+    """
 
     latent: int = LATENT
     width8: int = 192
@@ -41,27 +52,37 @@ class TransformConfig:
     hyper_latent: int = HYPER_LATENT
     anchors: int = ANCHORS
     deblocking: bool = False
+    width4: int = 96
+    analysis4: int = 0
+    synthesis4: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON.
 
-        Without the filter nothing is said of it, as in the models from before there was one: ids
+        Nothing is said of what is not there, as in the models from before there was any: ids
         cover these sizes.
         """
         told = asdict(self)
         if not self.deblocking:
             del told["deblocking"]
+        if not (self.analysis4 or self.synthesis4):
+            del told["width4"], told["analysis4"], told["synthesis4"]
         return told
 
     @property
     def synthesis_halo(self) -> int:
         """Receptive field of the synthesis on each side, in latent positions (one to spare)."""
-        return self.synthesis16 + math.ceil((self.synthesis8 + 1) / 2) + 1
+        return self.synthesis16 + _reach(self.synthesis8, self.synthesis4) + 1
 
     @property
     def analysis_halo(self) -> int:
         """Receptive field of the analysis on each side, in latent positions."""
-        return self.analysis16 + math.ceil((self.analysis8 + 1) / 2) + 1
+        return self.analysis16 + _reach(self.analysis8, self.analysis4) + 1
+
+
+def _reach(blocks8: int, blocks4: int) -> int:
+    """How far blocks at 1/8 and at 1/4 see on each side, in latent positions."""
+    return math.ceil((blocks8 + 1 + blocks4 / 2) / 2)
 
 
 class Block(Typed[[Tensor], Tensor]):
@@ -148,6 +169,36 @@ class AnalysisStart(NamedTuple):
     linear: Tensor
 
 
+class FineAnalysis(Typed[[Tensor], Tensor]):
+    """Blocks at 1/4: pixels (B, 3, H, W) less 1/2 -> (B, width8, H/8, W/8), added to features."""
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        self.enter = Conv2d(3 * 16, config.width4, 1)
+        self.blocks4 = _blocks(config.width4, config.analysis4)
+        self.reduce = Conv2d(4 * config.width4, config.width8, 1)
+        self.reduce.start_at_zero()
+
+    def forward(self, centred: Tensor) -> Tensor:
+        h = self.blocks4(self.enter(4.0 * F.pixel_unshuffle(centred, 4)))
+        return self.reduce(F.pixel_unshuffle(h, 2))
+
+
+class FineSynthesis(Typed[[Tensor], Tensor]):
+    """Blocks at 1/4: features (B, width8, H/8, W/8) -> (B, 3, H, W), added to the network's."""
+
+    def __init__(self, config: TransformConfig) -> None:
+        super().__init__()
+        self.expand = Conv2d(config.width8, 4 * config.width4, 1)
+        self.blocks4 = _blocks(config.width4, config.synthesis4)
+        self.leave = Conv2d(config.width4, 3 * 16, 1)
+        self.leave.start_at_zero()
+
+    def forward(self, features: Tensor) -> Tensor:
+        h = self.blocks4(F.pixel_shuffle(self.expand(features), 2))
+        return F.pixel_shuffle(self.leave(h), 4).float()
+
+
 class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
     """g_a: pixels (B, 3, H, W) in [0, 1], H and W multiples of 16 -> y (B, latent, H/16, W/16)."""
 
@@ -161,6 +212,7 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.blocks16 = _blocks(config.width16, config.analysis16)
         self.leave = Conv2d(config.width16, config.latent, 1)
         self.leave.start_at_zero()
+        self.fine = FineAnalysis(config) if config.analysis4 else None
 
     def forward(self, pixels: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
         """Latents in pixel units, before the quantisation gain."""
@@ -169,7 +221,10 @@ class Analysis(Typed[[Tensor, Tensor, Tensor], Tensor]):
     def begin(self, pixels: Tensor) -> AnalysisStart:
         """The part that all qualities share."""
         centred = pixels - 0.5
-        features = self.blocks8(self.enter(4.0 * F.pixel_unshuffle(centred, 8)))
+        features = self.enter(4.0 * F.pixel_unshuffle(centred, 8))
+        if self.fine is not None:
+            features = features + self.fine(centred)
+        features = self.blocks8(features)
         # Its largest outputs are thousands of steps, of which bfloat16 would keep every eighth.
         with torch.autocast(pixels.device.type, enabled=False):
             linear = self.linear(F.pixel_unshuffle(centred, PATCH).float())
@@ -195,6 +250,7 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         self.blocks8 = _blocks(config.width8, config.synthesis8)
         self.leave = Conv2d(config.width8, 3 * 64, 1)
         self.leave.start_at_zero()
+        self.fine = FineSynthesis(config) if config.synthesis4 else None
         self.deblocking = Deblocking(config.anchors) if config.deblocking else None
 
     def forward(self, latents: Tensor, quality: Tensor, deviation: Tensor) -> Tensor:
@@ -202,6 +258,8 @@ class Synthesis(Typed[[Tensor, Tensor, Tensor], Tensor]):
         h = self.blocks16(self.modulation(h, quality))
         h = self.blocks8(F.pixel_shuffle(self.expand(h), 2))
         network = F.pixel_shuffle(self.leave(h), 8).float()
+        if self.fine is not None:
+            network = network + self.fine(h)
         shown = self.linear_only(latents) + 0.25 * network
         return shown if self.deblocking is None else self.deblocking(shown, quality)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lcodec.errors import UsageError
 
-BLOCKS = ("analysis8", "analysis16", "synthesis16", "synthesis8")
-"""Numbers of blocks of the transforms at 1/8 and at 1/16, as in `TransformConfig`."""
+BLOCKS = ("analysis4", "analysis8", "analysis16", "synthesis16", "synthesis8", "synthesis4")
+"""Numbers of blocks of the transforms at 1/4, 1/8 and 1/16, as in `TransformConfig`."""
 
 STAGES = ("transforms", "entropy", "joint", "decoder")
 

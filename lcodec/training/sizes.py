@@ -102,7 +102,7 @@ def _deepened(
             raise UsageError(f"--set {name}={count}: the run has {own} blocks and keeps them")
         if frozen:
             raise UsageError(f"--set {name}={count}: the stage leaves the transforms as they are")
-        if count < (1 if earlier is None else own):
+        if count < (min(own, 1) if earlier is None else own):
             raise UsageError(f"--set {name}={count}: there are {own} blocks, which can only grow")
         transforms = replace(config.transforms, **{name: count})  # type: ignore[arg-type]
         config = _readable(replace(config, transforms=transforms), f"--set {name}={count}")

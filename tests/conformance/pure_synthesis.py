@@ -72,7 +72,13 @@ class PureSynthesis:
         for number in range(self.sizes["synthesis8"]):
             h = self.block(f"synthesis.blocks8.{number}", h)
         x = shuffle(self.conv("synthesis.linear", v), 16) + 0.5
-        x = x + 0.25 * shuffle(self.conv("synthesis.leave", h), 8)
+        network = shuffle(self.conv("synthesis.leave", h), 8)
+        if self.sizes.get("synthesis4"):
+            h = shuffle(self.conv("synthesis.fine.expand", h), 2)
+            for number in range(self.sizes["synthesis4"]):
+                h = self.block(f"synthesis.fine.blocks4.{number}", h)
+            network = network + shuffle(self.conv("synthesis.fine.leave", h), 4)
+        x = x + 0.25 * network
         if self.sizes.get("deblocking"):
             limits = self.table("synthesis.deblocking.log_limits", quality)
             step, slope = np.exp(limits) / 255

@@ -60,7 +60,9 @@ def test_defaults_of_the_transforms() -> None:
     stated = stated_defaults("Sizes of the transforms")
     sizes = vars(TransformConfig())
     assert stated == {name: str(sizes[name]).lower() for name in stated}
-    assert set(sizes) - set(stated) == {"analysis8", "analysis16", "hyper_width", "anchors"}
+    assert set(sizes) - set(stated) == {
+        *("analysis4", "analysis8", "analysis16", "hyper_width", "anchors")
+    }
 
 
 def test_limits() -> None:
