@@ -119,6 +119,8 @@ def as_given(field: str, value: object) -> str:
     name = option_name(field)
     if isinstance(value, bool):
         value = str(value).lower()
+    elif isinstance(value, float):
+        value = f"{value:g}"
     if field in SET_ONLY:
         return f"--set {name}={value}"
     return f"--{name}" if value == "true" else f"--{name} {value}"

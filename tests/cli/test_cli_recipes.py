@@ -57,7 +57,7 @@ def test_a_recipe_and_options_over_it(base: list[str], tmp_path: Path) -> None:
         ("fresh = 1", "fresh: 1 is not true or false"),
         ("crops = '8x64'", "--crops 8x64: expected SHARE:COUNTxSIDE"),
         ("stage = 'all'", "--stage all: must be one of"),
-        ("lr = 0", "--lr 0.0: must be above 0"),
+        ("lr = 0", "--lr 0: must be above 0"),
         ("a", "recipe.toml: "),
     ],
 )
