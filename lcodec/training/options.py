@@ -116,14 +116,17 @@ def option_name(field: str) -> str:
 
 def as_given(field: str, value: object) -> str:
     """An option as it is given on the command line, for messages."""
-    name = option_name(field)
-    if isinstance(value, bool):
-        value = str(value).lower()
-    elif isinstance(value, float):
-        value = f"{value:g}"
+    name, shown = option_name(field), as_shown(value)
     if field in SET_ONLY:
-        return f"--set {name}={value}"
-    return f"--{name}" if value == "true" else f"--{name} {value}"
+        return f"--set {name}={shown}"
+    return f"--{name}" if value is True else f"--{name} {shown}"
+
+
+def as_shown(value: object) -> str:
+    """The value of an option, for messages."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _demand(holds: bool, name: str, value: object, what: str) -> None:

@@ -18,6 +18,7 @@ from lcodec.training.options import (
     BLOCKS,
     TrainOptions,
     as_given,
+    as_shown,
     format_crops,
     option_name,
     parse_crops,
@@ -202,9 +203,8 @@ def resumed_options(kept: Values, asked: Values) -> Values:
     for field in (name for name in asked if name not in _MAY_CHANGE):
         own = kept.get(field, defaults[field])
         if asked[field] != own:
-            shown = "none" if own is None else str(own).lower() if isinstance(own, bool) else own
             option = as_given(field, asked[field])
-            raise UsageError(f"{option}: the run has {shown} and keeps it")
+            raise UsageError(f"{option}: the run has {as_shown(own)} and keeps it")
     return combined(kept, asked)
 
 

@@ -13,7 +13,7 @@ from lcodec.cli.main import run
 from lcodec.cli.train import train
 from lcodec.entropy.registry import preset
 from lcodec.errors import UsageError
-from lcodec.training.options import BLOCKS, SET_ONLY, TrainOptions, option_name
+from lcodec.training.options import BLOCKS, SET_ONLY, TrainOptions, as_shown, option_name
 from lcodec.training.recipe import SIZES, check_effect, parse, parse_setting, read_recipe, to_recipe
 from tests.cli.trainers import Notes, a_run
 
@@ -156,7 +156,7 @@ def test_a_resumed_run_is_the_same_run(
     a_run(tmp_path / "run", depth=1, stage="decoder")
     field = {"steps": "max_steps"}.get(name, name.replace("-", "_"))
     value = CHANGES[name]
-    given = str(value).lower() if isinstance(value, bool) else value
+    given = as_shown(value)
     words = ["--device", "cpu"] if name == "device" else ["--set", f"{name}={given}"]
     status = run([*base, "--resume", *words])
     if name in MAY_CHANGE:
